@@ -1,0 +1,1 @@
+"""The domain: images, datasets, detectors and the decisions about them. Knows no Airflow, Flask or Great Expectations."""

@@ -1,0 +1,60 @@
+"""Every error Truegrain raises on purpose.
+
+    TruegrainError
+    ├── SettingsError          a TRUEGRAIN_* variable is unknown or its value is not allowed
+    ├── InvalidImage           bytes that are not an image we accept; carries a short `reason`
+    ├── SourceError            a source of labelled images cannot be read or understood
+    ├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
+    ├── ValidationFailed       a dataset version may not be trained on
+    ├── TrainingError          training cannot start, resume or finish
+    ├── ArtifactError          a released detector is incomplete, altered or does not compute what it promised
+    └── RegistryError          the model registry refused, or holds no such model, version or alias
+        └── RegistryUnavailable   the registry did not answer
+"""
+
+
+class TruegrainError(Exception):
+    """Base of all errors whose message is meant for a person: what is wrong, which value, the way out."""
+
+
+class SettingsError(TruegrainError):
+    """A setting is unknown or has a value that is not allowed."""
+
+
+class InvalidImage(TruegrainError):
+    """Bytes that are not an image we accept.
+
+    `reason` is one word of a closed set (see `model.images.REASONS`), fit for a metric label.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class SourceError(TruegrainError):
+    """A source of labelled images cannot be read or understood."""
+
+
+class DatasetError(TruegrainError):
+    """A batch, a manifest or a dataset version is missing, broken or empty."""
+
+
+class ValidationFailed(TruegrainError):
+    """A dataset version was refused; nothing may be trained on it."""
+
+
+class TrainingError(TruegrainError):
+    """Training cannot start, resume or finish."""
+
+
+class ArtifactError(TruegrainError):
+    """A released detector is incomplete, was altered, or does not compute what it promised."""
+
+
+class RegistryError(TruegrainError):
+    """The model registry refused, or holds no such model, version or alias."""
+
+
+class RegistryUnavailable(RegistryError):
+    """The model registry did not answer."""

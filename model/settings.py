@@ -1,0 +1,66 @@
+"""Settings: where things live and how they behave, read from TRUEGRAIN_* variables at the edges of the program."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from model.errors import SettingsError
+
+PREFIX = "TRUEGRAIN_"
+
+
+class Settings(BaseModel):
+    """Every setting, its default and its meaning. A variable `TRUEGRAIN_<NAME>` sets the field of that name."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path = Field(Path(".local"), description="Folder for everything Truegrain writes on this machine")
+    lake: str = Field("", description="Where images and dataset versions live: a folder or any fsspec URL [<home>/lake]")
+    source: str = Field("synthetic", description="Where labelled images come from: 'synthetic', a folder, an archive")
+    recipe: str = Field("quick", description="Training recipe: the name of a file in model/training/recipes")
+    pretrained: str = Field("", description="Local safetensors file with backbone weights, for machines without a hub")
+    tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
+    model_name: str = Field("ai-image-detector", description="Name of the registered model")
+    poll_seconds: PositiveFloat = Field(5.0, description="How often the service asks the registry for the production version")
+    max_upload_bytes: PositiveInt = Field(15_000_000, description="Largest image file accepted, in bytes")
+    max_pixels: PositiveInt = Field(50_000_000, description="Largest image accepted, in pixels after decoding")
+    mlflow_port: PositiveInt = Field(5000, description="Port of MLflow under `make up`")
+    airflow_port: PositiveInt = Field(8080, description="Port of Airflow under `make up`")
+    service_port: PositiveInt = Field(8000, description="Port of the service under `make up`")
+    workers: PositiveInt = Field(2, description="Worker processes of the service")
+
+    @property
+    def lake_url(self) -> str:
+        """The lake's address: `lake` when set, else a folder under `home`."""
+        return self.lake or str(self.home.resolve() / "lake")
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the settings from variables such as `os.environ`.
+
+        Raises SettingsError for an unknown TRUEGRAIN_* variable or a value that is not allowed. An empty value means
+        the default, so that a line of `.env` can be left blank.
+        """
+        given = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
+        try:
+            return cls.model_validate({name.removeprefix(PREFIX).lower(): value for name, value in given.items()})
+        except ValidationError as error:
+            raise SettingsError("; ".join(_explain(problem, cls.variables()) for problem in error.errors())) from error
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """Every variable's name with what it means."""
+        return {PREFIX + name.upper(): field.description or "" for name, field in cls.model_fields.items()}
+
+
+def _explain(problem: Mapping[str, object], known: Mapping[str, str]) -> str:
+    location = problem["loc"]
+    name = PREFIX + str(location[0]).upper() if isinstance(location, tuple) else PREFIX
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(known)}"
+        return f"{name} is no setting of Truegrain: {hint}"
+    return f"{name}={problem['input']!r} is not allowed: {problem['msg']}"
