@@ -1,0 +1,59 @@
+# The project's commands; `make` alone lists them. Hooks and CI call the same ones.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+TORCH_INDEX ?=
+SOURCE ?=
+
+bin := .venv/bin
+locks := infra/requirements
+installed := .venv/.installed
+lock := $(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate \
+        --overrides $(locks)/overrides.txt pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down check test bench lock format
+
+help:  ## List the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(installed)  ## Build .venv (PYTHON=<python 3.11>, TORCH_INDEX=<index to take torch from>)
+
+# torch comes first and from the index of the user's choice, so that the lock serves CPU and GPU alike: infra/adr/0001.
+$(installed): pyproject.toml $(locks)/torch.txt $(locks)/all.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
+		|| { echo "Truegrain needs Python 3.11 or 3.12; name one with PYTHON=<path>"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(bin)/python -m pip install --quiet --constraint $(locks)/all.txt uv
+	$(bin)/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --requirement $(locks)/torch.txt
+	$(bin)/uv pip install --python $(bin)/python --compile-bytecode --requirement $(locks)/all.txt
+	$(bin)/uv pip install --python $(bin)/python --no-deps --editable .
+	@touch $@
+
+up: install  ## Start everything, train and promote a detector, serve it (SOURCE=<folder or archive of your images>)
+	@$(if $(SOURCE),TRUEGRAIN_SOURCE='$(SOURCE)') $(bin)/python infra/local/up.py
+
+down: install  ## Stop everything that `make up` started
+	@$(bin)/python infra/local/down.py
+
+check: install  ## Format, lint, types, import contracts, spelling
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/codespell
+
+test: install  ## Run every test, with coverage
+	$(bin)/pytest --cov --cov-report=term:skip-covered
+
+bench: install  ## Measure the figures of the README and write infra/bench/results.json
+	$(bin)/python infra/bench/bench.py
+
+lock: install  ## Compile infra/requirements/ from pyproject.toml
+	$(lock) --extra service --extra pipeline --extra training --group dev --output-file $(locks)/all.txt
+	$(lock) --extra service --extra postgres --constraint $(locks)/all.txt --output-file $(locks)/service.txt
+	$(lock) --extra pipeline --extra training --extra postgres --extra accounts --constraint $(locks)/all.txt \
+		--output-file $(locks)/pipeline.txt
+
+format: install  ## Rewrite the code in the project's format and fix what can be fixed
+	$(bin)/ruff check --fix .
+	$(bin)/ruff format .
