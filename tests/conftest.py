@@ -1,0 +1,93 @@
+"""What many tests need: a detector small enough to build by hand, and a real MLflow server."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from model import artifact
+from model.artifact import Card, Golden
+from model.labels import CLASSES
+
+TINY_SIZE = 32
+TINY_CELL = 8
+
+
+def build_tiny_onnx(bias: float) -> bytes:
+    """A graph that calls bright images AI: probability = sigmoid(10 (mean brightness - 0.5) + bias)."""
+    nodes = [
+        helper.make_node("Cast", ["pixels"], ["levels"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["levels", "white"], ["light"]),
+        helper.make_node("ReduceMean", ["light", "all_axes"], ["mean"], keepdims=0),
+        helper.make_node("Sub", ["mean", "half"], ["centred"]),
+        helper.make_node("Mul", ["centred", "gain"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "bias"], ["logit"]),
+        helper.make_node("Sigmoid", ["logit"], ["probability"]),
+        helper.make_node("ReduceMean", ["light", "channel"], ["grey"], keepdims=0),
+        helper.make_node("Unsqueeze", ["grey", "one"], ["plane"]),
+        helper.make_node("AveragePool", ["plane"], ["cells"], kernel_shape=[TINY_CELL] * 2, strides=[TINY_CELL] * 2),
+        helper.make_node("Squeeze", ["cells", "one"], ["cam"]),
+    ]
+    floats = {"white": 255.0, "half": 0.5, "gain": 10.0, "bias": bias}
+    axes = {"all_axes": [1, 2, 3], "channel": [3], "one": [1]}
+    constants = [helper.make_tensor(name, TensorProto.FLOAT, [], [value]) for name, value in floats.items()]
+    constants += [helper.make_tensor(name, TensorProto.INT64, [len(axis)], axis) for name, axis in axes.items()]
+    cells = TINY_SIZE // TINY_CELL
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info("pixels", TensorProto.UINT8, ["n", TINY_SIZE, TINY_SIZE, 3])],
+        [
+            helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n"]),
+            helper.make_tensor_value_info("cam", TensorProto.FLOAT, ["n", cells, cells]),
+        ],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return bytes(model.SerializeToString())
+
+
+def compute_golden(bias: float) -> Golden:
+    """Inputs from black to white and the outputs of the tiny graph, computed without it."""
+    random = np.random.default_rng(7)
+    ceilings = np.array([16, 128, 192, 256])[:, None, None, None]
+    pixels = random.integers(0, ceilings, (4, TINY_SIZE, TINY_SIZE, 3), dtype=np.uint8)
+    light = pixels / 255
+    cells = TINY_SIZE // TINY_CELL
+    return Golden(
+        pixels=pixels,
+        probability=(1 / (1 + np.exp(-10 * (light.mean((1, 2, 3)) - 0.5) - bias))).astype(np.float32),
+        cam=light.mean(3).reshape(-1, cells, TINY_CELL, cells, TINY_CELL).mean((2, 4)).astype(np.float32),
+    )
+
+
+@pytest.fixture
+def tiny_artifact(tmp_path: Path) -> Callable[..., Path]:
+    """`tiny_artifact(bias=0.0)` writes an artifact without any training and returns its folder.
+
+    It calls an image AI when its mean brightness is above one half; a larger bias moves every answer toward AI.
+    """
+
+    def write_tiny(bias: float = 0.0, *, dataset_version: str = "2026-01-05-0123456789ab") -> Path:
+        model = build_tiny_onnx(bias)
+        card = Card(
+            name="ai-image-detector",
+            preprocess={"size": TINY_SIZE},
+            threshold=0.5,
+            operating_points={"0.01": 0.9, "0.05": 0.8},
+            band=(0.45, 0.55),
+            classes=CLASSES,
+            metrics={},
+            reference={},
+            dataset_version=dataset_version,
+            git_revision="0" * 40,
+            training={"recipe": "tiny"},
+            onnx_sha256=artifact.sha256(model),
+        )
+        folder = tmp_path / f"tiny{bias:+g}"
+        artifact.write(folder, model=model, card=card, golden=compute_golden(bias))
+        return folder
+
+    return write_tiny

@@ -1,0 +1,103 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import artifact
+from model.artifact import CARD, FILES, GOLDEN, MODEL, Card
+from model.errors import ArtifactError
+
+Write = Callable[..., Path]
+
+
+def test_a_written_artifact_is_read_back_unchanged(tiny_artifact: Write, tmp_path: Path) -> None:
+    first = artifact.load(tiny_artifact())
+    artifact.write(tmp_path / "copy", model=first.model, card=first.card, golden=first.golden)
+    second = artifact.load(tmp_path / "copy")
+    assert (second.model, second.card) == (first.model, first.card)
+    np.testing.assert_array_equal(second.golden.pixels, first.golden.pixels)
+    np.testing.assert_array_equal(second.golden.probability, first.golden.probability)
+    np.testing.assert_array_equal(second.golden.cam, first.golden.cam)
+
+
+def test_a_card_survives_json(tiny_artifact: Write) -> None:
+    card = artifact.read(tiny_artifact())
+    assert Card.from_json(card.to_json()) == card
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_without_one_of_its_files_is_refused(tiny_artifact: Write, name: str) -> None:
+    folder = tiny_artifact()
+    (folder / name).unlink()
+    with pytest.raises(ArtifactError, match=f"{name} missing"):
+        artifact.read(folder)
+
+
+def test_a_model_of_which_one_byte_was_changed_is_refused(tiny_artifact: Write) -> None:
+    path = tiny_artifact() / MODEL
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match="altered"):
+        artifact.read(path.parent)
+
+
+def test_a_card_with_the_hash_of_another_model_is_not_written(tiny_artifact: Write, tmp_path: Path) -> None:
+    good = artifact.load(tiny_artifact())
+    with pytest.raises(ArtifactError, match="altered"):
+        artifact.write(tmp_path / "new", model=good.model, card=replace(good.card, onnx_sha256="0"), golden=good.golden)
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("threshold", "high"), ("band", [0.5]), ("classes", None), ("preprocess", {"size": "large"})]
+)
+def test_a_card_with_a_value_of_the_wrong_type_is_refused(tiny_artifact: Write, key: str, value: object) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text()) | {key: value}
+    with pytest.raises(ArtifactError, match=key):
+        Card.from_json(json.dumps(content))
+
+
+def test_a_card_with_an_unknown_key_is_refused(tiny_artifact: Write) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text()) | {"treshold": 0.5}
+    with pytest.raises(ArtifactError, match="treshold"):
+        Card.from_json(json.dumps(content))
+
+
+def test_a_card_with_a_missing_key_is_refused(tiny_artifact: Write) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text())
+    del content["threshold"]
+    with pytest.raises(ArtifactError, match="threshold"):
+        Card.from_json(json.dumps(content))
+
+
+def test_a_card_that_is_no_json_is_refused() -> None:
+    with pytest.raises(ArtifactError, match=CARD):
+        Card.from_json(b"\xff\x00")
+
+
+def test_golden_arrays_that_would_need_unpickling_are_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    objects = np.array([print], dtype=object)
+    np.savez(folder / GOLDEN, pixels=objects, probability=objects, cam=objects)
+    with pytest.raises(ArtifactError, match="golden"):
+        artifact.read(folder)
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:100], lambda _: b"", lambda _: b"no archive"])
+def test_golden_arrays_that_cannot_be_read_are_refused(tiny_artifact: Write, spoil: Callable[[bytes], bytes]) -> None:
+    path = tiny_artifact() / GOLDEN
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ArtifactError, match="golden"):
+        artifact.read(path.parent)
+
+
+def test_an_artifact_without_golden_images_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    golden = artifact.load(folder).golden
+    np.savez(folder / GOLDEN, pixels=golden.pixels[:0], probability=golden.probability[:0], cam=golden.cam[:0])
+    with pytest.raises(ArtifactError, match="at least one"):
+        artifact.read(folder)
