@@ -1,0 +1,114 @@
+"""Bytes -> upright RGB image, or InvalidImage."""
+
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from model.errors import InvalidImage
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""The formats decoded. Pillow knows some forty more; each is a decoder an attacker could reach."""
+
+REASONS: Final = ("empty", "too_many_bytes", "not_an_image", "format_not_allowed", "too_many_pixels", "broken")
+"""Why an image can be refused: the closed set of `InvalidImage.reason`."""
+
+_KNOWN_BUT_REFUSED: Final = {
+    b"ftypheic": "HEIC",
+    b"ftypmif1": "HEIF",
+    b"ftypavif": "AVIF",
+    b"<svg": "SVG",
+    b"%PDF": "PDF",
+    b"8BPS": "Photoshop",
+}
+"""Signatures of what people send most, for a better message; looked for as bytes, no further decoder is opened."""
+
+_BACKGROUND: Final = (255, 255, 255)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The largest image accepted: file size in bytes, and pixels after decoding."""
+
+    max_bytes: int = 15_000_000
+    max_pixels: int = 50_000_000
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """An image as it should be looked at, and what its file was.
+
+    `rgb` is upright (EXIF orientation applied), transparency laid on white, 8 bits a channel; of an animation it is
+    the first frame. `format` and `mode` are those of the file; `width` and `height` those of `rgb`.
+    """
+
+    rgb: Image.Image
+    format: str
+    mode: str
+    width: int
+    height: int
+
+
+def decode(data: bytes, *, limits: Limits = Limits()) -> DecodedImage:
+    """Decode `data` completely; raises InvalidImage with one of REASONS and a sentence for the sender."""
+    image = open_image(data, limits=limits)
+    stored_format, mode = str(image.format), image.mode
+    try:
+        image.load()
+        rgb = _to_rgb(ImageOps.exif_transpose(image))
+    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes; all of it means: broken
+        raise InvalidImage("broken", f"the {stored_format} file is damaged or cut off: {error}") from error
+    return DecodedImage(rgb, stored_format, mode, rgb.width, rgb.height)
+
+
+def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
+    """Read the header alone and hold it against `limits`; the pixels are not decoded yet. Raises InvalidImage."""
+    if not data:
+        raise InvalidImage("empty", "the file is empty")
+    if len(data) > limits.max_bytes:
+        raise InvalidImage(
+            "too_many_bytes", f"the file has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted"
+        )
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(str(error), limits) from error
+    except Exception as error:  # see decode()
+        raise _unrecognised(data) from error
+    if image.width * image.height > limits.max_pixels:
+        raise _too_many_pixels(f"the image has {image.width} x {image.height} pixels", limits)
+    return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_deep(image)
+    if image.has_transparency_data:
+        layered = image.convert("RGBA")
+        background = Image.new("RGB", image.size, _BACKGROUND)
+        background.paste(layered, mask=layered.getchannel("A"))
+        return background
+    return image.convert("RGB")
+
+
+def _from_deep(image: Image.Image) -> Image.Image:
+    """Keep the upper 8 of 16 bits; Pillow's own conversion would clip everything above 255 to white."""
+    values = np.asarray(image, dtype=np.float64)
+    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
+    return Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8)).convert("RGB")
+
+
+def _too_many_pixels(what: str, limits: Limits) -> InvalidImage:
+    return InvalidImage("too_many_pixels", f"{what}; at most {limits.max_pixels:,} pixels are accepted")
+
+
+def _unrecognised(data: bytes) -> InvalidImage:
+    accepted = f"accepted are {', '.join(FORMATS)}"
+    for signature, name in _KNOWN_BUT_REFUSED.items():
+        if signature in data[:64]:
+            return InvalidImage("format_not_allowed", f"{name} files are not accepted; {accepted}")
+    return InvalidImage("not_an_image", f"the file is no image that can be read; {accepted}")
