@@ -1,1 +1,1 @@
-"""The domain: images, datasets, detectors and the decisions about them. Knows no Airflow, Flask or Great Expectations."""
+"""The domain: images, datasets, detectors and decisions. It knows no Airflow, no Flask and no Great Expectations."""

@@ -14,6 +14,9 @@ from model.lake import BATCH_SCHEMA, SUCCESS, Lake, to_frame
 
 SPLITS: Final = ("train", "val", "test")
 
+_OF_THE_FILE: Final = ("width", "height", "format", "mode", "bytes", "jpeg_quality", "has_icc", "has_exif")
+_OF_THE_ENTRY: Final = ("origin", "ingested_at", "decode_error")
+
 SCHEMA: Final = pa.schema(
     [
         pa.field("sha256", pa.string(), nullable=False),
@@ -26,11 +29,7 @@ SCHEMA: Final = pa.schema(
         pa.field("source", pa.string(), nullable=False),
         pa.field("generator", pa.string()),
         pa.field("split", pa.string(), nullable=False),
-    ]
-    + [
-        BATCH_SCHEMA.field(name)
-        for name in ("width", "height", "format", "mode", "bytes", "jpeg_quality", "has_icc", "has_exif")
-        + ("origin", "ingested_at", "decode_error")
+        *(BATCH_SCHEMA.field(name) for name in (*_OF_THE_FILE, *_OF_THE_ENTRY)),
     ]
 )
 """The columns of a manifest: one row an image, no bytes; `batch` and `row` say where the bytes are."""

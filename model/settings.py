@@ -18,17 +18,13 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     home: Path = Field(Path(".local"), description="Folder for everything Truegrain writes on this machine")
-    lake: str = Field(
-        "", description="Where images and dataset versions live: a folder or any fsspec URL [<home>/lake]"
-    )
+    lake: str = Field("", description="The data lake: a folder or any fsspec URL [<home>/lake]")
     source: str = Field("synthetic", description="Where labelled images come from: 'synthetic', a folder, an archive")
     recipe: str = Field("quick", description="Training recipe: the name of a file in model/training/recipes")
     pretrained: str = Field("", description="Local safetensors file with backbone weights, for machines without a hub")
     tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
     model_name: str = Field("ai-image-detector", description="Name of the registered model")
-    poll_seconds: PositiveFloat = Field(
-        5.0, description="How often the service asks the registry for the production version"
-    )
+    poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the production alias")
     max_upload_bytes: PositiveInt = Field(15_000_000, description="Largest image file accepted, in bytes")
     max_pixels: PositiveInt = Field(50_000_000, description="Largest image accepted, in pixels after decoding")
     mlflow_port: PositiveInt = Field(5000, description="Port of MLflow under `make up`")
