@@ -1,0 +1,1 @@
+"""The API: verdicts over HTTP from the detector in production. Knows no Airflow, torch or Great Expectations."""

@@ -1,0 +1,21 @@
+"""GET /docs: the API for people, rendered from its own OpenAPI document. Needs no script and no other host."""
+
+from apiflask import APIBlueprint
+from flask import current_app, redirect, render_template, url_for
+from werkzeug import Response
+
+from service.problems import PROBLEMS
+
+blueprint = APIBlueprint("docs", __name__, enable_openapi=False)
+
+
+@blueprint.get("/docs")
+def docs() -> str:
+    """Show the endpoints, the fields of their answers, and the problems."""
+    return render_template("docs.html", spec=current_app.spec, problems=PROBLEMS)  # type: ignore[attr-defined]
+
+
+@blueprint.get("/")
+def index() -> Response:
+    """Lead to the documentation."""
+    return redirect(url_for("docs.docs"))

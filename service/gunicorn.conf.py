@@ -1,0 +1,60 @@
+"""How gunicorn runs the service: `gunicorn -c service/gunicorn.conf.py`; its command line overrides any line here."""
+# ruff: noqa: N999 - the name gunicorn gives this file
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
+
+from model.settings import Settings
+from service.logs import LOGGING, configure_logging
+from service.supervisor import Supervisor
+
+settings = Settings.from_environment(os.environ)
+
+wsgi_app = "service.app:create_app()"
+bind = f"127.0.0.1:{settings.service_port}"
+workers = settings.workers
+# One request a worker at a time: onnxruntime fills the core, and threads would only lengthen the slowest answers.
+# Slow clients are kept away by the proxy that any public service stands behind.
+worker_class = "sync"
+# onnxruntime's threads do not survive a fork, so every worker loads its own detector.
+preload_app = False
+timeout = 60
+graceful_timeout = 30
+# The workers' heartbeat; on a disk it could stall them.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes its own private file
+control_socket_disable = True
+logconfig_dict = LOGGING
+
+# prometheus_client looks for it when it is imported; so nothing above may import that.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str((settings.home / "run" / "metrics").resolve())
+
+
+def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gunicorn's
+    """Start the log, and the metrics from zero: files of an earlier run would be added to ours."""
+    configure_logging()
+    metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(parents=True)
+
+
+def when_ready(server: Arbiter) -> None:
+    """Start the follower; kept on the server, which outlives a reload of this file."""
+    server.follower = Supervisor([sys.executable, "-m", "service.follower"])
+    server.follower.start()
+
+
+def child_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001
+    """Forget what a dead worker said about the present; its counters stay in the sums."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(server: Arbiter) -> None:
+    """Stop the follower."""
+    server.follower.stop()

@@ -1,0 +1,68 @@
+"""Every metric Truegrain's service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from service.pointer import Pointer
+from service.verdict import Verdict
+
+_STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
+
+
+class Metrics:
+    """The metrics of one process. With PROMETHEUS_MULTIPROC_DIR set, a scrape adds up those of all processes."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        self._predictions = Counter(
+            "truegrain_predictions", "Verdicts given, by decision", ["decision"], registry=registry
+        )
+        self._probability = Histogram(
+            "truegrain_probability", "Probability of AI in the verdicts given", registry=registry, buckets=_TENTHS
+        )
+        self._stage_seconds = Histogram(
+            "truegrain_stage_seconds",
+            "Time a verdict spent in each stage: decode, preprocess, inference",
+            ["stage"],
+            registry=registry,
+            buckets=_STAGE_SECONDS,
+        )
+        self.rejections = Counter(
+            "truegrain_rejections", "Requests answered with a problem, by its reason", ["reason"], registry=registry
+        )
+        # `livemax`: of the workers alive, whether one serves the version; dead workers take their votes with them.
+        self._model_info = Gauge(
+            "truegrain_model_info",
+            "1 while a worker serves this version, 0 when it was replaced",
+            ["name", "version", "sha256", "dataset_version"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._loads = Counter("truegrain_model_loads", "Detectors taken into service by a worker", registry=registry)
+        self.load_failures = Counter(
+            "truegrain_model_load_failures", "Detectors that did not load or verify", registry=registry
+        )
+        self.polls = Counter(
+            "truegrain_follower_polls",
+            "Times the follower asked the registry, by outcome",
+            ["outcome"],
+            registry=registry,
+        )
+
+    def verdict_given(self, verdict: Verdict) -> None:
+        """Count a verdict, its probability and where its time went."""
+        self._predictions.labels(verdict.decision).inc()
+        self._probability.observe(verdict.probability)
+        for stage in ("decode", "preprocess", "inference"):
+            self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
+
+    def model_loaded(self, version: Pointer, previous: Pointer | None) -> None:
+        """Record that this process serves `version` in place of `previous`."""
+        self._loads.inc()
+        # Set to 0, not removed: prometheus_client cannot remove a series that other processes may share.
+        if previous is not None:
+            self._info_of(previous).set(0)
+        self._info_of(version).set(1)
+
+    def _info_of(self, version: Pointer) -> Gauge:
+        return self._model_info.labels(version.name, version.version, version.sha256, version.dataset_version)

@@ -1,0 +1,37 @@
+"""What APIFlask cannot derive for the OpenAPI document: the image in a request, the problem in an answer."""
+
+from typing import Any, Final
+
+from apiflask import APIFlask
+
+from service.problems import Problem
+from service.uploads import FIELD
+
+DESCRIPTION: Final = (
+    "Tells AI-generated images from real ones. The detector behind it is retrained while the generators change; "
+    "every verdict names the version that gave it."
+)
+
+_IMAGE: Final = {"type": "string", "format": "binary"}
+_UPLOAD: Final = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _IMAGE}},
+        },
+        "image/*": {"schema": _IMAGE},
+    },
+}
+
+
+def init_app(app: APIFlask) -> None:
+    """Complete the document that GET /openapi.json answers with."""
+    app.description = DESCRIPTION
+    app.config["AUTO_TAGS"] = False
+    app.spec_processor(_complete)
+
+
+def _complete(spec: dict[str, Any]) -> dict[str, Any]:
+    spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    spec["paths"]["/predict"]["post"]["requestBody"] = _UPLOAD
+    return spec

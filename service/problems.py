@@ -1,0 +1,57 @@
+"""Every way a request can fail: a word, an HTTP status, a title; and how that reads as RFC 9457 problem+json."""
+
+from typing import Final
+
+from pydantic import BaseModel, Field
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+PROBLEMS: Final = {
+    "empty": (400, "The file is empty"),
+    "missing_file": (400, "No image was sent"),
+    "several_files": (400, "More than one image was sent"),
+    "bad_request": (400, "The request cannot be understood"),
+    "not_found": (404, "There is no such page"),
+    "method_not_allowed": (405, "The method is not allowed here"),
+    "too_many_bytes": (413, "The file is too large"),
+    "too_many_pixels": (413, "The image has too many pixels"),
+    "unsupported_content_type": (415, "The content type carries no image"),
+    "not_an_image": (415, "The file is not an image"),
+    "format_not_allowed": (415, "The image format is not accepted"),
+    "broken": (422, "The image is damaged"),
+    "internal_error": (500, "The service made a mistake"),
+    "not_ready": (503, "No detector is in service yet"),
+}
+"""Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""
+
+
+class Refusal(Exception):  # noqa: N818 - it is the sender's error, not ours
+    """A request that is answered with the problem `reason` (a key of PROBLEMS) and the sentence `detail`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Problem(BaseModel):
+    """The body of every answer that is an error, as RFC 9457 defines it, with two members of our own."""
+
+    type: str = Field(description="Address of the problem's description")
+    title: str = Field(description="The problem in a few words, the same for every occurrence")
+    status: int = Field(description="The HTTP status")
+    detail: str = Field(description="What was wrong this time, and the way out")
+    reason: str = Field(description="The problem as one word of a closed set")
+    request_id: str = Field(description="Also the X-Request-ID header; names this request in the service's log")
+
+
+def answers(*statuses: int) -> dict[int, dict[str, object]]:
+    """Describe, for the OpenAPI document, the problems a view can answer with."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": "; ".join(title for code, title in PROBLEMS.values() if code == status),
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status in statuses
+    }

@@ -1,0 +1,54 @@
+"""Verdict: the answer of POST /predict, field by field."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class ModelReference(_Answer):
+    """Which version answered."""
+
+    name: str = Field(description="Registered model")
+    version: str = Field(description="Version in the registry")
+    sha256: str = Field(description="SHA-256 of model.onnx")
+    dataset_version: str = Field(description="Dataset version it was trained on")
+
+
+class ImageFacts(_Answer):
+    """The image as it was received."""
+
+    sha256: str = Field(description="SHA-256 of the file's bytes")
+    format: str = Field(description="Format found in the bytes, such as JPEG; a file's name is never asked")
+    width: int = Field(description="Pixels, with the EXIF orientation applied")
+    height: int = Field(description="Pixels, with the EXIF orientation applied")
+
+
+class Timings(_Answer):
+    """Where the time went, in milliseconds."""
+
+    decode: float = Field(description="Bytes to RGB pixels")
+    preprocess: float = Field(description="RGB pixels to the detector's input")
+    inference: float = Field(description="The detector itself")
+    total: float = Field(description="From the last byte received to the verdict")
+
+
+class Verdict(_Answer):
+    """What the production detector says about one image."""
+
+    label: Literal["real", "ai"] = Field(description="The likelier class: 'ai' from the threshold up")
+    probability: float = Field(ge=0, le=1, description="Calibrated probability that the image is AI-generated")
+    decision: Literal["real", "ai", "unsure"] = Field(
+        description="What to act on: the label, or 'unsure' when the probability lies in the detector's band of doubt"
+    )
+    confidence: float = Field(ge=0, le=1, description="Probability of the label")
+    threshold: float = Field(description="Probability from which on the label is 'ai'")
+    stability: float | None = Field(description="Whether re-encoding would flip the verdict; null: not examined")
+    evidence: list[str] = Field(description="Findings beside the pixels; never part of the decision")
+    model: ModelReference
+    image: ImageFacts
+    request_id: str = Field(description="Also the X-Request-ID header; names this request in the service's log")
+    timings_ms: Timings
