@@ -1,0 +1,110 @@
+"""Great Expectations over a table: what each rule found, as plain values and as a page of Data Docs."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import great_expectations as gx
+import pandas as pd
+from great_expectations.core.expectation_validation_result import (
+    ExpectationSuiteValidationResult,
+    ExpectationSuiteValidationResultSchema,
+)
+from great_expectations.core.run_identifier import RunIdentifier
+from great_expectations.data_context import EphemeralDataContext
+from great_expectations.data_context.types.base import (
+    DataContextConfig,
+    InMemoryStoreBackendDefaults,
+    ProgressBarsConfig,
+)
+from great_expectations.expectations.expectation import Expectation
+from great_expectations.render.renderer import ValidationResultsPageRenderer
+from great_expectations.render.view import DefaultJinjaPageView
+
+# COMPLETE names every row that breaks a rule; the rows themselves are in the table already.
+_RESULT_FORMAT = {"result_format": "COMPLETE", "include_unexpected_rows": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one rule found, JSON-safe.
+
+    `observed` is the value that a rule about the table saw, or how many rows break a rule about rows, or what kept the
+    rule from being asked (it then counts as broken). `rows` are the index labels of the rows that break it.
+    """
+
+    rule: str
+    type: str
+    kwargs: Mapping[str, object]
+    severity: str
+    success: bool
+    observed: object
+    reason: str
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What a suite of rules found in a table, and Great Expectations' own page about it (HTML)."""
+
+    suite: str
+    findings: tuple[Finding, ...]
+    page: str
+
+    @property
+    def success(self) -> bool:
+        """Whether no rule was broken."""
+        return all(finding.success for finding in self.findings)
+
+
+def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, run: str) -> Examination:
+    """Hold `table` against `rules`; `suite` and `run` name the rules and the occasion in the docs."""
+    context = _context()
+    batch = context.data_sources.add_pandas("lake").add_dataframe_asset(suite).add_batch_definition_whole_dataframe(run)
+    expectations = context.suites.add(gx.ExpectationSuite(name=suite, expectations=list(rules)))
+    definition = context.validation_definitions.add(gx.ValidationDefinition(name=suite, data=batch, suite=expectations))
+    outcome = definition.run(
+        batch_parameters={"dataframe": table}, result_format=_RESULT_FORMAT, run_id=RunIdentifier(run_name=run)
+    )
+    record: dict[str, Any] = json.loads(json.dumps(outcome.to_json_dict()))
+    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(_plain(record)))
+    return Examination(suite, tuple(_finding(result) for result in record["results"]), page)
+
+
+def _context() -> EphemeralDataContext:
+    """Open a context that stores nothing, draws no progress bars and reports to nobody."""
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(),
+        progress_bars=ProgressBarsConfig(globally=False),
+        analytics_enabled=False,
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
+
+
+def _plain(record: Mapping[str, Any]) -> ExpectationSuiteValidationResult:
+    """Read a result back from its JSON form: the renderer refuses NumPy's numbers."""
+    result: ExpectationSuiteValidationResult = ExpectationSuiteValidationResultSchema().load(record)
+    return result
+
+
+def _finding(result: Mapping[str, Any]) -> Finding:
+    config, found = result["expectation_config"], result["result"]
+    trouble = _exception(result["exception_info"])
+    return Finding(
+        rule=config["description"],
+        type=config["type"],
+        kwargs={name: value for name, value in config["kwargs"].items() if name != "batch_id"},
+        severity=config["severity"],
+        success=result["success"] and trouble is None,
+        observed=trouble or found.get("observed_value", found.get("unexpected_count")),
+        reason=config["meta"].get("reason", ""),
+        rows=tuple(found.get("unexpected_index_list") or ()),
+    )
+
+
+def _exception(info: Mapping[str, Any]) -> str | None:
+    """Find the message in `exception_info`: one record, or one for each metric that could not be computed."""
+    records = [info] if "raised_exception" in info else list(info.values())
+    messages = [record["exception_message"] for record in records if record["raised_exception"]]
+    return str(messages[0]) if messages else None

@@ -1,0 +1,135 @@
+"""May this dataset version be trained on? Refuse single rows, or all of it, and say why; fail closed."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+
+import great_expectations as gx
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from expectations.docs import write_docs
+from expectations.examine import Examination, Finding, examine
+from expectations.manifest_suite import CRITICAL, Policy, column_rules, dataset_rules, image_rules, with_derived_columns
+from model.errors import ValidationFailed
+from model.lake import Lake
+from model.manifest import SCHEMA, read_candidates, write_rows
+
+QUARANTINE_SCHEMA = pa.schema(
+    [field.with_nullable(nullable=True) for field in SCHEMA] + [pa.field("reason", pa.string())]
+)
+"""The columns of quarantine/<version>/rows.parquet: those of a manifest, any of them empty, and why it was refused."""
+
+_REPORT = "validation.json"
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The outcome for one version: images accepted and refused, and the rules that its refusal rests on."""
+
+    version: str
+    success: bool
+    accepted: int
+    refused: int
+    failed: tuple[str, ...]
+
+
+def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Validation:
+    """Validate the candidates of a staged version and write the outcome into the lake.
+
+    Writes quarantine/<version>/rows.parquet (the refused rows and their `reason`) and, in datasets/<version>/, docs/
+    (Data Docs), manifest.parquet (the accepted rows; only when they may be trained on) and at last validation.json.
+    Of a published version, which never changes, it returns the recorded outcome.
+
+    Raises ValidationFailed, after writing, naming the broken rules. Whatever else goes wrong leaves no validation.json,
+    and without it nothing is trained.
+    """
+    folder = lake.version_path(version)
+    if version in lake.versions():
+        return _recorded((folder / _REPORT).read_text())
+    (folder / _REPORT).unlink(missing_ok=True)
+    candidates = read_candidates(lake, version).reset_index(drop=True)
+    examinations, reasons = _examine(version, candidates, policy or Policy())
+    findings = tuple(finding for examination in examinations for finding in examination.findings)
+    validation = _conclude(version, candidates, findings, reasons)
+    message = _explain(validation, findings)
+    _write_quarantine(lake, version, candidates, reasons)
+    write_docs(folder / "docs", examinations, title=f"Dataset version {version}", verdict=message)
+    if validation.success:
+        write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
+    (folder / _REPORT).write_text(json.dumps(_report(validation, findings, reasons), indent=1))
+    if not validation.success:
+        raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
+    return validation
+
+
+def _examine(version: str, candidates: pd.DataFrame, policy: Policy) -> tuple[list[Examination], "pd.Series[str]"]:
+    """Ask every rule that can be asked; returns what they found and, by row, the reasons of the refused ones."""
+    columns = examine("columns", candidates, column_rules(), run=version)
+    if not columns.success:
+        return [columns], pd.Series(dtype="str")
+    images = examine("images", candidates, image_rules(policy), run=version)
+    reasons = _reasons(images.findings)
+    accepted = with_derived_columns(candidates.drop(index=reasons.index))
+    return [columns, images, examine("dataset", accepted, dataset_rules(policy), run=version)], reasons
+
+
+def _reasons(findings: Iterable[Finding]) -> "pd.Series[str]":
+    reasons: defaultdict[int, list[str]] = defaultdict(list)
+    for finding in findings:
+        for row in finding.rows:
+            reasons[row].append(finding.reason)
+    return pd.Series({row: "; ".join(sorted(reasons[row])) for row in sorted(reasons)}, dtype="str")
+
+
+def _conclude(
+    version: str, candidates: pd.DataFrame, findings: Iterable[Finding], reasons: "pd.Series[str]"
+) -> Validation:
+    """Judge the version; a rule that could not be asked names no rows to refuse, so it counts against all of them."""
+    failed = tuple(
+        finding.rule
+        for finding in findings
+        if not finding.success and (finding.severity == CRITICAL or not finding.rows)
+    )
+    return Validation(version, not failed, len(candidates) - len(reasons), len(reasons), failed)
+
+
+def _explain(validation: Validation, findings: Iterable[Finding]) -> str:
+    counts = f"{validation.accepted} images accepted, {validation.refused} refused."
+    if validation.success:
+        return f"Dataset version {validation.version} may be trained on: {counts}"
+    broken = "; ".join(
+        f"{finding.rule} (observed: {finding.observed})" for finding in findings if finding.rule in validation.failed
+    )
+    return f"Dataset version {validation.version} may not be trained on. Broken: {broken}. {counts}"
+
+
+def _write_quarantine(lake: Lake, version: str, candidates: pd.DataFrame, reasons: "pd.Series[str]") -> None:
+    if reasons.empty:
+        return
+    folder = lake.quarantine_path(version)
+    folder.mkdir(parents=True, exist_ok=True)
+    refused = candidates.loc[reasons.index].assign(reason=reasons)
+    with (folder / "rows.parquet").open("wb") as file:
+        pq.write_table(pa.Table.from_pandas(refused, schema=QUARANTINE_SCHEMA, preserve_index=False), file)
+
+
+def _report(validation: Validation, findings: Iterable[Finding], reasons: "pd.Series[str]") -> dict[str, object]:
+    results = [
+        {name: value for name, value in asdict(finding).items() if name not in ("rows", "reason")}
+        for finding in findings
+    ]
+    return {
+        **asdict(validation),
+        "refused_by_reason": reasons.value_counts().to_dict(),
+        "great_expectations": gx.__version__,
+        "results": results,
+    }
+
+
+def _recorded(report: str) -> Validation:
+    record = json.loads(report)
+    values = {field.name: record[field.name] for field in fields(Validation)}
+    return Validation(**values | {"failed": tuple(record["failed"])})
