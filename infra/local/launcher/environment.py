@@ -1,0 +1,49 @@
+"""Where the settings of `make up` come from: the environment first, then the file `.env`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from model.settings import PREFIX, Settings
+
+ROOT = Path(__file__).resolve().parents[3]
+"""The repository's folder."""
+
+TELEMETRY_OFF = {
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
+    "GX_ANALYTICS_ENABLED": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+}
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Return the NAME=value lines of `path`, without comments and quotes; an absent file is an empty one."""
+    if not path.exists():
+        return {}
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env") -> Settings:
+    """Return the settings for this machine: paths absolute, everything pointing at the MLflow that `make up` starts.
+
+    Raises SettingsError as `Settings.from_environment` does.
+    """
+    settings = Settings.from_environment({**read_dotenv(dotenv), **environment})
+    local = {
+        "home": (ROOT / settings.home.expanduser()).resolve(),
+        "source": _absolute(settings.source),
+        "tracking_uri": f"http://127.0.0.1:{settings.mlflow_port}",
+    }
+    return settings.model_copy(update=local)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Return the settings as the variables that started programs read."""
+    return {PREFIX + name.upper(): str(value) for name, value in settings.model_dump().items()}
+
+
+def _absolute(source: str) -> str:
+    """Resolve a relative path here: a task runs in another folder."""
+    path = Path(source).expanduser()
+    return str(path.resolve()) if path.exists() else source

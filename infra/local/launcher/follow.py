@@ -1,0 +1,96 @@
+"""Following a DAG run task by task, with what its tasks print."""
+
+import json
+import time
+from pathlib import Path
+
+from launcher.airflow_api import ENDED, AirflowApi, Task
+from launcher.errors import LaunchError
+from launcher.progress import Progress
+
+STARTED = ("running", "success", "failed", "skipped", "up_for_retry")
+PRINTED_BY_TASK = ("task.stdout", "task.stderr", "truegrain")
+"""Loggers whose lines a person wants to see; the others tell how Airflow runs the task."""
+
+
+def follow(api: AirflowApi, dag: str, run: str, *, logs: Path, progress: Progress, seconds: float) -> dict[str, str]:
+    """Wait until a run ends, showing its tasks; return the state of every task.
+
+    Raises LaunchError naming the task and its log when the run fails, TimeoutError after `seconds`.
+    """
+    told: dict[str, str] = {}
+    deadline = time.monotonic() + seconds
+    while True:
+        ended = api.state(dag, run) in ENDED
+        tasks = api.tasks(dag, run)
+        for task in tasks:
+            _tell(dag, task, told, progress)
+        if ended:
+            break
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{dag} did not end within {seconds:.0f} s")
+        _show_running(dag, run, tasks, logs, progress)
+        time.sleep(1.0)
+    _raise_failure(dag, run, tasks, logs)
+    return {task.name: task.state for task in tasks}
+
+
+def task_log(logs: Path, dag: str, run: str, task: Task) -> Path:
+    """Return the file with a task's log (Airflow's default layout)."""
+    folder = logs / "tasks" / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task.name}"
+    return folder / f"attempt={max(task.attempt, 1)}.log"
+
+
+def last_line(log: Path, *, among: tuple[str, ...] = PRINTED_BY_TASK) -> str:
+    """Return the last thing that the task itself printed, '' when it printed nothing yet."""
+    if not log.exists():
+        return ""
+    for line in reversed(log.read_text(errors="replace").splitlines()):
+        entry = _parse(line)
+        if str(entry.get("logger", "")).startswith(among) and entry.get("event"):
+            return str(entry["event"]).strip()
+    return ""
+
+
+def _parse(line: str) -> dict[str, object]:
+    """Return the entry of a log line; a line that is being written is no JSON yet."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return {}
+    return entry if isinstance(entry, dict) else {}
+
+
+def _tell(dag: str, task: Task, told: dict[str, str], progress: Progress) -> None:
+    if task.state == told.get(task.name) or task.state not in STARTED:
+        return
+    told[task.name] = task.state
+    if task.state != "running":
+        took = "" if task.seconds is None else f" {task.seconds:6.1f} s"
+        progress.say(f"  {dag}.{task.name:<10} {task.state:<8}{took}")
+
+
+def _show_running(dag: str, run: str, tasks: list[Task], logs: Path, progress: Progress) -> None:
+    running = next((task for task in tasks if task.state == "running"), None)
+    if running is None:
+        progress.show(f"  {dag} …")
+    else:
+        progress.show(f"  {dag}.{running.name:<10} {last_line(task_log(logs, dag, run, running)) or '…'}")
+
+
+def _raise_failure(dag: str, run: str, tasks: list[Task], logs: Path) -> None:
+    failed = next((task for task in tasks if task.state == "failed"), None)
+    if failed is not None:
+        log = task_log(logs, dag, run, failed)
+        raise LaunchError(f"task {failed.name} of {dag} failed: {_reason(log)}", log)
+
+
+def _reason(log: Path) -> str:
+    """Return the exception that ended the task, as Airflow logs it."""
+    if not log.exists():
+        return "it left no log"
+    for line in reversed(log.read_text(errors="replace").splitlines()):
+        details = _parse(line).get("error_detail")
+        if isinstance(details, list) and details and isinstance(details[-1], dict):
+            return f"{details[-1].get('exc_type')}: {details[-1].get('exc_value')}"
+    return "see its log"

@@ -1,0 +1,68 @@
+"""The main job, once: ingest the images, retrain on them, and see that a detector is in production."""
+
+from pathlib import Path
+
+from launcher.airflow_api import AirflowApi
+from launcher.components import logs
+from launcher.errors import LaunchError
+from launcher.follow import follow, task_log
+from launcher.progress import Progress
+from model.registry import Registry
+from model.settings import Settings
+
+INGEST = "ingest_images"
+RETRAIN = "retrain_detector"
+EVENT_SECONDS = 60.0
+"""How long the scheduler may take to start retraining after the dataset's event."""
+RUN_SECONDS = 24 * 3600.0
+"""A run is followed this long; training with the production recipe takes hours on a slow machine."""
+
+
+def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> str:
+    """Ingest `settings.source`, retrain when that brought anything new, and return the version in production.
+
+    Raises LaunchError when a task fails or no detector was good enough to be promoted.
+    """
+    before = set(api.runs(RETRAIN))
+    tasks = _run(api, INGEST, {"source": settings.source}, settings, progress)
+    if tasks.get("publish") == "success":
+        _follow(api, RETRAIN, _await_run(api, before, progress), settings, progress)
+    elif production(settings) is None:
+        _run(api, RETRAIN, {}, settings, progress)
+    else:
+        progress.say(f"nothing new in {settings.source}; production stays as it is")
+    version = production(settings)
+    if version is None:
+        raise LaunchError("no detector was promoted: the gate refused it", _log_of(api, RETRAIN, "decide", settings))
+    return version
+
+
+def production(settings: Settings) -> str | None:
+    """Return the version that the registry calls production, or None."""
+    lock = settings.home / "run" / "registry.lock"
+    found = Registry(settings.tracking_uri, model_name=settings.model_name, lock=lock).resolve("production")
+    return found.version if found else None
+
+
+def _run(api: AirflowApi, dag: str, conf: dict[str, object], settings: Settings, progress: Progress) -> dict[str, str]:
+    return _follow(api, dag, api.trigger(dag, conf), settings, progress)
+
+
+def _follow(api: AirflowApi, dag: str, run: str, settings: Settings, progress: Progress) -> dict[str, str]:
+    progress.say(f"{dag} started")
+    return follow(api, dag, run, logs=logs(settings), progress=progress, seconds=RUN_SECONDS)
+
+
+def _await_run(api: AirflowApi, before: set[str], progress: Progress) -> str:
+    """Return the run that the dataset's event starts."""
+    try:
+        progress.wait(f"{RETRAIN} starts", lambda: set(api.runs(RETRAIN)) > before, seconds=EVENT_SECONDS)
+    except TimeoutError as error:
+        raise LaunchError(f"a dataset was published, but {RETRAIN} did not start") from error
+    return next(run for run in api.runs(RETRAIN) if run not in before)
+
+
+def _log_of(api: AirflowApi, dag: str, task: str, settings: Settings) -> Path | None:
+    run = api.runs(dag)[0]
+    found = next((t for t in api.tasks(dag, run) if t.name == task), None)
+    return task_log(logs(settings), dag, run, found) if found else None

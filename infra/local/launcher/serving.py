@@ -1,0 +1,69 @@
+"""Proof that the service serves: it names the promoted version and gives a verdict on an image nobody trained on."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from launcher.components import HOST, logs
+from launcher.errors import LaunchError
+from launcher.progress import Progress
+from model.lake import Lake
+from model.manifest import read_manifest, split_rows
+from model.settings import Settings
+
+FOLLOW_SECONDS = 60.0
+"""How long the service may take to take a promoted version into service."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image of the test split, its true label and where it comes from."""
+
+    data: bytes
+    label: str
+    origin: str
+
+
+def service_url(settings: Settings) -> str:
+    """Return the address of the service on this machine."""
+    return f"http://{HOST}:{settings.service_port}"
+
+
+def wait_until_served(settings: Settings, version: str, progress: Progress) -> None:
+    """Return when the service serves `version`; raises LaunchError when it does not come to that."""
+    what = f"service serves version {version}"
+    try:
+        progress.wait(what, lambda: _served(settings) == version, seconds=FOLLOW_SECONDS)
+    except TimeoutError as error:
+        raise LaunchError(str(error), logs(settings) / "service.log") from error
+    progress.say(what)
+
+
+def take_sample(settings: Settings) -> Sample:
+    """Return an AI-generated image from the test split of the newest dataset version."""
+    lake = Lake(settings.lake_url)
+    version = lake.latest()
+    if version is None:
+        raise LaunchError(f"the lake {settings.lake_url} holds no dataset version")
+    rows = split_rows(read_manifest(lake, version), "test")
+    row = rows[rows["label"] == "ai"].head(1)
+    (data,) = lake.read_images(row)
+    return Sample(data, str(row["label"].iloc[0]), str(row["origin"].iloc[0]))
+
+
+def predict(settings: Settings, data: bytes) -> dict[str, Any]:
+    """Ask the service for a verdict; raises LaunchError with its answer when it gives none."""
+    answer = requests.post(f"{service_url(settings)}/predict", files={"file": data}, timeout=30)
+    if not answer.ok:
+        raise LaunchError(f"/predict answered {answer.status_code}: {answer.text}", logs(settings) / "service.log")
+    verdict: dict[str, Any] = answer.json()
+    return verdict
+
+
+def _served(settings: Settings) -> str | None:
+    try:
+        answer = requests.get(f"{service_url(settings)}/model", timeout=5)
+    except requests.RequestException:
+        return None
+    return str(answer.json()["version"]) if answer.ok else None

@@ -1,0 +1,116 @@
+"""Bringing all programs up and finding out whether they are well."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import psutil
+import requests
+
+from launcher.airflow_api import AirflowApi, healthy
+from launcher.components import HOST, components, logs, migration, seed_password
+from launcher.environment import as_environment
+from launcher.errors import LaunchError
+from launcher.processes import Record, alive, read_records, require_free_ports, start, write_records
+from launcher.progress import Progress
+from model.settings import Settings
+
+START_SECONDS = 180.0
+DAGS = {"ingest_images", "retrain_detector"}
+PER_CALL = {"TRUEGRAIN_SOURCE"}
+"""Settings that may differ between two calls of `make up` on the same programs."""
+
+
+def records_path(home: Path) -> Path:
+    """Where it is written down what runs."""
+    return home / "run" / "processes.json"
+
+
+def bring_up(settings: Settings, progress: Progress) -> AirflowApi:
+    """Start every program that does not run yet, wait until all answer, and return a signed-in client of Airflow.
+
+    Raises LaunchError naming the log to read, or the port that is taken.
+    """
+    path = records_path(settings.home)
+    running = [record for record in read_records(path) if alive(record)]
+    names = {record.name for record in running}
+    missing = [component for component in components(settings) if component.name not in names]
+    if running:
+        _require_same_settings(settings)
+        progress.say(f"already running: {', '.join(sorted(names))}")
+    require_free_ports(missing)
+    password = seed_password(settings)
+    if any(component.name.startswith("airflow") for component in missing):
+        _migrate(settings, progress)
+    for component in missing:
+        running.append(start(component, logs(settings)))
+        write_records(path, running)
+    _settings_path(settings).write_text(_for_comparison(settings))
+    _wait_until_well(settings, running, progress)
+    api = AirflowApi.sign_in(settings.airflow_port, password)
+    _wait_for_dags(api, running, progress)
+    return api
+
+
+def _migrate(settings: Settings, progress: Progress) -> None:
+    record = start(migration(settings), logs(settings))
+    process = psutil.Process(record.pid)
+    progress.wait("Airflow's database", lambda: not alive(record), seconds=START_SECONDS)
+    if process.wait(timeout=5) != 0:
+        raise LaunchError("Airflow's database could not be prepared", Path(record.log))
+    progress.say("Airflow's database is ready")
+
+
+def _wait_until_well(settings: Settings, running: list[Record], progress: Progress) -> None:
+    checks: dict[str, Callable[[], bool]] = {
+        f"MLflow answers on port {settings.mlflow_port}": partial(_answers, settings.mlflow_port, "/health"),
+        f"service answers on port {settings.service_port}": partial(_answers, settings.service_port, "/healthz"),
+        f"Airflow answers on port {settings.airflow_port}": partial(healthy, settings.airflow_port),
+    }
+    for what, check in checks.items():
+        _wait(what, check, running, progress)
+
+
+def _wait_for_dags(api: AirflowApi, running: list[Record], progress: Progress) -> None:
+    def read() -> bool:
+        for file, trace in api.import_errors().items():
+            raise LaunchError(f"Airflow cannot read {file}: {trace.strip().splitlines()[-1]}")
+        return api.dags() >= DAGS
+
+    _wait("DAGs are read", read, running, progress)
+
+
+def _wait(what: str, check: Callable[[], bool], running: list[Record], progress: Progress) -> None:
+    def ready() -> bool:
+        for record in running:
+            if not alive(record):
+                raise LaunchError(f"{record.name} ended by itself", Path(record.log))
+        return check()
+
+    try:
+        progress.wait(what, ready, seconds=START_SECONDS)
+    except TimeoutError as error:
+        raise LaunchError(str(error), Path(running[0].log).parent) from error
+    progress.say(what)
+
+
+def _answers(port: int, path: str) -> bool:
+    try:
+        return requests.get(f"http://{HOST}:{port}{path}", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def _require_same_settings(settings: Settings) -> None:
+    path = _settings_path(settings)
+    if path.exists() and path.read_text() != _for_comparison(settings):
+        raise LaunchError("Truegrain runs with other settings than these; stop it first with `make down`")
+
+
+def _settings_path(settings: Settings) -> Path:
+    return settings.home / "run" / "settings"
+
+
+def _for_comparison(settings: Settings) -> str:
+    given = as_environment(settings).items()
+    return "\n".join(f"{name}={value}" for name, value in given if name not in PER_CALL)

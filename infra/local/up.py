@@ -1,0 +1,87 @@
+"""`make up`: start Truegrain here, take images through to a served verdict, and say where everything is."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import psutil
+from model.sources.recognise import open_source
+
+from launcher.components import USER, logs, seed_password
+from launcher.environment import read_settings
+from launcher.errors import LaunchError
+from launcher.loop import run_loop
+from launcher.memory import PeakMemory
+from launcher.processes import members, read_records
+from launcher.progress import Progress
+from launcher.serving import predict, service_url, take_sample, wait_until_served
+from launcher.stack import bring_up, records_path
+from model.errors import TruegrainError
+from model.settings import Settings
+
+
+def main() -> int:
+    """Return 0 when a verdict was served; explain on stderr what failed and return 1 otherwise."""
+    progress = Progress(sys.stdout)
+    try:
+        settings = read_settings(os.environ)
+        with PeakMemory(partial(_processes, settings.home)) as memory:
+            verdict = _launch(settings, progress)
+        _report(settings, verdict, progress, memory)
+    except TruegrainError as error:
+        progress.say("failed")
+        _explain(error)
+        return 1
+    except KeyboardInterrupt:
+        progress.say("interrupted; what was started goes on, `make down` stops it")
+        return 130
+    return 0
+
+
+def _launch(settings: Settings, progress: Progress) -> dict[str, object]:
+    next(iter(open_source(settings.source)), None)  # a source that cannot be read is refused before anything starts
+    progress.say(f"starting Truegrain in {settings.home}")
+    api = bring_up(settings, progress)
+    version = run_loop(api, settings, progress)
+    wait_until_served(settings, version, progress)
+    sample = take_sample(settings)
+    verdict = predict(settings, sample.data)
+    progress.say(f"verdict on {sample.origin}, which is labelled '{sample.label}':")
+    return verdict
+
+
+def _processes(home: Path) -> Iterator[psutil.Process]:
+    yield psutil.Process()
+    yield from members(read_records(records_path(home)))
+
+
+def _report(settings: Settings, verdict: dict[str, object], progress: Progress, memory: PeakMemory) -> None:
+    sys.stdout.write(json.dumps(verdict, indent=2) + "\n")
+    summary = {"seconds": round(progress.seconds, 1), "peak_gb": round(memory.gigabytes, 2), "verdict": verdict}
+    (settings.home / "run" / "summary.json").write_text(json.dumps(summary, indent=2))
+    sys.stdout.write(
+        f"""
+Truegrain is up after {progress.seconds:.0f} s; its processes held {memory.gigabytes:.1f} GB at most.
+
+  service   {service_url(settings)}          try  curl -F file=@<image> {service_url(settings)}/predict
+  Airflow   http://localhost:{settings.airflow_port}          sign in as {USER} with {seed_password(settings)}
+  MLflow    http://localhost:{settings.mlflow_port}
+  logs      {logs(settings)}
+
+`make down` stops it.
+"""
+    )
+
+
+def _explain(error: TruegrainError) -> None:
+    sys.stderr.write(f"\n{error}\n")
+    if isinstance(error, LaunchError) and error.log is not None:
+        sys.stderr.write(f"Read {error.log}\n")
+    sys.stderr.write("What runs goes on, so that it can be looked at; `make down` stops it.\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
