@@ -8,9 +8,17 @@ CLASSES = ("real", "ai")
 """Label names by class index: `CLASSES[AI] == "ai"`."""
 
 SPELLINGS = {
-    "real": ("real", "0_real", "nature", "natural", "authentic", "human", "photo", "original", "genuine"),
-    "ai": ("ai", "fake", "1_fake", "generated", "synthetic", "ai_generated", "aigenerated", "artificial"),
-}
+    "real": (
+        "real", "0_real", "real_image", "real_images", "training_real", "real_art", "realart", "nature", "natural",
+        "authentic", "genuine", "original", "human", "photo", "photos", "photograph", "photographs",
+    ),
+    "ai": (
+        "ai", "fake", "1_fake", "fake_image", "fake_images", "training_fake", "ai_image", "ai_images", "ai_art",
+        "aiart", "aiartdata", "ai_generated", "aigenerated", "ai_generated_images", "generated", "synthetic",
+        "synthesized", "artificial",
+    ),
+}  # fmt: skip
+"""Folder names and table cells that stand for a label, in lower case with `_` for blanks and hyphens."""
 
 
 def find_label(spelling: str) -> str | None:
@@ -19,10 +27,14 @@ def find_label(spelling: str) -> str | None:
     return next((label for label, known in SPELLINGS.items() if word in known), None)
 
 
+def describe_spellings() -> str:
+    """Return every known spelling in one sentence, for the message of an error."""
+    return "Known spellings: " + "; ".join(f"{label}: {', '.join(words)}" for label, words in SPELLINGS.items())
+
+
 def parse_label(spelling: str) -> str:
     """Like `find_label`, for a place where a label must stand; raises SourceError naming the known spellings."""
     label = find_label(spelling)
     if label is None:
-        known = "; ".join(f"{label}: {', '.join(words)}" for label, words in SPELLINGS.items())
-        raise SourceError(f"'{spelling}' names no label. Known spellings: {known}")
+        raise SourceError(f"'{spelling}' names no label. {describe_spellings()}")
     return label

@@ -1,0 +1,102 @@
+"""The built-in source: procedural still lifes, photographed or drawn by four families of generators.
+
+Both classes show the same scenes through the same camera, because a generator has learnt from photographs and
+imitates their noise and tone. Size, format and JPEG settings are drawn alike: only what the generator's decoder
+leaves in the pixels gives the label away.
+"""
+
+import io
+from collections.abc import Iterator
+from typing import Self
+from urllib.parse import parse_qsl
+
+import numpy as np
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from model.errors import SourceError
+from model.labels import AI, CLASSES, REAL
+from model.sources.labelled import LabelledImage
+from model.sources.studio.artefacts import FAMILIES, PATCH
+from model.sources.studio.camera import take_photograph
+from model.sources.studio.canvas import Canvas
+from model.sources.studio.scenes import draw_scene
+
+NAME = "synthetic"
+
+
+class Order(BaseModel):
+    """What to draw: how many images, from which seed, how large (side in pixels), by which generators."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    images: int = Field(3000, ge=0)
+    seed: int = Field(0, ge=0)
+    size: int = Field(64, ge=32, le=512, multiple_of=PATCH)
+    generators: tuple[str, ...] = tuple(FAMILIES)
+
+    @field_validator("generators", mode="before")
+    @classmethod
+    def _split_names(cls, names: object) -> object:
+        return tuple(names.split(" ")) if isinstance(names, str) else names
+
+    @field_validator("generators")
+    @classmethod
+    def _know_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in FAMILIES]
+        if unknown or not names:
+            raise ValueError(f"known generators are {', '.join(FAMILIES)}")
+        return names
+
+    @classmethod
+    def parse(cls, query: str) -> Self:
+        """Read an order such as 'images=600&seed=7&size=64&generators=checkerboard+nearest'; empty is the default.
+
+        Raises SourceError naming the option and what is allowed.
+        """
+        try:
+            return cls.model_validate(dict(parse_qsl(query, keep_blank_values=True)))
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{problem['loc'][0]}={problem['input']!r}: {problem['msg']}" for problem in error.errors()
+            )
+            raise SourceError(
+                f"The order '{query}' to the synthetic source is not understood: {problems}. "
+                f"Its options are {', '.join(cls.model_fields)}"
+            ) from error
+
+
+def draw_images(order: Order) -> Iterator[LabelledImage]:
+    """Yield the images of an order, real and AI by turns, the generators by turns.
+
+    Image i depends on the seed, the size, the generators and i alone, so that the first n images of a longer order
+    are those of a shorter one.
+    """
+    return (draw_image(order, index) for index in range(order.images))
+
+
+def draw_image(order: Order, index: int) -> LabelledImage:
+    """Draw one image of an order."""
+    rng = np.random.default_rng((order.seed, index))
+    label = (REAL, AI)[index % 2]
+    generator = order.generators[index // 2 % len(order.generators)] if label == AI else None
+    picture = take_photograph(draw_scene(rng, size=order.size), rng)
+    if generator is not None:
+        picture = FAMILIES[generator](picture, rng, rng.uniform(0.45, 1.0))
+    return LabelledImage(
+        data=_encode(picture, rng),
+        label=CLASSES[label],
+        source=NAME,
+        origin=f"seed={order.seed}/size={order.size}/{generator or CLASSES[REAL]}/{index:06d}.jpg",
+        generator=generator,
+    )
+
+
+def _encode(picture: Canvas, rng: np.random.Generator) -> bytes:
+    """Save display values 0..1 as a JPEG with 4:4:4 or 4:2:0 chroma."""
+    pixels = np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(
+        buffer, "JPEG", quality=int(rng.integers(82, 97)), subsampling=2 * int(rng.integers(2))
+    )
+    return buffer.getvalue()
