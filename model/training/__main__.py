@@ -1,0 +1,149 @@
+"""Train a detector on a published dataset version and log it to MLflow; the last line printed is a JSON result."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from model.errors import TrainingError, TruegrainError
+from model.lake import Lake
+from model.manifest import read_manifest
+from model.preprocess import Preprocess
+from model.registry import Registry, Run
+from model.settings import Settings
+from model.training.checkpoint import Progress
+from model.training.config import TrainConfig, read_config, recipes
+from model.training.fit import Epoch, fit
+from model.training.network import build_network
+from model.training.pixels import Samples, input_size, load_samples
+from model.training.release import release
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line, train, print the result; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.from_environment(os.environ)
+        config = read_config(options.recipe or settings.recipe, _overrides(options.set))
+        result = train(settings, config, dataset_version=options.dataset)
+    except TruegrainError as error:
+        print(f"training failed: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps(result), flush=True)
+    return 0
+
+
+def train(settings: Settings, config: TrainConfig, *, dataset_version: str) -> dict[str, object]:
+    """Train `config` on a dataset version, or finish what was begun; the same call again returns the same result.
+
+    The result names the MLflow run that holds the artifact: run_id, dataset_version, val_accuracy, seconds.
+    """
+    folder = settings.home / "training" / f"{dataset_version}-{config.digest()}"
+    done = folder / "result.json"
+    if done.exists():
+        finished: dict[str, object] = json.loads(done.read_text())
+        print(f"already trained: {folder}", flush=True)
+        return finished
+    started = time.monotonic()
+    train_samples, val_samples = _load(settings, config, dataset_version)
+    size = train_samples.pixels.shape[1]
+    network = build_network(config, size=size, pretrained_file=settings.pretrained)
+    registry = Registry(settings.tracking_uri, model_name=settings.model_name, lock=settings.home / "registry.lock")
+    params = asdict(config) | {"input_size": size, "dataset_version": dataset_version}
+    with registry.run(f"train {dataset_version}", params=params, run_id=_begun(folder)) as run:
+        _remember(folder, run)
+        progress = fit(network, train_samples, val_samples, config, folder=folder, report=_reporter(run, config))
+        metrics: Mapping[str, object] = {"best_epoch": progress.best_epoch, "val_loss": progress.best_loss}
+        release(
+            network,
+            val_samples,
+            config,
+            name=settings.model_name,
+            dataset_version=dataset_version,
+            git_revision=_git_revision(),
+            metrics=metrics,
+            folder=folder / "artifact",
+        )
+        registry.log_artifact(run, folder / "artifact")
+    result = _result(run, dataset_version, progress, seconds=time.monotonic() - started)
+    done.write_text(json.dumps(result))
+    return result
+
+
+def _load(settings: Settings, config: TrainConfig, version: str) -> tuple[Samples, Samples]:
+    lake = Lake(settings.lake_url)
+    preprocess = Preprocess(input_size(read_manifest(lake, version), largest=config.size))
+    cache = settings.home / "cache"
+    train_samples = load_samples(lake, version, "train", preprocess, cache=cache)
+    return train_samples, load_samples(lake, version, "val", preprocess, cache=cache)
+
+
+def _begun(folder: Path) -> str | None:
+    """Return the MLflow run of a training that was interrupted, to go on in it."""
+    begun = folder / "run.json"
+    return str(json.loads(begun.read_text())["run_id"]) if begun.exists() else None
+
+
+def _remember(folder: Path, run: Run) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "run.json").write_text(json.dumps({"run_id": run.id}))
+
+
+def _reporter(run: Run, config: TrainConfig) -> Callable[[Epoch], None]:
+    """Print each epoch and log it to the run."""
+
+    def report(epoch: Epoch) -> None:
+        print(
+            f"epoch {epoch.number}/{config.epochs}: train loss {epoch.train_loss:.4f}, "
+            f"val loss {epoch.val_loss:.4f}, val accuracy {epoch.val_accuracy:.2%}, "
+            f"{epoch.seconds:.1f} s, {epoch.images_per_second:.0f} images/s",
+            flush=True,
+        )
+        metrics = {name: value for name, value in asdict(epoch).items() if name != "number"}
+        run.log_metrics(metrics, step=epoch.number)
+
+    return report
+
+
+def _result(run: Run, version: str, progress: Progress, *, seconds: float) -> dict[str, object]:
+    return {
+        "run_id": run.id,
+        "dataset_version": version,
+        "best_epoch": progress.best_epoch,
+        "val_loss": progress.best_loss,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _git_revision() -> str:
+    """Name the code that trains, or 'unknown' outside a checkout, such as in an image."""
+    try:
+        answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def _overrides(pairs: list[str]) -> dict[str, object]:
+    """Turn ["epochs=3"] into {"epochs": "3"}; raises TrainingError for a pair without '='."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise TrainingError(f"--set takes key=value, such as --set epochs=3, not '{pair}'")
+    return {key: value for key, _, value in (pair.partition("=") for pair in pairs)}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m model.training", description=__doc__)
+    parser.add_argument("--dataset", required=True, metavar="VERSION", help="a published dataset version")
+    parser.add_argument("--recipe", help=f"one of {', '.join(recipes())} [TRUEGRAIN_RECIPE]")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a line of the recipe")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

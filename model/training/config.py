@@ -1,0 +1,79 @@
+"""TrainConfig: what a training run is made of, read from a recipe and overridden by hand."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from model.errors import TrainingError
+
+Share = Annotated[float, Ge(0.0), Lt(1.0)]
+Count = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """One training run, whole: the same config on the same dataset version gives the same detector."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    backbone: str
+    """Name of any timm model."""
+    pretrained: bool
+    """Start from ImageNet weights."""
+    size: Annotated[int, Ge(16), Le(1024)]
+    """Side of the network's input in pixels; smaller when the images are: they are never enlarged."""
+    epochs: Count
+    batch_size: Annotated[int, Ge(2)]
+    """Images a step; batch normalisation needs two."""
+    learning_rate: Annotated[float, Gt(0.0)]
+    """Peak of the schedule, reached after `warmup_epochs`, falling to zero along a cosine."""
+    warmup_epochs: Annotated[float, Ge(0.0)]
+    weight_decay: Annotated[float, Ge(0.0)]
+    dropout: Share
+    label_smoothing: Share
+    max_shift: Share
+    """Largest random shift in training, as a share of the side; the uncovered border is mirrored."""
+    patience: Count
+    """Epochs without a lower validation loss after which training stops."""
+    seed: int
+
+    def digest(self) -> str:
+        """Return a short hash that names this config."""
+        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
+
+
+_CONFIG = TypeAdapter(TrainConfig)
+
+
+def recipes() -> list[str]:
+    """List the names of the recipes."""
+    return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
+
+
+def read_config(recipe: str, overrides: Mapping[str, object] | None = None) -> TrainConfig:
+    """Read a recipe by name and lay `overrides` over it; values may be strings, as from a command line.
+
+    Raises TrainingError for an unknown recipe, an unknown key or a value that is not allowed.
+    """
+    if recipe not in recipes():
+        raise TrainingError(f"there is no recipe '{recipe}'; known are {', '.join(recipes())}")
+    given = tomllib.loads((_folder() / f"{recipe}.toml").read_text()) | dict(overrides or {})
+    try:
+        return _CONFIG.validate_python(given)
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}={p['input']!r}: {p['msg']}" for p in error.errors())
+        known = ", ".join(field.name for field in fields(TrainConfig))
+        raise TrainingError(f"recipe '{recipe}' so overridden is not allowed: {problems}. Keys: {known}") from error
+
+
+def _folder() -> Traversable:
+    return files("model.training") / "recipes"
