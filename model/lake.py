@@ -109,7 +109,7 @@ class Lake:
             if batch is not None and batch not in self.batches():
                 target = staging.parent / batch
                 _remove(target)
-                staging.rename(target)
+                self.root.fs.mv(staging.path, target.path, recursive=True)
                 (target / SUCCESS).touch()
         finally:
             _remove(staging)
@@ -192,4 +192,4 @@ def _cut(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 def _remove(folder: UPath) -> None:
     if folder.exists():
-        folder.rmdir(recursive=True)
+        folder.fs.rm(folder.path, recursive=True)

@@ -76,7 +76,7 @@ def _splits(rows: pd.DataFrame, facts: pd.DataFrame, previous: pd.DataFrame | No
     """Give each row its split; `facts` holds every claim about its cluster."""
     by_hash = rows["cluster"].map(_split_by_hash)
     has_val = set(facts.loc[facts["split_hint"] == "val", "source"])
-    hinted = _strongest_hint(facts).reindex(rows["cluster"]).set_axis(rows.index)
+    hinted = _strongest_hint(facts).reindex(rows["cluster"]).set_axis(rows.index).astype("str")
     carved = (hinted == "train") & ~rows["source"].isin(has_val) & (by_hash == "val")
     split = hinted.mask(carved, "val").fillna(by_hash)
     if previous is not None:
@@ -113,7 +113,7 @@ def write_rows(lake: Lake, version: str, rows: pd.DataFrame, *, name: str) -> No
     aside = folder / f".{name}.parquet"
     with aside.open("wb") as file:
         pq.write_table(pa.Table.from_pandas(rows, schema=SCHEMA, preserve_index=False), file, compression="zstd")
-    aside.rename(folder / f"{name}.parquet")
+    folder.fs.mv(aside.path, (folder / f"{name}.parquet").path)
 
 
 def read_manifest(lake: Lake, version: str) -> pd.DataFrame:

@@ -1,0 +1,33 @@
+"""Lakes for the tests of the domain."""
+
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from model.ingest import assemble, collect, publish
+from model.lake import Lake
+from model.manifest import read_candidates, write_rows
+from model.sources.labelled import LabelledImage
+from model_images import NOW
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def publish_images(lake: Lake) -> Callable[[Iterator[LabelledImage]], str]:
+    """Bring images into a published version as they are; what validation does is tested elsewhere."""
+
+    def bring(images: Iterator[LabelledImage]) -> str:
+        collect(lake, images, now=NOW)
+        version = assemble(lake, today=date(2026, 11, 2))
+        write_rows(lake, version, read_candidates(lake, version), name="manifest")
+        (lake.version_path(version) / "validation.json").write_text('{"success": true}')
+        publish(lake, version)
+        return version
+
+    return bring

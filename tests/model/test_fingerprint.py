@@ -1,0 +1,64 @@
+"""Hashes and facts of images."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.fingerprint import fingerprint
+
+
+def jpeg(image: Image.Image, quality: int = 90, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
+    return buffer.getvalue()
+
+
+def scene(seed: int) -> Image.Image:
+    coarse = np.random.default_rng(seed).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize((96, 64), Image.Resampling.BICUBIC)
+
+
+def distance(one: int | None, other: int | None) -> int:
+    assert one is not None
+    assert other is not None
+    return ((one ^ other) & (2**64 - 1)).bit_count()
+
+
+def test_the_same_pixels_in_another_container_have_the_same_pixel_hash_only() -> None:
+    png, bmp = io.BytesIO(), io.BytesIO()
+    scene(1).save(png, "PNG")
+    scene(1).save(bmp, "BMP")
+    one, other = fingerprint(png.getvalue()), fingerprint(bmp.getvalue())
+    assert one.pixel_hash == other.pixel_hash
+    assert one.sha256 != other.sha256
+
+
+def test_the_perceptual_hash_survives_recompression_and_scaling_and_tells_scenes_apart() -> None:
+    original = fingerprint(jpeg(scene(1))).phash
+    assert distance(original, fingerprint(jpeg(scene(1), quality=30)).phash) <= 6
+    assert distance(original, fingerprint(jpeg(scene(1).resize((48, 32)))).phash) <= 6
+    assert distance(original, fingerprint(jpeg(scene(2))).phash) > 15
+
+
+@pytest.mark.parametrize("quality", [30, 50, 75, 90, 95])
+def test_the_jpeg_quality_is_recovered(quality: int) -> None:
+    assert fingerprint(jpeg(scene(1), quality)).jpeg_quality == quality
+
+
+def test_icc_and_exif_are_noticed() -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "A camera"
+    marked = fingerprint(jpeg(scene(1), exif=exif, icc_profile=b"profile"))
+    plain = fingerprint(jpeg(scene(1)))
+    assert (marked.has_exif, marked.has_icc) == (True, True)
+    assert (plain.has_exif, plain.has_icc) == (False, False)
+
+
+def test_a_file_that_is_no_image_has_a_hash_and_an_error() -> None:
+    broken = fingerprint(b"no image")
+    assert broken.decode_error is not None
+    assert broken.decode_error.startswith("not_an_image:")
+    assert (broken.pixel_hash, broken.width) == (None, None)
+    assert len(broken.sha256) == 64

@@ -1,0 +1,164 @@
+"""From a source to a dataset version."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from model.errors import DatasetError
+from model.ingest import assemble, collect, publish
+from model.lake import Lake
+from model.manifest import SCHEMA, read_candidates, read_manifest
+from model.sources.labelled import LabelledImage
+from model_images import NOW, labelled, many
+
+TODAY = date(2026, 11, 2)
+Publish = Callable[[Iterator[LabelledImage]], str]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_the_same_images_again_change_nothing_byte_for_byte(lake: Lake, publish_images: Publish) -> None:
+    version = publish_images(many(40))
+    before = contents(Path(str(lake.root)))
+    again = collect(lake, many(40), now=NOW + timedelta(days=14))
+    assert (again.batch, again.added, again.known) == (None, 0, 40)
+    assert assemble(lake, today=TODAY + timedelta(days=14)) == version
+    assert publish(lake, version) is False
+    assert contents(Path(str(lake.root))) == before
+
+
+def test_the_same_images_make_the_same_version_in_another_lake(lake: Lake, tmp_path: Path) -> None:
+    other = Lake(str(tmp_path / "other"))
+    for each in (lake, other):
+        collect(each, many(40), now=NOW)
+    version = assemble(lake, today=TODAY)
+    assert assemble(other, today=TODAY) == version
+    one, two = (Path(str(each.version_path(version))) / "candidates.parquet" for each in (lake, other))
+    assert one.read_bytes() == two.read_bytes()
+
+
+def test_a_candidate_row_has_every_column_and_leads_back_to_its_bytes(lake: Lake) -> None:
+    collect(lake, many(40), now=NOW)
+    rows = read_candidates(lake, assemble(lake, today=TODAY))
+    assert list(rows.columns) == SCHEMA.names
+    shuffled = rows.sample(frac=1, random_state=0)
+    hashes = [hashlib.sha256(data).hexdigest() for data in lake.read_images(shuffled)]
+    assert hashes == list(shuffled["sha256"])
+
+
+def test_one_picture_in_two_containers_is_one_row(lake: Lake) -> None:
+    collect(lake, [labelled(1, "ai"), labelled(1, "ai", format_="BMP"), labelled(2, "real")], now=NOW)
+    version = assemble(lake, today=TODAY)
+    assert len(read_candidates(lake, version)) == 2
+    assert json.loads((lake.version_path(version) / "summary.json").read_text())["duplicates"] == 1
+
+
+def test_a_twin_across_splits_stays_in_test_only(lake: Lake) -> None:
+    train, test = labelled(1, "ai", split="train"), labelled(1, "ai", split="test", format_="BMP")
+    collect(lake, [train, test], now=NOW)
+    rows = read_candidates(lake, assemble(lake, today=TODAY))
+    assert list(rows["split"]) == ["test"]
+
+
+def test_two_labels_for_one_image_that_arrive_together_leave_it_out(lake: Lake) -> None:
+    image = labelled(1, "ai")
+    collect(lake, [image, replace(image, label="real"), labelled(2, "real")], now=NOW)
+    version = assemble(lake, today=TODAY)
+    assert list(read_candidates(lake, version)["origin"]) == ["2.png"]
+    assert json.loads((lake.version_path(version) / "summary.json").read_text())["conflicts"] == 2
+
+
+def test_a_label_that_contradicts_an_earlier_one_does_not_change_it(lake: Lake, publish_images: Publish) -> None:
+    publish_images(many(20))
+    first = labelled(0, "ai")
+    collect(lake, [replace(first, label="real")], now=NOW + timedelta(days=14))
+    rows = read_candidates(lake, assemble(lake, today=TODAY)).set_index("origin")
+    assert rows.loc[first.origin, "label"] == "ai"
+
+
+def test_a_split_once_given_never_changes(lake: Lake, publish_images: Publish) -> None:
+    before = read_manifest(lake, publish_images(many(60))).set_index("sha256")["split"]
+    moved = (replace(image, split="test") for image in many(60))
+    collect(lake, moved, now=NOW + timedelta(days=14))
+    collect(lake, (labelled(number, "ai") for number in range(100, 120)), now=NOW + timedelta(days=14))
+    after = read_candidates(lake, assemble(lake, today=TODAY)).set_index("sha256")["split"]
+    assert len(after) == 80
+    assert after.reindex(before.index).equals(before)
+
+
+def test_without_splits_the_hash_deals_eighty_ten_ten(lake: Lake) -> None:
+    collect(lake, many(1_000), now=NOW)
+    shares = read_candidates(lake, assemble(lake, today=TODAY))["split"].value_counts(normalize=True)
+    assert shares["train"] == pytest.approx(0.8, abs=0.04)
+    assert shares["val"] == pytest.approx(0.1, abs=0.03)
+
+
+def test_a_source_with_train_and_test_only_gets_a_validation_split_from_train(lake: Lake) -> None:
+    train = (labelled(number, "ai", split="train") for number in range(200))
+    test = (labelled(number, "ai", split="test") for number in range(200, 250))
+    collect(lake, [*train, *test], now=NOW)
+    rows = read_candidates(lake, assemble(lake, today=TODAY))
+    counts = rows["split"].value_counts()
+    assert counts["test"] == 50
+    assert 5 <= counts["val"] <= 40
+
+
+def test_a_corrupt_image_enters_with_its_error_and_the_rest_goes_on(lake: Lake) -> None:
+    broken = replace(labelled(1, "ai"), data=b"not an image")
+    collected = collect(lake, [broken, *many(10)], now=NOW)
+    assert (collected.added, collected.undecodable) == (11, 1)
+    rows = read_candidates(lake, assemble(lake, today=TODAY))
+    assert list(rows["decode_error"].dropna().str.split(":").str[0]) == ["not_an_image"]
+
+
+def test_an_empty_source_is_an_error_that_says_so(lake: Lake) -> None:
+    assert collect(lake, [], now=NOW).batch is None
+    with pytest.raises(DatasetError, match="holds no images"):
+        assemble(lake, today=TODAY)
+
+
+def test_a_collection_that_breaks_off_leaves_nothing(lake: Lake) -> None:
+    def breaking() -> Iterator[LabelledImage]:
+        yield from many(5)
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        collect(lake, breaking(), now=NOW)
+    assert lake.batches() == []
+    assert contents(Path(str(lake.root))) == {}
+    assert collect(lake, many(5), now=NOW).added == 5
+
+
+def test_a_staged_version_is_invisible_and_cannot_be_published_unvalidated(lake: Lake) -> None:
+    collect(lake, many(10), now=NOW)
+    version = assemble(lake, today=TODAY)
+    assert lake.versions() == []
+    with pytest.raises(DatasetError, match="not published"):
+        read_manifest(lake, version)
+    with pytest.raises(DatasetError, match="has not passed validation"):
+        publish(lake, version)
+    (lake.version_path(version) / "validation.json").write_text('{"success": false}')
+    with pytest.raises(DatasetError, match="has not passed validation"):
+        publish(lake, version)
+    assert lake.latest() is None
+
+
+def test_a_lake_can_be_any_fsspec_url() -> None:
+    lake = Lake("memory://lake-of-a-test")
+    collect(lake, many(10), now=NOW)
+    assert len(read_candidates(lake, assemble(lake, today=TODAY))) == 10
+
+
+def test_a_missing_batch_is_named(lake: Lake) -> None:
+    collect(lake, many(10), now=NOW)
+    rows = read_candidates(lake, assemble(lake, today=TODAY)).assign(batch="elsewhere")
+    with pytest.raises(DatasetError, match="batch 'elsewhere'"):
+        list(lake.read_images(rows))

@@ -1,0 +1,32 @@
+"""Small images that tests make themselves."""
+
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import numpy as np
+from PIL import Image
+
+from model.sources.labelled import LabelledImage
+
+NOW = datetime(2026, 11, 2, 2, tzinfo=UTC)
+
+
+def labelled(number: int, label: str, *, split: str | None = None, format_: str = "PNG") -> LabelledImage:
+    """Make the `number`-th image: noise, dark when real, light when AI."""
+    low = 0 if label == "real" else 100
+    noise = np.random.default_rng(number).integers(low, low + 150, (32, 32, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, format_)
+    return LabelledImage(
+        data=buffer.getvalue(),
+        label=label,
+        source="made",
+        origin=f"{number}.{format_.lower()}",
+        generator=None if label == "real" else "light",
+        split=split,
+    )
+
+
+def many(count: int) -> Iterator[LabelledImage]:
+    return (labelled(number, "real" if number % 2 else "ai") for number in range(count))
