@@ -68,7 +68,8 @@ def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, ru
         batch_parameters={"dataframe": table}, result_format=_RESULT_FORMAT, run_id=RunIdentifier(run_name=run)
     )
     record: dict[str, Any] = json.loads(json.dumps(outcome.to_json_dict()))
-    page = DefaultJinjaPageView().render(ValidationResultsPageRenderer().render(_plain(record)))
+    document = ValidationResultsPageRenderer().render(_plain(record))  # type: ignore[no-untyped-call]
+    page = DefaultJinjaPageView().render(document)
     return Examination(suite, tuple(_finding(result) for result in record["results"]), page)
 
 

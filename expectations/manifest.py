@@ -1,6 +1,7 @@
 """May this dataset version be trained on? Refuse single rows, or all of it, and say why; fail closed."""
 
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -23,6 +24,7 @@ QUARANTINE_SCHEMA = pa.schema(
 """The columns of quarantine/<version>/rows.parquet: those of a manifest, any of them empty, and why it was refused."""
 
 _REPORT = "validation.json"
+_log = logging.getLogger("truegrain.expectations")
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     (folder / _REPORT).write_text(json.dumps(_report(validation, findings, reasons), indent=1))
     if not validation.success:
         raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
+    _log.info(message)
     return validation
 
 

@@ -1,0 +1,60 @@
+"""Every second Monday: labelled images go into the lake and become a dataset version, if they are what data must be."""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import Metadata, Param, dag, task
+from airflow.sdk.exceptions import AirflowSkipException
+
+from truegrain_airflow.assets import DATASET
+from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.surroundings import open_lake, read_settings
+from truegrain_airflow.timetable import AnchoredTimetable
+
+log = logging.getLogger("truegrain.ingest")
+FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
+PARAMS = {"source": Param("", type="string", description="'synthetic', a folder, an archive; empty: TRUEGRAIN_SOURCE")}
+
+
+@dag(schedule=FORTNIGHTLY, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
+def ingest_images() -> None:
+    """**Red?** Nothing is lost: production stays as it is, and every task can be cleared and run again.
+
+    - *collect*: the source cannot be read; the log names what is accepted. Trigger again with another `source`.
+    - *validate*: the images break rules; the log names them and the page that shows them. Mend the source, trigger again.
+    - *publish* skipped: nothing new came in. Green: `retrain_detector` starts by itself.
+    """
+
+    @task(execution_timeout=timedelta(hours=12))
+    def collect(source: str) -> str:
+        from model import ingest
+        from model.sources.recognise import open_source
+
+        images, now = open_source(source or read_settings().source), datetime.now(UTC)
+        return str(ingest.collect(open_lake(), images, now=now, progress=lambda n: log.info("%d images read", n)))
+
+    @task
+    def assemble() -> str:
+        from model import ingest
+
+        return ingest.assemble(open_lake(), today=datetime.now(UTC).date())
+
+    @task
+    def validate(version: str) -> str:
+        from expectations import manifest
+
+        return manifest.validate(open_lake(), version).version
+
+    @task(outlets=[DATASET])
+    def publish(version: str) -> Iterator[Metadata]:
+        from model import ingest
+
+        if not ingest.publish(open_lake(), version):
+            raise AirflowSkipException(f"dataset version {version} was published before: nothing new came in")
+        yield Metadata(DATASET, {"dataset_version": version})
+
+    publish(validate(collect("{{ params.source }}") >> assemble()))  # type: ignore[arg-type]
+
+
+ingest_images()

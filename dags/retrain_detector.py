@@ -1,0 +1,61 @@
+"""On a new dataset version, or by hand: train a detector, judge it against production, promote it if it is better."""
+
+import logging
+from collections.abc import Iterator
+from datetime import timedelta
+
+from airflow.sdk import Metadata, Param, dag, get_current_context, task
+
+from truegrain_airflow import training_process
+from truegrain_airflow.assets import DATASET, DETECTOR, choose_dataset_version
+from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.surroundings import open_lake, read_settings
+
+log = logging.getLogger("truegrain.retrain")
+PARAMS = {
+    "dataset_version": Param("", type="string", description="Empty: the newest published"),
+    "recipe": Param("", type="string", description="A file in model/training/recipes; empty: TRUEGRAIN_RECIPE"),
+    "overrides": Param({}, type="object", description='Fields of the recipe, such as {"epochs": 3}'),
+}
+
+
+@dag(schedule=[DATASET], params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
+def retrain_detector() -> None:
+    """**Red?** Production is untouched: only *promote* changes it, at once or not at all.
+
+    The log ends with the reason. Clear the red task once that is mended: *train* resumes from its last epoch.
+    *promote* skipped is no fault: the log of *decide* says which rule the new detector failed.
+    """
+
+    @task(execution_timeout=timedelta(hours=24))
+    def train(dataset_version: str, recipe: str, overrides: str) -> str:
+        events = get_current_context()["triggering_asset_events"].get(DATASET, [])
+        version = choose_dataset_version(dataset_version, events, open_lake())
+        return training_process.train(version, recipe, overrides, log=log.info)
+
+    @task
+    def evaluate(training: str) -> str:
+        from model import retrain
+
+        retrain.evaluate_run(read_settings(), training)
+        return training
+
+    @task.short_circuit
+    def decide(training: str) -> str | None:
+        from model import retrain
+
+        decision = retrain.decide_run(read_settings(), training)
+        log.info("%s", decision)
+        return training if decision.promote else None
+
+    @task(outlets=[DETECTOR])
+    def promote(training: str) -> Iterator[Metadata]:
+        from model import retrain
+
+        yield Metadata(DETECTOR, {"version": retrain.promote_run(read_settings(), training, reason="gate").version})
+
+    trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
+    promote(decide(evaluate(trained)))  # type: ignore[arg-type]
+
+
+retrain_detector()

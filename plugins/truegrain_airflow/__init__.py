@@ -1,0 +1,1 @@
+"""Airflow's rim: the pieces that the DAGs share and that know Airflow."""

@@ -1,0 +1,37 @@
+"""The assets that connect the DAGs: `dataset` is a published dataset version, `detector` the one in production."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Protocol
+
+from airflow.sdk import Asset
+
+from model.errors import DatasetError
+
+if TYPE_CHECKING:
+    # Airflow parses every file that imports this module; pandas need not be part of that.
+    from model.lake import Lake
+
+DATASET = Asset("dataset")
+DETECTOR = Asset("detector")
+
+
+class Event(Protocol):
+    """What is read of an asset event."""
+
+    extra: Mapping[str, object]
+
+
+def choose_dataset_version(requested: str, events: Iterable[Event], lake: "Lake") -> str:
+    """Choose what to train on: the version asked for, else the newest of the triggering events, else the latest.
+
+    Raises DatasetError when that version is not published, or when none is.
+    """
+    announced = [str(event.extra["dataset_version"]) for event in events if "dataset_version" in event.extra]
+    version = requested or (announced[-1] if announced else lake.latest())
+    if version is None:
+        raise DatasetError(f"no dataset version is published in {lake.root} yet; run ingest_images first")
+    if version not in lake.versions():
+        raise DatasetError(
+            f"dataset version '{version}' is not published; newest are {', '.join(lake.versions()[-5:])}"
+        )
+    return version

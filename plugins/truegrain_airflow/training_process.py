@@ -1,0 +1,136 @@
+"""Training in a process of its own: its output in the task's log as it comes, its life bound to the task's."""
+
+import ctypes
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import partial
+from types import FrameType
+from typing import IO, Any, Final
+
+from model.errors import TrainingError
+
+_GRACE_SECONDS: Final = 3.0
+"""From SIGTERM to SIGKILL. Airflow itself kills the task 5 s after its SIGTERM, and the group must be gone by then."""
+_PROGRESS_SECONDS: Final = 15.0
+"""How often a line that overwrites itself (a progress bar) is shown in the log."""
+_TAIL_LINES: Final = 20
+_PR_SET_PDEATHSIG: Final = 1
+
+Log = Callable[[str], None]
+
+
+def train(dataset_version: str, recipe: str, overrides: str, *, log: Log) -> str:
+    """Train on a dataset version and return the id of the MLflow run that holds the detector.
+
+    An empty `recipe` means that of the settings; `overrides` is a JSON object of fields of it. Raises TrainingError,
+    with the last lines of stderr when training failed.
+    """
+    arguments = ["--dataset", dataset_version] + (["--recipe", recipe] if recipe else [])
+    for key, value in _parse(overrides, "the overrides").items():
+        arguments += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
+    return str(run([sys.executable, "-u", "-m", "model.training", *arguments], log=log)["run_id"])
+
+
+def run(command: Sequence[str], *, log: Log) -> dict[str, Any]:
+    """Run `command` (no shell) in its own process group, pass its output on, return its last line, a JSON object.
+
+    Whatever ends this call early (a timeout, SIGTERM, SIGINT) ends the whole group; call it in the main thread. Raises
+    TrainingError when the command fails or its last line is no JSON object.
+    """
+    output: deque[str] = deque(maxlen=1)
+    errors: deque[str] = deque(maxlen=_TAIL_LINES)
+    with _exit_on_signals(), _process_group(command) as process:
+        reader = threading.Thread(target=_relay, args=(process.stderr, errors, log), daemon=True)
+        reader.start()
+        _relay(process.stdout, output, log)
+        reader.join()
+        code = process.wait()
+    if code != 0:
+        raise TrainingError(f"{' '.join(command)} ended with code {code}. Its last words:\n" + "\n".join(errors))
+    return _parse("".join(output), "the last line of the output")
+
+
+@contextmanager
+def _process_group(command: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
+    process = subprocess.Popen(  # noqa: S603 - an argument list without a shell
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
+    )
+    try:
+        yield process
+    finally:
+        _end_group(process)
+
+
+def _end_group(process: "subprocess.Popen[bytes]") -> None:
+    """End what is left of the group, gently and then not."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _die_with_parent() -> Callable[[], object]:
+    """Ask the kernel to kill the child when this process is killed outright and no handler of ours can run."""
+    return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+@contextmanager
+def _exit_on_signals() -> Iterator[None]:
+    """Turn the signals that Airflow ends a task with into SystemExit, so that `finally` blocks run."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _relay(stream: IO[bytes] | None, tail: deque[str], log: Log) -> None:
+    """Log a stream line by line until it ends, keeping the last lines in `tail`.
+
+    A line that ends in a carriage return is a progress bar about to be overwritten: it is shown now and then.
+    """
+    assert stream is not None  # noqa: S101 - both streams are pipes
+    shown = -_PROGRESS_SECONDS
+    with io.TextIOWrapper(stream, encoding="utf-8", errors="replace", newline="") as lines:
+        for line in lines:
+            text = line.rstrip()
+            if not text:
+                continue
+            if not line.endswith("\r"):
+                tail.append(text)
+            elif time.monotonic() - shown < _PROGRESS_SECONDS:
+                continue
+            shown = time.monotonic()
+            log(text)
+
+
+def _parse(text: str, what: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TrainingError(f"{what} must be a JSON object, not {text!r}") from error
+    if not isinstance(parsed, dict):
+        raise TrainingError(f"{what} must be a JSON object, not {text!r}")
+    return parsed
