@@ -14,7 +14,9 @@ from model.errors import ArtifactError
 from model.preprocess import Preprocess
 
 TOLERANCE = 1e-4
-"""How far an output may be from its golden value: above the noise of float32, below what moves a verdict."""
+"""How far an output may be from its golden value, for values up to 1; a map of larger values may be off in proportion.
+
+Above the noise of float32 on another processor, below what moves a verdict."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,6 @@ def _open_session(loaded: Artifact, threads: int) -> onnxruntime.InferenceSessio
 def _compare(output: str, found: NDArray[np.float32], golden: NDArray[np.float32]) -> None:
     if found.shape != golden.shape:
         raise ArtifactError(f"output {output} has shape {found.shape}, the golden one {golden.shape}")
-    if not np.allclose(found, golden, rtol=TOLERANCE, atol=TOLERANCE):
-        difference = np.abs(found - golden).max()
-        raise ArtifactError(f"output {output} is {difference:.2g} away from its golden value, allowed is {TOLERANCE}")
+    difference, allowed = np.abs(found - golden).max(), TOLERANCE * max(1, np.abs(golden).max())
+    if not difference <= allowed:  # not the same as `>`: a NaN is refused
+        raise ArtifactError(f"output {output} is {difference:.2g} away from its golden value, allowed is {allowed:.2g}")

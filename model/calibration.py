@@ -1,0 +1,109 @@
+"""Calibration: from raw logits to probabilities that mean what they say, and to decisions that may be 'unsure'."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+
+from model.labels import AI, CLASSES, REAL
+from model.metrics import Labels, Probabilities
+
+UNSURE = "unsure"
+DECISIONS = (*CLASSES, UNSURE)
+NEUTRAL_THRESHOLD = 0.5
+FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)
+_TEMPERATURES = (0.05, 20.0)
+_ROUNDING = 1e-9
+"""So that (19 + 1) * (1 - 0.05) is 19 and not a little more."""
+
+
+def decide(probability: float, threshold: float, band: tuple[float, float]) -> str:
+    """Return 'unsure' for a probability of AI in `band` (ends included), else 'ai' from `threshold` on, else 'real'."""
+    low, high = band
+    if low <= probability <= high:
+        return UNSURE
+    return CLASSES[AI] if probability >= threshold else CLASSES[REAL]
+
+
+def fit_temperature(logits: Probabilities, labels: Labels) -> float:
+    """Return the temperature T in [0.05, 20] for which sigmoid(logits / T) has the highest likelihood.
+
+    `logits` [N] and `labels` [N] must be images the network was not trained on. One parameter cannot overfit a small
+    validation split and leaves the order of the scores alone (Guo et al., 2017, arXiv 1706.04599). The bounds hold when
+    the classes are separated perfectly, where the likelihood has no maximum.
+    """
+    signed = np.where(labels == AI, 1.0, -1.0) * logits.astype(np.float64)
+
+    def negative_log_likelihood(log_temperature: float) -> float:
+        return float(np.logaddexp(0, -signed / math.exp(log_temperature)).mean())
+
+    low, high = (math.log(bound) for bound in _TEMPERATURES)
+    return math.exp(minimize_scalar(negative_log_likelihood, bounds=(low, high), method="bounded").x)
+
+
+def choose_threshold(probabilities: Probabilities, labels: Labels) -> float:
+    """Return the threshold nearest to 0.5 that is within one standard error of the best balanced accuracy.
+
+    Temperature scaling cannot move a network that leans to one class, so 0.5 may be a poor cut; the very best cut of a
+    few hundred images is mostly noise. Hence the one-standard-error rule (Breiman et al., 1984, section 3.4.3): 0.5
+    unless the validation images speak clearly against it. Balanced, since the share of AI images in use is unknown.
+    Raises ValueError unless both classes are present.
+    """
+    real, ai = _by_class(probabilities, labels)
+    levels = np.unique(probabilities)
+    cuts = np.concatenate([[NEUTRAL_THRESHOLD], (levels[1:] + levels[:-1]) / 2])
+    specificity = np.searchsorted(real, cuts, side="left") / len(real)
+    recall = 1 - np.searchsorted(ai, cuts, side="left") / len(ai)
+    balanced = (specificity + recall) / 2
+    variance = specificity * (1 - specificity) / len(real) + recall * (1 - recall) / len(ai)
+    best = int(balanced.argmax())
+    eligible = cuts[balanced >= balanced[best] - math.sqrt(variance[best]) / 2]
+    return float(eligible[np.abs(eligible - NEUTRAL_THRESHOLD).argmin()])
+
+
+def operating_points(
+    probabilities: Probabilities, labels: Labels, rates: Sequence[float] = FALSE_POSITIVE_RATES
+) -> dict[float, float]:
+    """Return for each false-positive rate the lowest threshold at which no larger share of real images is called AI.
+
+    A threshold of one above the highest score seen is the best that few images can offer for a small rate. Raises
+    ValueError unless both classes are present.
+    """
+    real, _ = _by_class(probabilities, labels)
+    return {rate: _lowest_threshold(real, rate) for rate in rates}
+
+
+def conformal_band(probabilities: Probabilities, labels: Labels, alpha: float = 0.05) -> tuple[float, float]:
+    """Return the band of probabilities of AI in which a detector should not commit itself.
+
+    Class-conditional split conformal prediction (Vovk, 2012, "Conditional validity of inductive conformal predictors";
+    Angelopoulos and Bates, 2021, arXiv 2107.07511): the label real stays possible up to the (1 - alpha) quantile of the
+    real images' probabilities, the label ai from the alpha quantile of the AI images' on, both quantiles corrected for
+    the finite sample. Between the two, both labels are possible or neither is.
+
+    Guaranteed, with no assumption on the network, for new images drawn like the validation images and for a threshold
+    inside the band: at most a share alpha of the real images is decided 'ai', and at most a share alpha of the AI
+    images is decided 'real'. Nothing is guaranteed for generators the validation images do not hold. With fewer than
+    1 / alpha - 1 images of a class nothing can be, and the band reaches 0 or 1. Raises ValueError unless both classes
+    are present.
+    """
+    real, ai = _by_class(probabilities, labels)
+    rank_real = math.ceil((len(real) + 1) * (1 - alpha) - _ROUNDING)
+    rank_ai = math.floor((len(ai) + 1) * alpha + _ROUNDING)
+    highest_real = float(real[rank_real - 1]) if rank_real <= len(real) else 1.0
+    lowest_ai = float(ai[rank_ai - 1]) if rank_ai >= 1 else 0.0
+    return min(lowest_ai, highest_real), max(lowest_ai, highest_real)
+
+
+def _by_class(probabilities: Probabilities, labels: Labels) -> tuple[Probabilities, Probabilities]:
+    """Return the sorted probabilities of the real and of the AI images."""
+    real, ai = np.sort(probabilities[labels == REAL]), np.sort(probabilities[labels == AI])
+    if not len(real) or not len(ai):
+        raise ValueError(f"calibration needs both classes, there are {len(real)} real and {len(ai)} AI images")
+    return real, ai
+
+
+def _lowest_threshold(real: Probabilities, rate: float) -> float:
+    allowed = math.floor(rate * len(real) + _ROUNDING)
+    return float(np.nextafter(real[len(real) - 1 - allowed], np.inf)) if allowed < len(real) else 0.0

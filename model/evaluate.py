@@ -1,0 +1,174 @@
+"""Evaluate: how a detector does on one split of a dataset version, as a Report."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import TypeAdapter, ValidationError
+
+from model import metrics
+from model.detector import Detector
+from model.errors import DatasetError, TruegrainError
+from model.images import decode
+from model.labels import CLASSES
+from model.lake import Lake
+from model.manifest import split_rows
+from model.metrics import Estimate, Labels, Probabilities
+
+SLICED_BY = ("generator", "source", "format")
+_TIMED_IMAGES = 100
+_WARM_UP_IMAGES = 5
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The accuracy on those images whose manifest column `column` holds `value`."""
+
+    column: str
+    value: str
+    rows: int
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from the bytes of one image to its score, one image at a time, on the machine that evaluated."""
+
+    p50_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Parallel columns, one entry an image: its hash, its label (index in CLASSES) and the probability of AI."""
+
+    sha256: tuple[str, ...]
+    label: tuple[int, ...]
+    probability: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """How a detector, known by its `onnx_sha256`, did on the images of one split at its own threshold.
+
+    `overall` holds accuracy, f1, auroc, ece, fpr and tpr; `predictions` lets two reports be compared image by image.
+    """
+
+    dataset_version: str
+    split: str
+    rows: int
+    onnx_sha256: str
+    threshold: float
+    overall: Mapping[str, Estimate]
+    slices: tuple[Slice, ...]
+    latency: Latency
+    predictions: Predictions
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Probability of AI by the sha256 of the image."""
+        return dict(zip(self.predictions.sha256, self.predictions.probability, strict=True))
+
+    @property
+    def correct(self) -> dict[str, bool]:
+        """Whether the detector was right, by the sha256 of the image."""
+        columns = zip(self.predictions.sha256, self.predictions.label, self.predictions.probability, strict=True)
+        return {sha256: (probability >= self.threshold) == bool(label) for sha256, label, probability in columns}
+
+    def to_json(self) -> str:
+        """Write the report as compact JSON, about 100 bytes an image."""
+        return _REPORT.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote; raises TruegrainError when it is something else."""
+        try:
+            return _REPORT.validate_json(text)  # type: ignore[return-value]  # Report is never subclassed
+        except ValidationError as error:
+            raise TruegrainError(f"this is no evaluation report: {error}") from error
+
+
+_REPORT = TypeAdapter(Report)
+
+
+def evaluate(
+    detector: Detector,
+    lake: Lake,
+    manifest: pd.DataFrame,
+    *,
+    dataset_version: str,
+    split: str = "test",
+    batch_size: int = 64,
+) -> Report:
+    """Score the images of one split of `manifest`, the rows of `dataset_version`, `batch_size` images at a time.
+
+    Raises DatasetError unless the split holds images of both classes, and InvalidImage for one that cannot be decoded.
+    """
+    rows = split_rows(manifest, split)
+    labels = rows["label"].map(CLASSES.index).to_numpy(int)
+    if set(labels) != set(range(len(CLASSES))):
+        found = rows["label"].value_counts().to_dict() or "none"
+        raise DatasetError(f"split '{split}' of {dataset_version} needs images of both classes, it has: {found}")
+    probabilities = _score(detector, lake, rows, batch_size)
+    threshold = detector.card.threshold
+    return Report(
+        dataset_version=dataset_version,
+        split=split,
+        rows=len(rows),
+        onnx_sha256=detector.card.onnx_sha256,
+        threshold=threshold,
+        overall=_measure(labels, probabilities, threshold),
+        slices=tuple(_slice(rows, labels, probabilities, threshold)),
+        latency=_time(detector, lake, rows),
+        predictions=Predictions(tuple(rows["sha256"]), tuple(labels.tolist()), tuple(probabilities.tolist())),
+    )
+
+
+def _score(detector: Detector, lake: Lake, rows: pd.DataFrame, batch_size: int) -> Probabilities:
+    pixels = (detector.preprocess(decode(data).rgb) for data in lake.read_images(rows))
+    scored = [detector.score(np.stack(batch)).probability for batch in _batches(pixels, batch_size)]
+    return np.concatenate(scored).astype(np.float64)
+
+
+def _batches(pixels: Iterable[NDArray[np.uint8]], size: int) -> Iterator[list[NDArray[np.uint8]]]:
+    remaining = iter(pixels)
+    while batch := list(islice(remaining, size)):
+        yield batch
+
+
+def _measure(labels: Labels, probabilities: Probabilities, threshold: float) -> dict[str, Estimate]:
+    f1_score = partial(metrics.f1_score, threshold=threshold)
+    return {
+        "accuracy": metrics.accuracy(labels, probabilities, threshold),
+        "f1": metrics.bootstrapped(f1_score, labels, probabilities),
+        "auroc": metrics.bootstrapped(metrics.area_under_roc, labels, probabilities),
+        "ece": metrics.bootstrapped(metrics.calibration_error, labels, probabilities),
+        "fpr": metrics.false_positive_rate(labels, probabilities, threshold),
+        "tpr": metrics.true_positive_rate(labels, probabilities, threshold),
+    }
+
+
+def _slice(rows: pd.DataFrame, labels: Labels, probabilities: Probabilities, threshold: float) -> Iterator[Slice]:
+    for column in SLICED_BY:
+        for value, members in rows.groupby(column).indices.items():  # real images have no generator and are left out
+            accuracy = metrics.accuracy(labels[members], probabilities[members], threshold)
+            yield Slice(column, str(value), len(members), accuracy)
+
+
+def _time(detector: Detector, lake: Lake, rows: pd.DataFrame) -> Latency:
+    images = list(lake.read_images(rows.head(_TIMED_IMAGES)))
+    times = [_time_one(detector, data) for data in images[:_WARM_UP_IMAGES] + images][_WARM_UP_IMAGES:]
+    p50, p95 = np.quantile(times, [0.5, 0.95])
+    return Latency(float(p50), float(p95))
+
+
+def _time_one(detector: Detector, data: bytes) -> float:
+    start = time.perf_counter()
+    detector.score(detector.preprocess(decode(data).rgb)[np.newaxis])
+    return (time.perf_counter() - start) * 1000

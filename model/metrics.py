@@ -1,0 +1,103 @@
+"""How good a detector is: accuracy, F1, AUROC, calibration error and error rates, with confidence intervals."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, rankdata
+
+from model.labels import AI, REAL
+
+CONFIDENCE = 0.95
+_BOOTSTRAP_ROUNDS = 500
+_ECE_BINS = 15
+
+Labels = NDArray[np.integer]
+Probabilities = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value with its 95 % confidence interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def proportion(successes: int, trials: int) -> Estimate:
+    """Estimate a proportion with Wilson's score interval, which stays inside [0, 1] and is honest for few trials.
+
+    Wilson, 1927, "Probable inference, the law of succession, and statistical inference". Raises ValueError without a
+    trial.
+    """
+    if trials < 1:
+        raise ValueError("a proportion of no trials is undefined")
+    interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
+    return Estimate(successes / trials, interval.low, interval.high)
+
+
+def accuracy(labels: Labels, probabilities: Probabilities, threshold: float) -> Estimate:
+    """Return the share of images on the right side of `threshold`; a probability equal to it is called AI."""
+    return proportion(int(np.sum((probabilities >= threshold) == (labels == AI))), len(labels))
+
+
+def false_positive_rate(labels: Labels, probabilities: Probabilities, threshold: float) -> Estimate:
+    """Return the share of the real images called AI."""
+    real = probabilities[labels == REAL]
+    return proportion(int(np.sum(real >= threshold)), len(real))
+
+
+def true_positive_rate(labels: Labels, probabilities: Probabilities, threshold: float) -> Estimate:
+    """Return the share of the AI images called AI."""
+    ai = probabilities[labels == AI]
+    return proportion(int(np.sum(ai >= threshold)), len(ai))
+
+
+def f1_score(labels: Labels, probabilities: Probabilities, threshold: float) -> float:
+    """Return the harmonic mean of precision and recall of AI; 0 when nothing is AI or called so."""
+    called = probabilities >= threshold
+    hits = np.sum(called & (labels == AI))
+    total = np.sum(called) + np.sum(labels == AI)
+    return float(2 * hits / total) if total else 0.0
+
+
+def area_under_roc(labels: Labels, probabilities: Probabilities) -> float:
+    """Return the chance that an AI image scores above a real one, ties counting half (Mann-Whitney U).
+
+    Raises ValueError unless both classes are present.
+    """
+    ai, real = int(np.sum(labels == AI)), int(np.sum(labels == REAL))
+    if not ai or not real:
+        raise ValueError(f"AUROC needs both classes, there are {real} real and {ai} AI images")
+    ranks = rankdata(probabilities)[labels == AI].sum()
+    return float((ranks - ai * (ai + 1) / 2) / (ai * real))
+
+
+def calibration_error(labels: Labels, probabilities: Probabilities) -> float:
+    """Return the expected calibration error of P(AI) over 15 bins of equal width.
+
+    The mean, over images, of how far the average probability of a bin is from its share of AI images (Guo et al., 2017,
+    arXiv 1706.04599, for the probability of AI instead of that of the predicted class).
+    """
+    bins = np.minimum((probabilities * _ECE_BINS).astype(int), _ECE_BINS - 1)
+    surplus = np.bincount(bins, weights=probabilities - (labels == AI), minlength=_ECE_BINS)
+    return float(np.abs(surplus).sum() / len(labels))
+
+
+def bootstrapped(
+    statistic: Callable[[Labels, Probabilities], float], labels: Labels, probabilities: Probabilities, *, seed: int = 0
+) -> Estimate:
+    """Estimate any statistic with a percentile interval over 500 resamples (Efron, 1979).
+
+    Each class is resampled on its own, so that no resample lacks one.
+    """
+    random = np.random.default_rng(seed)
+    classes = [np.flatnonzero(labels == label) for label in (REAL, AI)]
+    rounds = []
+    for _ in range(_BOOTSTRAP_ROUNDS):
+        drawn = np.concatenate([random.choice(members, len(members)) for members in classes if len(members)])
+        rounds.append(statistic(labels[drawn], probabilities[drawn]))
+    low, high = np.quantile(rounds, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Estimate(statistic(labels, probabilities), float(low), float(high))

@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import expit
+
+from model.calibration import choose_threshold, conformal_band, decide, fit_temperature, operating_points
+from model.labels import AI, REAL
+from model.metrics import Labels, Probabilities
+
+
+def draw_scores(size: int, *, seed: int, distance: float = 2.0, lean: float = 0.0) -> tuple[Probabilities, Labels]:
+    random = np.random.default_rng(seed)
+    labels = np.arange(size) % 2
+    return expit(random.normal(distance * (labels - 0.5) + lean, 1.0)), labels
+
+
+@pytest.mark.parametrize("true_temperature", [0.4, 1.0, 3.0])
+def test_the_temperature_that_spoiled_the_logits_is_found(true_temperature: float) -> None:
+    random = np.random.default_rng(3)
+    honest = random.normal(0, 2, 20_000)
+    labels = (random.uniform(size=honest.size) < expit(honest)).astype(int)
+    assert fit_temperature(honest * true_temperature, labels) == pytest.approx(true_temperature, rel=0.05)
+
+
+def test_perfectly_separated_logits_give_a_finite_temperature() -> None:
+    temperature = fit_temperature(np.array([-3.0, -2.0, 2.0, 3.0], np.float32), np.array([REAL, REAL, AI, AI]))
+    assert 0.05 <= temperature < 0.06
+
+
+def test_logits_that_know_nothing_are_flattened() -> None:
+    random = np.random.default_rng(4)
+    assert fit_temperature(random.normal(0, 3, 5000), random.integers(0, 2, 5000)) > 10
+
+
+def test_the_threshold_stays_at_one_half_when_nothing_speaks_against_it() -> None:
+    assert choose_threshold(*draw_scores(400, seed=5)) == 0.5
+
+
+def test_the_threshold_follows_a_network_that_leans_to_one_class() -> None:
+    probabilities, labels = draw_scores(2000, seed=6, lean=2.0)
+    threshold = choose_threshold(probabilities, labels)
+    assert threshold > 0.7
+    assert np.mean((probabilities >= threshold) == labels) > np.mean((probabilities >= 0.5) == labels) + 0.1
+
+
+@given(st.integers(0, 1000), st.floats(-3, 3))
+def test_no_threshold_is_better_than_the_chosen_one_by_more_than_a_standard_error(seed: int, lean: float) -> None:
+    probabilities, labels = draw_scores(60, seed=seed, lean=lean)
+
+    def score(cut: float) -> float:
+        called = probabilities >= cut
+        return float((np.mean(called[labels == AI]) + np.mean(~called[labels == REAL])) / 2)
+
+    best = max(score(cut) for cut in [0.5, *probabilities])
+    assert score(choose_threshold(probabilities, labels)) >= best - np.sqrt(0.25 / 30 * 2) / 2
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.01, 0.1, 1.0])
+def test_an_operating_point_keeps_its_false_positive_rate_and_wastes_nothing(rate: float) -> None:
+    probabilities, labels = draw_scores(1000, seed=7)
+    real = probabilities[labels == REAL]
+    threshold = operating_points(probabilities, labels, [rate])[rate]
+    assert np.mean(real >= threshold) == pytest.approx(rate)
+
+
+def test_equal_scores_do_not_break_the_promise_of_an_operating_point() -> None:
+    probabilities = np.array([0.2, 0.9, 0.9, 0.9, 0.95])
+    labels = np.array([REAL, REAL, REAL, REAL, AI])
+    threshold = operating_points(probabilities, labels, [0.25])[0.25]
+    assert np.mean(probabilities[labels == REAL] >= threshold) <= 0.25
+
+
+@pytest.mark.parametrize("distance", [1.0, 3.3, 8.0])
+def test_the_band_keeps_its_promise_for_both_classes(distance: float) -> None:
+    """Averaged over many validation splits, wrong decisions stay below alpha whether the classes overlap or not."""
+    alpha, wrong = 0.1, []
+    for seed in range(200):
+        probabilities, labels = draw_scores(78, seed=seed, distance=distance)
+        low, high = conformal_band(probabilities, labels, alpha)
+        new, truth = draw_scores(2000, seed=10_000 + seed, distance=distance)
+        called_ai, called_real = new > high, new < low
+        wrong.append((np.mean(called_ai[truth == REAL]), np.mean(called_real[truth == AI])))
+    assert np.mean(wrong, axis=0).max() <= alpha + 0.005
+
+
+def test_the_band_is_made_of_the_corrected_quantiles() -> None:
+    real, ai = np.arange(1, 20) / 100, 1 - np.arange(1, 20) / 100
+    probabilities = np.concatenate([real, ai])
+    labels = np.repeat([REAL, AI], 19)
+    assert conformal_band(probabilities, labels, 0.05) == pytest.approx((0.19, 0.81))
+    assert conformal_band(probabilities, labels, 0.10) == pytest.approx((0.18, 0.82))
+
+
+def test_with_too_few_images_everything_is_unsure() -> None:
+    probabilities, labels = draw_scores(36, seed=8)
+    assert conformal_band(probabilities, labels, 0.05) == (0.0, 1.0)
+
+
+def test_calibration_without_one_of_the_classes_is_refused() -> None:
+    probabilities, labels = np.array([0.1, 0.2]), np.array([REAL, REAL])
+    for calibrate in (choose_threshold, operating_points, conformal_band):
+        with pytest.raises(ValueError, match="2 real and 0 AI"):
+            calibrate(probabilities, labels)
+
+
+@pytest.mark.parametrize(
+    ("probability", "decision"),
+    [(0.1, "real"), (0.3, "unsure"), (0.5, "unsure"), (0.6, "unsure"), (0.61, "ai"), (0.2999, "real")],
+)
+def test_a_decision_is_unsure_inside_the_band_only(probability: float, decision: str) -> None:
+    assert decide(probability, 0.5, (0.3, 0.6)) == decision
+
+
+def test_a_stricter_threshold_calls_fewer_images_ai() -> None:
+    assert decide(0.8, 0.5, (0.3, 0.6)) == "ai"
+    assert decide(0.8, 0.9, (0.3, 0.6)) == "real"
+    assert decide(0.9, 0.9, (0.3, 0.6)) == "ai"
