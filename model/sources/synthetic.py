@@ -30,9 +30,9 @@ class Order(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    images: int = Field(3000, ge=0)
-    seed: int = Field(0, ge=0)
-    size: int = Field(64, ge=32, le=512, multiple_of=PATCH)
+    images: int = Field(default=3000, ge=0)
+    seed: int = Field(default=0, ge=0)
+    size: int = Field(default=64, ge=32, le=512, multiple_of=PATCH)
     generators: tuple[str, ...] = tuple(FAMILIES)
 
     @field_validator("generators", mode="before")

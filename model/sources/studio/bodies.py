@@ -106,7 +106,7 @@ def paint_turned(canvas: Canvas, profile: Profile, place: Place, material: Mater
     steep = 1.0 / np.sqrt(1.0 + slope * slope)
     normal = (side * steep, -slope * steep, np.sqrt(1.0 - side * side) * steep)
     around = np.arcsin(side) * (place.radius / place.height)
-    coverage = _edge((1.0 - np.abs(u)) * radii[row] * place.radius, canvas)
+    coverage = _edge(radii[row] * place.radius - np.abs(pixel_grid(len(canvas))[0] - place.x), canvas)
     coverage *= _edge(np.minimum(v, 1.0 - v) * place.height, canvas)
     _blend(canvas, _shade(material, around, v, normal, light), coverage)
     if profile.tilt > 0.0:

@@ -1,0 +1,30 @@
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+Grow = Callable[[Iterable[str]], Path]
+
+
+def draw(shade: int) -> bytes:
+    """A tiny JPEG, another one for every shade."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), (shade % 256, 90, 40)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def grow(tmp_path: Path) -> Grow:
+    """Plant tiny images at the given paths of a folder 'shop', each different; return the folder."""
+
+    def plant(paths: Iterable[str]) -> Path:
+        root = tmp_path / "shop"
+        root.mkdir(exist_ok=True)
+        for number, path in enumerate(paths):
+            (root / path).parent.mkdir(parents=True, exist_ok=True)
+            (root / path).write_bytes(draw(number * 10))
+        return root
+
+    return plant

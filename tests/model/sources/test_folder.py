@@ -1,0 +1,70 @@
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from model.errors import InvalidImage, SourceError
+from model.images import decode
+from model.sources.folder import read_folder
+
+
+def test_images_come_sorted_by_path_with_their_bytes_untouched(grow: Callable[[Iterable[str]], Path]) -> None:
+    root = grow(["train/REAL/b.jpg", "train/FAKE/z.jpg", "train/FAKE/a (2).jpg", "test/REAL/b.jpg"])
+    images = list(read_folder(root))
+    origins = ["test/REAL/b.jpg", "train/FAKE/a (2).jpg", "train/FAKE/z.jpg", "train/REAL/b.jpg"]
+    assert [image.origin for image in images] == origins
+    assert [image.data for image in images] == [(root / origin).read_bytes() for origin in origins]
+    assert {image.source for image in images} == {"shop"}
+    assert [(image.label, image.split) for image in images] == [
+        ("real", "test"), ("ai", "train"), ("ai", "train"), ("real", "train"),
+    ]  # fmt: skip
+
+
+def test_an_image_with_broken_bytes_is_still_handed_over(grow: Callable[[Iterable[str]], Path]) -> None:
+    root = grow(["real/a.jpg"])
+    (root / "real" / "broken.png").write_bytes(b"no image at all")
+    assert [image.data for image in read_folder(root)][1] == b"no image at all"
+
+
+def test_an_unknown_class_folder_is_refused_before_any_image_is_read(grow: Callable[[Iterable[str]], Path]) -> None:
+    root = grow(["ai/a.jpg", "reel/b.jpg"])
+    with pytest.raises(SourceError, match=r"'reel'.*Known spellings"):
+        read_folder(root)
+
+
+def test_an_empty_folder_and_one_with_a_single_class_are_read_as_they_are(
+    grow: Callable[[Iterable[str]], Path],
+) -> None:
+    assert list(read_folder(grow([]))) == []
+    assert [image.label for image in read_folder(grow(["real/a.jpg"]))] == ["real"]
+
+
+def test_links_and_pipes_are_not_followed(grow: Callable[[Iterable[str]], Path], tmp_path: Path) -> None:
+    root = grow(["real/a.jpg"])
+    outside = tmp_path / "secret" / "real"
+    outside.mkdir(parents=True)
+    (outside / "x.jpg").write_bytes(b"secret")
+    (root / "real" / "link.jpg").symlink_to(outside / "x.jpg")
+    (root / "ai").symlink_to(outside)
+    (root / "loop").symlink_to(root)
+    os.mkfifo(root / "real" / "pipe.jpg")
+    assert [image.origin for image in read_folder(root)] == ["real/a.jpg"]
+
+
+def test_the_folder_itself_may_be_a_link(grow: Callable[[Iterable[str]], Path], tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(grow(["real/a.jpg"]))
+    assert [(image.source, image.origin) for image in read_folder(tmp_path / "link")] == [("shop", "real/a.jpg")]
+
+
+def test_of_a_file_that_is_too_large_just_enough_is_read_to_refuse_it(grow: Callable[[Iterable[str]], Path]) -> None:
+    root = grow([])
+    with (root / "real.jpg").open("wb") as file:
+        file.truncate(40_000_000)
+    (root / "real").mkdir()
+    (root / "real.jpg").rename(root / "real" / "huge.jpg")
+    (image,) = read_folder(root)
+    assert len(image.data) < 16_000_000
+    with pytest.raises(InvalidImage) as refusal:
+        decode(image.data)
+    assert refusal.value.reason == "too_many_bytes"
