@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from model import artifact
 from model.errors import RegistryError, RegistryUnavailable
+from model.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -87,7 +88,7 @@ def _skipped_if_missing() -> Iterator[None]:
             raise
 
 
-def _connect(tracking_uri: str) -> "MlflowClient":
+def _open_client(tracking_uri: str) -> "MlflowClient":
     for name, value in CLIENT_ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
@@ -261,7 +262,7 @@ class Registry:
 
     @functools.cached_property
     def _client(self) -> "MlflowClient":
-        return _connect(self._tracking_uri)
+        return _open_client(self._tracking_uri)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -318,6 +319,12 @@ class Registry:
             self._client.transition_model_version_stage(
                 self._name, version, "Production", archive_existing_versions=True
             )
+
+
+def connect(settings: Settings) -> Registry:
+    """Return the registry that `settings` name; all who share `settings.home` share its lock."""
+    lock = settings.home / "registry.lock"
+    return Registry(settings.tracking_uri, model_name=settings.model_name, lock=lock)
 
 
 def _pack(folder: Path, packed: Path, *, size: int) -> None:

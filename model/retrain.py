@@ -11,7 +11,7 @@ from model.evaluate import Report, evaluate
 from model.gate import Decision, Policy, decide
 from model.lake import Lake
 from model.manifest import read_manifest
-from model.registry import ARTIFACT_PATH, CANDIDATE, PRODUCTION, ModelVersion, Registry, Run
+from model.registry import ARTIFACT_PATH, CANDIDATE, PRODUCTION, ModelVersion, Registry, Run, connect
 from model.report_page import render
 from model.settings import Settings
 
@@ -20,12 +20,6 @@ CHAMPION = "champion.json"
 DECISION = "decision.json"
 PAGE = "report.html"
 LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
-
-
-def connect(settings: Settings) -> Registry:
-    """Return the registry that `settings` name."""
-    lock = settings.home / "run" / "registry.lock"
-    return Registry(settings.tracking_uri, model_name=settings.model_name, lock=lock)
 
 
 def evaluate_run(settings: Settings, run_id: str) -> None:

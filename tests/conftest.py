@@ -1,5 +1,6 @@
-"""What many tests need: a detector small enough to build by hand, and a real MLflow server."""
+"""What many tests need: a detector small enough to build by hand, images it can judge, and a real MLflow server."""
 
+import io
 import os
 import signal
 import socket
@@ -9,15 +10,21 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
+from PIL import Image
 
 from model import artifact
 from model.artifact import Card, Golden
+from model.ingest import assemble, collect, publish
 from model.labels import CLASSES
+from model.lake import Lake
+from model.manifest import read_candidates, write_rows
+from model.sources.labelled import LabelledImage
 
 TINY_SIZE = 32
 TINY_CELL = 8
@@ -99,6 +106,43 @@ def tiny_artifact(tmp_path: Path) -> Callable[..., Path]:
         return folder
 
     return write_tiny
+
+
+@pytest.fixture
+def brightness_dataset() -> Callable[[Lake], str]:
+    """`brightness_dataset(lake)` publishes 60 test images, dark real and bright AI ones, and returns their version.
+
+    The tiny artifact gets all of them right without a bias, and fewer the larger its bias is.
+    """
+    return publish_brightness
+
+
+def publish_brightness(lake: Lake) -> str:
+    generators: dict[int, str | None] = dict.fromkeys(range(40, 100, 2))
+    generators |= {level: "glow" if level < 190 else "glare" for level in range(160, 220, 2)}
+    images = [
+        LabelledImage(
+            data=draw_flat(level),
+            label="ai" if generator else "real",
+            source="flat",
+            origin=str(level),
+            generator=generator,
+            split="test",
+        )
+        for level, generator in generators.items()
+    ]
+    collect(lake, images, now=datetime(2026, 1, 5, tzinfo=UTC))
+    version = assemble(lake, today=date(2026, 1, 5))
+    write_rows(lake, version, read_candidates(lake, version), name="manifest")
+    (lake.version_path(version) / "validation.json").write_text('{"success": true}')
+    publish(lake, version)
+    return version
+
+
+def draw_flat(level: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 48), (level,) * 3).save(file, "PNG" if level % 4 else "BMP")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")
