@@ -22,7 +22,7 @@ def ingest_images() -> None:
     """**Red?** Nothing is lost: production stays as it is, and every task can be cleared and run again.
 
     - *collect*: the source cannot be read; the log names what is accepted. Trigger again with another `source`.
-    - *validate*: the images break rules; the log names them and the page that shows them. Mend the source, trigger again.
+    - *validate*: the images break rules; the log names them and the page to read. Mend the source, trigger again.
     - *publish* skipped: nothing new came in. Green: `retrain_detector` starts by itself.
     """
 

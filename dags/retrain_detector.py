@@ -29,8 +29,7 @@ def retrain_detector() -> None:
 
     @task(execution_timeout=timedelta(hours=24))
     def train(dataset_version: str, recipe: str, overrides: str) -> str:
-        events = get_current_context()["triggering_asset_events"].get(DATASET, [])
-        version = choose_dataset_version(dataset_version, events, open_lake())
+        version = choose_dataset_version(dataset_version, get_current_context()["triggering_asset_events"], open_lake())
         return training_process.train(version, recipe, overrides, log=log.info)
 
     @task

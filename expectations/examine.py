@@ -67,9 +67,9 @@ def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, ru
     outcome = definition.run(
         batch_parameters={"dataframe": table}, result_format=_RESULT_FORMAT, run_id=RunIdentifier(run_name=run)
     )
-    record: dict[str, Any] = json.loads(json.dumps(outcome.to_json_dict()))
-    document = ValidationResultsPageRenderer().render(_plain(record))  # type: ignore[no-untyped-call]
-    page = DefaultJinjaPageView().render(document)
+    record: dict[str, Any] = json.loads(json.dumps(outcome.to_json_dict()))  # type: ignore[no-untyped-call]
+    document = ValidationResultsPageRenderer().render(_plain(record))
+    page = DefaultJinjaPageView().render(document)  # type: ignore[no-untyped-call]
     return Examination(suite, tuple(_finding(result) for result in record["results"]), page)
 
 

@@ -1,6 +1,6 @@
 """The assets that connect the DAGs: `dataset` is a published dataset version, `detector` the one in production."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from airflow.sdk import Asset
@@ -21,11 +21,13 @@ class Event(Protocol):
     extra: Mapping[str, object]
 
 
-def choose_dataset_version(requested: str, events: Iterable[Event], lake: "Lake") -> str:
-    """Choose what to train on: the version asked for, else the newest of the triggering events, else the latest.
+def choose_dataset_version(requested: str, triggers: Mapping[Asset, Sequence[Event]], lake: "Lake") -> str:
+    """Choose what to train on: the version asked for, else the last that the triggering events name, else the latest.
 
+    `triggers` is what Airflow calls `triggering_asset_events`: none for a run started by hand.
     Raises DatasetError when that version is not published, or when none is.
     """
+    events = triggers.get(DATASET, ())
     announced = [str(event.extra["dataset_version"]) for event in events if "dataset_version" in event.extra]
     version = requested or (announced[-1] if announced else lake.latest())
     if version is None:

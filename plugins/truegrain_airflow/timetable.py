@@ -69,7 +69,11 @@ class AnchoredTimetable(Timetable):
         return max(bounds, default=self._at_or_after(now - _LEEWAY))
 
     def _at_or_before(self, moment: datetime) -> datetime:
-        return self.anchor + (moment - self.anchor) // self.period * self.period
+        return self.anchor + self._since_anchor(moment) // self.period * self.period
 
     def _at_or_after(self, moment: datetime) -> datetime:
-        return self.anchor - (self.anchor - moment) // self.period * self.period
+        return self.anchor - (-self._since_anchor(moment)) // self.period * self.period
+
+    def _since_anchor(self, moment: datetime) -> timedelta:
+        # Not `moment - anchor`: of Airflow's pendulum moments that is no timedelta, and cannot be divided by one.
+        return timedelta(seconds=moment.timestamp() - self.anchor.timestamp())
