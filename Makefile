@@ -11,10 +11,10 @@ lock := $(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-ann
         --overrides $(locks)/overrides.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down check test bench lock format
+.PHONY: help install up down check test bench bench-full lock format
 
 help:  ## List the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(installed)  ## Build .venv (PYTHON=<python 3.11>, TORCH_INDEX=<index to take torch from>)
 
@@ -47,6 +47,9 @@ test: install  ## Run every test, with coverage
 
 bench: install  ## Measure the figures of the README and write infra/bench/results.json
 	$(bin)/python infra/bench/bench.py
+
+bench-full: install  ## Measure everything, which takes long (CIFAKE_SEED=<folder or archive> for the small real set)
+	$(bin)/python infra/bench/bench.py --full
 
 lock: install  ## Compile infra/requirements/ from pyproject.toml
 	$(lock) --extra service --extra pipeline --extra training --group dev --output-file $(locks)/all.txt

@@ -4,11 +4,12 @@ import json
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
-from model.sources.recognise import open_source
 
 from launcher.components import USER, logs, seed_password
 from launcher.environment import read_settings
@@ -20,7 +21,17 @@ from launcher.progress import Progress
 from launcher.serving import predict, service_url, take_sample, wait_until_served
 from launcher.stack import bring_up, records_path
 from model.errors import TruegrainError
+from model.registry import ModelVersion
 from model.settings import Settings
+from model.sources.recognise import open_source
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `make up` ends with: the version in production and its verdict on one image."""
+
+    version: ModelVersion
+    verdict: dict[str, Any]
 
 
 def main() -> int:
@@ -29,8 +40,8 @@ def main() -> int:
     try:
         settings = read_settings(os.environ)
         with PeakMemory(partial(_processes, settings.home)) as memory:
-            verdict = _launch(settings, progress)
-        _report(settings, verdict, progress, memory)
+            outcome = _launch(settings, progress)
+        _report(settings, outcome, progress, memory)
     except TruegrainError as error:
         progress.say("failed")
         _explain(error)
@@ -41,16 +52,16 @@ def main() -> int:
     return 0
 
 
-def _launch(settings: Settings, progress: Progress) -> dict[str, object]:
+def _launch(settings: Settings, progress: Progress) -> Outcome:
     next(iter(open_source(settings.source)), None)  # a source that cannot be read is refused before anything starts
     progress.say(f"starting Truegrain in {settings.home}")
     api = bring_up(settings, progress)
     version = run_loop(api, settings, progress)
-    wait_until_served(settings, version, progress)
+    wait_until_served(settings, version.version, progress)
     sample = take_sample(settings)
     verdict = predict(settings, sample.data)
     progress.say(f"verdict on {sample.origin}, which is labelled '{sample.label}':")
-    return verdict
+    return Outcome(version, verdict)
 
 
 def _processes(home: Path) -> Iterator[psutil.Process]:
@@ -58,10 +69,10 @@ def _processes(home: Path) -> Iterator[psutil.Process]:
     yield from members(read_records(records_path(home)))
 
 
-def _report(settings: Settings, verdict: dict[str, object], progress: Progress, memory: PeakMemory) -> None:
-    sys.stdout.write(json.dumps(verdict, indent=2) + "\n")
-    summary = {"seconds": round(progress.seconds, 1), "peak_gb": round(memory.gigabytes, 2), "verdict": verdict}
-    (settings.home / "run" / "summary.json").write_text(json.dumps(summary, indent=2))
+def _report(settings: Settings, outcome: Outcome, progress: Progress, memory: PeakMemory) -> None:
+    sys.stdout.write(json.dumps(outcome.verdict, indent=2) + "\n")
+    measured = {"seconds": round(progress.seconds, 1), "peak_gb": round(memory.gigabytes, 2)}
+    (settings.home / "run" / "summary.json").write_text(json.dumps({**measured, **asdict(outcome)}, indent=2))
     sys.stdout.write(
         f"""
 Truegrain is up after {progress.seconds:.0f} s; its processes held {memory.gigabytes:.1f} GB at most.

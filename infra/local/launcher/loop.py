@@ -7,7 +7,8 @@ from launcher.components import logs
 from launcher.errors import LaunchError
 from launcher.follow import follow, task_log
 from launcher.progress import Progress
-from model.registry import Registry
+from model.registry import PRODUCTION, ModelVersion
+from model.retrain import connect
 from model.settings import Settings
 
 INGEST = "ingest_images"
@@ -18,7 +19,7 @@ RUN_SECONDS = 24 * 3600.0
 """A run is followed this long; training with the production recipe takes hours on a slow machine."""
 
 
-def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> str:
+def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> ModelVersion:
     """Ingest `settings.source`, retrain when that brought anything new, and return the version in production.
 
     Raises LaunchError when a task fails or no detector was good enough to be promoted.
@@ -37,11 +38,9 @@ def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> str:
     return version
 
 
-def production(settings: Settings) -> str | None:
+def production(settings: Settings) -> ModelVersion | None:
     """Return the version that the registry calls production, or None."""
-    lock = settings.home / "run" / "registry.lock"
-    found = Registry(settings.tracking_uri, model_name=settings.model_name, lock=lock).resolve("production")
-    return found.version if found else None
+    return connect(settings).resolve(PRODUCTION)
 
 
 def _run(api: AirflowApi, dag: str, conf: dict[str, object], settings: Settings, progress: Progress) -> dict[str, str]:

@@ -50,6 +50,8 @@ def start(component: Component, logs: Path) -> Record:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    # Left to itself on purpose, so Popen need not warn that it still runs; `make down` finds it by its record.
+    process.returncode = 0
     return Record(component.name, process.pid, psutil.Process(process.pid).create_time(), str(log))
 
 

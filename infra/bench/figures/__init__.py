@@ -1,0 +1,1 @@
+"""The figures that README states: how each is measured, and where the results are kept."""

@@ -1,0 +1,30 @@
+"""Every figure by name, and the measurements that produce them: a new figure is a line and a function here."""
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from figures.loop import builtin_loop, fresh_clone, seed_loop
+from figures.results import Figure
+from figures.suite import whole_suite
+
+MEANING = MappingProxyType(
+    {
+        "setup.fresh_seconds": "`make up` in a fresh clone, installation included",
+        "setup.up_seconds": "`make up` when installed: to a served verdict",
+        "setup.peak_gb": "Memory of all processes at its peak",
+        "detector.synthetic_accuracy": "Accuracy on the test split of the built-in images",
+        "detector.seed_accuracy": "Accuracy on the test split of a small real set (`cifake_seed`)",
+        "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
+        "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
+        "tests.seconds": "`make test`",
+        "tests.coverage": "Lines and branches that the tests reach",
+    }
+)
+
+Measurement = Callable[[], Iterator[Figure]]
+
+SHORT: Mapping[str, Measurement] = MappingProxyType({"loop": builtin_loop})
+"""`make bench`: at most ten minutes together."""
+
+LONG: Mapping[str, Measurement] = MappingProxyType({"seed": seed_loop, "fresh": fresh_clone, "tests": whole_suite})
+"""What `make bench-full` measures besides."""

@@ -1,0 +1,77 @@
+"""The measured figures: kept in results.json with where they come from, and shown as a table."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+BEGIN = "<!-- figures: written by infra/bench/bench.py -->"
+END = "<!-- end of figures -->"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A measured value; `name` is a key of `figures.catalog.MEANING`, `command` measures it again."""
+
+    name: str
+    value: float
+    unit: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A figure as it is kept: with the machine, the day and the revision of the run that measured it."""
+
+    value: float
+    unit: str
+    command: str
+    machine: str
+    date: str
+    revision: str
+
+
+def read(path: Path) -> dict[str, Result]:
+    """Return the results by name; none when there is no file yet."""
+    return {name: Result(**entry) for name, entry in json.loads(path.read_text()).items()} if path.exists() else {}
+
+
+def record(path: Path, figures: Iterable[Figure], *, root: Path) -> dict[str, Result]:
+    """Put `figures` in the file, leave all others as they are, and return the whole."""
+    origin = {"machine": _machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "revision": _revision(root)}
+    measured = {f.name: Result(value=f.value, unit=f.unit, command=f.command, **origin) for f in figures}
+    results = dict(sorted({**read(path), **measured}.items()))
+    path.write_text(json.dumps({name: asdict(result) for name, result in results.items()}, indent=2) + "\n")
+    return results
+
+
+def table(results: Mapping[str, Result], meaning: Mapping[str, str]) -> str:
+    """Return the results as a Markdown table, in the order of `meaning`."""
+    rows = [
+        f"| {text} | {result.value:g} {result.unit} | `{name}`, {result.command}, {result.machine}, {result.date} |"
+        for name, text in meaning.items()
+        if (result := results.get(name))
+    ]
+    return "\n".join(["| what | measured | how |", "|---|---|---|", *rows])
+
+
+def show_in(readme: Path, rendered: str) -> None:
+    """Replace what stands between the two markers of `readme` by `rendered`."""
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    readme.write_text(f"{before}{BEGIN}\n{rendered}\n{END}{after}")
+
+
+def _machine() -> str:
+    return f"{os.cpu_count()} cores ({platform.machine()}), {psutil.virtual_memory().total / 1e9:.0f} GB"
+
+
+def _revision(root: Path) -> str:
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,0 +1,51 @@
+"""Truegrain started by its own launcher in a folder of its own, on free ports, and stopped again."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[3]
+PORTS = ("TRUEGRAIN_MLFLOW_PORT", "TRUEGRAIN_AIRFLOW_PORT", "TRUEGRAIN_SERVICE_PORT")
+PYTHON = Path(sys.executable)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running Truegrain: the address of its service and what `make up` said of itself at the end."""
+
+    service: str
+    summary: dict[str, Any]
+
+
+@contextmanager
+def running(
+    *, source: str = "synthetic", up: Sequence[str] = (), down: Sequence[str] = (), root: Path = ROOT
+) -> Iterator[Stack]:
+    """Start Truegrain with `up` (default: the launcher), yield it, and stop it whatever happens."""
+    up = up or (str(PYTHON), "infra/local/up.py")
+    down = down or (str(PYTHON), "infra/local/down.py")
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as home:
+        ports = dict(zip(PORTS, map(str, _free_ports(len(PORTS))), strict=True))
+        environment = {**os.environ, **ports, "TRUEGRAIN_HOME": home, "TRUEGRAIN_SOURCE": source}
+        try:
+            subprocess.run(up, cwd=root, env=environment, check=True)
+            summary = json.loads((Path(home) / "run" / "summary.json").read_text())
+            yield Stack(f"http://127.0.0.1:{ports['TRUEGRAIN_SERVICE_PORT']}", summary)
+        finally:
+            subprocess.run(down, cwd=root, env=environment, check=True)
+
+
+def _free_ports(count: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports

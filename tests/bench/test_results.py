@@ -1,0 +1,39 @@
+"""What is kept of a measurement."""
+
+from pathlib import Path
+
+from figures.catalog import LONG, MEANING, SHORT
+from figures.results import BEGIN, END, Figure, read, record, show_in, table
+
+ROOT = Path(__file__).parents[2]
+P50 = Figure("serve.p50_ms", 12.5, "ms", "`make bench`")
+PEAK = Figure("setup.peak_gb", 3.1, "GB", "`make bench`")
+
+
+def test_a_run_leaves_the_figures_of_others_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    record(path, [P50, PEAK], root=ROOT)
+    record(path, [Figure("serve.p50_ms", 11.0, "ms", "`make bench`")], root=ROOT)
+    assert {name: result.value for name, result in read(path).items()} == {"serve.p50_ms": 11.0, "setup.peak_gb": 3.1}
+
+
+def test_a_result_says_where_it_comes_from(tmp_path: Path) -> None:
+    result = record(tmp_path / "results.json", [P50], root=ROOT)["serve.p50_ms"]
+    assert all([result.machine, result.date, result.revision, result.command])
+
+
+def test_the_table_has_a_row_for_what_was_measured_and_none_for_the_rest(tmp_path: Path) -> None:
+    rendered = table(record(tmp_path / "results.json", [P50], root=ROOT), MEANING).splitlines()
+    assert len(rendered) == 3
+    assert "12.5 ms" in rendered[2]
+
+
+def test_only_what_is_between_the_markers_of_a_document_is_replaced(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+    show_in(readme, "new")
+    assert readme.read_text() == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+
+
+def test_no_measurement_is_listed_twice() -> None:
+    assert not SHORT.keys() & LONG.keys()

@@ -1,0 +1,93 @@
+"""README's tables say what the code says."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from figures import results
+from figures.catalog import MEANING
+from model.settings import PREFIX, Settings
+from service.app import create_app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under `heading`, without its head."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines[2:]]
+
+
+def dags() -> dict[str, set[str]]:
+    """The tasks of every DAG, as its file defines them."""
+    found = {}
+    for path in (ROOT / "dags").glob("*.py"):
+        functions = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)]
+        decorated = {node.name: " ".join(map(ast.unparse, node.decorator_list)) for node in functions}
+        (dag,) = (name for name, decorators in decorated.items() if decorators.startswith("dag"))
+        found[dag] = {name for name, decorators in decorated.items() if decorators.startswith("task")}
+    return found
+
+
+def test_every_dag_is_in_the_table_with_its_tasks() -> None:
+    table = {name.strip("`"): set(re.findall(r"`(\w+)`", tasks)) for name, _, tasks in rows("What runs when")}
+    assert table == dags()
+
+
+def test_every_endpoint_is_in_the_table(tmp_path: Path) -> None:
+    app = create_app(Settings(home=tmp_path))
+    served = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if "static" not in rule.endpoint
+    }
+    assert {endpoint.strip("`") for endpoint, _ in rows("The service")} == served
+
+
+def test_every_setting_is_in_the_table_with_its_default_and_meaning() -> None:
+    expected = [
+        [
+            f"`{PREFIX}{name.upper()}`",
+            f"`{field.default}`" if field.default != "" else "",
+            (field.description or "").replace("<", "\\<"),
+        ]
+        for name, field in Settings.model_fields.items()
+    ]
+    assert rows("Settings") == expected
+
+
+def test_the_example_file_lists_every_setting_with_its_default() -> None:
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    for name, field in Settings.model_fields.items():
+        assert f"#{PREFIX}{name.upper()}={field.default}" in lines
+        assert f"# {field.description}" in lines
+    listed = {line[1:].partition("=")[0] for line in lines if line.startswith(f"#{PREFIX}")}
+    assert listed == set(Settings.variables())
+
+
+def test_the_figures_are_those_that_were_measured() -> None:
+    measured = results.read(ROOT / "infra" / "bench" / "results.json")
+    shown = README.split(results.BEGIN)[1].split(results.END)[0].strip()
+    assert shown == (results.table(measured, MEANING) if measured else "")
+
+
+def test_every_measured_figure_has_a_meaning() -> None:
+    assert results.read(ROOT / "infra" / "bench" / "results.json").keys() <= MEANING.keys()
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_every_file_a_document_links_to_exists(document: str) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text())
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_make_target_a_document_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    documents = README + (ROOT / "CONTRIBUTING.md").read_text()
+    named = set(re.findall(r"(?:`|^ {4})make ([a-z-]+)", documents, flags=re.MULTILINE))
+    assert named <= targets
