@@ -32,7 +32,7 @@ LONGEST_PAUSE: Final = 300.0
 
 Outcome = Literal["current", "switched", "absent", "refused", "unavailable"]
 
-log = structlog.get_logger(__name__)
+log = structlog.get_logger("service.follower")
 
 
 class Versions(Protocol):

@@ -52,7 +52,7 @@ def child_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001
     """Forget what a dead worker said about the present; its counters stay in the sums."""
     from prometheus_client.multiprocess import mark_process_dead
 
-    mark_process_dead(worker.pid)
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def on_exit(server: Arbiter) -> None:

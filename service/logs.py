@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import structlog
 
-_SHARED: Final = [
+_SHARED: Final[list[Any]] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -28,8 +28,13 @@ LOGGING: Final[dict[str, Any]] = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
     "root": {"level": "INFO", "handlers": ["console"]},
-    # service.request_log writes the line about a request; gunicorn's own would be a second one.
-    "loggers": {"gunicorn.error": {"level": "INFO"}, "gunicorn.access": {"level": "WARNING"}},
+    "loggers": {
+        "gunicorn.error": {"level": "INFO", "propagate": True},
+        # service.request_log writes the line about a request; gunicorn's own would be a second one.
+        "gunicorn.access": {"level": "WARNING"},
+        # It warns of every retry, so at every poll while the registry is down; the follower says that once.
+        "urllib3": {"level": "ERROR"},
+    },
 }
 """For `logging.config.dictConfig` and gunicorn's `logconfig_dict`."""
 

@@ -1,6 +1,6 @@
 """What APIFlask cannot derive for the OpenAPI document: the image in a request, the problem in an answer."""
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from apiflask import APIFlask
 
@@ -31,7 +31,10 @@ def init_app(app: APIFlask) -> None:
     app.spec_processor(_complete)
 
 
-def _complete(spec: dict[str, Any]) -> dict[str, Any]:
+def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
+    spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     spec["paths"]["/predict"]["post"]["requestBody"] = _UPLOAD
+    # What the service is there for comes first.
+    spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec

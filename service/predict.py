@@ -2,31 +2,32 @@
 
 import hashlib
 from time import perf_counter
+from typing import cast
 
 import numpy as np
 from apiflask import APIBlueprint
 from flask import g, request
-from model.calibration import decide
 from structlog.contextvars import bind_contextvars
 
+from model.calibration import decide
 from model.images import Limits, decode
 from service.context import context
 from service.model_store import ServedModel
 from service.problems import answers
 from service.uploads import read_image_bytes
-from service.verdict import ImageFacts, ModelReference, Timings, Verdict
+from service.verdict import EXAMPLE, Decision, ImageFacts, ModelReference, Timings, Verdict
 
 blueprint = APIBlueprint("predict", __name__)
 
 
 @blueprint.post("/predict")
 @blueprint.doc(responses=answers(400, 413, 415, 422, 503))
-@blueprint.output(Verdict, description="The verdict")
+@blueprint.output(Verdict, description="The verdict", example=EXAMPLE)
 def predict() -> Verdict:
     """Judge an image.
 
-    Send the file as the multipart field `file`, or as the body itself under its `image/*` content type. The detector
-    in production answers, and the verdict names its version.
+    Send the file as the multipart field 'file', or as the body itself under its image/* content type. The detector in
+    production answers, and the verdict names its version.
     """
     shared = context()
     model = shared.require_model()
@@ -46,12 +47,12 @@ def judge(data: bytes, model: ServedModel, *, limits: Limits, request_id: str) -
     preprocessed = perf_counter()
     probability = float(model.detector.score(pixels[np.newaxis]).probability[0])
     scored = perf_counter()
-    label = "ai" if probability >= card.threshold else "real"
+    is_ai = probability >= card.threshold
     return Verdict(
-        label=label,
+        label="ai" if is_ai else "real",
         probability=probability,
-        decision=decide(probability, card.threshold, card.band),
-        confidence=probability if label == "ai" else 1 - probability,
+        decision=cast(Decision, decide(probability, card.threshold, card.band)),
+        confidence=probability if is_ai else 1 - probability,
         threshold=card.threshold,
         stability=None,
         evidence=[],

@@ -1,6 +1,6 @@
 """Every way a request can fail: a word, an HTTP status, a title; and how that reads as RFC 9457 problem+json."""
 
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
@@ -25,6 +25,10 @@ PROBLEMS: Final = {
 """Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""
 
 
+Answers = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
+"""Descriptions of answers by status, as APIFlask's `doc` takes them."""
+
+
 class Refusal(Exception):  # noqa: N818 - it is the sender's error, not ours
     """A request that is answered with the problem `reason` (a key of PROBLEMS) and the sentence `detail`."""
 
@@ -45,7 +49,7 @@ class Problem(BaseModel):
     request_id: str = Field(description="Also the X-Request-ID header; names this request in the service's log")
 
 
-def answers(*statuses: int) -> dict[int, dict[str, object]]:
+def answers(*statuses: int) -> Answers:
     """Describe, for the OpenAPI document, the problems a view can answer with."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {

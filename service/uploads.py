@@ -46,7 +46,7 @@ def read_image_bytes(request: Request) -> bytes:
     """Return the bytes of the image that `request` carries; raises Refusal when it does not carry exactly one."""
     kind = request.mimetype
     if kind == "multipart/form-data":
-        return _only_file(request).read()
+        return bytes(_only_file(request).read())
     if kind in {"", "application/octet-stream"} or kind.startswith("image/"):
         return request.get_data(cache=False)
     raise Refusal("unsupported_content_type", f"the content type '{kind}' carries no image; {HOW}")

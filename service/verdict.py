@@ -1,8 +1,10 @@
 """Verdict: the answer of POST /predict, field by field."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Decision = Literal["real", "ai", "unsure"]
 
 
 class _Answer(BaseModel):
@@ -41,7 +43,7 @@ class Verdict(_Answer):
 
     label: Literal["real", "ai"] = Field(description="The likelier class: 'ai' from the threshold up")
     probability: float = Field(ge=0, le=1, description="Calibrated probability that the image is AI-generated")
-    decision: Literal["real", "ai", "unsure"] = Field(
+    decision: Decision = Field(
         description="What to act on: the label, or 'unsure' when the probability lies in the detector's band of doubt"
     )
     confidence: float = Field(ge=0, le=1, description="Probability of the label")
@@ -52,3 +54,29 @@ class Verdict(_Answer):
     image: ImageFacts
     request_id: str = Field(description="Also the X-Request-ID header; names this request in the service's log")
     timings_ms: Timings
+
+
+EXAMPLE: Final = {
+    "label": "ai",
+    "probability": 0.9731,
+    "decision": "ai",
+    "confidence": 0.9731,
+    "threshold": 0.5,
+    "stability": None,
+    "evidence": [],
+    "model": {
+        "name": "ai-image-detector",
+        "version": "7",
+        "sha256": "9f2c5f0a4be1d3c78e6a90b5c4d2e1f00a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        "dataset_version": "2026-11-16-3f9a1c20b7de",
+    },
+    "image": {
+        "sha256": "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",
+        "format": "JPEG",
+        "width": 1600,
+        "height": 1200,
+    },
+    "request_id": "5c74bcdc869d494bae9be0a117d5cee4",
+    "timings_ms": {"decode": 21.4, "preprocess": 2.6, "inference": 4.9, "total": 29.1},
+}
+"""A verdict as the documentation shows it."""

@@ -1,0 +1,208 @@
+"""What the service's tests need: images, versions put into production on disk, and the service under gunicorn."""
+
+import io
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import requests
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+from PIL import Image
+from prometheus_client.parser import text_string_to_metric_families
+
+from model import artifact
+from model.settings import Settings
+from service.app import create_app
+from service.pointer import Pointer, pointer_path
+
+Publish = Callable[..., Pointer]
+
+
+@pytest.fixture
+def draw() -> Callable[..., bytes]:
+    """`draw(230)` is a file of noise around that brightness; the tiny detector calls it AI above 128."""
+
+    def draw_noise(brightness: int = 230, *, size: tuple[int, int] = (48, 40), kind: str = "JPEG") -> bytes:
+        noise = np.random.default_rng(brightness).integers(-10, 11, (size[1], size[0], 3))
+        file = io.BytesIO()
+        Image.fromarray((brightness + noise).clip(0, 255).astype(np.uint8)).save(file, kind)
+        return file.getvalue()
+
+    return draw_noise
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
+    """`publish("2", bias=1.0)` does what the follower does when a version was promoted, without a registry."""
+
+    def put_into_production(version: str, *, bias: float = 0.0) -> Pointer:
+        source = tiny_artifact(bias)
+        card = artifact.read(source)
+        folder = pointer_path(home).parent / f"{version}-{card.onnx_sha256[:8]}"
+        shutil.copytree(source, folder)
+        pointer = Pointer(
+            name=card.name,
+            version=version,
+            run_id=f"run-{version}",
+            folder=folder.name,
+            sha256=card.onnx_sha256,
+            dataset_version=card.dataset_version,
+        )
+        pointer.write(pointer_path(home))
+        return pointer
+
+    return put_into_production
+
+
+@pytest.fixture
+def app(home: Path) -> Iterator[APIFlask]:
+    """The application; what was published before is in service, and it accepts files of up to 200 kB."""
+    app = create_app(Settings(home=home, max_upload_bytes=200_000))
+    yield app
+    app.extensions["truegrain"].store.stop()
+
+
+@pytest.fixture
+def client(app: APIFlask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def metric(client: FlaskClient) -> Callable[..., float]:
+    """`metric("truegrain_predictions_total", decision="ai")` reads one value from a scrape of the application."""
+    return lambda name, **labels: read_metric(client.get("/metrics").text, name, **labels)
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service as it runs in production: gunicorn, its workers and the follower, in a session of their own."""
+
+    url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(self.url + path, timeout=30)
+
+    def predict(self, image: bytes, **kwargs: object) -> requests.Response:
+        return requests.post(f"{self.url}/predict", files={"file": image}, timeout=30, **kwargs)  # type: ignore[arg-type]
+
+    def await_version(self, version: str) -> None:
+        """Wait until several answers in a row, so both workers, come from `version`."""
+        await_true(lambda: all(self._serves(version) for _ in range(8)), what=f"version {version} to be served")
+
+    def _serves(self, version: str) -> bool:
+        answer = self.get("/readyz")
+        return answer.ok and answer.json()["version"] == version
+
+    def metric(self, name: str, **labels: str) -> float:
+        return read_metric(self.get("/metrics").text, name, **labels)
+
+    def processes(self) -> list[psutil.Process]:
+        """The living processes of the service, also those whose parent is gone."""
+        return [process for process in psutil.process_iter() if self._owns(process)]
+
+    def _owns(self, process: psutil.Process) -> bool:
+        try:
+            return os.getsid(process.pid) == self.process.pid and process.status() != psutil.STATUS_ZOMBIE
+        except (ProcessLookupError, psutil.NoSuchProcess):
+            return False
+
+    def followers(self) -> list[psutil.Process]:
+        return [process for process in self.processes() if "service.follower" in process.cmdline()]
+
+    def workers(self) -> list[psutil.Process]:
+        return [p for p in self.processes() if p.ppid() == self.process.pid and p not in self.followers()]
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+
+def read_metric(scrape: str, name: str, **labels: str) -> float:
+    """The sum of the series of `name` that carry `labels`; fails when there is none."""
+    found = [
+        sample.value
+        for family in text_string_to_metric_families(scrape)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    ]
+    assert found, f"nothing exports {name} {labels}"
+    return sum(found)
+
+
+def await_true(condition: Callable[[], bool], *, what: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def wait_until() -> Callable[..., None]:
+    """`wait_until(condition, what="...")` fails, naming what was awaited, when it does not come true in time."""
+    return await_true
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def serve(home: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """`serve()` starts the service on a free port with two workers; TRUEGRAIN_* settings can be passed by name."""
+    started: list[Service] = []
+
+    def start(**settings: object) -> Service:
+        port = free_port()
+        variables = {"home": home, "service_port": port, "poll_seconds": 0.2, "tracking_uri": "http://127.0.0.1:1"}
+        variables |= settings
+        environment = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in variables.items()}
+        log = tmp_path / f"service-{port}.log"
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"],
+                env=os.environ | environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=True,
+            )
+        service = Service(f"http://127.0.0.1:{port}", process, log)
+        started.append(service)
+        await_true(lambda: _answers(service), what=f"the service; see {log}")
+        return service
+
+    yield start
+    for service in started:
+        if service.process.poll() is None:
+            service.stop()
+        assert service.processes() == [], "the service left processes behind"
+
+
+def _answers(service: Service) -> bool:
+    if service.process.poll() is not None:
+        pytest.fail(f"the service ended with {service.process.returncode}:\n{service.log.read_text()}")
+    try:
+        return service.get("/healthz").ok
+    except requests.ConnectionError:
+        return False

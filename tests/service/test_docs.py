@@ -1,0 +1,68 @@
+"""The documentation: complete, and without another host."""
+
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.problems import PROBLEMS
+
+
+@pytest.fixture
+def spec(client: FlaskClient) -> dict[str, Any]:
+    answer = client.get("/openapi.json").json
+    assert answer is not None
+    return dict(answer)
+
+
+def test_the_document_lists_every_endpoint(client: FlaskClient, spec: dict[str, Any]) -> None:
+    rules = {rule.rule for rule in client.application.url_map.iter_rules()}
+    assert set(spec["paths"]) == rules - {"/", "/docs", "/openapi.json", "/static/<path:filename>"}
+
+
+def test_the_document_says_how_to_send_an_image(spec: dict[str, Any]) -> None:
+    body = spec["paths"]["/predict"]["post"]["requestBody"]["content"]
+    assert set(body) == {"multipart/form-data", "image/*"}
+    assert "file" in body["multipart/form-data"]["schema"]["properties"]
+
+
+def test_every_reference_of_the_document_leads_somewhere(spec: dict[str, Any]) -> None:
+    references = set(re.findall(r"#/components/schemas/([\w.]+)", str(spec)))
+    assert references == set(spec["components"]["schemas"])
+
+
+def test_every_error_of_the_document_is_a_problem(spec: dict[str, Any]) -> None:
+    answers = [
+        answer
+        for operations in spec["paths"].values()
+        for operation in operations.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    ]
+    assert answers
+    assert all(list(answer["content"]) == ["application/problem+json"] for answer in answers)
+
+
+def test_the_page_shows_every_endpoint_field_and_problem(client: FlaskClient, spec: dict[str, Any]) -> None:
+    page = client.get("/docs").text
+    fields = {field for schema in spec["components"]["schemas"].values() for field in schema["properties"]}
+    for word in [*spec["paths"], *fields, *PROBLEMS]:
+        assert f">{word}<" in page
+
+
+def test_the_page_needs_no_other_host_and_no_script(client: FlaskClient) -> None:
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"#]+)"', page)
+    assert [address for address in loaded if not address.startswith(("/", "data:"))] == []
+    assert "<script" not in page
+    with client.get("/static/docs.css") as style:
+        assert style.status_code == 200
+        assert "url(" not in style.text
+
+
+def test_the_type_of_a_problem_leads_to_its_description(client: FlaskClient) -> None:
+    problem = client.get("/nowhere").json
+    assert problem is not None
+    path, anchor = problem["type"].split("#")
+    assert f'id="{anchor}"' in client.get(path).text

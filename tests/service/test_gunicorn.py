@@ -1,0 +1,187 @@
+"""The service as it runs: gunicorn with two workers, the follower beside them, and real HTTP."""
+
+import json
+import signal
+import socket
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+
+Serve = Callable[..., Any]
+Publish = Callable[..., Any]
+Draw = Callable[..., bytes]
+
+LARGE = 20_000_000
+
+
+def test_requests_to_two_workers_add_up_exactly(serve: Serve, publish: Publish, draw: Draw) -> None:
+    publish("1")
+    service = serve()
+    images = [draw(230), draw(20)] * 30
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(service.predict, images))
+    assert {answer.status_code for answer in answers} == {200}
+    assert service.metric("truegrain_predictions_total", decision="ai") == 30
+    assert service.metric("truegrain_predictions_total", decision="real") == 30
+    assert service.metric("truegrain_probability_count") == 60
+    assert service.metric("flask_http_request_duration_seconds_count", url_rule="/predict") == 60
+    assert service.metric("truegrain_model_loads_total") == 2, "one for each worker"
+    assert service.metric("truegrain_model_info", version="1") == 1
+
+
+def test_the_sums_survive_a_worker_and_start_anew_with_the_service(
+    serve: Serve, publish: Publish, draw: Draw, wait_until: Callable[..., None]
+) -> None:
+    publish("1")
+    service = serve()
+    for _ in range(10):
+        service.predict(draw())
+    before = {worker.pid for worker in service.workers()}
+    psutil.Process(min(before)).kill()
+    wait_until(lambda: len({w.pid for w in service.workers()} - before) == 1, what="a new worker")
+    assert service.metric("truegrain_predictions_total") == 10
+    service.stop()
+    restarted = serve()
+    restarted.predict(draw())
+    assert restarted.metric("truegrain_predictions_total") == 1
+
+
+def test_a_swap_under_load_drops_no_request_and_mixes_no_versions(serve: Serve, publish: Publish, draw: Draw) -> None:
+    first = publish("1", bias=0.0)
+    service = serve()
+    image = draw(140)
+    expected = {}
+    with ThreadPoolExecutor(4) as pool:
+        expected["1"] = (first.sha256, service.predict(image).json()["probability"])
+        answers = [pool.submit(service.predict, image) for _ in range(100)]
+        second = publish("2", bias=2.0)
+        service.await_version("2")
+        expected["2"] = (second.sha256, service.predict(image).json()["probability"])
+        answers += [pool.submit(service.predict, image) for _ in range(20)]
+    assert expected["1"] != expected["2"]
+    verdicts = [answer.result().json() for answer in answers]
+    seen = Counter((v["model"]["version"], v["model"]["sha256"], v["probability"]) for v in verdicts)
+    assert set(seen) == {(version, *facts) for version, facts in expected.items()}
+    assert {verdict["model"]["version"] for verdict in verdicts[-20:]} == {"2"}
+    assert service.metric("truegrain_model_info", version="1") == 0
+    assert service.metric("truegrain_model_info", version="2") == 1
+
+
+def test_term_ends_every_process(serve: Serve, wait_until: Callable[..., None]) -> None:
+    service = serve()
+    wait_until(lambda: len(service.processes()) == 4, what="master, two workers and the follower")
+    service.stop()
+    assert service.process.returncode == 0
+    assert service.processes() == []
+
+
+def test_a_killed_master_takes_the_follower_with_it(serve: Serve, wait_until: Callable[..., None]) -> None:
+    service = serve()
+    wait_until(lambda: len(service.processes()) == 4, what="master, two workers and the follower")
+    workers = service.workers()
+    service.process.kill()
+    service.process.wait()
+    wait_until(lambda: service.followers() == [], what="the follower to notice")
+    for worker in workers:  # gunicorn's own notice after half their time-out; the test need not wait for that
+        worker.kill()
+
+
+def test_a_killed_follower_is_restarted(serve: Serve, wait_until: Callable[..., None]) -> None:
+    service = serve()
+    wait_until(lambda: len(service.followers()) == 1, what="the follower")
+    (killed,) = service.followers()
+    killed.send_signal(signal.SIGKILL)
+    wait_until(lambda: service.followers() not in ([], [killed]), what="another follower")
+    assert service.get("/healthz").ok
+
+
+def test_a_reload_keeps_the_service_and_its_follower(
+    serve: Serve, publish: Publish, draw: Draw, wait_until: Callable[..., None]
+) -> None:
+    publish("1")
+    service = serve()
+    before = {worker.pid for worker in service.workers()}
+    service.process.send_signal(signal.SIGHUP)
+    wait_until(
+        lambda: len(service.workers()) == 2 and not before & {w.pid for w in service.workers()}, what="new workers"
+    )
+    assert service.predict(draw()).ok
+    assert len(service.followers()) == 1
+
+
+def test_without_a_registry_and_a_model_the_service_lives_but_is_not_ready(serve: Serve, draw: Draw) -> None:
+    service = serve()
+    assert service.get("/healthz").status_code == 200
+    assert service.get("/readyz").status_code == 503
+    answer = service.predict(draw())
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+    assert "Retry-After" in answer.headers
+
+
+def test_curl_sees_why_its_large_upload_was_refused(serve: Serve, publish: Publish, tmp_path: Path) -> None:
+    publish("1")
+    service = serve()
+    upload = tmp_path / "large.jpg"
+    upload.write_bytes(bytes(LARGE))
+    jpeg = ["-H", "Content-Type: image/jpeg"]
+    forms = {
+        "multipart": ["-F", f"file=@{upload}"],
+        "multipart without waiting for 100 Continue": ["-H", "Expect:", "-F", f"file=@{upload}"],
+        "raw": [*jpeg, "--data-binary", f"@{upload}"],
+        "chunked": [*jpeg, "-H", "Transfer-Encoding: chunked", "--data-binary", f"@{upload}"],
+        "wrong content type": ["--data-binary", f"@{upload}"],
+    }
+    refused = {form: run_curl([*arguments, f"{service.url}/predict"]) for form, arguments in forms.items()}
+    assert refused == {
+        "multipart": (413, "too_many_bytes"),
+        "multipart without waiting for 100 Continue": (413, "too_many_bytes"),
+        "raw": (413, "too_many_bytes"),
+        "chunked": (413, "too_many_bytes"),
+        "wrong content type": (415, "unsupported_content_type"),
+    }
+
+
+def run_curl(arguments: list[str]) -> tuple[int, str]:
+    command = ["curl", "--silent", "--show-error", "--write-out", "\n%{http_code}", *arguments]
+    finished = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    body, _, status = finished.stdout.rpartition("\n")
+    return int(status), json.loads(body)["reason"]
+
+
+def test_a_python_client_sees_it_too(serve: Serve, publish: Publish) -> None:
+    publish("1")
+    service = serve()
+    assert service.predict(bytes(LARGE)).status_code == 413
+    endless = (bytes(100_000) for _ in range(LARGE // 100_000))
+    answer = requests.post(f"{service.url}/predict", data=endless, headers={"Content-Type": "image/jpeg"}, timeout=30)
+    assert (answer.status_code, answer.json()["reason"]) == (413, "too_many_bytes")
+
+
+def test_a_client_that_leaves_in_the_middle_disturbs_nobody(serve: Serve, publish: Publish, draw: Draw) -> None:
+    publish("1")
+    service = serve()
+    host, port = service.url.removeprefix("http://").split(":")
+    half = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\nhalf"
+    for _ in range(4):
+        with socket.create_connection((host, int(port))) as connection:
+            connection.sendall(half.encode())
+    assert service.predict(draw()).ok
+    assert 'status="500"' not in service.get("/metrics").text
+
+
+def test_every_line_of_the_log_is_json_without_image_bytes(serve: Serve, publish: Publish, draw: Draw) -> None:
+    publish("1")
+    service = serve()
+    verdict = service.predict(draw(), headers={"X-Request-ID": "find-me"}).json()
+    service.stop()
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    (line,) = (line for line in lines if line.get("request_id") == "find-me")
+    assert (line["path"], line["status"], line["version"], line["decision"]) == ("/predict", 200, "1", "ai")
+    assert line["image_sha256"] == verdict["image"]["sha256"]
+    assert max(len(str(line)) for line in lines) < 5_000

@@ -1,0 +1,119 @@
+"""The service behind a real registry: what is promoted is served, whatever happens meanwhile."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from model.registry import ModelVersion, Registry
+
+Serve = Callable[..., Any]
+Draw = Callable[..., bytes]
+Add = Callable[[float], ModelVersion]
+
+
+@pytest.fixture
+def models(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Registry:
+    return Registry(mlflow_server, model_name=request.node.name, lock=tmp_path / "lock", experiment="service")
+
+
+@pytest.fixture
+def add(models: Registry, tiny_artifact: Callable[..., Path]) -> Add:
+    """Log and register a tiny artifact of some bias."""
+
+    def add_version(bias: float) -> ModelVersion:
+        with models.run("train", params={}) as run:
+            models.log_artifact(run, tiny_artifact(bias))
+        return models.register(run.id, tags={"gate": "passed"})
+
+    return add_version
+
+
+@pytest.fixture
+def start(serve: Serve, mlflow_server: str, request: pytest.FixtureRequest) -> Serve:
+    return lambda **settings: serve(**{"tracking_uri": mlflow_server, "model_name": request.node.name} | settings)
+
+
+@pytest.fixture
+def load(draw: Draw) -> Callable[[Any], Any]:
+    """`with load(service) as answers` keeps four clients busy and collects what they are told."""
+    image = draw(140)
+
+    @contextmanager
+    def keep_busy(service: Any) -> Iterator[list[Any]]:
+        answers: list[Any] = []
+        enough = threading.Event()
+
+        def ask() -> None:
+            while not enough.is_set():
+                answers.append(service.predict(image))
+
+        with ThreadPoolExecutor(4) as pool:
+            clients = [pool.submit(ask) for _ in range(4)]
+            try:
+                yield answers
+            finally:
+                enough.set()
+        for client in clients:
+            client.result()
+
+    return keep_busy
+
+
+def test_promotions_and_a_rollback_under_load_fail_no_request(
+    start: Serve, models: Registry, add: Add, load: Callable[[Any], Any]
+) -> None:
+    first, second = add(0.0), add(2.0)
+    service = start()
+    assert service.get("/readyz").status_code == 503, "nothing is promoted yet"
+    models.promote(first.version, reason="the first")
+    service.await_version(first.version)
+    with load(service) as answers:
+        models.promote(second.version, reason="better")
+        service.await_version(second.version)
+        models.rollback(reason="worse after all")
+        service.await_version(first.version)
+    assert {answer.status_code for answer in answers} == {200}
+    told = {(a["model"]["version"], a["model"]["sha256"], a["probability"]) for a in (a.json() for a in answers)}
+    assert {version for version, _, _ in told} == {first.version, second.version}
+    assert len(told) == 2, "an answer mixed the two versions"
+
+
+def test_a_corrupted_version_is_refused_counted_and_logged_while_the_old_one_serves(
+    start: Serve, models: Registry, add: Add, draw: Draw, tmp_path: Path, wait_until: Callable[..., None]
+) -> None:
+    good = add(0.0)
+    models.promote(good.version, reason="the first")
+    service = start()
+    service.await_version(good.version)
+    corrupted = add(2.0)
+    (tmp_path / "evil").mkdir()
+    (tmp_path / "evil" / "model.onnx").write_bytes(b"not what was registered")
+    with models.run("tamper", params={}, run_id=corrupted.run_id) as run:
+        run.log_folder(tmp_path / "evil", "detector")
+    models.promote(corrupted.version, reason="nobody noticed")
+    wait_until(lambda: "version refused" in service.log.read_text(), what="the refusal in the log")
+    assert service.predict(draw()).json()["model"]["version"] == good.version
+    assert service.metric("truegrain_model_load_failures_total") >= 1
+    assert service.metric("truegrain_follower_polls_total", outcome="refused") >= 1
+    models.rollback(reason="it is corrupted")
+    assert service.predict(draw()).json()["model"]["version"] == good.version
+
+
+def test_the_last_good_copy_serves_when_the_registry_is_down(
+    start: Serve, models: Registry, add: Add, draw: Draw, wait_until: Callable[..., None]
+) -> None:
+    version = add(0.0)
+    models.promote(version.version, reason="the first")
+    before = start()
+    before.await_version(version.version)
+    before.stop()
+    restarted = start(tracking_uri="http://127.0.0.1:1")
+    answer = restarted.predict(draw())
+    assert (answer.status_code, answer.json()["model"]["version"]) == (200, version.version)
+    wait_until(lambda: "truegrain_follower_polls" in restarted.get("/metrics").text, what="a poll")
+    assert restarted.metric("truegrain_follower_polls_total", outcome="unavailable") >= 1
