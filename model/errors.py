@@ -1,15 +1,15 @@
 """Every error Truegrain raises on purpose.
 
-    TruegrainError
-    ├── SettingsError          a TRUEGRAIN_* variable is unknown or its value is not allowed
-    ├── InvalidImage           bytes that are not an image we accept; carries a short `reason`
-    ├── SourceError            a source of labelled images cannot be read or understood
-    ├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
-    ├── ValidationFailed       a dataset version may not be trained on
-    ├── TrainingError          training cannot start, resume or finish
-    ├── ArtifactError          a released detector is incomplete, altered or does not compute what it promised
-    └── RegistryError          the model registry refused, or holds no such model, version or alias
-        └── RegistryUnavailable   the registry did not answer
+TruegrainError
+├── SettingsError          a TRUEGRAIN_* variable is unknown or its value is not allowed
+├── InvalidImage           bytes that are not an image we accept; carries a short `reason`
+├── SourceError            a source of labelled images cannot be read or understood
+├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
+├── ValidationFailed       a dataset version may not be trained on
+├── TrainingError          training cannot start, resume or finish
+├── ArtifactError          a released detector is incomplete, altered or does not compute what it promised
+└── RegistryError          the model registry refused, or holds no such model, version or alias
+    └── RegistryUnavailable   the registry did not answer
 """
 
 

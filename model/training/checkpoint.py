@@ -56,7 +56,8 @@ def load_checkpoint(path: Path, network: nn.Module, optimizer: Optimizer) -> Pro
         optimizer.load_state_dict(optimizer.state_dict() | {"state": states})
         return Progress(**json.loads(metadata["progress"]))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise TrainingError(f"{path} does not fit this network: {error}; delete it to train from the start") from error
+        summary = str(error).partition("\n")[0]  # torch goes on to list every tensor
+        raise TrainingError(f"{path} does not fit this network: {summary} Delete it to train from the start") from error
 
 
 def _save(path: Path, tensors: dict[str, Tensor], *, metadata: dict[str, str]) -> None:
@@ -76,7 +77,7 @@ def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118 - no dict
     except (OSError, SafetensorError) as error:
-        raise TrainingError(f"checkpoint {path} cannot be read: {error}; delete it to train from the start") from error
+        raise TrainingError(f"checkpoint {path} cannot be read: {error}. Delete it to train from the start") from error
 
 
 def _contiguous(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -145,9 +145,7 @@ def _train_one_epoch(
         total += loss.detach()
     mean = float(total) / steps
     if not math.isfinite(mean):
-        raise TrainingError(
-            f"the loss became {mean} in {name}: lower learning_rate (now {config.learning_rate})"
-        )
+        raise TrainingError(f"the loss became {mean} in {name}: lower learning_rate (now {config.learning_rate})")
     return mean
 
 

@@ -1,0 +1,94 @@
+"""`python -m model.training`, as the DAG calls it, against a real MLflow server."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model.detector import Detector
+from model.errors import DatasetError, TrainingError
+from model.lake import Lake
+from model.manifest import read_manifest, split_rows
+from model.preprocess import Preprocess
+from model.registry import Registry
+from model.settings import Settings
+from model.training.__main__ import train
+from model.training.config import TrainConfig
+from model.training.pixels import input_size, load_samples
+
+
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    command = [sys.executable, "-m", "model.training", *arguments]
+    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+
+
+def test_the_command_trains_logs_an_artifact_and_prints_json_last(
+    settings: Settings, dataset: str, tmp_path: Path
+) -> None:
+    options = ["--dataset", dataset, "--set", "epochs=2", "--set", "batch_size=32"]
+    finished = run(settings, *options)
+    assert finished.returncode == 0, finished.stderr
+    result = json.loads(finished.stdout.splitlines()[-1])
+    assert "epoch 2/2" in finished.stdout
+    registry = Registry(settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock")
+    detector = Detector.load(registry.download(result["run_id"], tmp_path / "downloaded"))
+    assert detector.card.dataset_version == dataset
+    assert detector.card.training["epochs"] == 2
+    again = run(settings, *options)
+    assert json.loads(again.stdout.splitlines()[-1]) == result
+
+
+def test_a_version_that_does_not_exist_ends_with_a_sentence(settings: Settings, dataset: str) -> None:
+    finished = run(settings, "--dataset", "20200101-0123456789ab")
+    assert finished.returncode == 1
+    assert "'20200101-0123456789ab' is not published" in finished.stderr
+    assert dataset in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_misshapen_override_ends_with_a_sentence(settings: Settings) -> None:
+    finished = run(settings, "--dataset", "any", "--set", "epochs")
+    assert finished.returncode == 1
+    assert "--set takes key=value" in finished.stderr
+
+
+def test_an_interrupted_training_goes_on_in_the_same_run(
+    settings: Settings, dataset: str, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise TrainingError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("model.training.__main__.release", refuse)
+        with pytest.raises(TrainingError, match="disk is full"):
+            train(settings, config, dataset_version=dataset)
+    folder = settings.home / "training" / f"{dataset}-{config.digest()}"
+    begun = json.loads((folder / "run.json").read_text())["run_id"]
+    assert train(settings, config, dataset_version=dataset)["run_id"] == begun
+
+
+def test_images_smaller_than_the_recipe_are_not_enlarged(settings: Settings, dataset: str) -> None:
+    manifest = read_manifest(Lake(settings.lake_url), dataset)
+    assert input_size(manifest, largest=64) == 32
+    assert input_size(manifest, largest=16) == 16
+
+
+def test_samples_are_decoded_once_and_mapped_afterwards(settings: Settings, dataset: str, tmp_path: Path) -> None:
+    lake = Lake(settings.lake_url)
+    first = load_samples(lake, dataset, "train", Preprocess(32), cache=tmp_path / "cache")
+    (stored,) = (tmp_path / "cache").iterdir()
+    written = stored.stat().st_mtime_ns
+    again = load_samples(lake, dataset, "train", Preprocess(32), cache=tmp_path / "cache")
+    assert stored.stat().st_mtime_ns == written
+    assert (first.pixels == again.pixels).all()
+    rows = split_rows(read_manifest(lake, dataset), "train")
+    assert list(first.labels) == [float(label == "ai") for label in rows["label"]]
+
+
+def test_an_unpublished_version_cannot_be_trained_on(settings: Settings, config: TrainConfig) -> None:
+    with pytest.raises(DatasetError, match="none yet"):
+        train(settings, config, dataset_version="20200101-0123456789ab")
