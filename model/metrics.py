@@ -35,7 +35,7 @@ def proportion(successes: int, trials: int) -> Estimate:
     if trials < 1:
         raise ValueError("a proportion of no trials is undefined")
     interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
-    return Estimate(successes / trials, interval.low, interval.high)
+    return Estimate(successes / trials, float(interval.low), float(interval.high))
 
 
 def accuracy(labels: Labels, probabilities: Probabilities, threshold: float) -> Estimate:

@@ -45,6 +45,10 @@ CLIENT_ENVIRONMENT = {
 }
 """How MLflow's client behaves here; it reads nothing but variables, and those already set win."""
 
+_MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""No such run, version or file; the second is how MLflow reports an alias that nobody has set."""
+_PRESENT = "RESOURCE_ALREADY_EXISTS"
+
 RUN_ID_LENGTH = 32
 LOCK_SECONDS = 60
 
@@ -63,28 +67,34 @@ class ModelVersion:
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turn MLflow's errors into RegistryUnavailable (no answer) or RegistryError (any other answer than hoped for)."""
-    from mlflow.exceptions import MlflowException, RestException
+    from mlflow.exceptions import MlflowException
     from requests import RequestException
 
     try:
         yield
-    except MlflowException as error:
-        silent = isinstance(error.__cause__ or error.__context__, RequestException)
-        if silent and not isinstance(error, RestException):
-            raise RegistryUnavailable(f"the model registry does not answer: {error.message}") from error
-        raise RegistryError(f"the model registry refused: {error.message}") from error
+    except (MlflowException, RequestException) as error:
+        if _is_silence(error):
+            raise RegistryUnavailable(f"the model registry does not answer: {error}") from error
+        raise RegistryError(f"the model registry refused: {error}") from error
+
+
+def _is_silence(error: Exception) -> bool:
+    """Tell a request that nobody answered properly, by what MLflow's own error hides, from one that was refused."""
+    from requests import HTTPError, RequestException
+
+    hidden = error if isinstance(error, RequestException) else error.__cause__ or error.__context__
+    return isinstance(hidden, RequestException) and not isinstance(hidden, HTTPError)
 
 
 @contextmanager
-def _skipped_if_missing() -> Iterator[None]:
-    """Leave the block silently when the server says that there is no such run, version, alias or file."""
+def _skipped_on(*error_codes: str) -> Iterator[None]:
+    """Leave the block silently when the server answers with one of these codes."""
     from mlflow.exceptions import MlflowException
 
     try:
         yield
     except MlflowException as error:
-        # INVALID_PARAMETER_VALUE: how MLflow reports an alias that nobody has set.
-        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code not in error_codes:
             raise
 
 
@@ -171,7 +181,7 @@ class Registry:
     @_translated()
     def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
         """Return a file that was logged to a run, or None when the run has none of that name."""
-        with tempfile.TemporaryDirectory() as aside, _skipped_if_missing():
+        with tempfile.TemporaryDirectory() as aside, _skipped_on(*_MISSING):
             return Path(self._client.download_artifacts(run_id, artifact_file, aside)).read_bytes()
         return None
 
@@ -189,11 +199,11 @@ class Registry:
         return into
 
     @_translated()
-    def register(self, run_id: str, *, tags: Mapping[str, str], description: str = "") -> ModelVersion:
+    def register(self, run_id: str, *, tags: Mapping[str, str]) -> ModelVersion:
         """Make the artifact of a run a version of the model; a run that is registered already keeps its version."""
         with self._locked():
             found = self.find(run_id)
-            version = found.version if found else self._create_version(run_id, description)
+            version = found.version if found else self._create_version(run_id)
             self.tag(version, tags)
             return self._require(version)
 
@@ -207,7 +217,7 @@ class Registry:
     @_translated()
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
         """Return the version that an alias ("production") or a number ("3") stands for."""
-        with _skipped_if_missing():
+        with _skipped_on(*_MISSING):
             if alias_or_version.isdecimal():
                 return _to_version(self._client.get_model_version(self._name, alias_or_version))
             return _to_version(self._client.get_model_version_by_alias(self._name, alias_or_version))
@@ -251,12 +261,13 @@ class Registry:
         with self._locked():
             target = self._require(to or PREVIOUS)
             current = self.resolve(PRODUCTION)
-            if current is not None and current.version != target.version:
-                self.tag(current.version, {"rollback_reason": reason, "rolled_back_at": _now()})
+            if current is None or current.version != target.version:
                 self.tag(target.version, {"promotion_reason": f"rollback: {reason}", "promoted_at": _now()})
                 # Production first, other than in `promote`: a rollback that is cut short must have taken effect.
                 self.set_alias(PRODUCTION, target.version)
-                self.set_alias(PREVIOUS, current.version)
+                if current is not None:
+                    self.set_alias(PREVIOUS, current.version)
+                    self.tag(current.version, {"rollback_reason": reason, "rolled_back_at": _now()})
             self._mirror_stage(target.version)
             return self._require(target.version)
 
@@ -276,10 +287,12 @@ class Registry:
             yield
 
     def _create_run(self, name: str) -> str:
-        with self._locked():
-            experiment = self._client.get_experiment_by_name(self._experiment)
-            number = experiment.experiment_id if experiment else self._client.create_experiment(self._experiment)
-        return str(self._client.create_run(number, run_name=name).info.run_id)
+        with _skipped_on(_PRESENT):
+            self._client.create_experiment(self._experiment)
+        experiment = self._client.get_experiment_by_name(self._experiment)
+        if experiment is None:
+            raise RegistryError(f"experiment '{self._experiment}' was deleted while a run was being created; try again")
+        return str(self._client.create_run(experiment.experiment_id, run_name=name).info.run_id)
 
     def _describe_run(self, run: Run, params: Mapping[str, object], tags: Mapping[str, str]) -> None:
         from mlflow.entities import Param, RunTag
@@ -290,14 +303,11 @@ class Registry:
             tags=[RunTag(key, value) for key, value in tags.items()],
         )
 
-    def _create_version(self, run_id: str, description: str) -> str:
+    def _create_version(self, run_id: str) -> str:
         source = f"{self._client.get_run(run_id).info.artifact_uri}/{ARTIFACT_PATH}"
-        if not self._client.search_registered_models(f"name = '{self._name}'"):
+        with _skipped_on(_PRESENT):
             self._client.create_registered_model(self._name)
-        created = self._client.create_model_version(
-            self._name, source, run_id, description=description, await_creation_for=0
-        )
-        return str(created.version)
+        return str(self._client.create_model_version(self._name, source, run_id, await_creation_for=0).version)
 
     def _require(self, alias_or_version: str) -> ModelVersion:
         found = self.resolve(alias_or_version)
@@ -306,7 +316,7 @@ class Registry:
         return found
 
     def _describe(self) -> str:
-        with _skipped_if_missing():
+        with _skipped_on(*_MISSING):
             aliases = self._client.get_registered_model(self._name).aliases
             versions = sorted(int(v.version) for v in self._client.search_model_versions(f"name = '{self._name}'"))
             named = ", ".join(f"{alias}={version}" for alias, version in sorted(aliases.items())) or "none"

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +244,11 @@ def test_a_run_that_does_not_exist_cannot_be_registered(models: Registry) -> Non
     assert not isinstance(caught.value, RegistryUnavailable)
 
 
+def test_a_named_version_is_restored_even_when_nothing_is_in_production(models: Registry, add: Add) -> None:
+    version = add().version
+    assert models.rollback(reason="the alias was deleted by hand", to=version).aliases == ("production",)
+
+
 @pytest.fixture(params=["nobody listens", "nobody answers"])
 def dead_address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A port that refuses, or one that accepts and keeps silent."""
@@ -260,6 +266,25 @@ def test_a_registry_that_is_down_is_unavailable(dead_address: str, tmp_path: Pat
         models.resolve("production")
     with pytest.raises(RegistryUnavailable), models.run("train", params={}):
         pytest.fail("the run must not start")
+
+
+class BrokenProxy(BaseHTTPRequestHandler):
+    def answer(self) -> None:
+        self.send_error(503)
+
+    do_GET = do_POST = answer  # noqa: N815 - http.server chose the names
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_registry_behind_a_broken_proxy_is_unavailable(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BrokenProxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        models = Registry(f"http://127.0.0.1:{proxy.server_port}", model_name="detector", lock=tmp_path / "lock")
+        with pytest.raises(RegistryUnavailable):
+            models.resolve("production")
+        proxy.shutdown()
 
 
 def test_importing_the_registry_does_not_import_mlflow() -> None:
