@@ -23,13 +23,13 @@ def init_app(app: APIFlask) -> None:
     """Name each request before anything else happens to it, log it after."""
     app.before_request(_begin)
     app.after_request(_finish)
+    app.teardown_request(lambda _: clear_contextvars())
 
 
 def _begin() -> None:
     given = request.headers.get(HEADER, "")
     g.request_id = given if _SANE.fullmatch(given) else uuid4().hex
     g.started = perf_counter()
-    clear_contextvars()
     bind_contextvars(request_id=g.request_id)
 
 
