@@ -16,7 +16,7 @@ from expectations.examine import Examination, Finding, examine
 from expectations.manifest_suite import CRITICAL, Policy, column_rules, dataset_rules, image_rules, with_derived_columns
 from model.errors import ValidationFailed
 from model.lake import Lake
-from model.manifest import SCHEMA, read_candidates, write_rows
+from model.manifest import SCHEMA, read_candidates, read_manifest, write_rows
 
 QUARANTINE_SCHEMA = pa.schema(
     [field.with_nullable(nullable=True) for field in SCHEMA] + [pa.field("reason", pa.string())]
@@ -45,7 +45,8 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     (Data Docs), manifest.parquet (the accepted rows; only when they may be trained on) and at last validation.json.
     Of a published version, which never changes, it returns the recorded outcome.
 
-    Raises ValidationFailed, after writing, naming the broken rules. Whatever else goes wrong leaves no validation.json,
+    Raises ValidationFailed, after writing, naming the broken rules; the batches that were new in the version are set
+    aside, so that one bad delivery does not spoil every version to come. Whatever else goes wrong leaves no validation.json,
     and without it nothing is trained.
     """
     folder = lake.version_path(version)
@@ -63,9 +64,18 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
     (folder / _REPORT).write_text(json.dumps(_report(validation, findings, reasons), indent=1))
     if not validation.success:
+        lake.set_aside(_new_batches(lake, candidates), reason=message)
         raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
+    lake.readmit(set(candidates["batch"]))
     _log.info(message)
     return validation
+
+
+def _new_batches(lake: Lake, candidates: pd.DataFrame) -> set[str]:
+    """Return the batches that no published version has taken anything from."""
+    latest = lake.latest()
+    accepted = set(read_manifest(lake, latest)["batch"]) if latest else set()
+    return set(candidates["batch"]) - accepted
 
 
 def _examine(version: str, candidates: pd.DataFrame, policy: Policy) -> tuple[list[Examination], "pd.Series[str]"]:

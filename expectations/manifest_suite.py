@@ -56,7 +56,7 @@ def image_rules(policy: Policy) -> list[Expectation]:
             description="The image can be decoded",
             meta={"reason": "cannot be decoded"},
         ),
-        *(_filled(column) for column in ("sha256", "pixel_hash", "cluster", "label", "split", "width", "height")),
+        *(_filled(column) for column in _FILLED),
         *(_unique(column) for column in ("sha256", "pixel_hash")),
         _one_of("label", CLASSES),
         _one_of("split", SPLITS),
@@ -157,5 +157,6 @@ def _enough(label: str, split: str, least: int) -> Expectation:
     )
 
 
+_FILLED = ("sha256", "pixel_hash", "cluster", "label", "split", "width", "height", "format")
 # An image that cannot be decoded has no width, format or pixels; asking for them would only bury its reason.
 _DECODABLE = Column("decode_error").is_null()

@@ -51,9 +51,9 @@ def test_a_progress_bar_is_shown_now_and_then_and_its_end_always():
     bar = "import sys\nfor n in range(500): sys.stderr.write(f'\\r{n} of 500')\nsys.stderr.write('\\r500 of 500\\n')\n"
     lines = []
     run(python(bar + RESULT), log=lines.append)
-    assert lines[0] == "0 of 500"
-    assert "500 of 500" in lines
-    assert len(lines) < 10
+    shown = [line for line in lines if "of" in line]
+    assert (shown[0], shown[-1]) == ("0 of 500", "500 of 500")
+    assert len(shown) < 10
 
 
 def test_a_failure_is_raised_with_the_last_words_of_stderr():
@@ -111,7 +111,7 @@ def test_a_task_that_is_told_to_end_takes_its_training_along(how):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can bind a child to its parent's death")
-def test_a_task_that_is_killed_outright_takes_its_training_along(tmp_path):
+def test_a_task_that_is_killed_outright_takes_its_training_along():
     program = "import os, time; print(os.getpid()); time.sleep(600)"
     task = TASK.replace(repr(FAMILY), repr(program))
     plugins = Path(training_process.__file__).parents[1]
@@ -129,7 +129,7 @@ def test_the_handlers_of_the_task_are_put_back():
 
 def test_training_is_started_without_a_shell_and_with_plain_arguments(monkeypatch):
     commands = []
-    monkeypatch.setattr(training_process, "run", lambda command, log: commands.append(command) or {"run_id": "abc"})
+    monkeypatch.setattr(training_process, "run", lambda command, **_: commands.append(command) or {"run_id": "abc"})
     hostile = '{"epochs": 3, "name": "; rm -rf /"}'
     assert training_process.train("v1", "quick", hostile, log=print) == "abc"
     assert commands[0][1:4] == ["-u", "-m", "model.training"]

@@ -1,0 +1,49 @@
+"""Run DAGs one after the other in this process, each task for real, and print how each task ended as JSON.
+
+Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ...]'
+
+Training and the registry are not here: what the tasks call for them is replaced, and the calls are printed as well.
+"""
+
+import json
+import sys
+import types
+from types import SimpleNamespace
+
+from airflow.dag_processing.dagbag import DagBag
+
+from truegrain_airflow import training_process
+
+
+def main(scenarios: list[tuple[str, dict[str, object]]]) -> None:
+    calls: list[list[object]] = []
+    replace_training(calls)
+    bag = DagBag()
+    runs = [bag.dags[dag].test(run_conf=conf) for dag, conf in scenarios]
+    states = [{task.task_id: str(task.state) for task in run.get_task_instances()} for run in runs]
+    print("\n" + json.dumps({"states": states, "calls": calls}))
+
+
+def replace_training(calls: list[list[object]]) -> None:
+    def record(name: str, answer: object):
+        def call(_settings: object, *values: object, **named: object) -> object:
+            calls.append([name, *values, named])
+            return answer(*values) if callable(answer) else answer
+
+        return call
+
+    def train(version: str, recipe: str, overrides: str, **_: object) -> str:
+        calls.append(["train", version, recipe, json.loads(overrides)])
+        return recipe
+
+    training_process.train = train
+    retrain = types.ModuleType("model.retrain")
+    retrain.evaluate_run = record("evaluate", None)
+    retrain.decide_run = record("decide", lambda training: SimpleNamespace(promote=training == "good"))
+    retrain.promote_run = record("promote", SimpleNamespace(version="7"))
+    retrain.rollback = record("rollback", SimpleNamespace(version="6"))
+    sys.modules["model.retrain"] = retrain
+
+
+if __name__ == "__main__":
+    main(json.loads(sys.argv[1]))

@@ -1,0 +1,100 @@
+import json
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+DAGS = Path(__file__).parents[2] / "dags"
+
+PARSE = """
+import json, sys
+from airflow.dag_processing.dagbag import DagBag
+before = set(sys.modules)
+bag = DagBag()
+heavy = {"torch", "timm", "great_expectations", "mlflow", "onnxruntime", "pandas", "pyarrow"} & set(sys.modules)
+from airflow.serialization.serialized_objects import DagSerialization
+print(json.dumps({
+    "errors": bag.import_errors,
+    "heavy": sorted(heavy),
+    "dags": {dag.dag_id: {
+        "order": [task.task_id for task in dag.topological_sort()],
+        "edges": sorted([task.task_id, below] for task in dag.tasks for below in task.downstream_task_ids),
+        "params": dag.params.dump(),
+        "doc": dag.doc_md,
+        "tags": sorted(dag.tags),
+        "owner": dag.owner,
+        "max_active_runs": dag.max_active_runs,
+        "catchup": dag.catchup,
+        "timeouts": [bool(task.execution_timeout) for task in dag.tasks],
+        "outlets": {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets},
+        "schedule": DagSerialization.to_dict(dag)["dag"]["timetable"],
+    } for dag in bag.dags.values()},
+}))
+"""
+
+
+@pytest.fixture(scope="session")
+def parsed(python) -> dict:
+    return json.loads(python("-c", PARSE))
+
+
+@pytest.fixture
+def dags(parsed) -> dict:
+    return parsed["dags"]
+
+
+def test_every_file_is_one_dag_of_the_same_name_and_imports_without_an_error(parsed):
+    assert parsed["errors"] == {}
+    assert set(parsed["dags"]) == {file.stem for file in DAGS.glob("*.py")}
+
+
+def test_parsing_imports_nothing_heavy(parsed):
+    assert parsed["heavy"] == []
+
+
+@pytest.mark.parametrize("file", sorted(DAGS.glob("*.py")), ids=lambda file: file.name)
+def test_a_dag_fits_on_a_screen(file):
+    assert len(file.read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize(
+    ("dag", "order"),
+    [
+        ("ingest_images", ["collect", "assemble", "validate", "publish"]),
+        ("retrain_detector", ["train", "evaluate", "decide", "promote"]),
+        ("rollback_detector", ["rollback"]),
+    ],
+)
+def test_the_tasks_of_a_dag_form_one_chain(dags, dag, order):
+    assert dags[dag]["order"] == order
+    assert dags[dag]["edges"] == sorted(map(list, pairwise(order)))
+
+
+def test_ingestion_keeps_a_fortnight_anchored_on_a_monday(dags):
+    schedule = dags["ingest_images"]["schedule"]
+    assert schedule["__type"] == "truegrain_airflow.timetable.AnchoredTimetable"
+    assert schedule["__var"] == {"anchor": "2026-01-05T02:00:00+00:00", "period_seconds": 14 * 86_400}
+    assert dags["ingest_images"]["catchup"] is False
+
+
+def test_assets_connect_the_dags(dags):
+    assert dags["ingest_images"]["outlets"] == {"publish": ["dataset"]}
+    assert dags["retrain_detector"]["outlets"] == {"promote": ["detector"]}
+    assert dags["rollback_detector"]["outlets"] == {"rollback": ["detector"]}
+    assert '"name": "dataset"' in json.dumps(dags["retrain_detector"]["schedule"])
+
+
+def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
+    assert dags["ingest_images"]["params"] == {"source": ""}
+    assert dags["retrain_detector"]["params"] == {"dataset_version": "", "recipe": "", "overrides": {}}
+    assert set(dags["rollback_detector"]["params"]) == {"version", "reason"}
+
+
+def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags):
+    assert all("**Red?**" in dag["doc"] for dag in dags.values())
+
+
+def test_every_dag_has_an_owner_a_tag_one_run_at_a_time_and_time_limits(dags):
+    for dag in dags.values():
+        assert (dag["owner"], dag["tags"], dag["max_active_runs"]) == ("truegrain", ["truegrain"], 1)
+        assert all(dag["timeouts"])

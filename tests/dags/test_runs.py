@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+RUN_DAGS = str(Path(__file__).with_name("run_dags.py"))
+GREEN = {"collect": "success", "assemble": "success", "validate": "success", "publish": "success"}
+SOURCE = "synthetic?images=240&seed=3&size=32"
+
+
+@pytest.fixture(scope="module")
+def outcome(python, tmp_path_factory) -> dict:
+    """Every DAG, run in turn against one lake that is empty at first."""
+    one_class = tmp_path_factory.mktemp("one_class")
+    (one_class / "real").mkdir()
+    for grey in range(40):
+        Image.new("RGB", (32, 32), (grey, grey, grey)).save(one_class / "real" / f"{grey}.png")
+    scenarios = {
+        "no such source": ("ingest_images", {"source": str(one_class / "nowhere")}),
+        "one class": ("ingest_images", {"source": str(one_class)}),
+        "nothing published": ("retrain_detector", {}),
+        "new images": ("ingest_images", {"source": SOURCE}),
+        "nothing new": ("ingest_images", {"source": SOURCE}),
+        "passes the gate": ("retrain_detector", {"recipe": "good", "overrides": {"epochs": 3}}),
+        "fails the gate": ("retrain_detector", {"recipe": "bad"}),
+        "unknown dataset": ("retrain_detector", {"dataset_version": "20200101-000000000000"}),
+        "rolled back": ("rollback_detector", {"reason": "wrong on receipts", "version": "5"}),
+        "blank reason": ("rollback_detector", {"reason": "   "}),
+    }
+    python("-m", "airflow", "db", "migrate")
+    result = json.loads(python(RUN_DAGS, json.dumps(list(scenarios.values()))))
+    return dict(zip(scenarios, result["states"], strict=True)) | {"calls": result["calls"]}
+
+
+def test_new_images_become_a_published_version(outcome):
+    assert outcome["new images"] == GREEN
+
+
+def test_the_same_images_again_publish_nothing(outcome):
+    assert outcome["nothing new"] == GREEN | {"publish": "skipped"}
+
+
+def test_a_detector_that_passes_the_gate_is_promoted(outcome):
+    assert set(outcome["passes the gate"].values()) == {"success"}
+
+
+def test_a_detector_that_fails_the_gate_is_not_promoted_and_nothing_is_red(outcome):
+    assert outcome["fails the gate"] == {
+        "train": "success",
+        "evaluate": "success",
+        "decide": "success",
+        "promote": "skipped",
+    }
+
+
+def test_the_choices_of_the_form_reach_training_and_the_latest_version_is_the_default(outcome):
+    name, version, recipe, overrides = outcome["calls"][0]
+    assert (name, recipe, overrides) == ("train", "good", {"epochs": 3})
+    assert len(version) == len("20260105-0123456789ab")
+
+
+def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
+    assert outcome["unknown dataset"]["train"] == "failed"
+    assert [call[0] for call in outcome["calls"]].count("train") == 2
+
+
+def test_a_rollback_hands_over_version_and_reason(outcome):
+    assert ["rollback", {"reason": "wrong on receipts", "to": "5"}] in outcome["calls"]
+
+
+def test_a_rollback_without_a_reason_does_nothing(outcome):
+    assert outcome["blank reason"] == {"rollback": "failed"}
+    assert [call[0] for call in outcome["calls"]].count("rollback") == 1
+
+
+def test_a_source_that_does_not_exist_is_red_at_once(outcome):
+    assert outcome["no such source"]["collect"] == "failed"
+
+
+def test_a_source_with_one_class_fails_validation_and_publishes_nothing(outcome):
+    assert outcome["one class"] == GREEN | {"validate": "failed", "publish": "upstream_failed"}
+
+
+def test_without_a_published_version_nothing_is_trained(outcome):
+    assert outcome["nothing published"]["train"] == "failed"

@@ -1,0 +1,280 @@
+import hashlib
+import json
+
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from expectations import examine, manifest
+from expectations.manifest import Validation, validate
+from expectations.manifest_suite import Policy
+from model.errors import DatasetError, ValidationFailed
+from model.ingest import publish
+from model.lake import Lake
+from model.manifest import SCHEMA, SPLITS, read_manifest, write_rows
+
+VERSION = "20260105-0123456789ab"
+BROKEN = ["pixel_hash", "phash", "width", "height", "format", "mode"]
+
+
+def good_rows() -> pd.DataFrame:
+    """30 training, 6 validation and 6 test images of each class."""
+    kinds = [
+        (split, label, n) for split in SPLITS for label in ("real", "ai") for n in range(30 if split == "train" else 6)
+    ]
+    rows = [good_row(number, *kind) for number, kind in enumerate(kinds)]
+    return pa.Table.from_pylist(rows, schema=SCHEMA).to_pandas()
+
+
+def good_row(number: int, split: str, label: str, n: int) -> dict[str, object]:
+    digest = hashlib.sha256(f"{split} {label} {n}".encode()).hexdigest()
+    return {
+        "sha256": digest,
+        "pixel_hash": digest[::-1],
+        "phash": number,
+        "cluster": digest[::-1],
+        "batch": "0123",
+        "row": number,
+        "label": label,
+        "source": "test",
+        "generator": "sd" if label == "ai" else None,
+        "split": split,
+        "width": 32,
+        "height": 32,
+        "format": "JPEG",
+        "mode": "RGB",
+        "bytes": 900,
+        "jpeg_quality": 90,
+        "has_icc": False,
+        "has_exif": False,
+        "origin": f"{split}/{label}/{n}.jpg",
+        "ingested_at": pd.Timestamp("2026-01-05", tz="UTC"),
+        "decode_error": None,
+    }
+
+
+@pytest.fixture
+def lake(tmp_path) -> Lake:
+    return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def stage(lake, monkeypatch):
+    """`stage(rows)` makes them the candidates of VERSION, whatever is wrong with them."""
+
+    def write(rows: pd.DataFrame) -> None:
+        lake.version_path(VERSION).mkdir(parents=True, exist_ok=True)
+        monkeypatch.setattr(manifest, "read_candidates", lambda _lake, _version: rows)
+
+    return write
+
+
+def report(lake: Lake) -> dict:
+    return json.loads((lake.version_path(VERSION) / "validation.json").read_text())
+
+
+def quarantined(lake: Lake) -> pd.DataFrame:
+    return pd.read_parquet(str(lake.quarantine_path(VERSION) / "rows.parquet"))
+
+
+def test_a_good_dataset_passes_and_can_be_published(lake):
+    write_rows(lake, VERSION, good_rows(), name="candidates")
+    assert validate(lake, VERSION) == Validation(VERSION, True, 84, 0, ())
+    assert publish(lake, VERSION)
+    assert len(read_manifest(lake, VERSION)) == 84
+    assert not lake.quarantine_path(VERSION).exists()
+
+
+def test_the_report_says_what_was_asked_and_observed(lake, stage):
+    stage(good_rows())
+    validate(lake, VERSION)
+    results = report(lake)["results"]
+    train = next(result for result in results if result["rule"] == "train holds at least 10 images of class ai")
+    assert (train["observed"], train["success"], train["severity"]) == (30, True, "critical")
+    assert all(result["success"] for result in results)
+    assert {"type", "kwargs"} <= set(train)
+
+
+SPOILED = [
+    ("label", "dog", "label is none of real, ai"),
+    ("label", None, "label is missing"),
+    ("split", "holdout", "split is none of train, val, test"),
+    ("split", None, "split is missing"),
+    ("cluster", None, "cluster is missing"),
+    ("sha256", None, "sha256 is missing"),
+    ("pixel_hash", None, "pixel_hash is missing"),
+    ("width", 15, "width is not 16 to 20,000 pixels"),
+    ("width", None, "width is missing"),
+    ("height", 20_001, "height is not 16 to 20,000 pixels"),
+    ("height", None, "height is missing"),
+    ("format", "PSD", "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF"),
+    ("format", None, "format is missing"),
+]
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory) -> tuple[Validation, dict[str, str]]:
+    """The outcome for rows of which each of the first few has one spoiled value; and the reasons, by origin."""
+    rows = good_rows()
+    for number, (column, value, _) in enumerate(SPOILED):
+        rows.loc[number, column] = value
+    lake = Lake(str(tmp_path_factory.mktemp("spoiled")))
+    lake.version_path(VERSION).mkdir(parents=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(manifest, "read_candidates", lambda _lake, _version: rows)
+        validation = validate(lake, VERSION)
+    return validation, quarantined(lake).set_index("origin")["reason"].to_dict()
+
+
+@pytest.mark.parametrize("number", range(len(SPOILED)), ids=lambda n: SPOILED[n][2])
+def test_one_spoiled_value_refuses_its_row_for_that_reason(spoiled, number):
+    assert spoiled[1][f"train/real/{number}.jpg"] == SPOILED[number][2]
+
+
+def test_only_the_spoiled_rows_are_refused(spoiled):
+    assert spoiled[0] == Validation(VERSION, True, 84 - len(SPOILED), len(SPOILED), ())
+
+
+@pytest.mark.parametrize("column", ["sha256", "pixel_hash"])
+def test_two_rows_for_one_image_are_both_refused(lake, stage, column):
+    rows = good_rows()
+    rows.loc[4, column] = rows.loc[9, column]
+    stage(rows)
+    assert validate(lake, VERSION).refused == 2
+    assert set(quarantined(lake)["reason"]) == {f"{column} stands more than once"}
+
+
+def test_an_image_that_cannot_be_decoded_is_refused_for_that_alone(lake, stage):
+    rows = good_rows()
+    rows.loc[5, BROKEN] = None
+    rows.loc[5, "decode_error"] = "broken: the JPEG file is damaged or cut off"
+    stage(rows)
+    assert validate(lake, VERSION).accepted == 83
+    refused = quarantined(lake)
+    assert refused["reason"].tolist() == ["cannot be decoded"]
+    assert refused["decode_error"].tolist() == ["broken: the JPEG file is damaged or cut off"]
+
+
+def test_a_row_that_is_wrong_twice_names_both_reasons(lake, stage):
+    rows = good_rows()
+    rows.loc[0, ["label", "width"]] = ["dog", 3]
+    stage(rows)
+    validate(lake, VERSION)
+    assert quarantined(lake)["reason"].tolist() == ["label is none of real, ai; width is not 16 to 20,000 pixels"]
+
+
+def test_the_refused_rows_are_not_in_the_manifest(lake):
+    rows = good_rows()
+    rows.loc[3, "width"] = 5
+    write_rows(lake, VERSION, rows, name="candidates")
+    validate(lake, VERSION)
+    publish(lake, VERSION)
+    assert set(rows["sha256"]) - set(read_manifest(lake, VERSION)["sha256"]) == {rows.loc[3, "sha256"]}
+
+
+def missing_class(rows):
+    return rows[rows["label"] == "real"]
+
+
+def too_few_in_test(rows):
+    return rows.drop(rows.index[(rows["split"] == "test") & (rows["label"] == "ai")][:2])
+
+
+def lopsided(rows):
+    return rows.drop(rows.index[(rows["split"] == "train") & (rows["label"] == "ai")][:-8])
+
+
+def one_cluster_in_two_splits(rows):
+    return rows.assign(cluster=rows["cluster"].where(~rows.index.isin([0, 83]), "twins"))
+
+
+def broken_files(rows):
+    rows.loc[:5, BROKEN] = None
+    rows.loc[:5, "decode_error"] = "broken: cut off"
+    return rows
+
+
+def without_a_column(rows):
+    return rows.drop(columns="cluster")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "rule"),
+    [
+        (missing_class, "Both classes are present"),
+        (too_few_in_test, "test holds at least 5 images of class ai"),
+        (lopsided, "Class ai is 33% to 67% of the images"),
+        (one_cluster_in_two_splits, "No group of near-duplicates spans two splits"),
+        (broken_files, "At most 5% of the images cannot be decoded"),
+        (without_a_column, "The columns are those of a manifest"),
+        (lambda rows: rows.iloc[:0], "The source holds at least one image"),
+    ],
+)
+def test_a_dataset_that_breaks_a_rule_is_refused_by_name(lake, stage, spoil, rule):
+    stage(spoil(good_rows()))
+    with pytest.raises(ValidationFailed, match=rule):
+        validate(lake, VERSION)
+    assert rule in report(lake)["failed"]
+    assert report(lake)["success"] is False
+    assert not (lake.version_path(VERSION) / "manifest.parquet").exists()
+    with pytest.raises(DatasetError, match="has not passed validation"):
+        publish(lake, VERSION)
+
+
+def test_a_dataset_of_which_every_row_is_refused_fails(lake, stage):
+    stage(good_rows().assign(width=3))
+    with pytest.raises(ValidationFailed, match="Both classes are present"):
+        validate(lake, VERSION)
+    assert (report(lake)["accepted"], report(lake)["refused"]) == (0, 84)
+
+
+def test_the_policy_sets_the_limits(lake, stage):
+    stage(good_rows())
+    with pytest.raises(ValidationFailed, match="test holds at least 7 images"):
+        validate(lake, VERSION, policy=Policy(min_images={"test": 7}))
+
+
+def test_a_crash_leaves_no_success_behind(lake, stage, monkeypatch):
+    stage(good_rows())
+    validate(lake, VERSION)
+    monkeypatch.setattr(examine, "_context", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        validate(lake, VERSION)
+    with pytest.raises(DatasetError, match="has not passed validation"):
+        publish(lake, VERSION)
+
+
+def test_a_rule_that_cannot_be_asked_counts_as_broken(lake, stage):
+    stage(good_rows().assign(width="wide"))
+    with pytest.raises(ValidationFailed, match="width is 16 to 20,000 pixels"):
+        validate(lake, VERSION)
+
+
+def test_a_published_version_keeps_its_outcome(lake):
+    rows = good_rows()
+    rows.loc[3, "width"] = 5
+    write_rows(lake, VERSION, rows, name="candidates")
+    first = validate(lake, VERSION)
+    publish(lake, VERSION)
+    before = (lake.version_path(VERSION) / "validation.json").read_text()
+    assert validate(lake, VERSION, policy=Policy(min_images={"train": 10_000})) == first
+    assert (lake.version_path(VERSION) / "validation.json").read_text() == before
+
+
+def test_the_data_docs_open_without_any_other_host(lake, stage):
+    rows = good_rows()
+    rows.loc[3, "label"] = "<script>alert(1)</script>"
+    stage(rows)
+    validate(lake, VERSION)
+    pages = {page.name: page.read_text() for page in (lake.version_path(VERSION) / "docs").iterdir()}
+    assert set(pages) == {"index.html", "columns.html", "images.html", "dataset.html"}
+    assert all("http" not in page and "<script" not in page for page in pages.values())
+    assert "may be trained on: 83 images accepted, 1 refused." in pages["index.html"]
+    assert "label is one of real, ai" in pages["images.html"]
+
+
+def test_a_lake_on_another_file_system_is_validated_as_well():
+    lake = Lake("memory://validation-test")
+    write_rows(lake, VERSION, good_rows(), name="candidates")
+    assert validate(lake, VERSION).success
+    assert (lake.version_path(VERSION) / "docs" / "index.html").exists()
