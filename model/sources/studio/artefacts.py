@@ -1,7 +1,7 @@
 """What image generators leave in pixels: one function a family, each a known flaw of a kind of decoder.
 
 Every family takes a picture (display values 0..1, [size, size, 3], `size` a multiple of PATCH), the random numbers
-and a strength of 0..1, and returns the picture as that decoder would have drawn it, with the same mean colour.
+and a strength above 0, up to 1, and returns the picture as that decoder would have drawn it, with the same mean colour.
 """
 
 from collections.abc import Callable
@@ -33,14 +33,16 @@ def checkerboard(picture: Canvas, rng: np.random.Generator, strength: float) -> 
 
 
 def nearest(picture: Canvas, rng: np.random.Generator, strength: float) -> Canvas:
-    """Leave the copies of the spectrum that nearest-neighbour upsampling makes (Zhang et al., 2019)."""
+    """Add the copies of the spectrum that nearest-neighbour upsampling makes (Zhang et al., 2019).
+
+    The layers after the upsampling draw fine detail anew, so the picture's own stays.
+    """
     size = len(picture)
     coarse = picture.reshape(size // 2, 2, size // 2, 2, 3).mean(axis=(1, 3))
     doubled = coarse.repeat(2, axis=0).repeat(2, axis=1)
-    side = rng.uniform(0.0, 0.1)
-    kernel = np.array([side, 1.0 - 2.0 * side, side], dtype=np.float32)
-    drawn = convolve1d(convolve1d(doubled, kernel, axis=0), kernel, axis=1)
-    return picture + strength * (drawn - picture)
+    tent = np.array([0.25, 0.5, 0.25], dtype=np.float32)
+    copies: Canvas = doubled - convolve1d(convolve1d(doubled, tent, axis=0), tent, axis=1)
+    return picture + strength * rng.uniform(1.0, 1.6) * copies
 
 
 def smooth(picture: Canvas, rng: np.random.Generator, strength: float) -> Canvas:

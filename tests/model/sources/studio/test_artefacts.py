@@ -45,9 +45,14 @@ def test_checkerboard_modulates_with_periods_of_two_and_four_pixels(photograph: 
 
 
 def test_nearest_repeats_the_low_frequencies_at_the_high_ones(photograph: Canvas) -> None:
-    drawn = nearest(photograph, np.random.default_rng(0), 1.0)
-    coarse = drawn.reshape(32, 2, 32, 2, 3)
-    assert np.abs(coarse - coarse.mean(axis=(1, 3), keepdims=True)).mean() < 0.01
+    original = spectrum(photograph)
+    added = spectrum(nearest(photograph, np.random.default_rng(0), 1.0) - photograph)
+    # Doubling copies every frequency half the spectrum (32 of 64) away, as far as a square of two pixels lets it pass.
+    frequencies = np.arange(1, 9)
+    expected = original[0, frequencies] * np.sin(np.pi * frequencies / 64) ** 2
+    copies = added[0, 32 + frequencies]
+    assert np.corrcoef(np.log(expected), np.log(copies))[0, 1] > 0.9
+    assert copies.sum() > 10 * added[0, frequencies].sum()
 
 
 def test_smooth_takes_the_grain_but_leaves_the_edges(photograph: Canvas) -> None:
