@@ -98,14 +98,6 @@ def _skipped_on(*error_codes: str) -> Iterator[None]:
             raise
 
 
-def _open_client(tracking_uri: str) -> "MlflowClient":
-    for name, value in CLIENT_ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    from mlflow import MlflowClient
-
-    return MlflowClient(tracking_uri, registry_uri=tracking_uri)
-
-
 @dataclass(frozen=True)
 class Run:
     """A run of an experiment that can be logged to; made by `Registry.run`."""
@@ -141,6 +133,8 @@ class Registry:
     """
 
     def __init__(self, tracking_uri: str, *, model_name: str, lock: Path, experiment: str = "truegrain") -> None:
+        for variable, value in CLIENT_ENVIRONMENT.items():  # now, for telemetry starts when mlflow is first imported
+            os.environ.setdefault(variable, value)
         self._tracking_uri = tracking_uri
         self._name = model_name
         self._lock = lock
@@ -273,7 +267,9 @@ class Registry:
 
     @functools.cached_property
     def _client(self) -> "MlflowClient":
-        return _open_client(self._tracking_uri)
+        from mlflow import MlflowClient
+
+        return MlflowClient(self._tracking_uri, registry_uri=self._tracking_uri)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
