@@ -46,8 +46,8 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     Of a published version, which never changes, it returns the recorded outcome.
 
     Raises ValidationFailed, after writing, naming the broken rules; the batches that were new in the version are set
-    aside, so that one bad delivery does not spoil every version to come. Whatever else goes wrong leaves no validation.json,
-    and without it nothing is trained.
+    aside, so that one bad delivery does not spoil every version to come. Whatever else goes wrong leaves no
+    validation.json, and without it nothing is trained.
     """
     folder = lake.version_path(version)
     if version in lake.versions():

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 import pandas as pd
 
-from model.errors import DatasetError
+from model.errors import DatasetError, SourceError
 from model.fingerprint import fingerprint
 from model.lake import SUCCESS, Lake
 from model.manifest import SPLITS, assemble_rows, read_manifest, version_id, write_rows
@@ -36,7 +36,8 @@ def collect(
     """Append the images that the lake does not hold yet as one batch; files that are no images enter with their error.
 
     An image is known when the same bytes came before with the same label and split. `progress` is called with the
-    number of images read, every thousand. Repeating a collection adds nothing.
+    number of images read, every thousand. Repeating a collection adds nothing. Raises SourceError when there is not
+    one image: a source that fell silent is a fault, not a quiet fortnight.
     """
     facts = lake.facts()
     known = set(zip(facts["sha256"], facts["label"], facts["split_hint"].fillna(""), strict=True))
@@ -64,7 +65,10 @@ def collect(
                 "ingested_at": now,
             }
 
-    return Collected(lake.write_batch(rows()), **counts)
+    batch = lake.write_batch(rows())
+    if counts["added"] + counts["known"] == 0:
+        raise SourceError("the source held no images at all; nothing was ingested")
+    return Collected(batch, **counts)
 
 
 def assemble(lake: Lake, *, today: date) -> str:
@@ -75,7 +79,7 @@ def assemble(lake: Lake, *, today: date) -> str:
     """
     facts = lake.facts()
     if facts.empty:
-        raise DatasetError(f"the lake {lake.root} holds no images: the source was empty; nothing to assemble")
+        raise DatasetError(f"the lake {lake.root} holds no images; collect some first")
     latest = lake.latest()
     previous = read_manifest(lake, latest) if latest else None
     assembly = assemble_rows(facts, previous)

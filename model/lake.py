@@ -16,6 +16,9 @@ from model.errors import DatasetError
 SUCCESS: Final = "_SUCCESS"
 """Marker written last into a batch or version; without it a folder is invisible."""
 
+REFUSED: Final = "_REFUSED"
+"""Marker in a batch that brought a dataset version down: it is kept, but no later version is made from it."""
+
 BATCH_SCHEMA: Final = pa.schema(
     [
         pa.field("image", pa.binary(), nullable=False),
@@ -86,8 +89,19 @@ class Lake:
         return max(self.versions(), key=self._published_at, default=None)
 
     def batches(self) -> list[str]:
-        """List the ids of the complete batches."""
-        return _complete(self.root / "batches")
+        """List the ids of the batches that versions are made from: complete, and not set aside."""
+        complete = _complete(self.root / "batches")
+        return [batch for batch in complete if not (self._batch_path(batch) / REFUSED).exists()]
+
+    def set_aside(self, batches: Iterable[str], *, reason: str) -> None:
+        """Keep batches out of later versions because of `reason`, until they are collected once more."""
+        for batch in batches:
+            (self._batch_path(batch) / REFUSED).write_text(reason)
+
+    def readmit(self, batches: Iterable[str]) -> None:
+        """Let batches that were set aside count again."""
+        for batch in batches:
+            (self._batch_path(batch) / REFUSED).unlink(missing_ok=True)
 
     def facts(self) -> pd.DataFrame:
         """Every image of every batch without its bytes: the columns FACTS plus `batch` and `row`."""
@@ -100,17 +114,18 @@ class Lake:
         """Append `rows` (mappings with the columns of BATCH_SCHEMA) as one batch and return its id.
 
         The id is a hash of the content, so the same rows are the same batch. The batch is written aside and appears
-        at once or not at all. Returns None when there are no rows.
+        at once or not at all; one that was set aside counts again. Returns None when there are no rows.
         """
         staging = self.root / "batches" / f".staging-{uuid.uuid4().hex}"
         staging.mkdir(parents=True)
         try:
             batch = _write_shards(staging, rows)
-            if batch is not None and batch not in self.batches():
-                target = staging.parent / batch
-                _remove(target)
-                self.root.fs.mv(staging.path, target.path, recursive=True)
-                (target / SUCCESS).touch()
+            if batch is not None and not (self._batch_path(batch) / SUCCESS).exists():
+                _remove(self._batch_path(batch))
+                self.root.fs.mv(staging.path, self._batch_path(batch).path, recursive=True)
+                (self._batch_path(batch) / SUCCESS).touch()
+            elif batch is not None:
+                self.readmit([batch])
         finally:
             _remove(staging)
         return batch
@@ -133,7 +148,7 @@ class Lake:
 
     def _shards(self, batch: str) -> list[tuple[int, UPath]]:
         """List (first row, file) of each shard of a batch, in order."""
-        if batch not in self.batches():
+        if not (self._batch_path(batch) / SUCCESS).exists():
             raise DatasetError(f"batch '{batch}' is not in the lake {self.root}")
         files = self._parts(batch)
         sizes = []
@@ -143,7 +158,10 @@ class Lake:
         return list(zip(accumulate(sizes, initial=0), files, strict=False))
 
     def _parts(self, batch: str) -> list[UPath]:
-        return sorted((self.root / "batches" / batch).glob("part-*.parquet"))
+        return sorted(self._batch_path(batch).glob("part-*.parquet"))
+
+    def _batch_path(self, batch: str) -> UPath:
+        return self.root / "batches" / batch
 
     def _batch_facts(self, batch: str) -> pd.DataFrame:
         tables = []

@@ -1,19 +1,22 @@
 import hashlib
 import json
+from datetime import UTC, date, datetime
 
 import pandas as pd
 import pyarrow as pa
 import pytest
+from model_images import labelled, many
 
 from expectations import examine, manifest
 from expectations.manifest import Validation, validate
 from expectations.manifest_suite import Policy
 from model.errors import DatasetError, ValidationFailed
-from model.ingest import publish
+from model.ingest import assemble, collect, publish
 from model.lake import Lake
 from model.manifest import SCHEMA, SPLITS, read_manifest, write_rows
 
 VERSION = "20260105-0123456789ab"
+BATCH = "0123"
 BROKEN = ["pixel_hash", "phash", "width", "height", "format", "mode"]
 
 
@@ -33,7 +36,7 @@ def good_row(number: int, split: str, label: str, n: int) -> dict[str, object]:
         "pixel_hash": digest[::-1],
         "phash": number,
         "cluster": digest[::-1],
-        "batch": "0123",
+        "batch": BATCH,
         "row": number,
         "label": label,
         "source": "test",
@@ -55,7 +58,9 @@ def good_row(number: int, split: str, label: str, n: int) -> dict[str, object]:
 
 @pytest.fixture
 def lake(tmp_path) -> Lake:
-    return Lake(str(tmp_path / "lake"))
+    lake = Lake(str(tmp_path / "lake"))
+    (lake.root / "batches" / BATCH).mkdir(parents=True)
+    return lake
 
 
 @pytest.fixture
@@ -248,6 +253,22 @@ def test_a_rule_that_cannot_be_asked_counts_as_broken(lake, stage):
     stage(good_rows().assign(width="wide"))
     with pytest.raises(ValidationFailed, match="width is 16 to 20,000 pixels"):
         validate(lake, VERSION)
+
+
+def test_a_bad_delivery_does_not_spoil_the_versions_after_it(lake):
+    now, today = datetime(2026, 1, 5, tzinfo=UTC), date(2026, 1, 5)
+    collect(lake, many(400), now=now)
+    version = assemble(lake, today=today)
+    validate(lake, version)
+    publish(lake, version)
+    collect(lake, (labelled(number, "ai") for number in range(1_000, 2_000)), now=now)
+    lopsided = assemble(lake, today=today)
+    with pytest.raises(ValidationFailed, match="Class ai is"):
+        validate(lake, lopsided)
+    assert assemble(lake, today=today) == version
+    collect(lake, (image for number, image in enumerate(many(2_100)) if number >= 2_000), now=now)
+    better = assemble(lake, today=today)
+    assert validate(lake, better).accepted == 500
 
 
 def test_a_published_version_keeps_its_outcome(lake):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import DatasetError
+from model.errors import DatasetError, SourceError
 from model.ingest import assemble, collect, publish
 from model.lake import Lake
 from model.manifest import SCHEMA, read_candidates, read_manifest
@@ -120,9 +120,23 @@ def test_a_corrupt_image_enters_with_its_error_and_the_rest_goes_on(lake: Lake) 
 
 
 def test_an_empty_source_is_an_error_that_says_so(lake: Lake) -> None:
-    assert collect(lake, [], now=NOW).batch is None
+    with pytest.raises(SourceError, match="no images at all"):
+        collect(lake, [], now=NOW)
     with pytest.raises(DatasetError, match="holds no images"):
         assemble(lake, today=TODAY)
+
+
+def test_a_batch_set_aside_spoils_no_later_version_until_it_is_collected_again(
+    lake: Lake, publish_images: Publish
+) -> None:
+    version = publish_images(many(20))
+    bad = [labelled(number, "ai") for number in range(100, 110)]
+    batch = collect(lake, bad, now=NOW).batch
+    assert batch is not None
+    lake.set_aside([batch], reason="one class")
+    assert assemble(lake, today=TODAY) == version
+    assert collect(lake, bad, now=NOW).batch == batch
+    assert len(read_candidates(lake, assemble(lake, today=TODAY))) == 30
 
 
 def test_a_collection_that_breaks_off_leaves_nothing(lake: Lake) -> None:

@@ -1,0 +1,46 @@
+"""Truegrain, brought up once for all end-to-end tests."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e_stack import Stack, free_ports, launch, processes_of
+from model.settings import Settings
+from model_images import many
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 400 images that brightness tells apart, and one that is broken."""
+    folder = tmp_path_factory.mktemp("images")
+    for image in many(400):
+        path = folder / image.label / image.origin
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(image.data)
+    (folder / "ai" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not really")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def stack(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Bring everything up, take the images through to a served verdict; bring it down in the end whatever happened."""
+    mlflow, airflow, service = free_ports(3)
+    settings = Settings(
+        home=tmp_path_factory.mktemp("home"),
+        source=str(images),
+        poll_seconds=1,
+        tracking_uri=f"http://127.0.0.1:{mlflow}",
+        mlflow_port=mlflow,
+        airflow_port=airflow,
+        service_port=service,
+    )
+    try:
+        up = launch("up.py", settings, seconds=600)
+        assert up.returncode == 0, up.stdout + up.stderr
+        yield Stack(settings, up.stdout)
+    finally:
+        launch("down.py", settings, seconds=120)
+        for process in processes_of(settings.home):
+            process.send_signal(signal.SIGKILL)

@@ -1,0 +1,139 @@
+"""The whole loop with the real parts, in the order of a day: up, served, promoted, rolled back, fed with rubbish, down.
+
+The tests of this file build on one another and run in their order.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import requests
+
+from e2e_stack import Stack, launch, load, processes_of, until
+from model.lake import Lake
+from model.manifest import read_manifest
+from model.registry import Registry
+from model_images import labelled
+
+pytestmark = pytest.mark.timeout(900)
+
+
+@pytest.fixture
+def registry(stack: Stack) -> Registry:
+    settings = stack.settings
+    return Registry(settings.tracking_uri, model_name=settings.model_name, lock=settings.home / "registry.lock")
+
+
+def production(registry: Registry) -> str:
+    version = registry.resolve("production")
+    assert version is not None
+    return version.version
+
+
+def test_up_ends_with_a_verdict_of_the_promoted_version(stack: Stack, registry: Registry) -> None:
+    assert production(registry) == "1"
+    assert stack.served() == "1"
+    verdict = json.loads(stack.output[stack.output.index("\n{") : stack.output.rindex("\n}") + 2])
+    assert (verdict["decision"], verdict["model"]["version"]) == ("ai", "1")
+
+
+def test_both_dags_are_green(stack: Stack) -> None:
+    api = stack.airflow()
+    for dag in ("ingest_images", "retrain_detector"):
+        (run,) = api.runs(dag)
+        assert {task.name: task.state for task in api.tasks(dag, run)} == dict.fromkeys(
+            [task.name for task in api.tasks(dag, run)], "success"
+        )
+
+
+def test_the_broken_image_is_in_quarantine_with_its_reason_and_the_rest_went_on(stack: Stack) -> None:
+    lake = Lake(stack.settings.lake_url)
+    (version,) = lake.versions()
+    refused = pd.read_parquet(str(lake.quarantine_path(version) / "rows.parquet"))
+    assert [Path(origin).name for origin in refused["origin"]] == ["broken.jpg"]
+    assert refused["reason"].str.contains("decode_error").all()
+    assert len(read_manifest(lake, version)) == 400
+
+
+def test_mlflow_shows_the_version_with_its_metrics_and_report(stack: Stack, registry: Registry) -> None:
+    version = registry.resolve("production")
+    assert version is not None
+    assert version.tags["gate"] == "passed"
+    assert version.tags["dataset_version"] == Lake(stack.settings.lake_url).latest()
+    report = registry.read_file(version.run_id, "report.json")
+    assert report is not None
+    assert registry.read_file(version.run_id, "report.html") is not None
+    run = requests.get(
+        f"{stack.settings.tracking_uri}/api/2.0/mlflow/runs/get", params={"run_id": version.run_id}, timeout=30
+    ).json()["run"]
+    metrics = {metric["key"]: metric["value"] for metric in run["data"]["metrics"]}
+    assert metrics["test_accuracy"] >= 0.9
+    assert "val_loss" in metrics
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [(b"no image at all", 415), (b"", 400), (labelled(0, "ai").data[:-60], 422), (bytes(20_000_000), 413)],
+)
+def test_bad_uploads_get_a_clear_answer(stack: Stack, data: bytes, status: int) -> None:
+    answer = requests.post(f"{stack.service}/predict", files={"file": data}, timeout=30)
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["request_id"]
+
+
+def test_a_second_version_is_promoted_under_load_without_a_failed_request(stack: Stack, registry: Registry) -> None:
+    with load(stack, labelled(0, "ai").data) as seen:
+        assert stack.run("retrain_detector", {"overrides": {"seed": 1}}) == "success"
+        until(lambda: len(seen.answers) > 0 and seen.answers[-1][1] == "2")
+    assert production(registry) == "2"
+    assert {status for status, _ in seen.answers} == {200}
+    assert {version for _, version in seen.answers} == {"1", "2"}
+
+
+def test_a_refused_detector_leaves_a_green_run_and_production_as_it_was(stack: Stack, registry: Registry) -> None:
+    hopeless = {"overrides": {"epochs": 1, "learning_rate": 1e-9, "seed": 2}}
+    assert stack.run("retrain_detector", hopeless) == "success"
+    assert production(registry) == "2"
+    refused = registry.resolve("candidate")
+    assert refused is not None
+    assert refused.tags["gate"] == "failed"
+
+
+def test_rollback_puts_the_version_before_back_with_its_reason(stack: Stack, registry: Registry) -> None:
+    assert stack.run("rollback_detector", {"reason": "a test says so"}) == "success"
+    assert production(registry) == "1"
+    until(lambda: stack.served() == "1")
+    previous = registry.resolve("previous")
+    assert previous is not None
+    assert previous.version == "2"
+
+
+@pytest.mark.parametrize("spoil", ["empty", "one class", "unknown class"])
+def test_a_bad_source_fails_validation_or_is_refused_and_touches_nothing(
+    stack: Stack, registry: Registry, tmp_path: Path, spoil: str
+) -> None:
+    write: dict[str, Callable[[], object]] = {
+        "empty": lambda: (tmp_path / "ai").mkdir(),
+        "one class": lambda: [
+            (tmp_path / "ai").mkdir(),
+            *((tmp_path / "ai" / f"{n}.png").write_bytes(labelled(n, "ai").data) for n in range(5_000, 6_000)),
+        ],
+        "unknown class": lambda: (tmp_path / "cats").mkdir(),
+    }
+    write[spoil]()
+    lake = Lake(stack.settings.lake_url)
+    before, retrained = lake.versions(), stack.airflow().runs("retrain_detector")
+    state = stack.run("ingest_images", {"source": str(tmp_path)})
+    assert state == "failed"
+    assert lake.versions() == before
+    assert stack.airflow().runs("retrain_detector") == retrained
+    assert production(registry) == "1"
+
+
+def test_down_leaves_no_process(stack: Stack) -> None:
+    assert processes_of(stack.settings.home)
+    assert launch("down.py", stack.settings, seconds=120).returncode == 0
+    assert processes_of(stack.settings.home) == []

@@ -1,0 +1,114 @@
+"""A running Truegrain, as end-to-end tests see and load it."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+import requests
+
+from launcher.airflow_api import AirflowApi
+from launcher.components import seed_password
+from launcher.environment import ROOT, as_environment
+from model.settings import Settings
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running Truegrain and what its `up` printed."""
+
+    settings: Settings
+    output: str
+
+    @property
+    def service(self) -> str:
+        return f"http://127.0.0.1:{self.settings.service_port}"
+
+    def airflow(self) -> AirflowApi:
+        return AirflowApi(self.settings.airflow_port, seed_password(self.settings), self.settings.home / "logs")
+
+    def finish(self, dag: str, run: str) -> str:
+        """Wait for the end of a run and return its state."""
+        api = self.airflow()
+        until(lambda: api.state(dag, run) in {"success", "failed"}, seconds=240)
+        return api.state(dag, run)
+
+    def run(self, dag: str, conf: dict[str, object]) -> str:
+        """Trigger a DAG and return the state it ends in."""
+        return self.finish(dag, self.airflow().trigger(dag, conf))
+
+    def served(self) -> str:
+        return str(requests.get(f"{self.service}/model", timeout=10).json()["version"])
+
+
+@dataclass
+class Load:
+    """Answers that a stream of requests got: (status, model version) each."""
+
+    answers: list[tuple[int, str]] = field(default_factory=list)
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.5)
+
+
+@contextmanager
+def load(stack: Stack, image: bytes, *, clients: int = 2) -> Iterator[Load]:
+    """Ask for verdicts without a pause, from several clients, while the block runs."""
+    seen, done = Load(), threading.Event()
+
+    def ask() -> None:
+        with requests.Session() as session:
+            while not done.is_set():
+                answer = session.post(f"{stack.service}/predict", files={"file": image}, timeout=30)
+                version = answer.json()["model"]["version"] if answer.ok else answer.text
+                seen.answers.append((answer.status_code, version))
+                time.sleep(0.05)
+
+    threads = [threading.Thread(target=ask) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield seen
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def free_ports(count: int) -> list[int]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def launch(script: str, settings: Settings, *, seconds: float) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "infra" / "local" / script)]
+    environment = os.environ | as_environment(settings)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every process whose environment says that it belongs to `home`."""
+
+    def belongs(process: psutil.Process) -> bool:
+        try:
+            return process.environ().get("TRUEGRAIN_HOME") == str(home)
+        except psutil.Error:
+            return False
+
+    return [process for process in psutil.process_iter() if belongs(process)]
