@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from pathlib import Path
+from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from launcher.components import HOST, USER
+from launcher.errors import LaunchError
 
 TIMEOUT = 30.0
+RETRIES = 4
 ENDED = ("success", "failed")
 HEARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
@@ -33,20 +38,18 @@ def healthy(port: int) -> bool:
 
 
 class AirflowApi:
-    """A signed-in client; every method raises requests.RequestException when Airflow refuses or does not answer."""
+    """A client for the user that `make up` created; every method raises LaunchError, naming `log`, without an answer.
 
-    def __init__(self, port: int, token: str) -> None:
-        self._root = f"http://{HOST}:{port}/api/v2"
+    A question is repeated a few times, for Airflow may be too busy to answer at once.
+    """
+
+    def __init__(self, port: int, password: str, log: Path) -> None:
+        self._root = f"http://{HOST}:{port}"
+        self._log = log
         self._session = requests.Session()
+        self._session.mount(self._root, HTTPAdapter(max_retries=Retry(total=RETRIES, backoff_factor=0.5)))
+        token = self._call("POST", "/auth/token", json={"username": USER, "password": password})["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
-
-    @classmethod
-    def sign_in(cls, port: int, password: str) -> Self:
-        """Return a client for the user that `make up` created."""
-        user = {"username": USER, "password": password}
-        answer = requests.post(f"http://{HOST}:{port}/auth/token", json=user, timeout=TIMEOUT)
-        answer.raise_for_status()
-        return cls(port, answer.json()["access_token"])
 
     def dags(self) -> set[str]:
         """Return the ids of the DAGs that Airflow has read."""
@@ -60,9 +63,7 @@ class AirflowApi:
     def trigger(self, dag: str, conf: Mapping[str, object]) -> str:
         """Start a run and return its id."""
         body = {"logical_date": None, "conf": dict(conf)}
-        answer = self._session.post(f"{self._root}/dags/{dag}/dagRuns", json=body, timeout=TIMEOUT)
-        answer.raise_for_status()
-        return str(answer.json()["dag_run_id"])
+        return str(self._call("POST", f"/api/v2/dags/{dag}/dagRuns", json=body)["dag_run_id"])
 
     def runs(self, dag: str) -> list[str]:
         """Return the ids of the latest runs, newest first."""
@@ -81,6 +82,12 @@ class AirflowApi:
         return [Task(t["task_id"], t["state"] or "none", t["try_number"], t["duration"]) for t in found]
 
     def _get(self, path: str, **query: object) -> Any:
-        answer = self._session.get(self._root + path, params={k: str(v) for k, v in query.items()}, timeout=TIMEOUT)
-        answer.raise_for_status()
+        return self._call("GET", f"/api/v2{path}", params=query)
+
+    def _call(self, method: str, path: str, **details: Any) -> Any:
+        try:
+            answer = self._session.request(method, self._root + path, timeout=TIMEOUT, **details)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise LaunchError(f"Airflow does not answer as it should: {error}", self._log) from error
         return answer.json()

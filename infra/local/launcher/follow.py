@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from launcher.airflow_api import ENDED, AirflowApi, Task
@@ -13,22 +14,23 @@ PRINTED_BY_TASK = ("task.stdout", "task.stderr", "truegrain")
 """Loggers whose lines a person wants to see; the others tell how Airflow runs the task."""
 
 
-def follow(api: AirflowApi, dag: str, run: str, *, logs: Path, progress: Progress, seconds: float) -> dict[str, str]:
+def follow(
+    api: AirflowApi, dag: str, run: str, *, logs: Path, progress: Progress, check: Callable[[], None]
+) -> dict[str, str]:
     """Wait until a run ends, showing its tasks; return the state of every task.
 
-    Raises LaunchError naming the task and its log when the run fails, TimeoutError after `seconds`.
+    Raises LaunchError naming the task and its log when the run fails, and whatever `check` raises: it is called again
+    and again, for a run never ends when Airflow has. How long a task may take is its DAG's to say.
     """
     told: dict[str, str] = {}
-    deadline = time.monotonic() + seconds
     while True:
         ended = api.state(dag, run) in ENDED
         tasks = api.tasks(dag, run)
         for task in tasks:
-            _tell(dag, task, told, progress)
+            _tell(dag, run, task, told, logs, progress)
         if ended:
             break
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{dag} did not end within {seconds:.0f} s")
+        check()
         _show_running(dag, run, tasks, logs, progress)
         time.sleep(1.0)
     _raise_failure(dag, run, tasks, logs)
@@ -61,13 +63,14 @@ def _parse(line: str) -> dict[str, object]:
     return entry if isinstance(entry, dict) else {}
 
 
-def _tell(dag: str, task: Task, told: dict[str, str], progress: Progress) -> None:
+def _tell(dag: str, run: str, task: Task, told: dict[str, str], logs: Path, progress: Progress) -> None:
     if task.state == told.get(task.name) or task.state not in STARTED:
         return
     told[task.name] = task.state
     if task.state != "running":
         took = "" if task.seconds is None else f" {task.seconds:6.1f} s"
-        progress.say(f"  {dag}.{task.name:<10} {task.state:<8}{took}")
+        why = f"  {_reason(task_log(logs, dag, run, task))}" if task.state == "up_for_retry" else ""
+        progress.say(f"  {dag}.{task.name:<10} {task.state:<8}{took}{why}")
 
 
 def _show_running(dag: str, run: str, tasks: list[Task], logs: Path, progress: Progress) -> None:

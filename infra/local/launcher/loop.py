@@ -1,5 +1,6 @@
 """The main job, once: ingest the images, retrain on them, and see that a detector is in production."""
 
+from functools import partial
 from pathlib import Path
 
 from launcher.airflow_api import AirflowApi
@@ -7,16 +8,14 @@ from launcher.components import logs
 from launcher.errors import LaunchError
 from launcher.follow import follow, task_log
 from launcher.progress import Progress
-from model.registry import PRODUCTION, ModelVersion
-from model.retrain import connect
+from launcher.stack import require_alive
+from model.registry import PRODUCTION, ModelVersion, connect
 from model.settings import Settings
 
 INGEST = "ingest_images"
 RETRAIN = "retrain_detector"
 EVENT_SECONDS = 60.0
 """How long the scheduler may take to start retraining after the dataset's event."""
-RUN_SECONDS = 24 * 3600.0
-"""A run is followed this long; training with the production recipe takes hours on a slow machine."""
 
 
 def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> ModelVersion:
@@ -49,7 +48,8 @@ def _run(api: AirflowApi, dag: str, conf: dict[str, object], settings: Settings,
 
 def _follow(api: AirflowApi, dag: str, run: str, settings: Settings, progress: Progress) -> dict[str, str]:
     progress.say(f"{dag} started")
-    return follow(api, dag, run, logs=logs(settings), progress=progress, seconds=RUN_SECONDS)
+    check = partial(require_alive, settings)
+    return follow(api, dag, run, logs=logs(settings), progress=progress, check=check)
 
 
 def _await_run(api: AirflowApi, before: set[str], progress: Progress) -> str:

@@ -54,9 +54,13 @@ def take_sample(settings: Settings) -> Sample:
 
 def predict(settings: Settings, data: bytes) -> dict[str, Any]:
     """Ask the service for a verdict; raises LaunchError with its answer when it gives none."""
-    answer = requests.post(f"{service_url(settings)}/predict", files={"file": data}, timeout=30)
+    log = logs(settings) / "service.log"
+    try:
+        answer = requests.post(f"{service_url(settings)}/predict", files={"file": data}, timeout=30)
+    except requests.RequestException as error:
+        raise LaunchError(f"/predict gave no answer: {error}", log) from error
     if not answer.ok:
-        raise LaunchError(f"/predict answered {answer.status_code}: {answer.text}", logs(settings) / "service.log")
+        raise LaunchError(f"/predict answered {answer.status_code}: {answer.text}", log)
     verdict: dict[str, Any] = answer.json()
     return verdict
 

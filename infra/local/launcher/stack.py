@@ -11,7 +11,7 @@ from launcher.airflow_api import AirflowApi, healthy
 from launcher.components import HOST, components, logs, migration, seed_password
 from launcher.environment import as_environment
 from launcher.errors import LaunchError
-from launcher.processes import Record, alive, read_records, require_free_ports, start, write_records
+from launcher.processes import alive, read_records, require_free_ports, start, write_records
 from launcher.progress import Progress
 from model.settings import Settings
 
@@ -46,10 +46,17 @@ def bring_up(settings: Settings, progress: Progress) -> AirflowApi:
         running.append(start(component, logs(settings)))
         write_records(path, running)
     _settings_path(settings).write_text(_for_comparison(settings))
-    _wait_until_well(settings, running, progress)
-    api = AirflowApi.sign_in(settings.airflow_port, password)
-    _wait_for_dags(api, running, progress)
+    _wait_until_well(settings, progress)
+    api = AirflowApi(settings.airflow_port, password, logs(settings) / "airflow-api-server.log")
+    _wait_for_dags(api, settings, progress)
     return api
+
+
+def require_alive(settings: Settings) -> None:
+    """Raise LaunchError when a program that was started has ended."""
+    for record in read_records(records_path(settings.home)):
+        if not alive(record):
+            raise LaunchError(f"{record.name} ended by itself", Path(record.log))
 
 
 def _migrate(settings: Settings, progress: Progress) -> None:
@@ -61,36 +68,34 @@ def _migrate(settings: Settings, progress: Progress) -> None:
     progress.say("Airflow's database is ready")
 
 
-def _wait_until_well(settings: Settings, running: list[Record], progress: Progress) -> None:
+def _wait_until_well(settings: Settings, progress: Progress) -> None:
     checks: dict[str, Callable[[], bool]] = {
         f"MLflow answers on port {settings.mlflow_port}": partial(_answers, settings.mlflow_port, "/health"),
         f"service answers on port {settings.service_port}": partial(_answers, settings.service_port, "/healthz"),
         f"Airflow answers on port {settings.airflow_port}": partial(healthy, settings.airflow_port),
     }
     for what, check in checks.items():
-        _wait(what, check, running, progress)
+        _wait(what, check, settings, progress)
 
 
-def _wait_for_dags(api: AirflowApi, running: list[Record], progress: Progress) -> None:
+def _wait_for_dags(api: AirflowApi, settings: Settings, progress: Progress) -> None:
     def read() -> bool:
         for file, trace in api.import_errors().items():
             raise LaunchError(f"Airflow cannot read {file}: {trace.strip().splitlines()[-1]}")
         return api.dags() >= DAGS
 
-    _wait("DAGs are read", read, running, progress)
+    _wait("DAGs are read", read, settings, progress)
 
 
-def _wait(what: str, check: Callable[[], bool], running: list[Record], progress: Progress) -> None:
+def _wait(what: str, check: Callable[[], bool], settings: Settings, progress: Progress) -> None:
     def ready() -> bool:
-        for record in running:
-            if not alive(record):
-                raise LaunchError(f"{record.name} ended by itself", Path(record.log))
+        require_alive(settings)
         return check()
 
     try:
         progress.wait(what, ready, seconds=START_SECONDS)
     except TimeoutError as error:
-        raise LaunchError(str(error), Path(running[0].log).parent) from error
+        raise LaunchError(str(error), logs(settings)) from error
     progress.say(what)
 
 
