@@ -172,7 +172,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         server.wait(30)
 
 
-def wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path, *, seconds: float = 120) -> None:
+def wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path, *, seconds: float = 200) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end and server.poll() is None:
         try:
