@@ -43,7 +43,7 @@ def retrain_detector() -> None:
     def decide(training: str) -> str | None:
         from model import retrain
 
-        decision = retrain.decide_run(read_settings(), training)
+        decision = retrain.decide_run(read_settings(), training, dag_run_id=get_current_context()["run_id"])
         log.info("%s", decision)
         return training if decision.promote else None
 

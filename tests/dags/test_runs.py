@@ -60,6 +60,11 @@ def test_the_choices_of_the_form_reach_training_and_the_latest_version_is_the_de
     assert len(version) == len("20260105-0123456789ab")
 
 
+def test_the_decision_remembers_the_dag_run(outcome):
+    decide = next(call for call in outcome["calls"] if call[0] == "decide")
+    assert decide[2]["dag_run_id"].startswith("manual__")
+
+
 def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
     assert outcome["unknown dataset"]["train"] == "failed"
     assert [call[0] for call in outcome["calls"]].count("train") == 2

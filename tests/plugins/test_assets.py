@@ -39,7 +39,7 @@ def test_the_version_asked_for_wins(lake):
 
 
 def test_a_version_that_is_not_published_is_refused_by_name(lake):
-    with pytest.raises(DatasetError, match=f"'../etc' is not published; the newest are: {OLD}, {NEW}"):
+    with pytest.raises(DatasetError, match=f"'../etc' is not published; newest are {OLD}, {NEW}"):
         choose_dataset_version("../etc", {}, lake)
 
 
