@@ -14,7 +14,7 @@ from model.errors import TrainingError, TruegrainError
 from model.lake import Lake
 from model.manifest import read_manifest
 from model.preprocess import Preprocess
-from model.registry import Registry, Run
+from model.registry import Run, connect
 from model.settings import Settings
 from model.training.checkpoint import Progress
 from model.training.config import TrainConfig, read_config, recipes
@@ -53,7 +53,7 @@ def train(settings: Settings, config: TrainConfig, *, dataset_version: str) -> d
     train_samples, val_samples = _load(settings, config, dataset_version)
     size = train_samples.pixels.shape[1]
     network = build_network(config, size=size, pretrained_file=settings.pretrained)
-    registry = Registry(settings.tracking_uri, model_name=settings.model_name, lock=settings.home / "registry.lock")
+    registry = connect(settings)
     params = asdict(config) | {"input_size": size, "dataset_version": dataset_version}
     with registry.run(f"train {dataset_version}", params=params, run_id=_begun(folder)) as run:
         _remember(folder, run)

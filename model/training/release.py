@@ -39,15 +39,16 @@ def release(
     labels = val.labels.astype(np.int64)
     temperature = fit_temperature(logits, labels)
     probabilities = expit(logits / temperature)
+    band = conformal_band(probabilities, labels)
     released = ReleasedNetwork(network, temperature=temperature)
     size = val.pixels.shape[1]
     model = export(released, size=size)
     card = Card(
         name=name,
         preprocess={"size": size},
-        threshold=choose_threshold(probabilities, labels),
+        threshold=float(np.clip(choose_threshold(probabilities, labels), *band)),  # outside, the band promises nothing
         operating_points={str(rate): point for rate, point in operating_points(probabilities, labels).items()},
-        band=conformal_band(probabilities, labels),
+        band=band,
         classes=CLASSES,
         metrics=metrics,
         reference={"probability_histogram": np.histogram(probabilities, _HISTOGRAM_BINS, (0, 1))[0].tolist()},

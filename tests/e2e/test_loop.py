@@ -14,7 +14,7 @@ import requests
 from e2e_stack import Stack, launch, load, processes_of, until
 from model.lake import Lake
 from model.manifest import read_manifest
-from model.registry import Registry
+from model.registry import Registry, connect
 from model_images import labelled
 
 pytestmark = pytest.mark.timeout(900)
@@ -22,8 +22,7 @@ pytestmark = pytest.mark.timeout(900)
 
 @pytest.fixture
 def registry(stack: Stack) -> Registry:
-    settings = stack.settings
-    return Registry(settings.tracking_uri, model_name=settings.model_name, lock=settings.home / "registry.lock")
+    return connect(stack.settings)
 
 
 def production(registry: Registry) -> str:
@@ -54,7 +53,7 @@ def test_the_broken_image_is_in_quarantine_with_its_reason_and_the_rest_went_on(
     refused = pd.read_parquet(str(lake.quarantine_path(version) / "rows.parquet"))
     assert [Path(origin).name for origin in refused["origin"]] == ["broken.jpg"]
     assert refused["reason"].str.contains("decode_error").all()
-    assert len(read_manifest(lake, version)) == 400
+    assert len(read_manifest(lake, version)) == 800
 
 
 def test_mlflow_shows_the_version_with_its_metrics_and_report(stack: Stack, registry: Registry) -> None:
@@ -119,7 +118,7 @@ def test_a_bad_source_fails_validation_or_is_refused_and_touches_nothing(
         "empty": lambda: (tmp_path / "ai").mkdir(),
         "one class": lambda: [
             (tmp_path / "ai").mkdir(),
-            *((tmp_path / "ai" / f"{n}.png").write_bytes(labelled(n, "ai").data) for n in range(5_000, 6_000)),
+            *((tmp_path / "ai" / f"{n}.png").write_bytes(labelled(n, "ai").data) for n in range(5_000, 7_000)),
         ],
         "unknown class": lambda: (tmp_path / "cats").mkdir(),
     }
