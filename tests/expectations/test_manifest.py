@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime
 import pandas as pd
 import pyarrow as pa
 import pytest
-from model_images import labelled, many
 
 from expectations import examine, manifest
 from expectations.manifest import Validation, validate
@@ -14,6 +13,7 @@ from model.errors import DatasetError, ValidationFailed
 from model.ingest import assemble, collect, publish
 from model.lake import Lake
 from model.manifest import SCHEMA, SPLITS, read_manifest, write_rows
+from model_images import labelled, many
 
 VERSION = "20260105-0123456789ab"
 BATCH = "0123"
