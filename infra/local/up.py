@@ -71,8 +71,8 @@ def _processes(home: Path) -> Iterator[psutil.Process]:
 
 def _report(settings: Settings, outcome: Outcome, progress: Progress, memory: PeakMemory) -> None:
     sys.stdout.write(json.dumps(outcome.verdict, indent=2) + "\n")
-    measured = {"seconds": round(progress.seconds, 1), "peak_gb": round(memory.gigabytes, 2)}
-    (settings.home / "run" / "summary.json").write_text(json.dumps({**measured, **asdict(outcome)}, indent=2))
+    summary = {"peak_gb": round(memory.gigabytes, 2), **asdict(outcome)}
+    (settings.home / "run" / "summary.json").write_text(json.dumps(summary, indent=2))
     sys.stdout.write(
         f"""
 Truegrain is up after {progress.seconds:.0f} s; its processes held {memory.gigabytes:.1f} GB at most.

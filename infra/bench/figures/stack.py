@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +20,10 @@ PYTHON = Path(sys.executable)
 
 @dataclass(frozen=True)
 class Stack:
-    """A running Truegrain: the address of its service and what `make up` said of itself at the end."""
+    """A running Truegrain: the address of its service, how long `make up` took, what it said of itself at the end."""
 
     service: str
+    seconds: float
     summary: dict[str, Any]
 
 
@@ -36,9 +38,11 @@ def running(
         ports = dict(zip(PORTS, map(str, _free_ports(len(PORTS))), strict=True))
         environment = {**os.environ, **ports, "TRUEGRAIN_HOME": home, "TRUEGRAIN_SOURCE": source}
         try:
+            begin = time.monotonic()
             subprocess.run(up, cwd=root, env=environment, check=True)
+            seconds = round(time.monotonic() - begin, 1)
             summary = json.loads((Path(home) / "run" / "summary.json").read_text())
-            yield Stack(f"http://127.0.0.1:{ports['TRUEGRAIN_SERVICE_PORT']}", summary)
+            yield Stack(f"http://127.0.0.1:{ports['TRUEGRAIN_SERVICE_PORT']}", seconds, summary)
         finally:
             subprocess.run(down, cwd=root, env=environment, check=True)
 

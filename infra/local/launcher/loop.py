@@ -24,22 +24,31 @@ def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> ModelVe
     Raises LaunchError when a task fails or no detector was good enough to be promoted.
     """
     before = set(api.runs(RETRAIN))
-    tasks = _run(api, INGEST, {"source": settings.source}, settings, progress)
-    if tasks.get("publish") == "success":
-        _follow(api, RETRAIN, _await_run(api, before, progress), settings, progress)
+    ingested = _run(api, INGEST, {"source": settings.source}, settings, progress)
+    if ingested.get("publish") == "success":
+        retrained = _follow(api, RETRAIN, _await_run(api, before, progress), settings, progress)
     elif production(settings) is None:
-        _run(api, RETRAIN, {}, settings, progress)
+        retrained = _run(api, RETRAIN, {}, settings, progress)
     else:
-        progress.say(f"nothing new in {settings.source}; production stays as it is")
-    version = production(settings)
-    if version is None:
-        raise LaunchError("no detector was promoted: the gate refused it", _log_of(api, RETRAIN, "decide", settings))
-    return version
+        retrained = {}
+        progress.say(f"nothing new in {settings.source}, nothing to train")
+    return _require_production(api, settings, progress, refused=retrained.get("promote") == "skipped")
 
 
 def production(settings: Settings) -> ModelVersion | None:
     """Return the version that the registry calls production, or None."""
     return connect(settings).resolve(PRODUCTION)
+
+
+def _require_production(api: AirflowApi, settings: Settings, progress: Progress, *, refused: bool) -> ModelVersion:
+    version = production(settings)
+    if version is None:
+        raise LaunchError("no detector was promoted: the gate refused it", _log_of(api, RETRAIN, "decide", settings))
+    if refused:
+        progress.say("the gate refused the new detector")
+    accuracy = version.tags.get("test_accuracy", "unknown")
+    progress.say(f"version {version.version} is in production, its accuracy on test images is {accuracy}")
+    return version
 
 
 def _run(api: AirflowApi, dag: str, conf: dict[str, object], settings: Settings, progress: Progress) -> dict[str, str]:

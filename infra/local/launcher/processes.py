@@ -76,17 +76,15 @@ def alive(record: Record) -> bool:
 
 
 def members(records: Iterable[Record]) -> set[psutil.Process]:
-    """Return every living process of these programs: their sessions, and children that left the session."""
+    """Return every living process of these programs: their sessions, and descendants that left the session."""
     since = {record.pid: record.created for record in records}
-    found: set[psutil.Process] = set()
-    for process in psutil.process_iter():
-        try:
-            leader = os.getsid(process.pid)
-            if leader in since and process.create_time() >= since[leader]:
-                found.update((process, *process.children(recursive=True)))
-        except (ProcessLookupError, psutil.Error):
-            continue
-    return {process for process in found if _living(process)}
+    parents = {process: parent for process in psutil.process_iter() if (parent := _parent(process)) is not None}
+    found = {process for process in parents if _started_by(process, since)}
+    family = {process.pid for process in found}
+    while children := {process for process in parents if parents[process] in family} - found:
+        found |= children
+        family |= {process.pid for process in children}
+    return found
 
 
 def stop(records: Iterable[Record], *, seconds: float = STOP_SECONDS) -> int:
@@ -111,6 +109,23 @@ def _taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def _parent(process: psutil.Process) -> int | None:
+    """Return the number of a process's parent, None when the process has ended."""
+    try:
+        return process.ppid() if process.status() != psutil.STATUS_ZOMBIE else None
+    except psutil.Error:
+        return None
+
+
+def _started_by(process: psutil.Process, since: dict[int, float]) -> bool:
+    """Tell whether a process belongs to the session of a program that started at that time, not a later namesake."""
+    try:
+        leader = os.getsid(process.pid)
+        return leader in since and process.create_time() >= since[leader]
+    except (ProcessLookupError, psutil.Error):
+        return False
 
 
 def _living(process: psutil.Process) -> bool:
