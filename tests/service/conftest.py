@@ -125,7 +125,7 @@ class Service:
             return False
 
     def followers(self) -> list[psutil.Process]:
-        return [process for process in self.processes() if "service.follower" in process.cmdline()]
+        return [process for process in self.processes() if _is_follower(process)]
 
     def workers(self) -> list[psutil.Process]:
         return [p for p in self.processes() if p.ppid() == self.process.pid and p not in self.followers()]
@@ -133,6 +133,13 @@ class Service:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
+
+
+def _is_follower(process: psutil.Process) -> bool:
+    try:
+        return "service.follower" in process.cmdline()
+    except psutil.NoSuchProcess:  # it ended while we looked
+        return False
 
 
 def read_metric(scrape: str, name: str, **labels: str) -> float:
@@ -147,7 +154,7 @@ def read_metric(scrape: str, name: str, **labels: str) -> float:
     return sum(found)
 
 
-def await_true(condition: Callable[[], bool], *, what: str, seconds: float = 30) -> None:
+def await_true(condition: Callable[[], bool], *, what: str, seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -196,7 +203,7 @@ def serve(home: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
     for service in started:
         if service.process.poll() is None:
             service.stop()
-        assert service.processes() == [], "the service left processes behind"
+        await_true(lambda service=service: service.processes() == [], what="the last process to end", seconds=10)
 
 
 def _answers(service: Service) -> bool:
@@ -204,5 +211,5 @@ def _answers(service: Service) -> bool:
         pytest.fail(f"the service ended with {service.process.returncode}:\n{service.log.read_text()}")
     try:
         return service.get("/healthz").ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
