@@ -1,4 +1,4 @@
-"""Calibration: from raw logits to probabilities that mean what they say, and to decisions that may be 'unsure'."""
+"""Calibration: from raw logits to probabilities that mean what they say, and to the limits that decisions rest on."""
 
 import math
 from collections.abc import Sequence
@@ -6,24 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from model.labels import AI, CLASSES, REAL
+from model.labels import AI, REAL
 from model.metrics import Labels, Probabilities
 
-UNSURE = "unsure"
-DECISIONS = (*CLASSES, UNSURE)
 NEUTRAL_THRESHOLD = 0.5
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)
 _TEMPERATURES = (0.05, 20.0)
 _ROUNDING = 1e-9
 """So that (19 + 1) * (1 - 0.05) is 19 and not a little more."""
-
-
-def decide(probability: float, threshold: float, band: tuple[float, float]) -> str:
-    """Return 'unsure' for a probability of AI in `band` (ends included), else 'ai' from `threshold` on, else 'real'."""
-    low, high = band
-    if low <= probability <= high:
-        return UNSURE
-    return CLASSES[AI] if probability >= threshold else CLASSES[REAL]
 
 
 def fit_temperature(logits: Probabilities, labels: Labels) -> float:

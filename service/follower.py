@@ -18,7 +18,7 @@ import structlog
 
 from model.detector import Detector
 from model.errors import ArtifactError, RegistryError, RegistryUnavailable
-from model.registry import PRODUCTION, ModelVersion, Registry
+from model.registry import PRODUCTION, ModelVersion, connect
 from model.settings import Settings
 from service.logs import configure_logging
 from service.metrics import Metrics
@@ -158,10 +158,7 @@ def main() -> None:
     configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)
-    registry = Registry(
-        settings.tracking_uri, model_name=settings.model_name, lock=settings.home / "run" / "registry.lock"
-    )
-    follower = Follower(registry, pointer_path(settings.home), Metrics(), poll_seconds=settings.poll_seconds)
+    follower = Follower(connect(settings), pointer_path(settings.home), Metrics(), poll_seconds=settings.poll_seconds)
     parent = os.getppid()
     while os.getppid() == parent:
         follower.step()

@@ -9,7 +9,7 @@ from apiflask import APIBlueprint
 from flask import g, request
 from structlog.contextvars import bind_contextvars
 
-from model.calibration import decide
+from model.decision import decide
 from model.images import Limits, decode
 from service.context import context
 from service.model_store import ServedModel

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from model.calibration import choose_threshold, conformal_band, decide, fit_temperature, operating_points
+from model.calibration import choose_threshold, conformal_band, fit_temperature, operating_points
 from model.labels import AI, REAL
 from model.metrics import Labels, Probabilities
 
@@ -102,17 +102,3 @@ def test_calibration_without_one_of_the_classes_is_refused() -> None:
     for calibrate in (choose_threshold, operating_points, conformal_band):
         with pytest.raises(ValueError, match="2 real and 0 AI"):
             calibrate(probabilities, labels)
-
-
-@pytest.mark.parametrize(
-    ("probability", "decision"),
-    [(0.1, "real"), (0.3, "unsure"), (0.5, "unsure"), (0.6, "unsure"), (0.61, "ai"), (0.2999, "real")],
-)
-def test_a_decision_is_unsure_inside_the_band_only(probability: float, decision: str) -> None:
-    assert decide(probability, 0.5, (0.3, 0.6)) == decision
-
-
-def test_a_stricter_threshold_calls_fewer_images_ai() -> None:
-    assert decide(0.8, 0.5, (0.3, 0.6)) == "ai"
-    assert decide(0.8, 0.9, (0.3, 0.6)) == "real"
-    assert decide(0.9, 0.9, (0.3, 0.6)) == "ai"
