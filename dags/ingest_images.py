@@ -28,29 +28,29 @@ def ingest_images() -> None:
 
     @task(execution_timeout=timedelta(hours=12))
     def collect(source: str) -> str:
-        from model import ingest
+        from model.ingest import collect
         from model.sources.recognise import open_source
 
         images, now = open_source(source or read_settings().source), datetime.now(UTC)
-        return str(ingest.collect(open_lake(), images, now=now, progress=lambda n: log.info("%d images read", n)))
+        return str(collect(open_lake(), images, now=now, progress=lambda n: log.info("%d images read", n)))
 
     @task
     def assemble() -> str:
-        from model import ingest
+        from model.ingest import assemble
 
-        return ingest.assemble(open_lake(), today=datetime.now(UTC).date())
+        return assemble(open_lake(), today=datetime.now(UTC).date())
 
     @task
     def validate(version: str) -> str:
-        from expectations import manifest
+        from expectations.manifest import validate
 
-        return manifest.validate(open_lake(), version).version
+        return validate(open_lake(), version).version
 
     @task(outlets=[DATASET])
     def publish(version: str) -> Iterator[Metadata]:
-        from model import ingest
+        from model.ingest import publish
 
-        if not ingest.publish(open_lake(), version):
+        if not publish(open_lake(), version):
             raise AirflowSkipException(f"dataset version {version} was published before: nothing new came in")
         yield Metadata(DATASET, {"dataset_version": version})
 

@@ -34,24 +34,24 @@ def retrain_detector() -> None:
 
     @task
     def evaluate(training: str) -> str:
-        from model import retrain
+        from model.retrain import evaluate_run
 
-        retrain.evaluate_run(read_settings(), training)
+        evaluate_run(read_settings(), training)
         return training
 
     @task.short_circuit
     def decide(training: str) -> str | None:
-        from model import retrain
+        from model.retrain import decide_run
 
-        decision = retrain.decide_run(read_settings(), training, dag_run_id=get_current_context()["run_id"])
+        decision = decide_run(read_settings(), training, dag_run_id=get_current_context()["run_id"])
         log.info("%s", decision)
         return training if decision.promote else None
 
     @task(outlets=[DETECTOR])
     def promote(training: str) -> Iterator[Metadata]:
-        from model import retrain
+        from model.retrain import promote_run
 
-        yield Metadata(DETECTOR, {"version": retrain.promote_run(read_settings(), training, reason="gate").version})
+        yield Metadata(DETECTOR, {"version": promote_run(read_settings(), training, reason="gate").version})
 
     trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
     promote(decide(evaluate(trained)))  # type: ignore[arg-type]

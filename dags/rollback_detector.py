@@ -26,12 +26,12 @@ def rollback_detector() -> None:
 
     @task(outlets=[DETECTOR])
     def rollback(version: str, reason: str) -> Iterator[Metadata]:
-        from model import retrain
         from model.errors import RegistryError
+        from model.retrain import rollback
 
         if not reason.strip():
             raise RegistryError("a rollback needs a reason: trigger again and say what is wrong with production")
-        restored = retrain.rollback(read_settings(), reason=reason.strip(), to=version or None)
+        restored = rollback(read_settings(), reason=reason.strip(), to=version or None)
         log.info("version %s is in production", restored.version)
         yield Metadata(DETECTOR, {"version": restored.version})
 

@@ -29,7 +29,7 @@ Answers = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
 """Descriptions of answers by status, as APIFlask's `doc` takes them."""
 
 
-class Refusal(Exception):  # noqa: N818 - it is the sender's error, not ours
+class Refusal(Exception):
     """A request that is answered with the problem `reason` (a key of PROBLEMS) and the sentence `detail`."""
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -33,7 +33,7 @@ def ignore(_: Epoch) -> None:
     pass
 
 
-class Killed(Exception):  # noqa: N818 - a kill is no error
+class Killed(Exception):
     pass
 
 
