@@ -6,14 +6,14 @@ from figures.catalog import LONG, MEANING, SHORT
 from figures.results import BEGIN, END, Figure, read, record, show_in, table
 
 ROOT = Path(__file__).parents[2]
-P50 = Figure("serve.p50_ms", 12.5, "ms", "`make bench`")
-PEAK = Figure("setup.peak_gb", 3.1, "GB", "`make bench`")
+P50 = Figure("serve.p50_ms", 12.5, "ms", "make bench")
+PEAK = Figure("setup.peak_gb", 3.1, "GB", "make bench")
 
 
 def test_a_run_leaves_the_figures_of_others_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     record(path, [P50, PEAK], root=ROOT)
-    record(path, [Figure("serve.p50_ms", 11.0, "ms", "`make bench`")], root=ROOT)
+    record(path, [Figure("serve.p50_ms", 11.0, "ms", "make bench")], root=ROOT)
     assert {name: result.value for name, result in read(path).items()} == {"serve.p50_ms": 11.0, "setup.peak_gb": 3.1}
 
 

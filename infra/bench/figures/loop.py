@@ -16,8 +16,8 @@ from PIL import Image
 from figures.results import Figure
 from figures.stack import ROOT, running
 
-SHORT = "`make bench`"
-FULL = "`make bench-full`"
+SHORT = "make bench"
+FULL = "make bench-full"
 SEED_VARIABLE = "CIFAKE_SEED"
 """Environment variable naming the folder or archive with the small real set, for those who have it."""
 

@@ -54,7 +54,7 @@ def record(path: Path, figures: Iterable[Figure], *, root: Path) -> dict[str, Re
 def table(results: Mapping[str, Result], meaning: Mapping[str, str]) -> str:
     """Return the results as a Markdown table, in the order of `meaning`."""
     rows = [
-        f"| {text} | {result.value:g} {result.unit} | `{name}`, {result.command}, {result.machine}, {result.date} |"
+        f"| {text} | {result.value:g} {result.unit} | `{name}`, `{result.command}`, {result.machine}, {result.date} |"
         for name, text in meaning.items()
         if (result := results.get(name))
     ]

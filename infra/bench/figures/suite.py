@@ -20,6 +20,6 @@ def whole_suite() -> Iterator[Figure]:
         subprocess.run(
             [sys.executable, "-m", "pytest", "-q", "--cov", f"--cov-report=json:{report}"], cwd=ROOT, check=True
         )
-        yield Figure("tests.seconds", round(time.monotonic() - begin), "s", "`make bench-full`")
+        yield Figure("tests.seconds", round(time.monotonic() - begin), "s", "make bench-full")
         covered = json.loads(report.read_text())["totals"]["percent_covered"]
-        yield Figure("tests.coverage", round(covered, 1), "%", "`make bench-full`")
+        yield Figure("tests.coverage", round(covered, 1), "%", "make bench-full")
