@@ -35,7 +35,7 @@ class Network(nn.Module):
 
 
 def build_network(config: TrainConfig, *, size: int, pretrained_file: str) -> Network:
-    """Build the network of `config` for inputs of `size` pixels.
+    """Build the network of `config` for inputs of `size` pixels, the same one for the same seed.
 
     Raises TrainingError for an unknown backbone, and when pretrained weights are asked for and cannot be had.
     """
@@ -49,6 +49,7 @@ def build_network(config: TrainConfig, *, size: int, pretrained_file: str) -> Ne
         raise TrainingError(
             f"TRUEGRAIN_PRETRAINED={pretrained_file!r} is no safetensors file; other kinds can run code"
         )
+    torch.manual_seed(config.seed)
     try:
         backbone = timm.create_model(
             config.backbone,

@@ -25,7 +25,6 @@ TRAIN, VAL = bright_or_dark(192, 0), bright_or_dark(64, 1)
 
 
 def build(config: TrainConfig) -> Network:
-    torch.manual_seed(config.seed)
     return build_network(config, size=32, pretrained_file="")
 
 

@@ -16,6 +16,15 @@ def test_a_network_turns_images_into_logits(size: int) -> None:
     assert network(torch.zeros(2, 3, size, size)).shape == (2,)
 
 
+def test_the_seed_decides_the_weights_a_network_starts_with() -> None:
+    first, again, other = (
+        build_network(read_config("quick", {"seed": seed}), size=32, pretrained_file="").state_dict()["output.weight"]
+        for seed in (0, 0, 1)
+    )
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
 def test_a_small_image_keeps_its_resolution_past_the_stem() -> None:
     small = build_network(read_config("quick"), size=32, pretrained_file="").eval()
     assert small.backbone(torch.zeros(1, 3, 32, 32)).shape[-2:] == (2, 2)
