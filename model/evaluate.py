@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from model import metrics
 from model.detector import Detector
 from model.errors import DatasetError, TruegrainError
-from model.images import decode
+from model.images import SOURCE_LIMITS, decode
 from model.labels import CLASSES
 from model.lake import Lake
 from model.manifest import split_rows
@@ -131,7 +131,7 @@ def evaluate(
 
 
 def _score(detector: Detector, lake: Lake, rows: pd.DataFrame, batch_size: int) -> Probabilities:
-    pixels = (detector.preprocess(decode(data).rgb) for data in lake.read_images(rows))
+    pixels = (detector.preprocess(decode(data, limits=SOURCE_LIMITS).rgb) for data in lake.read_images(rows))
     scored = [detector.score(np.stack(batch)).probability for batch in _batches(pixels, batch_size)]
     return np.concatenate(scored).astype(np.float64)
 
@@ -170,5 +170,5 @@ def _time(detector: Detector, lake: Lake, rows: pd.DataFrame) -> Latency:
 
 def _time_one(detector: Detector, data: bytes) -> float:
     start = time.perf_counter()
-    detector.score(detector.preprocess(decode(data).rgb)[np.newaxis])
+    detector.score(detector.preprocess(decode(data, limits=SOURCE_LIMITS).rgb)[np.newaxis])
     return (time.perf_counter() - start) * 1000

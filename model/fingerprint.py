@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from model.errors import InvalidImage
-from model.images import Limits, decode
+from model.images import SOURCE_LIMITS, decode
 
 _LUMINANCE_TABLE = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
@@ -18,9 +18,6 @@ _LUMINANCE_TABLE = (
     120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
 )  # fmt: skip
 """The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
-
-SOURCE_LIMITS = Limits(max_bytes=200_000_000, max_pixels=89_000_000)
-"""Files of a source may be larger than uploads; the limits guard memory (and stay under Pillow's own bomb warning)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,6 +36,10 @@ class Limits:
     max_pixels: int = 50_000_000
 
 
+SOURCE_LIMITS: Final = Limits(max_bytes=50_000_000, max_pixels=89_000_000)
+"""Files of a source may be larger than uploads; more pixels would be over Pillow's own bomb warning."""
+
+
 @dataclass(frozen=True)
 class DecodedImage:
     """An image as it should be looked at, and what its file was.

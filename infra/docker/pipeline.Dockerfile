@@ -3,9 +3,7 @@ FROM python:3.11-slim
 
 # The index that torch comes from: PyTorch's own has builds for CPU and for every CUDA. See infra/adr/0001.
 ARG TORCH_INDEX=
-# git names the revision that trained a detector.
-RUN apt-get update && apt-get install --yes --no-install-recommends git && rm -rf /var/lib/apt/lists/* \
-    && useradd --create-home --uid 1000 truegrain && mkdir /data && chown truegrain /data
+RUN useradd --create-home --uid 1000 truegrain && mkdir /data && chown truegrain /data
 WORKDIR /app
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
     AIRFLOW_HOME=/data/airflow TRUEGRAIN_HOME=/data \
@@ -24,6 +22,9 @@ COPY dags dags
 COPY plugins plugins
 RUN pip install --no-deps --editable .
 
+# Names the code in the card of every detector it trains.
+ARG TRUEGRAIN_REVISION=
+ENV TRUEGRAIN_REVISION=$TRUEGRAIN_REVISION
 USER truegrain
 VOLUME /data
 EXPOSE 8080

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 import structlog
 
 from model.errors import SourceError
-from model.images import Limits
+from model.images import SOURCE_LIMITS
 from model.labels import AI, CLASSES, describe_spellings, find_label
 from model.sources.labelled import LabelledImage
 
@@ -26,7 +26,7 @@ SPLITS = {
 UNKNOWN_GENERATOR = "unknown"
 """The generator of an AI image whose folders do not say."""
 
-READ_AT_MOST = Limits().max_bytes + 1
+READ_AT_MOST = SOURCE_LIMITS.max_bytes + 1
 """Bytes read of one file: one more than is accepted, so that a larger file (or a zip bomb) is refused as too large
 without ever being held in memory."""
 

@@ -65,7 +65,7 @@ def train(settings: Settings, config: TrainConfig, *, dataset_version: str) -> d
             config,
             name=settings.model_name,
             dataset_version=dataset_version,
-            git_revision=_git_revision(),
+            git_revision=settings.revision or _git_revision(),
             metrics=metrics,
             folder=folder / "artifact",
         )
@@ -121,7 +121,7 @@ def _result(run: Run, version: str, progress: Progress, *, seconds: float) -> di
 
 
 def _git_revision() -> str:
-    """Name the code that trains, or 'unknown' outside a checkout, such as in an image."""
+    """Name the code that trains, or 'unknown' outside a checkout."""
     try:
         answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607
     except (OSError, subprocess.CalledProcessError):

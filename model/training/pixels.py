@@ -9,8 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model.errors import TrainingError
-from model.fingerprint import SOURCE_LIMITS
-from model.images import decode
+from model.images import SOURCE_LIMITS, decode
 from model.labels import CLASSES
 from model.lake import Lake
 from model.manifest import read_manifest, split_rows

@@ -16,6 +16,7 @@ import numpy as np
 import psutil
 import pytest
 import requests
+import structlog
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from PIL import Image
@@ -27,6 +28,12 @@ from service.app import create_app
 from service.pointer import Pointer, pointer_path
 
 Publish = Callable[..., Pointer]
+
+
+@pytest.fixture(autouse=True)
+def _own_logging() -> None:
+    """Undo how Airflow, imported for other tests of the same run, has configured structlog for the whole process."""
+    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -81,7 +81,9 @@ def test_the_thread_follows_the_pointer_until_it_is_stopped(
 ) -> None:
     monkeypatch.setattr("service.model_store.LOOK_SECONDS", 0.01)
     publish("1")
+    before = set(threading.enumerate())
     store.start()
+    (thread,) = set(threading.enumerate()) - before
     assert version_of(store) == "1", "the last good version serves from the start"
     publish("2", bias=1.0)
     deadline = time.monotonic() + 10
@@ -89,7 +91,5 @@ def test_the_thread_follows_the_pointer_until_it_is_stopped(
         time.sleep(0.01)
     assert version_of(store) == "2"
     store.stop()
-    threads = [thread for thread in threading.enumerate() if thread.name == "model-store"]
-    for thread in threads:
-        thread.join(10)
-    assert not any(thread.is_alive() for thread in threads)
+    thread.join(10)
+    assert not thread.is_alive()

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.environment import ROOT, TELEMETRY_OFF, as_environment
+from launcher.environment import PATIENT_WITH_MLFLOW, ROOT, TELEMETRY_OFF, as_environment
 from model.settings import Settings
 
 USER = "admin"
@@ -140,6 +140,8 @@ def _airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{settings.home / 'airflow' / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs(settings) / "tasks"),
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING",  # it logs 200 lines while it is imported
         "AIRFLOW_HOME": str(settings.home / "airflow"),
+        **PATIENT_WITH_MLFLOW,
     }
     return {**_shared_environment(settings), **options}

@@ -15,6 +15,10 @@ TELEMETRY_OFF = {
 }
 
 
+PATIENT_WITH_MLFLOW = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+"""For tasks, which can wait for a busy MLflow; the service keeps the short patience of `model.registry`."""
+
+
 def read_dotenv(path: Path) -> dict[str, str]:
     """Return the NAME=value lines of `path`, without comments and quotes; an absent file is an empty one."""
     if not path.exists():
