@@ -4,6 +4,7 @@ import bz2
 import gzip
 import lzma
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -39,23 +40,40 @@ _HARMLESS_BYTES = 1_000_000_000
 _MOST_AT_ONCE = 16_000_000
 """Bytes that are read of a tar in one piece; only a forged header asks for more."""
 
-# RuntimeError is zipfile's word for a password or a compression it does not know.
+# RuntimeError is zipfile's word for a password or a compression it does not know; the last three are what a damaged
+# directory or header makes of its parsers.
 _UNREADABLE = (
-    zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, OSError, RuntimeError, ValueError,
-)  # fmt: skip
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    lzma.LZMAError,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    IndexError,
+    struct.error,
+)
 
 
 class _Measured:
-    """A decompressed stream that refuses to hand out a forged header's gigabytes in one piece."""
+    """A decompressed tar that refuses to hand out a forged header's gigabytes, and knows whether it came to its end."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
+        self._last = b""
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int) -> bytes:
         if size > _MOST_AT_ONCE:
             raise tarfile.ReadError(f"a header announces {size:,} bytes of header")
-        return self._file.read(size)
+        self._last = self._file.read(size)
+        return self._last
+
+    def expect_end(self) -> None:
+        """Raise ReadError unless a block of zeros was read last: tarfile takes a damaged header for the end, too."""
+        if self._last != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("it breaks off without the mark of a tar's end")
 
 
 @contextmanager
@@ -98,12 +116,14 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
 
 def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iterator[Member]:
     file.seek(0)
-    with tarfile.TarFile(fileobj=cast("IO[bytes]", _Measured(decompress(file)))) as archive:
+    stream = _Measured(decompress(file))
+    with tarfile.TarFile(fileobj=cast("IO[bytes]", stream)) as archive:
         while info := archive.next():
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every one it has seen
             _refuse_bomb(info.offset_data + info.size, size)
             if info.isfile():
                 yield Member(printable(info.name), cast("partial[IO[bytes]]", partial(archive.extractfile, info)))
+        stream.expect_end()
 
 
 def _refuse_bomb(unpacked: int, packed: int) -> None:

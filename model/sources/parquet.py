@@ -46,7 +46,7 @@ def read_shards(tree: Tree) -> Iterator[LabelledImage]:
             try:
                 with _seekable(member) as file:
                     yield from _read_shard(pq.ParquetFile(file, buffer_size=_BUFFER_BYTES), member.path, tree.source)
-            except pa.ArrowException as error:
+            except (pa.ArrowException, UnicodeDecodeError) as error:
                 raise SourceError(
                     f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?"
                 ) from error

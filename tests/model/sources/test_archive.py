@@ -129,11 +129,42 @@ def test_a_cut_off_archive_is_refused(grow: Callable[[Iterable[str]], Path], tmp
         list(read(archive))
 
 
+@pytest.mark.parametrize("damage", ["cut off between two files", "cut off in a header", "a header overwritten"])
+def test_a_tar_that_tarfile_would_take_for_a_shorter_one_is_refused(tmp_path: Path, damage: str) -> None:
+    with tarfile.open(tmp_path / "shop.tar", "w") as tarred:
+        for name in ("a", "b", "c"):
+            tarred.addfile(tarfile.TarInfo(f"real/{name}.jpg"))
+    content = bytearray((tmp_path / "shop.tar").read_bytes())
+    match damage:
+        case "cut off between two files":
+            del content[1024:]
+        case "cut off in a header":
+            del content[1100:]
+        case "a header overwritten":
+            content[1024:1124] = b"x" * 100
+    (tmp_path / "shop.tar").write_bytes(content)
+    with pytest.raises(SourceError, match="breaks off"):
+        list(read(tmp_path / "shop.tar"))
+
+
 @pytest.mark.parametrize("name", ["shop.zip", "shop.tar", "shop.tar.gz"])
 def test_a_file_that_only_calls_itself_an_archive_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"a shopping list " * 100)
     with pytest.raises(SourceError, match=f"{name}.*cannot be read"):
         list(read(tmp_path / name))
+
+
+def test_a_zip_that_lists_a_file_without_a_name_is_refused(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as zipped:
+        zipped.writestr("a", b"")
+    content = bytearray(buffer.getvalue())
+    entry = content.index(b"PK\x01\x02")
+    content[entry + 28] = 0  # the length of the name
+    content[entry + 30] = 1  # its byte becomes the extra field
+    (tmp_path / "shop.zip").write_bytes(content)
+    with pytest.raises(SourceError, match="cannot be read"):
+        list(read(tmp_path / "shop.zip"))
 
 
 def test_a_zip_with_a_password_is_refused(tmp_path: Path) -> None:

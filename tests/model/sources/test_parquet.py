@@ -109,3 +109,10 @@ def test_a_cut_off_shard_is_refused(write: Write) -> None:
     shard.write_bytes(shard.read_bytes()[:-50])
     with pytest.raises(SourceError, match=r"'a.parquet' cannot be read.*Is it complete"):
         list(open_source(str(shard)))
+
+
+def test_a_shard_with_a_damaged_word_is_refused(write: Write) -> None:
+    shard = write("a.parquet", ["real"])
+    shard.write_bytes(shard.read_bytes().replace(b"real", b"re\xffl"))
+    with pytest.raises(SourceError, match=r"'a.parquet' cannot be read.*invalid start byte"):
+        list(open_source(str(shard)))
