@@ -14,7 +14,8 @@ from truegrain_airflow.timetable import AnchoredTimetable
 
 log = logging.getLogger("truegrain.ingest")
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
-PARAMS = {"source": Param("", type="string", description="'synthetic', a folder, an archive; empty: TRUEGRAIN_SOURCE")}
+SOURCE = "'synthetic', a folder, an archive, a table, a URL; empty: TRUEGRAIN_SOURCE"
+PARAMS = {"source": Param("", type="string", description=SOURCE)}
 
 
 @dag(schedule=FORTNIGHTLY, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])

@@ -1,35 +1,79 @@
-"""A folder tree with class folders as a source of labelled images."""
+"""A folder on this machine or at a URL as a Tree."""
 
 import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import IO, cast
+from urllib.parse import unquote
 
-from model.sources.labelled import LabelledImage
-from model.sources.layout import READ_AT_MOST, Member, find_images, load_images
+from model.errors import SourceError
+from model.sources.place import Place
+from model.sources.tree import Member, Tree, printable
+
+DEEPEST = 100
+"""Folders below each other that are followed at a URL, where a link back to a folder above looks like one more."""
 
 
-def read_folder(root: Path) -> Iterator[LabelledImage]:
-    """Yield the images below `root`, sorted by path; see `model.sources.layout` for what the folders mean.
+def open_folder(place: Place) -> Tree:
+    """Return the files below a folder, sorted by path.
 
-    Links are ignored, so that nothing outside `root` is read; so are devices and pipes. The whole tree is looked
-    through before the first image is read: a class folder that is not understood (SourceError) costs no waiting.
+    Links are ignored, so that nothing outside is read; so are devices and pipes.
     """
-    root = root.resolve()
-    members = (Member(path.relative_to(root).as_posix(), partial(_read, path)) for path in _walk(root))
-    return load_images(list(find_images(members, source=root.name)), source=root.name)
+    if place.is_local:
+        return Tree(place.name, partial(_walk_local, place.local))
+    return Tree(place.name, partial(_walk_remote, place))
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk_local(root: Path) -> Iterator[Member]:
+    prefix = len(os.fspath(root).rstrip("/")) + 1
+    waiting = [os.fspath(root)]
+    while waiting:
+        path = waiting.pop()
+        if path.endswith("/") or path == os.fspath(root):
+            waiting.extend(_list_backwards(path))
+        else:
+            yield Member(printable(path[prefix:]), partial(_open_local, path), seekable=True)
+
+
+def _open_local(path: str) -> IO[bytes]:
+    return Path(path).open("rb")
+
+
+def _list_backwards(folder: str) -> list[str]:
+    """List the paths of a folder's files, and those of its folders with a '/' at the end."""
     with os.scandir(folder) as entries:
-        by_name = sorted(entries, key=lambda entry: entry.name)
-    for entry in by_name:
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(Path(entry.path))
-        elif entry.is_file(follow_symlinks=False):
-            yield Path(entry.path)
+        by_name = sorted(entries, key=lambda entry: entry.name, reverse=True)
+    folders = {entry.name for entry in by_name if entry.is_dir(follow_symlinks=False)}
+    kept = (entry for entry in by_name if entry.name in folders or entry.is_file(follow_symlinks=False))
+    return [entry.path + ("/" if entry.name in folders else "") for entry in kept]
 
 
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(READ_AT_MOST)
+def _walk_remote(place: Place) -> Iterator[Member]:
+    root = place.path.rstrip("/")
+    waiting = [(root, True)]
+    while waiting:
+        path, is_folder = waiting.pop()
+        inside = path[len(root) :].strip("/")
+        if is_folder:
+            if inside.count("/") >= DEEPEST:
+                raise SourceError(f"'{place.location}' has more than {DEEPEST} folders below each other: '{path}'.")
+            waiting.extend(_list_remote_backwards(place, path))
+        else:
+            yield Member(
+                unquote(inside) if place.is_web else inside, partial(_open_remote, place, path), not place.is_web
+            )
+
+
+def _list_remote_backwards(place: Place, folder: str) -> list[tuple[str, bool]]:
+    """List the paths in a folder and whether they are folders. A web server's page also links to itself, sorted."""
+    address = folder + "/" if place.is_web else folder
+    entries = {
+        (info["name"].rstrip("/"), info["type"] == "directory") for info in place.remote.ls(address, detail=True)
+    }
+    return sorted(((path, kind) for path, kind in entries if path != folder and "?" not in path), reverse=True)
+
+
+def _open_remote(place: Place, path: str) -> IO[bytes]:
+    # Without blocks a web file comes as one stream, which every server can give.
+    return cast("IO[bytes]", place.remote.open(path, "rb", **({"block_size": 0} if place.is_web else {})))

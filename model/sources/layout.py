@@ -1,7 +1,7 @@
-"""What the folders of a data set say: path -> label and split. Folder trees and archives share this reading."""
+"""Class folders as a source: what the folders of a data set say about the images in them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePosixPath
@@ -9,12 +9,9 @@ from pathlib import PurePosixPath
 import structlog
 
 from model.errors import SourceError
-from model.images import SOURCE_LIMITS
 from model.labels import AI, CLASSES, describe_spellings, find_label
 from model.sources.labelled import LabelledImage
-
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
-"""What a file must be called to count as an image; whether it is one, ingestion finds out."""
+from model.sources.tree import Member, Tree, is_image
 
 SPLITS = {
     "train": ("train", "training"),
@@ -24,21 +21,12 @@ SPLITS = {
 """The splits of a data set and the folder names that stand for them, in lower case."""
 
 UNKNOWN_GENERATOR = "unknown"
-"""The generator of an AI image whose folders do not say."""
+"""The generator of an AI image when the source does not say."""
 
-READ_AT_MOST = SOURCE_LIMITS.max_bytes + 1
-"""Bytes read of one file: one more than is accepted, so that a larger file (or a zip bomb) is refused as too large
-without ever being held in memory."""
+FindGenerator = Callable[[PurePosixPath], str | None]
+"""Which of the folders above an image names the generator; None when none does."""
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True)
-class Member:
-    """A file of a source: its path inside the source, with '/', and how to read up to READ_AT_MOST of its bytes."""
-
-    path: str
-    read: Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -49,36 +37,41 @@ class Reading:
     split: str | None
 
 
-def find_images(members: Iterable[Member], *, source: str) -> Iterator[tuple[Member, Reading]]:
-    """Keep the images among `members`, in their order; other files are counted and logged once at the end.
+def read_class_folders(tree: Tree, *, find_generator: FindGenerator = lambda _: None) -> Iterator[LabelledImage]:
+    """Yield the images of a tree with class folders; other files are counted and logged once at the end.
 
-    Hidden files and those that macOS adds to archives are ignored. Raises SourceError for an image whose folders
-    name no label, or two.
+    Raises SourceError for an image whose folders name no label, or two.
     """
     skipped: Counter[str] = Counter()
-    for member in members:
+    for member in tree.members():
         path = PurePosixPath(member.path)
-        if _is_hidden(path):
-            continue
-        if path.suffix.lower() in IMAGE_SUFFIXES:
-            yield member, read_folders(path.parent)
+        if is_image(member.path):
+            reading = read_folders(path.parent)
+            yield labelled(
+                member,
+                source=tree.source,
+                label=reading.label,
+                split=reading.split,
+                generator=find_generator(path.parent),
+            )
         else:
             skipped[path.suffix.lower() or "none"] += 1
     if skipped:
-        _log.info("files_skipped", source=source, count=skipped.total(), suffixes=dict(skipped.most_common(5)))
+        _log.info("files_skipped", source=tree.source, count=skipped.total(), suffixes=dict(skipped.most_common(5)))
 
 
-def load_images(found: Iterable[tuple[Member, Reading]], *, source: str) -> Iterator[LabelledImage]:
-    """Read what `find_images` found, one image at a time."""
-    for member, reading in found:
-        yield LabelledImage(
-            data=member.read(),
-            label=reading.label,
-            source=source,
-            origin=member.path,
-            generator=UNKNOWN_GENERATOR if reading.label == CLASSES[AI] else None,
-            split=reading.split,
-        )
+def labelled(
+    member: Member, *, source: str, label: str, split: str | None, generator: str | None = None
+) -> LabelledImage:
+    """Read one image; `generator` matters for an AI image only."""
+    return LabelledImage(
+        data=member.read(),
+        label=label,
+        source=source,
+        origin=member.path,
+        generator=(generator or UNKNOWN_GENERATOR) if label == CLASSES[AI] else None,
+        split=split,
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -90,9 +83,15 @@ def read_folders(folders: PurePosixPath) -> Reading:
     label = _only((find_label(name) for name in folders.parts), folders, "label")
     if label is None:
         raise SourceError(
-            f"The images in '{folders}' have no label: none of these folders names a class. {describe_spellings()}"
+            f"The images in '{_shorten(folders)}' have no label: none of these folders names a class, and there is no "
+            f"CSV with their labels. {describe_spellings()}"
         )
-    return Reading(label, _only((find_split(name) for name in folders.parts), folders, "split"))
+    return Reading(label, read_split(folders))
+
+
+def read_split(folders: PurePosixPath) -> str | None:
+    """Find the split among `folders`; raises SourceError when two contradicting ones name one."""
+    return _only((find_split(name) for name in folders.parts), folders, "split")
 
 
 def find_split(folder: str) -> str | None:
@@ -100,15 +99,16 @@ def find_split(folder: str) -> str | None:
     return next((split for split, spellings in SPLITS.items() if folder.lower() in spellings), None)
 
 
-def _only(found: Iterable[str | None], folders: PurePosixPath, what: str) -> str | None:
+def _only(found: Iterator[str | None], folders: PurePosixPath, what: str) -> str | None:
     values = {value for value in found if value is not None}
     if len(values) > 1:
         raise SourceError(
-            f"'{folders}' names more than one {what}: {', '.join(sorted(values))}. "
+            f"'{_shorten(folders)}' names more than one {what}: {', '.join(sorted(values))}. "
             "Rename the folder that is not meant, or give a folder further down as the source."
         )
     return values.pop() if values else None
 
 
-def _is_hidden(path: PurePosixPath) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+def _shorten(folders: PurePosixPath) -> str:
+    text = str(folders)
+    return text if len(text) <= 200 else f"{text[:100]}…{text[-99:]}"

@@ -1,30 +1,152 @@
 """From the location of a source, as a person writes it, to its images."""
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Final
 
 from model.errors import SourceError
-from model.sources import synthetic
-from model.sources.archive import SUFFIXES, is_archive, read_archive
-from model.sources.folder import read_folder
+from model.labels import find_label
+from model.sources import archive, parquet, synthetic, table
+from model.sources.folder import open_folder
+from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
 from model.sources.labelled import LabelledImage
+from model.sources.layout import read_class_folders, read_folders
+from model.sources.listed import read_listed_images
+from model.sources.place import Place, reaching
+from model.sources.tree import Member, Tree, is_image
+
+Read = Callable[[Tree], Iterator[LabelledImage]]
+
+FOLDER_KINDS: Final[dict[str, Read]] = {
+    "folders": read_class_folders,
+    "genimage": partial(read_class_folders, find_generator=above_the_split),
+    "cnndetection": partial(read_class_folders, find_generator=outermost),
+}
+"""The kinds in which folders name the class, by how they name the generator."""
+
+KINDS: Final[dict[str, Read]] = FOLDER_KINDS | {
+    "csv": read_listed_images,
+    "parquet": parquet.read_shards,
+}
+"""Every kind of source by the name that can be written before its location: `csv:s3://bucket/shoes`."""
 
 
 def open_source(location: str) -> Iterator[LabelledImage]:
-    """Open 'synthetic' (with options: 'synthetic?images=600&seed=7'), a folder or an archive.
+    """Open 'synthetic' (with options: 'synthetic?images=600&seed=7'), or a folder, an archive, a table or a shard.
 
+    These lie on this machine or at a URL, and may carry their kind: 'csv:/data/shoes'. Without one it is recognised.
     Raises SourceError for a location that is none of these; a damaged archive shows only while it is read.
     """
     name, _, options = location.partition("?")
     if name == synthetic.NAME:
         return synthetic.draw_images(synthetic.Order.parse(options))
-    path = Path(location).expanduser()
-    if path.is_dir():
-        return read_folder(path)
-    if path.is_file() and is_archive(path):
-        return read_archive(path)
-    problem = "is neither a folder nor an archive" if path.exists() else "does not exist"
-    raise SourceError(
-        f"The source '{location}' {problem}. Accepted are '{synthetic.NAME}', a folder with class folders, "
-        f"or an archive of one ({', '.join(SUFFIXES)})."
+    kind, address = split_kind(location)
+    place = Place(address)
+    with reaching(place):
+        return _reached(_open(place, kind), place)
+
+
+def split_kind(location: str) -> tuple[str | None, str]:
+    """Part 'csv:/data/shoes' into the kind and the address; the kind is None where none is named."""
+    kind, colon, address = location.partition(":")
+    return (kind, address) if colon and kind in KINDS else (None, location)
+
+
+def make_absolute(location: str) -> str:
+    """Resolve a relative path here, for a program that runs in another folder; all else stays as it is."""
+    kind, address = split_kind(location)
+    path = Path(address).expanduser()
+    if not path.exists():
+        return location
+    return f"{kind}:{path.resolve()}" if kind else str(path.resolve())
+
+
+def recognise(tree: Tree) -> str:
+    """Tell the kind of a tree, walking no further than it takes.
+
+    It is one of FOLDER_KINDS when an image lies in a class folder, 'csv' when images lie elsewhere and there is a
+    table, 'parquet' when there are shards.
+    """
+    images = tables = shards = False
+    for member in tree.members():
+        folders = PurePosixPath(member.path).parent
+        if is_image(member.path) and any(find_label(name) for name in folders.parts):
+            return _kind_of_folders(folders)
+        images |= is_image(member.path)
+        tables |= table.is_table(member.path)
+        shards |= parquet.is_shard(member.path)
+        if images and tables:
+            return "csv"
+    return "parquet" if shards else "folders"
+
+
+def _kind_of_folders(folders: PurePosixPath) -> str:
+    if is_cnndetection(folders):
+        return "cnndetection"
+    return "genimage" if is_genimage(folders) else "folders"
+
+
+def _open(place: Place, kind: str | None) -> Iterator[LabelledImage]:
+    """Open what is there; a web server shows no folders, so there the name alone tells a file."""
+    file = _opener(place.name)
+    if place.is_web and file is not None:
+        return file(place, kind)
+    if place.is_web or _is_folder(place):
+        tree = open_folder(place)
+        kind = kind or recognise(tree)
+        if kind in FOLDER_KINDS:
+            _refuse_unknown_folders(tree)
+        return KINDS[kind](tree)
+    if file is not None:
+        return file(place, kind)
+    raise _refusal(place, "is neither a folder nor a file of a known kind")
+
+
+def _opener(name: str) -> Callable[[Place, str | None], Iterator[LabelledImage]] | None:
+    if archive.is_archive(name):
+        return _read_archive
+    if parquet.is_shard(name):
+        return _read_shard
+    return _read_table if table.is_table(name) else None
+
+
+def _is_folder(place: Place) -> bool:
+    try:
+        return place.is_folder()
+    except FileNotFoundError as error:
+        raise _refusal(place, "does not exist") from error
+
+
+def _read_archive(place: Place, kind: str | None) -> Iterator[LabelledImage]:
+    with archive.open_archive(place) as tree:
+        yield from KINDS[kind or recognise(tree)](tree)
+
+
+def _read_shard(place: Place, _: str | None) -> Iterator[LabelledImage]:
+    shard = Member(place.name, place.open, seekable=True)
+    return parquet.read_shards(Tree(PurePosixPath(place.name).stem, lambda: iter([shard])))
+
+
+def _read_table(place: Place, _: str | None) -> Iterator[LabelledImage]:
+    return read_listed_images(open_folder(place.parent), only=place.name)
+
+
+def _refuse_unknown_folders(tree: Tree) -> None:
+    """Refuse a class folder that is not understood before any image is read."""
+    for member in tree.members():
+        if is_image(member.path):
+            read_folders(PurePosixPath(member.path).parent)
+
+
+def _refusal(place: Place, problem: str) -> SourceError:
+    return SourceError(
+        f"The source '{place.location}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
+        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(table.SUFFIXES)}) or a Parquet file, here or at a URL, "
+        f"with its kind before it where it is not recognised ({', '.join(f'{kind}:' for kind in KINDS)})."
     )
+
+
+def _reached(images: Iterator[LabelledImage], place: Place) -> Iterator[LabelledImage]:
+    with reaching(place):
+        yield from images

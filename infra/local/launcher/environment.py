@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from model.settings import PREFIX, Settings
+from model.sources.recognise import make_absolute
 
 ROOT = Path(__file__).resolve().parents[3]
 """The repository's folder."""
@@ -36,7 +37,7 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env
     settings = Settings.from_environment({**read_dotenv(dotenv), **environment})
     local = {
         "home": (ROOT / settings.home.expanduser()).resolve(),
-        "source": _absolute(settings.source),
+        "source": make_absolute(settings.source),
         "tracking_uri": f"http://127.0.0.1:{settings.mlflow_port}",
     }
     return settings.model_copy(update=local)
@@ -45,9 +46,3 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env
 def as_environment(settings: Settings) -> dict[str, str]:
     """Return the settings as the variables that started programs read."""
     return {PREFIX + name.upper(): str(value) for name, value in settings.model_dump().items()}
-
-
-def _absolute(source: str) -> str:
-    """Resolve a relative path here: a task runs in another folder."""
-    path = Path(source).expanduser()
-    return str(path.resolve()) if path.exists() else source

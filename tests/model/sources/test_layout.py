@@ -1,3 +1,5 @@
+import io
+from functools import partial
 from pathlib import PurePosixPath
 
 import pytest
@@ -5,11 +7,13 @@ from structlog.testing import capture_logs
 
 from model.errors import SourceError
 from model.labels import SPELLINGS
-from model.sources.layout import Member, Reading, find_images, find_split, load_images, read_folders
+from model.sources.layout import Reading, find_split, read_class_folders, read_folders
+from model.sources.tree import Member, Tree
 
 
-def members(*paths: str) -> list[Member]:
-    return [Member(path, path.encode) for path in paths]
+def shop(*paths: str) -> Tree:
+    """A tree in which every file holds its own path."""
+    return Tree("shop", lambda: (Member(path, partial(io.BytesIO, path.encode())) for path in paths))
 
 
 @pytest.mark.parametrize(
@@ -56,8 +60,8 @@ def test_a_split_is_found_whatever_its_case_and_a_longer_word_is_none() -> None:
 
 def test_only_names_of_images_are_yielded_and_the_others_are_logged_once() -> None:
     with capture_logs() as logs:
-        found = find_images(members("real/a.JPG", "real/list.csv", "readme", "real/b.webp", "c.csv"), source="shop")
-        assert [member.path for member, _ in found] == ["real/a.JPG", "real/b.webp"]
+        found = read_class_folders(shop("real/a.JPG", "real/list.csv", "readme", "real/b.webp", "c.csv"))
+        assert [image.origin for image in found] == ["real/a.JPG", "real/b.webp"]
     assert [(log["event"], log["source"], log["count"], log["suffixes"]) for log in logs] == [
         ("files_skipped", "shop", 3, {".csv": 2, "none": 1})
     ]
@@ -65,15 +69,15 @@ def test_only_names_of_images_are_yielded_and_the_others_are_logged_once() -> No
 
 @pytest.mark.parametrize("path", [".cache/real/a.jpg", "real/.a.jpg", "__MACOSX/real/a.jpg", "../real/a.jpg"])
 def test_hidden_files_are_ignored(path: str) -> None:
-    assert list(find_images(members(path), source="shop")) == []
+    assert list(read_class_folders(shop(path))) == []
 
 
 def test_a_file_that_is_no_image_needs_no_class_folder() -> None:
-    assert list(find_images(members("cats/labels.txt"), source="shop")) == []
+    assert list(read_class_folders(shop("cats/labels.txt"))) == []
 
 
 def test_an_ai_image_has_an_unknown_generator_and_a_real_one_has_none() -> None:
-    real, fake = load_images(find_images(members("val/real/a.jpg", "fake/b.jpg"), source="shop"), source="shop")
+    real, fake = read_class_folders(shop("val/real/a.jpg", "fake/b.jpg"))
     assert (real.label, real.generator, real.split, real.origin) == ("real", None, "val", "val/real/a.jpg")
     assert (fake.label, fake.generator, fake.split, fake.source) == ("ai", "unknown", None, "shop")
     assert fake.data == b"fake/b.jpg"

@@ -1,0 +1,145 @@
+"""Hugging Face Parquet as a source: shards with a struct that holds an image's bytes, and its label."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePosixPath
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import structlog
+
+from model.errors import SourceError
+from model.labels import AI, CLASSES, find_label, parse_label
+from model.sources.labelled import LabelledImage
+from model.sources.layout import UNKNOWN_GENERATOR, find_split, read_split
+from model.sources.table import LABEL_COLUMNS
+from model.sources.tree import READ_AT_MOST, Member, Tree
+
+SUFFIXES = (".parquet",)
+"""What a file must be called to be read as a shard."""
+
+_ROWS_AT_ONCE = 16
+_BUFFER_BYTES = 1 << 20
+_log = structlog.get_logger(__name__)
+
+
+def is_shard(path: str) -> bool:
+    """Whether `path` is called like a shard."""
+    return path.lower().endswith(SUFFIXES)
+
+
+def read_shards(tree: Tree) -> Iterator[LabelledImage]:
+    """Yield the images of the Parquet files of a tree, a few rows in memory at a time.
+
+    Columns are found by their type and name: a struct with a field `bytes`, and one of LABEL_COLUMNS that holds words,
+    or a ClassLabel's numbers with the names that the schema's `huggingface` metadata gives them. Rows without a label
+    (null, -1) are logged and left out. Raises SourceError for a shard that is damaged or has no such columns.
+    """
+    shards = 0
+    for member in tree.members():
+        if is_shard(member.path):
+            shards += 1
+            try:
+                with _seekable(member) as file:
+                    yield from _read_shard(pq.ParquetFile(file, buffer_size=_BUFFER_BYTES), member.path, tree.source)
+            except (pa.ArrowException, UnicodeDecodeError) as error:
+                raise SourceError(
+                    f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?"
+                ) from error
+    if not shards:
+        raise SourceError(f"'{tree.source}' holds no Parquet file.")
+
+
+def _read_shard(shard: pq.ParquetFile, path: str, source: str) -> Iterator[LabelledImage]:
+    image, label = _columns(shard.schema_arrow, path)
+    read_label = _label_reader(shard.schema_arrow, label, path)
+    split, row, unlabelled = _split(path), 0, 0
+    for batch in shard.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[f"{image}.bytes", label]):
+        for struct, value in zip(batch.column(image), batch.column(label), strict=True):
+            found = read_label(value.as_py())
+            if found is None:
+                unlabelled += 1
+            else:
+                yield LabelledImage(
+                    data=_data(struct, path, row),
+                    label=found,
+                    source=source,
+                    origin=f"{path}#{row}",
+                    generator=UNKNOWN_GENERATOR if found == CLASSES[AI] else None,
+                    split=split,
+                )
+            row += 1
+    if unlabelled:
+        _log.warning("rows_without_label", source=source, shard=path, count=unlabelled)
+
+
+def _columns(schema: pa.Schema, path: str) -> tuple[str, str]:
+    images = [field.name for field in schema if pa.types.is_struct(field.type) and "bytes" in _names(field.type)]
+    labels = [field.name for field in schema if field.name.lower() in LABEL_COLUMNS]
+    if not images or not labels:
+        raise SourceError(
+            f"The Parquet file '{path}' holds no labelled images: its columns are {', '.join(schema.names)}. Needed "
+            f"are a struct with a field 'bytes' and a label called one of {', '.join(LABEL_COLUMNS)}."
+        )
+    return images[0], labels[0]
+
+
+def _names(struct: pa.DataType) -> list[str]:
+    return [struct.field(index).name for index in range(struct.num_fields)]
+
+
+def _label_reader(schema: pa.Schema, column: str, path: str) -> Callable[[Any], str | None]:
+    """Return what turns a cell into a label, or into None where there is none."""
+    kind = schema.field(column).type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
+        return lambda value: None if value is None else parse_label(str(value))
+    classes = _class_names(schema, column)
+    if not pa.types.is_integer(kind) or not classes:
+        raise SourceError(
+            f"The labels of the Parquet file '{path}' are of the type {kind}, and nothing says which of them is AI. "
+            "Write them as words, or as a ClassLabel with names."
+        )
+    labels = [find_label(name) for name in classes]
+
+    def read(value: int | None) -> str | None:
+        if value is None or value == -1:
+            return None
+        label = labels[value] if 0 <= value < len(labels) else None
+        return label or parse_label(classes[value] if 0 <= value < len(labels) else str(value))
+
+    return read
+
+
+def _class_names(schema: pa.Schema, column: str) -> list[str]:
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return [str(name) for name in features[column]["names"]]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _data(struct: pa.StructScalar, path: str, row: int) -> bytes:
+    if not (struct.is_valid and struct["bytes"].is_valid):
+        raise SourceError(f"Row {row} of the Parquet file '{path}' has no bytes: the image lies elsewhere. Embed it.")
+    return bytes(struct["bytes"].as_buffer()[:READ_AT_MOST])
+
+
+def _split(path: str) -> str | None:
+    """Read the split off the folders, else off the shard's name: `test-00000-of-00004.parquet`."""
+    return read_split(PurePosixPath(path).parent) or find_split(PurePosixPath(path).stem.partition("-")[0])
+
+
+@contextmanager
+def _seekable(member: Member) -> Iterator[IO[bytes]]:
+    with member.open() as file:
+        if member.seekable:
+            yield file
+        else:
+            with TemporaryFile() as copy:
+                shutil.copyfileobj(file, copy)
+                copy.seek(0)
+                yield copy

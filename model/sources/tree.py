@@ -1,0 +1,67 @@
+"""Tree: the files of a source, in a folder, an archive or at a URL, as every kind of source walks through them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO
+
+from model.images import SOURCE_LIMITS
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+"""What a file must be called to count as an image; whether it is one, ingestion finds out."""
+
+READ_AT_MOST = SOURCE_LIMITS.max_bytes + 1
+"""Bytes read of one image: one more than is accepted, so that a larger file (or a zip bomb) is refused as too large
+without ever being held in memory."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file of a tree: its path inside the tree, with '/', and how to open it.
+
+    `seekable` says that jumping about in the opened file is cheap, as it is on a disk and is not in an archive.
+    """
+
+    path: str
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
+    seekable: bool = False
+
+    def read(self, at_most: int = READ_AT_MOST) -> bytes:
+        """Return the file's first bytes, `at_most` of them."""
+        content = bytearray()
+        with self.open() as file:
+            while chunk := file.read(min(_CHUNK, at_most - len(content))):
+                content += chunk
+        return bytes(content)
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The files of a source by that name; `walk` goes through them from the start each time it is called.
+
+    A member is read before the walk goes on: a tar is one stream. Of two walks one ends before the other begins.
+    """
+
+    source: str
+    walk: Callable[[], Iterator[Member]]
+
+    def members(self) -> Iterator[Member]:
+        """Walk through the files, without hidden ones, those that macOS adds, and paths that lead out of the tree."""
+        return (member for member in self.walk() if not _is_hidden(member.path))
+
+
+def is_image(path: str) -> bool:
+    """Whether `path` is called like an image."""
+    return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
+
+
+def printable(path: str) -> str:
+    """Make a path that is not UTF-8 fit to be logged and stored: what cannot be decoded becomes U+FFFD."""
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)

@@ -1,0 +1,118 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from structlog.testing import capture_logs
+
+from model.errors import SourceError
+from model.sources.recognise import open_source
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a shard as Hugging Face does, with two rows a group; `names` are those of the ClassLabel."""
+
+    def shard(path: str, labels: list[Any], *, names: list[str] | None = None, image: Any = None) -> Path:
+        target = tmp_path / "hub" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        images = [image or {"bytes": f"{path} {row}".encode(), "path": f"{row}.jpg"} for row in range(len(labels))]
+        features = {"image": {"_type": "Image"}, "label": {"names": names, "_type": "ClassLabel"}}
+        table = pa.table({"image": pa.array(images), "label": pa.array(labels)})
+        metadata = {"huggingface": json.dumps({"info": {"features": features}})} if names else None
+        pq.write_table(table.replace_schema_metadata(metadata), target, row_group_size=2)
+        return target
+
+    return shard
+
+
+def test_class_labels_are_read_by_their_names_and_not_by_their_numbers(write: Write) -> None:
+    shard = write("train-00000-of-00001.parquet", [0, 1, 1], names=["FAKE", "REAL"])
+    images = list(open_source(str(shard)))
+    assert [(image.label, image.generator) for image in images] == [("ai", "unknown"), ("real", None), ("real", None)]
+    assert [image.data for image in images] == [f"train-00000-of-00001.parquet {row}".encode() for row in range(3)]
+    assert images[2].origin == "train-00000-of-00001.parquet#2"
+    assert {(image.source, image.split) for image in images} == {("train-00000-of-00001", "train")}
+
+
+@pytest.mark.parametrize("suffix", ["", ".zip", ".tar", ".tar.gz"])
+def test_a_folder_or_an_archive_of_shards_is_read_with_its_splits(write: Write, suffix: str) -> None:
+    write("data/test-00000-of-00001.parquet", ["real"])
+    write("data/train-00000-of-00002.parquet", ["AI", "real", "fake"])
+    location = write("default/validation/0000.parquet", ["human"]).parents[2]
+    if suffix:
+        kind = {".zip": "zip", ".tar": "tar", ".tar.gz": "gztar"}[suffix]
+        location = Path(shutil.make_archive(str(location), kind, location))
+    found = sorted((image.split, image.label) for image in open_source(str(location)))
+    assert found == [("test", "real"), ("train", "ai"), ("train", "ai"), ("train", "real"), ("val", "real")]
+
+
+def test_a_picture_beside_the_shards_does_not_hide_them(write: Write) -> None:
+    root = write("data/train.parquet", ["ai"]).parents[1]
+    (root / "cover.png").write_bytes(b"a picture for the page")
+    assert [image.label for image in open_source(str(root))] == ["ai"]
+
+
+def test_rows_without_a_label_are_left_out_and_counted(write: Write) -> None:
+    shard = write("test.parquet", [-1, 1, None], names=["real", "ai"])
+    with capture_logs() as logs:
+        assert [image.origin for image in open_source(str(shard))] == ["test.parquet#1"]
+    assert [(log["event"], log["count"]) for log in logs] == [("rows_without_label", 2)]
+
+
+def test_of_an_image_that_is_too_large_just_enough_is_kept_to_refuse_it(write: Write) -> None:
+    shard = write("a.parquet", ["ai"], image={"bytes": bytes(20_000_000), "path": None})
+    assert len(next(open_source(str(shard))).data) == 15_000_001
+
+
+@pytest.mark.parametrize(
+    ("labels", "names", "complaint"),
+    [
+        ([0, 1], None, "of the type int64, and nothing says which of them is AI.*ClassLabel"),
+        ([0, 1], ["cats", "dogs"], "'cats' names no label. Known spellings"),
+        ([2], ["real", "ai"], "'2' names no label"),
+        ([0.5], None, "of the type double"),
+        (["cat"], None, "'cat' names no label"),
+    ],
+)
+def test_labels_that_are_not_understood_are_refused(
+    write: Write, labels: list[Any], names: list[str] | None, complaint: str
+) -> None:
+    with pytest.raises(SourceError, match=complaint):
+        list(open_source(str(write("a.parquet", labels, names=names))))
+
+
+@pytest.mark.parametrize("image", [{"bytes": None, "path": "a.jpg"}, None])
+def test_an_image_that_is_not_in_the_shard_is_refused(tmp_path: Path, image: dict[str, str | None] | None) -> None:
+    images = pa.array([{"bytes": b"a", "path": "a.jpg"}, image])
+    pq.write_table(pa.table({"image": images, "label": ["ai", "ai"]}), tmp_path / "a.parquet")
+    with pytest.raises(
+        SourceError, match=r"Row 1 of the Parquet file 'a.parquet' has no bytes: the image lies elsewhere"
+    ):
+        list(open_source(str(tmp_path / "a.parquet")))
+
+
+def test_a_table_of_something_else_is_refused_with_its_columns(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a"], "label": ["ai"]}), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"its columns are text, label.*a field 'bytes'"):
+        list(open_source(str(tmp_path / "a.parquet")))
+
+
+def test_a_cut_off_shard_is_refused(write: Write) -> None:
+    shard = write("a.parquet", ["ai"] * 9)
+    shard.write_bytes(shard.read_bytes()[:-50])
+    with pytest.raises(SourceError, match=r"'a.parquet' cannot be read.*Is it complete"):
+        list(open_source(str(shard)))
+
+
+def test_a_shard_with_a_damaged_word_is_refused(write: Write) -> None:
+    shard = write("a.parquet", ["real"])
+    shard.write_bytes(shard.read_bytes().replace(b"real", b"re\xffl"))
+    with pytest.raises(SourceError, match=r"'a.parquet' cannot be read.*invalid start byte"):
+        list(open_source(str(shard)))
