@@ -67,8 +67,8 @@ def test_rows_without_a_label_are_left_out_and_counted(write: Write) -> None:
 
 
 def test_of_an_image_that_is_too_large_just_enough_is_kept_to_refuse_it(write: Write) -> None:
-    shard = write("a.parquet", ["ai"], image={"bytes": bytes(20_000_000), "path": None})
-    assert len(next(open_source(str(shard))).data) == 15_000_001
+    shard = write("a.parquet", ["ai"], image={"bytes": bytes(60_000_000), "path": None})
+    assert len(next(open_source(str(shard))).data) == 50_000_001
 
 
 @pytest.mark.parametrize(
