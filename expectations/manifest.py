@@ -135,11 +135,11 @@ def _conclude(
 
 def _explain(validation: Validation, findings: Iterable[Finding]) -> str:
     counts = f"{validation.accepted} images accepted, {validation.refused} refused."
-    warnings = _list("Warnings", (finding for finding in findings if finding.warns))
     if validation.success:
+        warnings = _list("Warnings", (finding for finding in findings if finding.warns))
         return f"Dataset version {validation.version} may be trained on: {counts}{warnings}"
     broken = _list("Broken", (finding for finding in findings if finding.refuses_table))
-    return f"Dataset version {validation.version} may not be trained on.{broken} {counts}{warnings}"
+    return f"Dataset version {validation.version} may not be trained on.{broken} {counts}"
 
 
 def _list(title: str, findings: Iterable[Finding]) -> str:

@@ -16,10 +16,11 @@ MODES = ("RGB", "L", "RGBA", "LA", "P", "PA", "1")
 samples (I;16, I, F) no white before their range is: what would be trained on were our guess, not the image."""
 
 _PLAIN = ("RGB", "L")
-_FORMAT_OF_SUFFIX = {
+FORMAT_OF_SUFFIX = {
     "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP",
     "gif": "GIF", "tif": "TIFF", "tiff": "TIFF",
 }  # fmt: skip
+"""What the extension of a file says, in lower case, about its format."""
 
 
 def column_rules() -> list[Expectation]:
@@ -100,7 +101,7 @@ def with_derived_columns(accepted: pd.DataFrame, *, tested: frozenset[str]) -> p
     `tested` are the pixel hashes and the clusters of earlier test splits.
     """
     suffixes = accepted["origin"].str.extract(r"\.(\w+)$", expand=False).str.lower()
-    by_name = suffixes.map(_FORMAT_OF_SUFFIX)
+    by_name = suffixes.map(FORMAT_OF_SUFFIX)
     known = accepted["pixel_hash"].isin(tested) | accepted["cluster"].isin(tested)
     clusters = accepted.groupby("cluster")
     return accepted.assign(

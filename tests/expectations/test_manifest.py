@@ -8,11 +8,13 @@ import pytest
 
 from expectations import examine, manifest
 from expectations.manifest import Validation, validate
+from expectations.manifest_suite import FORMAT_OF_SUFFIX
 from expectations.policy import Policy
 from model.errors import DatasetError, ValidationFailed
 from model.ingest import assemble, collect, publish
 from model.lake import Lake, to_frame
 from model.manifest import SCHEMA, SPLITS, read_manifest, write_rows
+from model.sources.layout import IMAGE_SUFFIXES
 from model_images import labelled, many
 
 VERSION = "20260105-0123456789ab"
@@ -297,6 +299,10 @@ def test_a_warning_refuses_nothing_and_is_seen_everywhere(lake, stage, caplog):
     assert f"Warnings: {rule} (observed: 1)." in docs
     assert f"{rule}</td><td>warning</td><td>1</td>" in docs
     assert [record.levelname for record in caplog.records if rule in record.message] == ["WARNING"]
+
+
+def test_the_format_is_known_of_every_extension_that_a_source_reads():
+    assert {f".{suffix}" for suffix in FORMAT_OF_SUFFIX} == IMAGE_SUFFIXES
 
 
 def test_a_warning_that_cannot_be_asked_refuses_the_version(lake, stage, monkeypatch):
