@@ -7,6 +7,7 @@ from html import escape
 from upath import UPath
 
 from expectations.examine import Examination, Finding
+from expectations.policy import CRITICAL
 
 # The scripts need jQuery, Vega and Bootstrap from four hosts; the pages read well without. The footer is a newsletter,
 # the logo tells its host when a page is opened.
@@ -60,8 +61,9 @@ def _self_contained(page: str) -> str:
 
 
 def _row(finding: Finding) -> str:
-    broken = "warning fa-exclamation-triangle" if finding.rows else "danger fa-times"
+    broken = "danger fa-times" if finding.refuses_table else "warning fa-exclamation-triangle"
     icon = "success fa-check-circle" if finding.success else broken
-    consequence = f"row refused: {finding.reason}" if finding.reason else "version refused"
+    of_the_table = "version refused" if finding.severity == CRITICAL else "warning"
+    consequence = f"row refused: {finding.reason}" if finding.reason else of_the_table
     cells = (finding.rule, consequence, str(finding.observed))
     return f'<tr><td><i class="text-{icon}"></i></td>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

@@ -23,6 +23,8 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.render.renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
 
+from expectations.policy import CRITICAL
+
 # COMPLETE names every row that breaks a rule; the rows themselves are in the table already.
 _RESULT_FORMAT = {"result_format": "COMPLETE", "include_unexpected_rows": False}
 
@@ -32,17 +34,28 @@ class Finding:
     """What one rule found, JSON-safe.
 
     `observed` is the value that a rule about the table saw, or how many rows break a rule about rows, or what kept the
-    rule from being asked (it then counts as broken). `rows` are the index labels of the rows that break it.
+    rule from being `asked` (it then counts as broken). `rows` are the index labels of the rows that break it.
     """
 
     rule: str
     type: str
     kwargs: Mapping[str, object]
     severity: str
+    asked: bool
     success: bool
     observed: object
     reason: str
     rows: tuple[int, ...]
+
+    @property
+    def refuses_table(self) -> bool:
+        """Whether the whole table falls by it; a rule that names the rows that break it refuses those alone."""
+        return not self.success and (not self.asked or (self.severity == CRITICAL and not self.rows))
+
+    @property
+    def warns(self) -> bool:
+        """Whether it is broken and refuses nothing."""
+        return not self.success and self.asked and self.severity != CRITICAL
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,11 @@ class Examination:
     def success(self) -> bool:
         """Whether no rule was broken."""
         return all(finding.success for finding in self.findings)
+
+    @property
+    def asked(self) -> bool:
+        """Whether every rule could be asked."""
+        return all(finding.asked for finding in self.findings)
 
 
 def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, run: str) -> Examination:
@@ -99,6 +117,7 @@ def _finding(result: Mapping[str, Any]) -> Finding:
         type=config["type"],
         kwargs={name: value for name, value in config["kwargs"].items() if name != "batch_id"},
         severity=config["severity"],
+        asked=trouble is None,
         success=result["success"] and trouble is None,
         observed=trouble or found.get("observed_value", found.get("unexpected_count")),
         reason=config["meta"].get("reason", ""),

@@ -13,8 +13,12 @@ import pyarrow.parquet as pq
 
 from expectations.docs import write_docs
 from expectations.examine import Examination, Finding, examine
-from expectations.manifest_suite import CRITICAL, Policy, column_rules, dataset_rules, image_rules, with_derived_columns
+from expectations.manifest_suite import column_rules, dataset_rules, image_rules, with_derived_columns
+from expectations.mix_suite import mix_rules, mix_table
+from expectations.policy import Policy
+from expectations.shortcut_suite import shortcut_rules, shortcut_table
 from model.errors import ValidationFailed
+from model.history import images_ever_tested
 from model.lake import Lake
 from model.manifest import SCHEMA, read_candidates, read_manifest, write_rows
 
@@ -29,13 +33,22 @@ _log = logging.getLogger("truegrain.expectations")
 
 @dataclass(frozen=True)
 class Validation:
-    """The outcome for one version: images accepted and refused, and the rules that its refusal rests on."""
+    """The outcome for one version: images accepted and refused, the rules its refusal rests on, and the warnings."""
 
     version: str
     success: bool
     accepted: int
     refused: int
     failed: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a version is held against: the published version before it (None at first), and all that was ever tested."""
+
+    previous: pd.DataFrame | None
+    tested: frozenset[str]
 
 
 def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Validation:
@@ -54,7 +67,10 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
         return _recorded((folder / _REPORT).read_text())
     (folder / _REPORT).unlink(missing_ok=True)
     candidates = read_candidates(lake, version).reset_index(drop=True)
-    examinations, reasons = _examine(version, candidates, policy or Policy())
+    latest = lake.latest()
+    previous = read_manifest(lake, latest) if latest else None
+    past = Past(previous, images_ever_tested(lake))
+    examinations, reasons = _examine(version, candidates, past, policy or Policy())
     findings = tuple(finding for examination in examinations for finding in examination.findings)
     validation = _conclude(version, candidates, findings, reasons)
     message = _explain(validation, findings)
@@ -64,29 +80,40 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
     (folder / _REPORT).write_text(json.dumps(_report(validation, findings, reasons), indent=1))
     if not validation.success:
-        lake.set_aside(_new_batches(lake, candidates), reason=message)
+        lake.set_aside(_new_batches(candidates, previous), reason=message)
         raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
     lake.readmit(set(candidates["batch"]))
-    _log.info(message)
+    _log.log(logging.WARNING if validation.warnings else logging.INFO, message)
     return validation
 
 
-def _new_batches(lake: Lake, candidates: pd.DataFrame) -> set[str]:
+def _new_batches(candidates: pd.DataFrame, previous: pd.DataFrame | None) -> set[str]:
     """Return the batches that no published version has taken anything from."""
-    latest = lake.latest()
-    accepted = set(read_manifest(lake, latest)["batch"]) if latest else set()
-    return set(candidates["batch"]) - accepted
+    return set(candidates["batch"]) - (set(previous["batch"]) if previous is not None else set())
 
 
-def _examine(version: str, candidates: pd.DataFrame, policy: Policy) -> tuple[list[Examination], "pd.Series[str]"]:
+def _examine(
+    version: str, candidates: pd.DataFrame, past: Past, policy: Policy
+) -> tuple[list[Examination], "pd.Series[str]"]:
     """Ask every rule that can be asked; returns what they found and, by row, the reasons of the refused ones."""
     columns = examine("columns", candidates, column_rules(), run=version)
     if not columns.success:
         return [columns], pd.Series(dtype="str")
     images = examine("images", candidates, image_rules(policy), run=version)
     reasons = _reasons(images.findings)
-    accepted = with_derived_columns(candidates.drop(index=reasons.index))
-    return [columns, images, examine("dataset", accepted, dataset_rules(policy), run=version)], reasons
+    if not images.asked:
+        return [columns, images], reasons
+    accepted = with_derived_columns(candidates.drop(index=reasons.index), tested=past.tested)
+    examinations = [
+        columns,
+        images,
+        examine("dataset", accepted, dataset_rules(policy), run=version),
+        examine("shortcuts", shortcut_table(accepted), shortcut_rules(policy), run=version),
+    ]
+    if past.previous is not None:
+        table = mix_table(accepted, past.previous)
+        examinations.append(examine("mix", table, mix_rules(policy), run=version))
+    return examinations, reasons
 
 
 def _reasons(findings: Iterable[Finding]) -> "pd.Series[str]":
@@ -100,23 +127,24 @@ def _reasons(findings: Iterable[Finding]) -> "pd.Series[str]":
 def _conclude(
     version: str, candidates: pd.DataFrame, findings: Iterable[Finding], reasons: "pd.Series[str]"
 ) -> Validation:
-    """Judge the version; a rule that could not be asked names no rows to refuse, so it counts against all of them."""
-    failed = tuple(
-        finding.rule
-        for finding in findings
-        if not finding.success and (finding.severity == CRITICAL or not finding.rows)
-    )
-    return Validation(version, not failed, len(candidates) - len(reasons), len(reasons), failed)
+    """Judge the version; a rule that could not be asked counts as broken, whatever its severity."""
+    failed = tuple(finding.rule for finding in findings if finding.refuses_table)
+    warnings = tuple(finding.rule for finding in findings if finding.warns)
+    return Validation(version, not failed, len(candidates) - len(reasons), len(reasons), failed, warnings)
 
 
 def _explain(validation: Validation, findings: Iterable[Finding]) -> str:
     counts = f"{validation.accepted} images accepted, {validation.refused} refused."
     if validation.success:
-        return f"Dataset version {validation.version} may be trained on: {counts}"
-    broken = "; ".join(
-        f"{finding.rule} (observed: {finding.observed})" for finding in findings if finding.rule in validation.failed
-    )
-    return f"Dataset version {validation.version} may not be trained on. Broken: {broken}. {counts}"
+        warnings = _list("Warnings", (finding for finding in findings if finding.warns))
+        return f"Dataset version {validation.version} may be trained on: {counts}{warnings}"
+    broken = _list("Broken", (finding for finding in findings if finding.refuses_table))
+    return f"Dataset version {validation.version} may not be trained on.{broken} {counts}"
+
+
+def _list(title: str, findings: Iterable[Finding]) -> str:
+    listed = "; ".join(f"{finding.rule} (observed: {finding.observed})" for finding in findings)
+    return f" {title}: {listed}." if listed else ""
 
 
 def _write_quarantine(lake: Lake, version: str, candidates: pd.DataFrame, reasons: "pd.Series[str]") -> None:
@@ -145,4 +173,4 @@ def _report(validation: Validation, findings: Iterable[Finding], reasons: "pd.Se
 def _recorded(report: str) -> Validation:
     record = json.loads(report)
     values = {field.name: record[field.name] for field in fields(Validation)}
-    return Validation(**values | {"failed": tuple(record["failed"])})
+    return Validation(**values | {name: tuple(record[name]) for name in ("failed", "warnings")})

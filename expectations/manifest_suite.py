@@ -1,38 +1,26 @@
 """The rules for a manifest: what its columns, each image, and all accepted images together must be."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from types import MappingProxyType
-
 import pandas as pd
 from great_expectations import expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
-from great_expectations.expectations.row_conditions import Column
+from great_expectations.expectations.row_conditions import Column, ComparisonCondition
 
+from expectations.policy import CRITICAL, WARNING, Policy
 from model.images import FORMATS
-from model.labels import AI, CLASSES
+from model.labels import AI, CLASSES, REAL
 from model.manifest import SCHEMA, SPLITS
 
-CRITICAL = FailureSeverity.CRITICAL
-"""Breaking the rule refuses the dataset version."""
-REFUSE_ROW = FailureSeverity.WARNING
-"""Breaking the rule refuses the row, with the rule's `reason`; the others go on."""
+MODES = ("RGB", "L", "RGBA", "LA", "P", "PA", "1")
+"""Pillow's modes that become RGB without a guess. CMYK has no colours before a printer's profile is chosen, and deep
+samples (I;16, I, F) no white before their range is: what would be trained on were our guess, not the image."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Policy:
-    """How strict the rules are.
-
-    Sides are in pixels; `min_images` is by split and holds for each class in it; `min_class_ratio` is images of the
-    rarer class over images of the other; `max_undecodable` is a share of all candidates.
-    """
-
-    min_side: int = 16
-    max_side: int = 20_000
-    min_images: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"train": 10, "val": 5, "test": 5}))
-    min_class_ratio: float = 0.5
-    max_undecodable: float = 0.05
+_PLAIN = ("RGB", "L")
+FORMAT_OF_SUFFIX = {
+    "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP",
+    "gif": "GIF", "tif": "TIFF", "tiff": "TIFF",
+}  # fmt: skip
+"""What the extension of a file says, in lower case, about its format."""
 
 
 def column_rules() -> list[Expectation]:
@@ -52,7 +40,7 @@ def image_rules(policy: Policy) -> list[Expectation]:
     return [
         gxe.ExpectColumnValuesToBeNull(
             column="decode_error",
-            severity=REFUSE_ROW,
+            severity=CRITICAL,
             description="The image can be decoded",
             meta={"reason": "cannot be decoded"},
         ),
@@ -61,6 +49,14 @@ def image_rules(policy: Policy) -> list[Expectation]:
         _one_of("label", CLASSES),
         _one_of("split", SPLITS),
         _one_of("format", FORMATS),
+        _one_of("mode", MODES),
+        gxe.ExpectColumnValuesToBeNull(
+            column="generator",
+            row_condition=Column("label") == CLASSES[REAL],
+            severity=CRITICAL,
+            description="No real image names a generator",
+            meta={"reason": "labelled real, but names a generator"},
+        ),
         *(_side(column, policy) for column in ("width", "height")),
         gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
             column="decode_error",
@@ -73,33 +69,49 @@ def image_rules(policy: Policy) -> list[Expectation]:
 
 def dataset_rules(policy: Policy) -> list[Expectation]:
     """Rules for the accepted images together, over the columns of `with_derived_columns`."""
-    low = policy.min_class_ratio / (1 + policy.min_class_ratio)
     return [
         gxe.ExpectColumnUniqueValueCountToBeBetween(
             column="label", min_value=len(CLASSES), severity=CRITICAL, description="Both classes are present"
         ),
         *(_enough(label, split, least) for split, least in policy.min_images.items() for label in CLASSES),
-        gxe.ExpectColumnMeanToBeBetween(
-            column="is_ai",
-            min_value=low,
-            max_value=1 - low,
-            severity=CRITICAL,
-            description=f"Class {CLASSES[AI]} is {low:.0%} to {1 - low:.0%} of the images",
-        ),
+        _balanced(policy, where="the images"),
+        _balanced(policy, where="the images in train", condition=Column("split") == "train"),
         gxe.ExpectColumnMaxToBeBetween(
             column="splits_of_cluster",
             max_value=1,
             severity=CRITICAL,
             description="No group of near-duplicates spans two splits",
         ),
+        _none("trained_after_test", "No image to train on was in the test split of an earlier version", CRITICAL),
+        _none("is_disputed", "No group of near-duplicates holds both classes", WARNING),
+        _none("is_misnamed", "Every file has the extension of its format", WARNING),
+        _none("is_animated", "Every image stands still; of an animation only the first frame is seen", WARNING),
+        gxe.ExpectColumnMeanToBeBetween(
+            column="is_unplain",
+            max_value=policy.usual_unplain,
+            severity=WARNING,
+            description=f"At most {policy.usual_unplain:.0%} of the images have transparency or a palette",
+        ),
     ]
 
 
-def with_derived_columns(accepted: pd.DataFrame) -> pd.DataFrame:
-    """Add what `dataset_rules` look at: `is_ai` (0 or 1) and in how many splits the row's cluster stands."""
+def with_derived_columns(accepted: pd.DataFrame, *, tested: frozenset[str]) -> pd.DataFrame:
+    """Add what `dataset_rules` look at: in how many splits the row's cluster stands, and the rest as 0 or 1.
+
+    `tested` are the pixel hashes and the clusters of earlier test splits.
+    """
+    suffixes = accepted["origin"].str.extract(r"\.(\w+)$", expand=False).str.lower()
+    by_name = suffixes.map(FORMAT_OF_SUFFIX)
+    known = accepted["pixel_hash"].isin(tested) | accepted["cluster"].isin(tested)
+    clusters = accepted.groupby("cluster")
     return accepted.assign(
+        splits_of_cluster=clusters["split"].transform("nunique"),
         is_ai=(accepted["label"] == CLASSES[AI]).astype(int),
-        splits_of_cluster=accepted.groupby("cluster")["split"].transform("nunique"),
+        trained_after_test=((accepted["split"] == "train") & known).astype(int),
+        is_disputed=(clusters["label"].transform("nunique") > 1).astype(int),
+        is_misnamed=(by_name.notna() & (by_name != accepted["format"])).astype(int),
+        is_animated=accepted["animated"].astype(int),
+        is_unplain=(~accepted["mode"].isin(_PLAIN)).astype(int),
     )
 
 
@@ -107,7 +119,7 @@ def _filled(column: str) -> Expectation:
     return gxe.ExpectColumnValuesToNotBeNull(
         column=column,
         row_condition=_DECODABLE,
-        severity=REFUSE_ROW,
+        severity=CRITICAL,
         description=f"{column} is known",
         meta={"reason": f"{column} is missing"},
     )
@@ -117,7 +129,7 @@ def _unique(column: str) -> Expectation:
     return gxe.ExpectColumnValuesToBeUnique(
         column=column,
         row_condition=_DECODABLE,
-        severity=REFUSE_ROW,
+        severity=CRITICAL,
         description=f"{column} stands once",
         meta={"reason": f"{column} stands more than once"},
     )
@@ -128,7 +140,7 @@ def _one_of(column: str, allowed: tuple[str, ...]) -> Expectation:
         column=column,
         value_set=list(allowed),
         row_condition=_DECODABLE,
-        severity=REFUSE_ROW,
+        severity=CRITICAL,
         description=f"{column} is one of {', '.join(allowed)}",
         meta={"reason": f"{column} is none of {', '.join(allowed)}"},
     )
@@ -141,10 +153,27 @@ def _side(column: str, policy: Policy) -> Expectation:
         min_value=policy.min_side,
         max_value=policy.max_side,
         row_condition=_DECODABLE,
-        severity=REFUSE_ROW,
+        severity=CRITICAL,
         description=f"{column} is {limits}",
         meta={"reason": f"{column} is not {limits}"},
     )
+
+
+def _balanced(policy: Policy, *, where: str, condition: ComparisonCondition | None = None) -> Expectation:
+    low = policy.min_class_ratio / (1 + policy.min_class_ratio)
+    return gxe.ExpectColumnMeanToBeBetween(
+        column="is_ai",
+        min_value=low,
+        max_value=1 - low,
+        row_condition=condition,
+        severity=CRITICAL,
+        description=f"Class {CLASSES[AI]} is {low:.0%} to {1 - low:.0%} of {where}",
+    )
+
+
+def _none(column: str, description: str, severity: FailureSeverity) -> Expectation:
+    """Forbid a column of 0 and 1 every 1; what is observed is how many there are."""
+    return gxe.ExpectColumnSumToBeBetween(column=column, max_value=0, severity=severity, description=description)
 
 
 def _enough(label: str, split: str, least: int) -> Expectation:
@@ -157,6 +186,9 @@ def _enough(label: str, split: str, least: int) -> Expectation:
     )
 
 
-_FILLED = ("sha256", "pixel_hash", "cluster", "label", "split", "width", "height", "format")
+_FILLED = (
+    "sha256", "pixel_hash", "phash", "cluster", "label", "split", "source", "origin", "width", "height", "format",
+    "mode", "has_icc", "has_exif", "animated", "brightness", "border",
+)  # fmt: skip
 # An image that cannot be decoded has no width, format or pixels; asking for them would only bury its reason.
 _DECODABLE = Column("decode_error").is_null()

@@ -10,7 +10,7 @@ from PIL import Image
 from scipy.fft import dctn
 
 from model.errors import InvalidImage
-from model.images import SOURCE_LIMITS, decode
+from model.images import FORMATS, SOURCE_LIMITS, decode
 
 _LUMINANCE_TABLE = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
@@ -19,13 +19,17 @@ _LUMINANCE_TABLE = (
 )  # fmt: skip
 """The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
 
+_WHITE = 255
+
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
     """Identity and facts of one file. Of a file that cannot be decoded only `sha256`, `bytes` and `decode_error` stand.
 
     `pixel_hash` is equal for images with the same upright RGB pixels; `phash` are the 64 bits of the perceptual hash as
-    a signed integer; `jpeg_quality` (1-100) is estimated from the quantisation table.
+    a signed integer; `jpeg_quality` (1-100) is estimated from the quantisation table, `quantization` is the hash of all
+    of them: an encoder's signature. `brightness` is the mean over the image, 0 to 1, and `border` the standard
+    deviation of the brightness along its outermost pixels: 0 says that it is framed in one colour.
     """
 
     sha256: str
@@ -39,6 +43,10 @@ class Fingerprint:
     jpeg_quality: int | None = None
     has_icc: bool | None = None
     has_exif: bool | None = None
+    quantization: str | None = None
+    animated: bool | None = None
+    brightness: float | None = None
+    border: float | None = None
     decode_error: str | None = None
 
 
@@ -49,7 +57,8 @@ def fingerprint(data: bytes) -> Fingerprint:
         image = decode(data, limits=SOURCE_LIMITS)
     except InvalidImage as error:
         return Fingerprint(sha256=sha256, bytes=len(data), decode_error=f"{error.reason}: {error}")
-    header = Image.open(io.BytesIO(data), formats=[image.format])
+    header = Image.open(io.BytesIO(data), formats=FORMATS)
+    grey = np.asarray(image.rgb.convert("L"))
     return Fingerprint(
         sha256=sha256,
         bytes=len(data),
@@ -62,6 +71,10 @@ def fingerprint(data: bytes) -> Fingerprint:
         jpeg_quality=_jpeg_quality(header),
         has_icc="icc_profile" in header.info,
         has_exif="exif" in header.info,
+        quantization=_quantization(header),
+        animated=image.format != "JPEG" and _has_more_frames(header),
+        brightness=float(grey.mean() / _WHITE),
+        border=float(_outermost(grey).std() / _WHITE),
     )
 
 
@@ -81,6 +94,22 @@ def perceptual_hash(rgb: Image.Image) -> int:
     low: NDArray[np.float64] = dctn(small)[:8, :8]
     bits = (low > np.median(low)).ravel()
     return int(np.packbits(bits).view(">i8")[0])
+
+
+def _quantization(image: Image.Image) -> str | None:
+    tables: dict[int, list[int]] | None = getattr(image, "quantization", None)
+    return hashlib.sha256(repr(sorted(tables.items())).encode()).hexdigest()[:16] if tables else None
+
+
+def _has_more_frames(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except Exception:  # Pillow looks at the second frame to answer; whatever it stumbles over is there
+        return True
+
+
+def _outermost(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
 
 
 def _jpeg_quality(image: Image.Image) -> int | None:

@@ -25,6 +25,9 @@ _KNOWN_BUT_REFUSED: Final = {
 }
 """Signatures of what people send most, for a better message; looked for as bytes, no further decoder is opened."""
 
+_CONTAINED: Final = {"MPO": "JPEG"}
+"""What Pillow calls a JPEG with further pictures behind the first, as telephones store them; it opens as JPEG."""
+
 _BACKGROUND: Final = (255, 255, 255)
 
 
@@ -58,7 +61,7 @@ class DecodedImage:
 def decode(data: bytes, *, limits: Limits = Limits()) -> DecodedImage:
     """Decode `data` completely; raises InvalidImage with one of REASONS and a sentence for the sender."""
     image = open_image(data, limits=limits)
-    stored_format, mode = str(image.format), image.mode
+    stored_format, mode = _CONTAINED.get(str(image.format), str(image.format)), image.mode
     try:
         image.load()
         rgb = _to_rgb(ImageOps.exif_transpose(image))

@@ -14,7 +14,10 @@ from model.lake import BATCH_SCHEMA, SUCCESS, Lake, to_frame
 
 SPLITS: Final = ("train", "val", "test")
 
-_OF_THE_FILE: Final = ("width", "height", "format", "mode", "bytes", "jpeg_quality", "has_icc", "has_exif")
+_OF_THE_FILE: Final = (
+    "width", "height", "format", "mode", "bytes", "jpeg_quality", "has_icc", "has_exif", "quantization", "animated",
+    "brightness", "border",
+)  # fmt: skip
 _OF_THE_ENTRY: Final = ("origin", "ingested_at", "decode_error")
 
 SCHEMA: Final = pa.schema(

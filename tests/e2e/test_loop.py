@@ -98,7 +98,7 @@ def test_images_nobody_can_learn_leave_a_green_run_and_production_as_it_was(
     stack: Stack, registry: Registry, tmp_path: Path
 ) -> None:
     for number in range(10_000, 10_800):
-        image = labelled(number, "real" if number % 2 else "ai")
+        image = labelled(number, "real" if number % 2 else "ai", format_="BMP")
         path = tmp_path / ("real" if number // 2 % 2 else "ai") / image.origin
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(image.data)

@@ -8,16 +8,18 @@ import pytest
 
 from expectations import examine, manifest
 from expectations.manifest import Validation, validate
-from expectations.manifest_suite import Policy
+from expectations.manifest_suite import FORMAT_OF_SUFFIX
+from expectations.policy import Policy
 from model.errors import DatasetError, ValidationFailed
 from model.ingest import assemble, collect, publish
-from model.lake import Lake
+from model.lake import Lake, to_frame
 from model.manifest import SCHEMA, SPLITS, read_manifest, write_rows
+from model.sources.tree import IMAGE_SUFFIXES
 from model_images import labelled, many
 
 VERSION = "20260105-0123456789ab"
 BATCH = "0123"
-BROKEN = ["pixel_hash", "phash", "width", "height", "format", "mode"]
+BROKEN = ["pixel_hash", "phash", "width", "height", "format", "mode", "animated", "brightness", "border"]
 
 
 def good_rows() -> pd.DataFrame:
@@ -26,7 +28,7 @@ def good_rows() -> pd.DataFrame:
         (split, label, n) for split in SPLITS for label in ("real", "ai") for n in range(30 if split == "train" else 6)
     ]
     rows = [good_row(number, *kind) for number, kind in enumerate(kinds)]
-    return pa.Table.from_pylist(rows, schema=SCHEMA).to_pandas()
+    return to_frame(pa.Table.from_pylist(rows, schema=SCHEMA))
 
 
 def good_row(number: int, split: str, label: str, n: int) -> dict[str, object]:
@@ -50,6 +52,10 @@ def good_row(number: int, split: str, label: str, n: int) -> dict[str, object]:
         "jpeg_quality": 90,
         "has_icc": False,
         "has_exif": False,
+        "quantization": "0" * 16,
+        "animated": False,
+        "brightness": 0.5,
+        "border": 0.2,
         "origin": f"{split}/{label}/{n}.jpg",
         "ingested_at": pd.Timestamp("2026-01-05", tz="UTC"),
         "decode_error": None,
@@ -57,8 +63,7 @@ def good_row(number: int, split: str, label: str, n: int) -> dict[str, object]:
 
 
 @pytest.fixture
-def lake(tmp_path) -> Lake:
-    lake = Lake(str(tmp_path / "lake"))
+def lake(lake) -> Lake:
     (lake.root / "batches" / BATCH).mkdir(parents=True)
     return lake
 
@@ -257,18 +262,19 @@ def test_a_rule_that_cannot_be_asked_counts_as_broken(lake, stage):
 
 def test_a_bad_delivery_does_not_spoil_the_versions_after_it(lake):
     now, today = datetime(2026, 1, 5, tzinfo=UTC), date(2026, 1, 5)
-    collect(lake, many(400), now=now)
+    bright_is_ai = Policy(max_auc=1.0)
+    collect(lake, many(400, format_="BMP"), now=now)
     version = assemble(lake, today=today)
-    validate(lake, version)
+    validate(lake, version, policy=bright_is_ai)
     publish(lake, version)
     collect(lake, (labelled(number, "ai") for number in range(1_000, 2_000)), now=now)
     lopsided = assemble(lake, today=today)
     with pytest.raises(ValidationFailed, match="Class ai is"):
         validate(lake, lopsided)
     assert assemble(lake, today=today) == version
-    collect(lake, (image for number, image in enumerate(many(2_100)) if number >= 2_000), now=now)
+    collect(lake, many(100, start=2_000, format_="BMP"), now=now)
     better = assemble(lake, today=today)
-    assert validate(lake, better).accepted == 500
+    assert validate(lake, better, policy=bright_is_ai).accepted == 500
 
 
 def test_a_published_version_keeps_its_outcome(lake):
@@ -282,13 +288,38 @@ def test_a_published_version_keeps_its_outcome(lake):
     assert (lake.version_path(VERSION) / "validation.json").read_text() == before
 
 
+def test_a_warning_refuses_nothing_and_is_seen_everywhere(lake, stage, caplog):
+    rows = good_rows()
+    rows.loc[3, "origin"] = "train/real/3.png"
+    stage(rows)
+    rule = "Every file has the extension of its format"
+    assert validate(lake, VERSION) == Validation(VERSION, True, 84, 0, (), (rule,))
+    assert report(lake)["warnings"] == [rule]
+    docs = (lake.version_path(VERSION) / "docs" / "index.html").read_text()
+    assert f"Warnings: {rule} (observed: 1)." in docs
+    assert f"{rule}</td><td>warning</td><td>1</td>" in docs
+    assert [record.levelname for record in caplog.records if rule in record.message] == ["WARNING"]
+
+
+def test_the_format_is_known_of_every_extension_that_a_source_reads():
+    assert {f".{suffix}" for suffix in FORMAT_OF_SUFFIX} == IMAGE_SUFFIXES
+
+
+def test_a_warning_that_cannot_be_asked_refuses_the_version(lake, stage, monkeypatch):
+    monkeypatch.setattr(manifest, "shortcut_table", lambda _: pd.DataFrame({"bytes": [0.5]}))
+    stage(good_rows())
+    with pytest.raises(ValidationFailed):
+        validate(lake, VERSION)
+    assert "width alone tells AI from real with an AUC of at most 0.75" in report(lake)["failed"]
+
+
 def test_the_data_docs_open_without_any_other_host(lake, stage):
     rows = good_rows()
     rows.loc[3, "label"] = "<script>alert(1)</script>"
     stage(rows)
     validate(lake, VERSION)
     pages = {page.name: page.read_text() for page in (lake.version_path(VERSION) / "docs").iterdir()}
-    assert set(pages) == {"index.html", "columns.html", "images.html", "dataset.html"}
+    assert set(pages) == {f"{page}.html" for page in ("index", "columns", "images", "dataset", "shortcuts")}
     assert all("http" not in page and "<script" not in page for page in pages.values())
     assert "may be trained on: 83 images accepted, 1 refused." in pages["index.html"]
     assert "label is one of real, ai" in pages["images.html"]

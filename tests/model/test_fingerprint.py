@@ -4,15 +4,19 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from model.fingerprint import fingerprint
 
 
-def jpeg(image: Image.Image, quality: int = 90, **options: object) -> bytes:
+def file(image: Image.Image, format_: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
+    image.save(buffer, format_, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
     return buffer.getvalue()
+
+
+def jpeg(image: Image.Image, quality: int = 90, **options: object) -> bytes:
+    return file(image, "JPEG", quality=quality, **options)
 
 
 def scene(seed: int) -> Image.Image:
@@ -62,3 +66,42 @@ def test_a_file_that_is_no_image_has_a_hash_and_an_error() -> None:
     assert broken.decode_error.startswith("not_an_image:")
     assert (broken.pixel_hash, broken.width) == (None, None)
     assert len(broken.sha256) == 64
+
+
+def test_the_quantisation_tables_tell_encoders_of_one_quality_apart() -> None:
+    table = list(range(1, 65))
+    one, other = (fingerprint(jpeg(scene(1), qtables=[tables])) for tables in (table, table[::-1]))
+    assert one.jpeg_quality == other.jpeg_quality
+    assert one.quantization != other.quantization
+    assert one.quantization == fingerprint(jpeg(scene(2), qtables=[table])).quantization
+    assert fingerprint(file(scene(1), "PNG")).quantization is None
+
+
+@pytest.mark.parametrize(("level", "brightness"), [(0, 0.0), (51, 0.2), (255, 1.0)])
+def test_brightness_is_the_mean_from_black_to_white(level: int, brightness: float) -> None:
+    assert fingerprint(file(Image.new("L", (20, 20), level), "PNG")).brightness == pytest.approx(brightness)
+
+
+def test_a_frame_of_one_colour_has_a_border_of_zero() -> None:
+    plain = fingerprint(file(scene(1), "PNG")).border
+    assert plain is not None
+    assert plain > 0.05
+    assert fingerprint(file(ImageOps.expand(scene(1), 1, "red"), "PNG")).border == 0.0
+    assert fingerprint(file(Image.new("L", (1, 1)), "PNG")).border == 0.0
+
+
+@pytest.mark.parametrize("format_", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_more_than_one_frame_is_noticed(format_: str) -> None:
+    assert fingerprint(file(scene(1), format_, save_all=True, append_images=[scene(2)])).animated is True
+    assert fingerprint(file(scene(1), format_)).animated is False
+
+
+def test_a_picture_behind_the_first_as_telephones_store_it_is_no_animation() -> None:
+    print_ = fingerprint(file(scene(1), "MPO", save_all=True, append_images=[scene(2)]))
+    assert (print_.format, print_.animated, print_.decode_error) == ("JPEG", False, None)
+
+
+def test_an_animation_cut_off_anywhere_is_fingerprinted_nevertheless() -> None:
+    whole = file(scene(1), "GIF", save_all=True, append_images=[scene(2)])
+    for length in range(len(whole) // 2, len(whole), 37):
+        assert fingerprint(whole[:length]).bytes == length

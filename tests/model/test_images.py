@@ -27,6 +27,10 @@ def test_every_accepted_format_becomes_rgb(format_: str) -> None:
     assert (decoded.format, decoded.rgb.mode, decoded.width, decoded.height) == (format_, "RGB", 60, 40)
 
 
+def test_a_jpeg_with_further_pictures_behind_the_first_is_a_jpeg() -> None:
+    assert decode(encode(photo(), "MPO", save_all=True, append_images=[photo()])).format == "JPEG"
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -13,20 +13,24 @@ NOW = datetime(2026, 11, 2, 2, tzinfo=UTC)
 
 
 def labelled(number: int, label: str, *, split: str | None = None, format_: str = "PNG") -> LabelledImage:
-    """Make the `number`-th image: noise, dark when real, light when AI."""
-    low = 0 if label == "real" else 100
-    noise = np.random.default_rng(number).integers(low, low + 150, (32, 32, 3), dtype=np.uint8)
+    """Make the `number`-th image: noise, in blocks of 2 x 2 pixels when AI.
+
+    As BMP, nothing but the pixels gives the label away.
+    """
+    block = 1 if label == "real" else 2
+    noise = np.random.default_rng(number).integers(0, 256, (32 // block, 32 // block, 3), dtype=np.uint8)
     buffer = io.BytesIO()
-    Image.fromarray(noise).save(buffer, format_)
+    Image.fromarray(noise.repeat(block, axis=0).repeat(block, axis=1)).save(buffer, format_)
     return LabelledImage(
         data=buffer.getvalue(),
         label=label,
         source="made",
         origin=f"{number}.{format_.lower()}",
-        generator=None if label == "real" else "light",
+        generator=None if label == "real" else "blocks",
         split=split,
     )
 
 
-def many(count: int) -> Iterator[LabelledImage]:
-    return (labelled(number, "real" if number % 2 else "ai") for number in range(count))
+def many(count: int, *, start: int = 0, format_: str = "PNG") -> Iterator[LabelledImage]:
+    numbers = range(start, start + count)
+    return (labelled(number, "real" if number % 2 else "ai", format_=format_) for number in numbers)

@@ -6,12 +6,15 @@ from types import MappingProxyType
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.results import Figure
 from figures.suite import whole_suite
+from figures.validation import planted_defects
 
 MEANING = MappingProxyType(
     {
         "setup.fresh_seconds": "`make up` in a fresh clone, installation included",
         "setup.up_seconds": "`make up` when installed: to a served verdict",
         "setup.peak_gb": "Memory of all processes at its peak",
+        "validate.planted": "Defects planted in a clean set of images, one at a time",
+        "validate.caught": "Of these, caught by the rule that is meant for them",
         "detector.synthetic_accuracy": "Accuracy on the test split of the built-in images",
         "detector.seed_accuracy": "Accuracy on the test split of a small real set (`cifake_seed`)",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
@@ -23,7 +26,7 @@ MEANING = MappingProxyType(
 
 Measurement = Callable[[], Iterator[Figure]]
 
-SHORT: Mapping[str, Measurement] = MappingProxyType({"loop": builtin_loop})
+SHORT: Mapping[str, Measurement] = MappingProxyType({"loop": builtin_loop, "planted": planted_defects})
 """`make bench`: at most ten minutes together."""
 
 LONG: Mapping[str, Measurement] = MappingProxyType({"seed": seed_loop, "fresh": fresh_clone, "tests": whole_suite})

@@ -14,7 +14,7 @@ from model_images import many
 
 @pytest.fixture
 def dataset(publish_images: Callable[[Iterator[LabelledImage]], str]) -> str:
-    """A version of 240 images that brightness alone tells apart."""
+    """A version of 240 images that their texture tells apart."""
     return publish_images(many(240))
 
 

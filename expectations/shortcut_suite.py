@@ -1,0 +1,32 @@
+"""The rules against shortcuts: no fact besides the picture may tell the label."""
+
+import pandas as pd
+from great_expectations import expectations as gxe
+from great_expectations.expectations.expectation import Expectation
+
+from expectations.policy import CRITICAL, WARNING, Policy
+from model.manifest import split_rows
+from model.shortcuts import FACTS, find_shortcuts
+
+
+def shortcut_table(accepted: pd.DataFrame) -> pd.DataFrame:
+    """Return one row with a column for each fact: how well it tells the label of the training images.
+
+    The value is the lower 95 % bound of the area under the ROC, so that a small dataset does not fail by chance.
+    """
+    found = find_shortcuts(split_rows(accepted, "train"))
+    return pd.DataFrame([{fact: round(shortcut.low, 3) for fact, shortcut in found.items()}])
+
+
+def shortcut_rules(policy: Policy) -> list[Expectation]:
+    """Rules for each fact, over the table of `shortcut_table`."""
+    return [
+        gxe.ExpectColumnMaxToBeBetween(
+            column=fact,
+            max_value=limit,
+            severity=severity,
+            description=f"{fact} alone tells AI from real with an AUC of at most {limit:g}",
+        )
+        for fact in FACTS
+        for limit, severity in ((policy.max_auc, CRITICAL), (policy.usual_auc, WARNING))
+    ]
