@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import Metadata, Param, dag, task
+from airflow.sdk import Metadata, Param, dag, get_current_context, task
 from airflow.sdk.exceptions import AirflowSkipException
 
 from truegrain_airflow.assets import DATASET
@@ -14,17 +14,18 @@ from truegrain_airflow.timetable import AnchoredTimetable
 
 log = logging.getLogger("truegrain.ingest")
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
-SOURCE = "'synthetic', a folder, an archive, a table, a URL; empty: TRUEGRAIN_SOURCE"
-PARAMS = {"source": Param("", type="string", description=SOURCE)}
+PARAMS = {
+    "source": Param("", type="string", description="Folder, archive, table, URL, 'synthetic'; empty: TRUEGRAIN_SOURCE"),
+    "exclude": Param([], type="array", description="Left out of this version: source:<name>, generator:<name>"),
+}
 
 
 @dag(schedule=FORTNIGHTLY, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
 def ingest_images() -> None:
     """**Red?** Nothing is lost: production stays as it is, and every task can be cleared and run again.
 
-    - *collect*: the source cannot be read; the log names what is accepted. Trigger again with another `source`.
-    - *validate*: the images break rules; the log names them and the page to read. Mend the source, trigger again.
-    - *publish* skipped: nothing new came in. Green: `retrain_detector` starts by itself.
+    - *collect*, *assemble*: no such `source`, or `exclude` names nothing known; the log lists what is. Trigger again.
+    - *validate*: the log names the broken rules and their page. *publish* skipped: nothing new came in.
     """
 
     @task(execution_timeout=timedelta(hours=12))
@@ -39,7 +40,7 @@ def ingest_images() -> None:
     def assemble() -> str:
         from model.ingest import assemble
 
-        return assemble(open_lake(), today=datetime.now(UTC).date())
+        return assemble(open_lake(), today=datetime.now(UTC).date(), exclude=get_current_context()["params"]["exclude"])
 
     @task
     def validate(version: str) -> str:

@@ -1,17 +1,18 @@
 """Source -> batch -> new dataset version: the verbs of ingestion, each safe to repeat."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 
-import pandas as pd
-
+from model.assembly import assemble_rows
 from model.errors import DatasetError, SourceError
 from model.fingerprint import fingerprint
 from model.lake import SUCCESS, Lake
-from model.manifest import SPLITS, assemble_rows, read_manifest, version_id, write_rows
+from model.manifest import read_given, version_id, write_former, write_rows
 from model.sources.labelled import LabelledImage
+from model.summary import summarise
+from model.tombstones import read_tombstones
 
 _REPORT_EVERY = 1_000
 
@@ -71,57 +72,43 @@ def collect(
     return Collected(batch, **counts)
 
 
-def assemble(lake: Lake, *, today: date) -> str:
+def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
     """Stage the dataset version that follows from all images in the lake, and return its id.
 
-    Nothing reads a staged version but validation. When the very same rows were assembled before, that version is
-    returned, whatever its date. Raises DatasetError when the lake holds no image at all.
+    `exclude` names sources and generators, as 'source:x' and 'generator:y', that this version does without. Nothing
+    reads a staged version but validation. When nothing differs from the latest published version, that one is
+    returned. Raises DatasetError when the lake holds no image at all, or none of what `exclude` names.
     """
     facts = lake.facts()
     if facts.empty:
         raise DatasetError(f"the lake {lake.root} holds no images; collect some first")
-    latest = lake.latest()
-    previous = read_manifest(lake, latest) if latest else None
-    assembly = assemble_rows(facts, previous)
+    latest, tombstones = lake.latest(), read_tombstones(lake)
+    given = read_given(lake, latest) if latest else None
+    withdrawn = {*tombstones["sha256"], *tombstones["pixel_hash"].dropna()}
+    assembly = assemble_rows(facts, given, withdrawn=withdrawn, exclude=exclude)
     version = version_id(assembly.rows, today=today)
-    version = _same_content(lake, version) or version
+    if latest and latest.rpartition("-")[2] == version.rpartition("-")[2]:
+        return latest
     if not (lake.version_path(version) / SUCCESS).exists():
+        previous = None if latest is None or given is None else (latest, given[~given["former"]])
+        summary = summarise(assembly, previous=previous, tombstones=tombstones, exclude=exclude)
         write_rows(lake, version, assembly.rows, name="candidates")
-        summary = _summary(assembly.rows) | {"duplicates": assembly.duplicates, "conflicts": assembly.conflicts}
+        write_former(lake, version, assembly.former)
         (lake.version_path(version) / "summary.json").write_text(json.dumps(summary, indent=2, sort_keys=True))
     return version
 
 
 def publish(lake: Lake, version: str) -> bool:
-    """Make a validated version visible; returns False when it was already.
+    """Make a validated version the latest; returns False when it was already.
 
     Raises DatasetError unless its validation.json says that it passed.
     """
     folder = lake.version_path(version)
-    if (folder / SUCCESS).exists():
+    if lake.latest() == version:
         return False
     verdict = folder / "validation.json"
     if not verdict.exists() or json.loads(verdict.read_text())["success"] is not True:
         raise DatasetError(f"dataset version '{version}' has not passed validation; see {verdict}")
-    (folder / SUCCESS).touch()
+    # Written anew for a version that was published before and comes back on the same day: the marker's time counts.
+    (folder / SUCCESS).write_bytes(b"")
     return True
-
-
-def _same_content(lake: Lake, version: str) -> str | None:
-    """Return the version, published or staged, with the same content hash as `version`."""
-    content = version.rpartition("-")[2]
-    return next((path.name for path in sorted((lake.root / "datasets").glob(f"*-{content}"))), None)
-
-
-def _summary(rows: pd.DataFrame) -> dict[str, object]:
-    """Count the rows by split and label, source and generator."""
-    return {
-        "rows": len(rows),
-        "undecodable": int(rows["decode_error"].notna().sum()),
-        "splits": {
-            split: {str(label): int(n) for label, n in rows[rows["split"] == split]["label"].value_counts().items()}
-            for split in SPLITS
-        },
-        "sources": {str(source): int(n) for source, n in rows["source"].value_counts().items()},
-        "generators": {str(name): int(n) for name, n in rows["generator"].value_counts().items()},
-    }

@@ -85,7 +85,7 @@ def test_assets_connect_the_dags(dags):
 
 
 def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
-    assert dags["ingest_images"]["params"] == {"source": ""}
+    assert dags["ingest_images"]["params"] == {"source": "", "exclude": []}
     assert dags["retrain_detector"]["params"] == {"dataset_version": "", "recipe": "", "overrides": {}}
     assert set(dags["rollback_detector"]["params"]) == {"version", "reason"}
 

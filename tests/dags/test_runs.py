@@ -22,6 +22,8 @@ def outcome(python, tmp_path_factory) -> dict:
         "nothing published": ("retrain_detector", {}),
         "new images": ("ingest_images", {"source": SOURCE}),
         "nothing new": ("ingest_images", {"source": SOURCE}),
+        "a generator excluded": ("ingest_images", {"source": SOURCE, "exclude": ["generator:nearest"]}),
+        "nobody excluded": ("ingest_images", {"source": SOURCE, "exclude": ["generator:nobody"]}),
         "passes the gate": ("retrain_detector", {"recipe": "good", "overrides": {"epochs": 3}}),
         "fails the gate": ("retrain_detector", {"recipe": "bad"}),
         "unknown dataset": ("retrain_detector", {"dataset_version": "20200101-000000000000"}),
@@ -39,6 +41,15 @@ def test_new_images_become_a_published_version(outcome):
 
 def test_the_same_images_again_publish_nothing(outcome):
     assert outcome["nothing new"] == GREEN | {"publish": "skipped"}
+
+
+def test_excluding_a_generator_makes_a_version_of_what_is_left(outcome):
+    assert outcome["a generator excluded"] == GREEN
+
+
+def test_excluding_what_the_lake_does_not_hold_is_red_and_publishes_nothing(outcome):
+    assert outcome["nobody excluded"]["assemble"] == "failed"
+    assert outcome["nobody excluded"]["publish"] == "upstream_failed"
 
 
 def test_a_detector_that_passes_the_gate_is_promoted(outcome):

@@ -6,23 +6,35 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from model.errors import DatasetError, SourceError
 from model.ingest import assemble, collect, publish
 from model.lake import Lake
-from model.manifest import SCHEMA, read_candidates, read_manifest
+from model.manifest import SCHEMA, read_candidates, read_manifest, write_rows
 from model.sources.labelled import LabelledImage
-from model_images import NOW, labelled, many
+from model.tombstones import withdraw
+from model_images import NOW, labelled, many, scene
 
 TODAY = date(2026, 11, 2)
 Publish = Callable[[Iterator[LabelledImage]], str]
 
 
+def bring_out(lake: Lake, version: str) -> None:
+    write_rows(lake, version, read_candidates(lake, version), name="manifest")
+    (lake.version_path(version) / "validation.json").write_text('{"success": true}')
+    publish(lake, version)
+
+
 def contents(folder: Path) -> dict[str, str]:
     files = (path for path in folder.rglob("*") if path.is_file())
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def summary(lake: Lake, version: str) -> dict[str, Any]:
+    return json.loads((lake.version_path(version) / "summary.json").read_text())
 
 
 def test_the_same_images_again_change_nothing_byte_for_byte(lake: Lake, publish_images: Publish) -> None:
@@ -58,7 +70,7 @@ def test_one_picture_in_two_containers_is_one_row(lake: Lake) -> None:
     collect(lake, [labelled(1, "ai"), labelled(1, "ai", format_="BMP"), labelled(2, "real")], now=NOW)
     version = assemble(lake, today=TODAY)
     assert len(read_candidates(lake, version)) == 2
-    assert json.loads((lake.version_path(version) / "summary.json").read_text())["duplicates"] == 1
+    assert summary(lake, version)["left_out"]["duplicate"]["count"] == 1
 
 
 def test_a_twin_across_splits_stays_in_test_only(lake: Lake) -> None:
@@ -73,7 +85,7 @@ def test_two_labels_for_one_image_that_arrive_together_leave_it_out(lake: Lake) 
     collect(lake, [image, replace(image, label="real"), labelled(2, "real")], now=NOW)
     version = assemble(lake, today=TODAY)
     assert list(read_candidates(lake, version)["origin"]) == ["2.png"]
-    assert json.loads((lake.version_path(version) / "summary.json").read_text())["conflicts"] == 2
+    assert [file["origin"] for file in summary(lake, version)["left_out"]["two_labels"]["first"]] == ["1.png"] * 2
 
 
 def test_a_label_that_contradicts_an_earlier_one_does_not_change_it(lake: Lake, publish_images: Publish) -> None:
@@ -82,6 +94,77 @@ def test_a_label_that_contradicts_an_earlier_one_does_not_change_it(lake: Lake, 
     collect(lake, [replace(first, label="real")], now=NOW + timedelta(days=14))
     rows = read_candidates(lake, assemble(lake, today=TODAY)).set_index("origin")
     assert rows.loc[first.origin, "label"] == "ai"
+
+
+def test_a_near_duplicate_of_a_test_image_never_becomes_a_training_image(lake: Lake, publish_images: Publish) -> None:
+    test = replace(scene(0), split="test")
+    publish_images(iter([test, *many(10)]))
+    again = replace(scene(0, quality=60), split="train", label="ai")
+    collect(lake, [again], now=NOW + timedelta(days=14))
+    version = assemble(lake, today=TODAY)
+    rows = read_candidates(lake, version).set_index("origin")
+    assert rows.loc[again.origin, "split"] == "test"
+    assert summary(lake, version)["clusters"] == {"near_duplicates": 1, "images": 2, "largest": 2, "of_both_labels": 1}
+
+
+def test_a_withdrawn_image_and_its_pixel_twin_are_in_no_later_version_and_listed(
+    lake: Lake, publish_images: Publish
+) -> None:
+    image, twin = labelled(0, "ai"), labelled(0, "ai", format_="BMP")
+    first = publish_images(many(20))
+    sha256 = hashlib.sha256(image.data).hexdigest()
+    withdraw(lake, [sha256], reason="its author asked", now=NOW)
+    collect(lake, [twin], now=NOW + timedelta(days=14))
+    version = publish_images(iter([twin]))
+    assert image.origin in set(read_manifest(lake, first)["origin"])
+    assert {image.origin, twin.origin}.isdisjoint(read_manifest(lake, version)["origin"])
+    assert summary(lake, version)["withdrawn"] == [
+        {"sha256": sha256, "reason": "its author asked", "withdrawn_at": "2026-11-02T02:00:00Z"}
+    ]
+    assert summary(lake, version)["left_out"]["withdrawn"]["count"] == 2
+
+
+def test_an_excluded_generator_comes_back_with_the_splits_it_had(lake: Lake, publish_images: Publish) -> None:
+    first = publish_images(many(40))
+    without = assemble(lake, today=TODAY, exclude=["generator:light"])
+    bring_out(lake, without)
+    assert set(read_manifest(lake, without)["label"]) == {"real"}
+    assert summary(lake, without)["excluded"] == ["generator:light"]
+    assert summary(lake, without)["diff"]["removed"]["generator"] == {"light": 20}
+    assert lake.latest() == without
+    assert assemble(lake, today=TODAY) == first
+    assert publish(lake, first) is True
+    assert lake.latest() == first
+
+
+def test_on_another_day_what_comes_back_is_a_version_of_its_own(lake: Lake, publish_images: Publish) -> None:
+    first = publish_images(many(40))
+    bring_out(lake, assemble(lake, today=TODAY, exclude=["generator:light"]))
+    again = assemble(lake, today=TODAY + timedelta(days=14))
+    bring_out(lake, again)
+    assert (again[:8], again[8:]) == ("20261116", first[8:])
+    assert lake.latest() == again
+    before, after = (read_manifest(lake, version).set_index("sha256")["split"] for version in (first, again))
+    assert after.equals(before)
+
+
+def test_the_summary_says_what_came_and_what_went_since_the_version_before(lake: Lake, publish_images: Publish) -> None:
+    first = publish_images(many(20))
+    assert summary(lake, first)["diff"]["previous"] is None
+    withdraw(lake, [hashlib.sha256(labelled(0, "ai").data).hexdigest()], reason="wrong", now=NOW)
+    new = [labelled(100, "ai"), replace(labelled(101, "real"), source="elsewhere")]
+    collect(lake, new, now=NOW + timedelta(days=14))
+    diff = summary(lake, assemble(lake, today=TODAY))["diff"]
+    assert diff["previous"] == first
+    assert diff["added"] == {
+        "images": 2,
+        "bytes": sum(len(image.data) for image in new),
+        "label": {"ai": 1, "real": 1},
+        "source": {"made": 1, "elsewhere": 1},
+        "generator": {"light": 1},
+    }
+    assert diff["removed"]["images"] == 1
+    assert diff["removed"]["label"] == {"ai": 1}
 
 
 def test_a_split_once_given_never_changes(lake: Lake, publish_images: Publish) -> None:

@@ -31,6 +31,14 @@ def labelled(number: int, label: str, *, split: str | None = None, format_: str 
     )
 
 
+def scene(number: int, *, quality: int = 95) -> LabelledImage:
+    """Make the `number`-th picture with something to see, as a JPEG: a real image."""
+    coarse = np.random.default_rng(number).integers(0, 255, (8, 8, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(coarse).resize((64, 64), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=quality)
+    return LabelledImage(data=buffer.getvalue(), label="real", source="made", origin=f"{number}-{quality}.jpg")
+
+
 def many(count: int, *, start: int = 0, format_: str = "PNG") -> Iterator[LabelledImage]:
     numbers = range(start, start + count)
     return (labelled(number, "real" if number % 2 else "ai", format_=format_) for number in numbers)

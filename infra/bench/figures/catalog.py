@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
+from figures.data import cifake_twins, near_duplicate_search
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.results import Figure
 from figures.suite import whole_suite
@@ -19,6 +20,10 @@ MEANING = MappingProxyType(
         "detector.seed_accuracy": "Accuracy on the test split of a small real set (`cifake_seed`)",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
         "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
+        "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
+        "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
+        "ingest.twins_across_splits": "Images of CIFAKE's test whose pixels are in its train",
+        "ingest.neardup_1m_seconds": "Near-duplicates among a million hashes, on one core",
         "tests.seconds": "`make test`",
         "tests.coverage": "Lines and branches that the tests reach",
     }
@@ -26,8 +31,12 @@ MEANING = MappingProxyType(
 
 Measurement = Callable[[], Iterator[Figure]]
 
-SHORT: Mapping[str, Measurement] = MappingProxyType({"loop": builtin_loop, "planted": planted_defects})
+SHORT: Mapping[str, Measurement] = MappingProxyType(
+    {"loop": builtin_loop, "near": near_duplicate_search, "planted": planted_defects}
+)
 """`make bench`: at most ten minutes together."""
 
-LONG: Mapping[str, Measurement] = MappingProxyType({"seed": seed_loop, "fresh": fresh_clone, "tests": whole_suite})
+LONG: Mapping[str, Measurement] = MappingProxyType(
+    {"seed": seed_loop, "fresh": fresh_clone, "twins": cifake_twins, "tests": whole_suite}
+)
 """What `make bench-full` measures besides."""

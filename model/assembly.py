@@ -1,0 +1,204 @@
+"""Which images of the lake belong to a dataset version, and in which split: the rules, and what they left out."""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from model.exclusion import find_excluded
+from model.manifest import GIVEN, SCHEMA, SPLITS
+from model.near_duplicates import near_clusters
+
+LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "withdrawn": "it was withdrawn, or has the pixels of one that was",
+        "excluded": "its source or generator is excluded from this version",
+        "two_labels": "its pixels entered under two labels at once; neither can be trusted",
+        "later_label": "its pixels are known under the other label; the label that entered first stays",
+        "duplicate": "its pixels are those of an image that is known; the file that entered first stays",
+        "between_splits": "it is a near-duplicate of images in two splits, which can neither move nor meet",
+        "test_near_train": "its source means it for test, but a near-duplicate is in another split already",
+    }
+)
+"""Why a file of the lake is not in a version, by the name of the rule."""
+
+_VAL_SHARE: Final = 0.1
+_TEST_SHARE: Final = 0.1
+_STRENGTH: Final = {split: rank for rank, split in enumerate(SPLITS)}
+
+# All that tells two claims apart, so that the order in which they came makes no difference.
+_PRECEDENCE: Final = ("new", "ingested_at", "sha256", "origin", "label", "source", "generator", "split_hint")
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What assembling made of the lake's images.
+
+    `rows` have the columns of a manifest. `left_out` has a row for each other file of the lake: `rule` (a key of
+    LEFT_OUT), `sha256`, `origin`. `two_splits` are the rows that were claimed for several splits. `former` are images
+    that earlier versions gave a split and that are not in `rows`; the split stays theirs.
+    """
+
+    rows: pd.DataFrame
+    left_out: pd.DataFrame
+    two_splits: pd.DataFrame
+    former: pd.DataFrame
+
+
+def assemble_rows(
+    facts: pd.DataFrame,
+    given: pd.DataFrame | None = None,
+    *,
+    withdrawn: Collection[str] = (),
+    exclude: Collection[str] = (),
+) -> Assembly:
+    """Decide which images of the lake (`Lake.facts`) belong to a dataset version, and in which split.
+
+    `given` is every image of every earlier version (`manifest.read_given`), `withdrawn` the hashes of bytes and of
+    pixels that must not come back, `exclude` names of sources and generators (see `find_excluded`).
+
+    - Images with the same pixels are one image: the one that entered first stays, the others are duplicates.
+    - An image keeps the label under which it first entered. Two labels that enter together are a conflict, and the
+      image is left out, for neither can be trusted.
+    - Near-duplicates (`near_clusters`) are one cluster, whatever their labels, and stand in one split. Every image of
+      every earlier version counts, also those that are withdrawn or excluded now.
+    - A split once given never changes. An image that enters a cluster with a split takes that split; when the cluster
+      spans two splits because of it, or its source means it for `test` and the cluster is in another split, it is left
+      out. Images of earlier versions that turn out to be near-duplicates across splits stay in the strongest only.
+    - A cluster without a split takes the strongest that its sources claim: `test`, then `val`, then `train`. Without a
+      claim, and for the part of a source's train that must become val when it has none, the hash of the cluster
+      decides: 80 % train, 10 % val, 10 % test. A lone image therefore falls into the same split in every lake.
+
+    Pure, and independent of the order of `facts`. Raises DatasetError for a name in `exclude` that nothing has.
+    """
+    claims = _in_precedence(facts, given)
+    claims["rule"] = ""
+    claims.loc[find_excluded(claims, exclude), "rule"] = "excluded"
+    claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
+    open_ = claims[claims["rule"] == ""]
+    claims.loc[open_.index, "rule"] = _judge_labels(open_)
+    pictures = claims[claims["rule"] == ""]
+    placed = _place(pictures, open_[open_["picture"].isin(pictures["picture"])], given)
+    refused = open_["picture"].map(placed.loc[placed["rule"] != "", "rule"]).dropna()
+    claims.loc[refused.index, "rule"] = refused
+    kept = claims[claims["rule"] == ""].sort_values(["ingested_at", "batch", "row"], kind="stable")
+    rows = kept.assign(**{name: kept["picture"].map(placed[name]) for name in ("cluster", "split")})
+    hints = open_.groupby("picture")["split_hint"].nunique()
+    return Assembly(
+        rows=rows[SCHEMA.names].reset_index(drop=True),
+        left_out=claims.loc[claims["rule"] != "", ["rule", "sha256", "origin"]].reset_index(drop=True),
+        two_splits=rows.loc[rows["picture"].isin(hints.index[hints > 1]), ["sha256", "origin", "split"]],
+        former=_former(given, rows["picture"]),
+    )
+
+
+def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+    """Sort the claims so that of each picture the one that counts comes first; add `picture` and `new`."""
+    claims = facts.assign(picture=_picture(facts), new=True)
+    if given is not None:
+        labels = given.drop_duplicates("sha256").set_index("sha256")["label"]
+        claims["new"] = claims["label"] != claims["sha256"].map(labels)
+    return claims.sort_values(list(_PRECEDENCE), ignore_index=True)
+
+
+def _picture(images: pd.DataFrame) -> pd.Series:
+    """Return what makes an image the same picture: its pixels, or its bytes when it cannot be decoded."""
+    return images["pixel_hash"].fillna(images["sha256"])
+
+
+def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> pd.Series:
+    named = claims["sha256"].isin(withdrawn) | claims["picture"].isin(withdrawn)
+    return claims["picture"].isin(claims.loc[named, "picture"])
+
+
+def _judge_labels(claims: pd.DataFrame) -> pd.Series:
+    """Return the rule for each claim but for the one that stays, whose rule is empty."""
+    leads = claims.drop_duplicates("picture").set_index("picture")[["label", "new", "ingested_at"]]
+    lead = leads.reindex(claims["picture"]).set_axis(claims.index)
+    contradicts = claims["label"] != lead["label"]
+    together = lead["new"] & (claims["ingested_at"] == lead["ingested_at"])
+    contested = claims.loc[together & contradicts, "picture"]
+    rule = pd.Series("duplicate", index=claims.index).mask(contradicts, "later_label")
+    rule = rule.mask(~claims["picture"].duplicated(), "")
+    return rule.mask(claims["picture"].isin(contested), "two_labels")
+
+
+def _place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+    """Return `cluster`, `split` and `rule` (empty: it stays) by picture; `claims` are all claims about `pictures`."""
+    nodes = _nodes(pictures, given)
+    hint = _strongest_hint(claims.assign(node=claims["picture"])).reindex(nodes.index)
+    spans = nodes.groupby("component")["given"].transform("nunique") > 1
+    fresh = nodes["given"].isna()
+    nodes["rule"] = np.where(spans & fresh, "between_splits", "")
+    _part(nodes, spans & ~fresh)
+    settled = nodes.groupby("component")["given"].transform("first")
+    late_test = fresh & (hint == "test") & settled.notna() & (settled != "test")
+    nodes.loc[late_test & (nodes["rule"] == ""), "rule"] = "test_near_train"
+    staying = nodes[(nodes["rule"] == "") & nodes["present"]]
+    names = staying.reset_index().groupby("component")["picture"].first()
+    component = claims["picture"].map(nodes["component"])
+    proposed = _propose(names, claims.assign(node=component))
+    placed = nodes.assign(cluster=nodes["component"].map(names))
+    placed["split"] = settled.fillna(placed["component"].map(proposed))
+    return placed
+
+
+def _nodes(pictures: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the pictures of this version and of all earlier ones: `component`, the split `given`, `present` now."""
+    nodes = pictures.set_index("picture")[["phash"]].assign(given=pd.Series(dtype="str"), present=True)
+    if given is not None:
+        once = given.assign(picture=_picture(given)).drop_duplicates("picture").set_index("picture")
+        nodes["given"] = once["split"].reindex(nodes.index)
+        absent = once.loc[~once.index.isin(nodes.index), ["phash", "split"]]
+        nodes = pd.concat([nodes, absent.rename(columns={"split": "given"}).assign(present=False)])
+    return nodes.assign(component=_components(nodes["phash"]))
+
+
+def _components(phashes: pd.Series) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return near_clusters(phashes.to_numpy(dtype=np.int64, na_value=0))
+
+
+def _part(nodes: pd.DataFrame, spanning: pd.Series) -> None:
+    """Take apart, in place, the `spanning` nodes, which were given splits: only those near to each other remain one."""
+    if not spanning.any():
+        return
+    nodes.loc[spanning, "component"] = nodes["component"].max() + 1 + _components(nodes.loc[spanning, "phash"])
+    rank = nodes["given"].map(_STRENGTH)
+    strongest = rank.groupby(nodes["component"]).transform("max")
+    weaker = spanning & (rank < strongest)
+    nodes.loc[weaker, "rule"] = "between_splits"
+    # Each on its own, so that its split counts for nobody.
+    nodes.loc[weaker, "component"] = -1 - np.arange(weaker.sum())
+
+
+def _propose(names: pd.Series, claims: pd.DataFrame) -> pd.Series:
+    """Return a split for each component in `names` (its cluster) from the `claims` about it, or from its hash."""
+    by_hash = names.map(_split_by_hash)
+    has_val = set(claims.loc[claims["split_hint"] == "val", "source"])
+    hinted = _strongest_hint(claims).reindex(names.index)
+    validated = claims["source"].isin(has_val).groupby(claims["node"]).any().reindex(names.index)
+    carved = (hinted == "train") & ~validated & (by_hash == "val")
+    return hinted.mask(carved, "val").fillna(by_hash)
+
+
+def _strongest_hint(claims: pd.DataFrame) -> pd.Series:
+    """Return the strongest split claimed for each `node` that has a claim: test, then val, then train."""
+    ranks = claims["split_hint"].map(_STRENGTH).groupby(claims["node"]).max().dropna()
+    return ranks.map(lambda rank: SPLITS[int(rank)]).astype("str")
+
+
+def _split_by_hash(cluster: str) -> str:
+    share = int(hashlib.sha256(f"split:{cluster}".encode()).hexdigest()[:8], 16) / 2**32
+    if share < _TEST_SHARE:
+        return "test"
+    return "val" if share < _TEST_SHARE + _VAL_SHARE else "train"
+
+
+def _former(given: pd.DataFrame | None, pictures: pd.Series) -> pd.DataFrame:
+    if given is None:
+        return pd.DataFrame(columns=list(GIVEN))
+    return given.loc[~_picture(given).isin(pictures), list(GIVEN)].reset_index(drop=True)

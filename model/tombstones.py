@@ -1,0 +1,74 @@
+"""Images that must never be trained on again: recorded in the lake with the reason, obeyed by every later version."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from model.errors import DatasetError
+from model.lake import Lake, to_frame
+
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("pixel_hash", pa.string()),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("withdrawn_at", pa.timestamp("ms", tz="UTC"), nullable=False),
+    ]
+)
+"""One row a withdrawn image; `pixel_hash` is what its twins have, unknown for one that the lake has never held."""
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """How many images were `added` to the tombstones, how many were there before, and those the lake does not hold."""
+
+    added: int
+    known: int
+    unseen: tuple[str, ...]
+
+
+def withdraw(lake: Lake, images: Iterable[str], *, reason: str, now: datetime) -> Withdrawal:
+    """Withdraw the images with these SHA-256 sums: neither they nor their pixel twins are in any later version.
+
+    Published versions stay as they are, and the bytes stay in the lake. An image that the lake does not hold is
+    recorded too, and kept out should it come. Withdrawing again changes nothing. Raises DatasetError for a sum that is
+    none, and for a blank reason.
+    """
+    hashes = sorted(set(images))
+    if wrong := [text for text in hashes if not _SHA256.fullmatch(text)]:
+        raise DatasetError(f"'{wrong[0]}' is not a SHA-256 sum of 64 lower-case hexadecimal digits")
+    if not reason.strip():
+        raise DatasetError("say why the images are withdrawn: the reason is kept with them")
+    tombstones, facts = read_tombstones(lake), lake.facts()
+    pixels = facts.drop_duplicates("sha256").set_index("sha256")["pixel_hash"]
+    new = [sha256 for sha256 in hashes if sha256 not in set(tombstones["sha256"])]
+    if new:
+        rows = {"sha256": new, "pixel_hash": list(pixels.reindex(new)), "reason": reason.strip(), "withdrawn_at": now}
+        _write(lake, pd.concat([tombstones, pd.DataFrame(rows)], ignore_index=True))
+    unseen = tuple(sha256 for sha256 in hashes if sha256 not in pixels.index)
+    return Withdrawal(len(new), len(hashes) - len(new), unseen)
+
+
+def read_tombstones(lake: Lake) -> pd.DataFrame:
+    """Read all tombstones, in the order in which they were set; none when nothing was ever withdrawn."""
+    path = lake.root / "tombstones.parquet"
+    if not path.exists():
+        return to_frame(SCHEMA.empty_table())
+    with path.open("rb") as file:
+        return to_frame(pq.read_table(file))
+
+
+def _write(lake: Lake, tombstones: pd.DataFrame) -> None:
+    lake.root.mkdir(parents=True, exist_ok=True)
+    aside = lake.root / ".tombstones.parquet"
+    with aside.open("wb") as file:
+        pq.write_table(pa.Table.from_pandas(tombstones, schema=SCHEMA, preserve_index=False), file)
+    lake.root.fs.mv(aside.path, (lake.root / "tombstones.parquet").path)

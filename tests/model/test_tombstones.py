@@ -1,0 +1,48 @@
+"""What is withdrawn is remembered, with its reason."""
+
+import hashlib
+from datetime import timedelta
+
+import pytest
+
+from model.errors import DatasetError
+from model.ingest import collect
+from model.lake import Lake
+from model.tombstones import Withdrawal, read_tombstones, withdraw
+from model_images import NOW, labelled, many
+
+IMAGE = hashlib.sha256(labelled(0, "ai").data).hexdigest()
+UNSEEN = "0" * 64
+
+
+def test_nothing_is_withdrawn_at_first(lake: Lake) -> None:
+    assert read_tombstones(lake).empty
+
+
+def test_a_tombstone_knows_the_pixels_of_an_image_in_the_lake_and_the_reason(lake: Lake) -> None:
+    collect(lake, many(3), now=NOW)
+    assert withdraw(lake, [IMAGE, UNSEEN], reason=" private ", now=NOW) == Withdrawal(2, 0, (UNSEEN,))
+    stones = read_tombstones(lake).set_index("sha256")
+    assert list(stones["reason"]) == ["private", "private"]
+    facts = lake.facts().set_index("sha256")
+    assert stones.loc[IMAGE, "pixel_hash"] == facts.loc[IMAGE, "pixel_hash"]
+    assert stones["pixel_hash"].isna().to_dict() == {IMAGE: False, UNSEEN: True}
+
+
+def test_withdrawing_again_changes_nothing(lake: Lake) -> None:
+    withdraw(lake, [UNSEEN], reason="private", now=NOW)
+    before = (lake.root / "tombstones.parquet").read_bytes()
+    assert withdraw(lake, [UNSEEN], reason="other", now=NOW + timedelta(days=1)) == Withdrawal(0, 1, (UNSEEN,))
+    assert (lake.root / "tombstones.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["", "abc", UNSEEN.replace("0", "A"), UNSEEN + "0"])
+def test_what_is_no_sum_is_refused_and_nothing_is_withdrawn(lake: Lake, text: str) -> None:
+    with pytest.raises(DatasetError, match="is not a SHA-256 sum"):
+        withdraw(lake, [UNSEEN, text], reason="private", now=NOW)
+    assert read_tombstones(lake).empty
+
+
+def test_a_withdrawal_needs_a_reason(lake: Lake) -> None:
+    with pytest.raises(DatasetError, match="say why"):
+        withdraw(lake, [UNSEEN], reason=" ", now=NOW)
