@@ -14,8 +14,7 @@ from truegrain_airflow.timetable import AnchoredTimetable
 
 log = logging.getLogger("truegrain.ingest")
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
-SOURCE = "'synthetic', a folder, an archive, a table, a URL; empty: TRUEGRAIN_SOURCE"
-PARAMS = {"source": Param("", type="string", description=SOURCE)}
+PARAMS = {"source": Param("", type="string", description="Folder, archive, table or URL; empty: TRUEGRAIN_SOURCE")}
 
 
 @dag(schedule=FORTNIGHTLY, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
