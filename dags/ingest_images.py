@@ -14,10 +14,8 @@ from truegrain_airflow.timetable import AnchoredTimetable
 
 log = logging.getLogger("truegrain.ingest")
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
-PARAMS = {
-    "source": Param("", type="string", description="Folder, archive, table, URL, 'synthetic'; empty: TRUEGRAIN_SOURCE"),
-    "exclude": Param([], type="array", description="Left out of this version: source:<name>, generator:<name>"),
-}
+PARAMS = {"source": Param("", type="string", description="Folder, archive, table or URL; empty: TRUEGRAIN_SOURCE")}
+PARAMS["exclude"] = Param([], type="array", description="Left out of this version: source:<name>, generator:<name>")
 
 
 @dag(schedule=FORTNIGHTLY, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])

@@ -66,12 +66,14 @@ def _walk_remote(place: Place) -> Iterator[Member]:
 
 
 def _list_remote_backwards(place: Place, folder: str) -> list[tuple[str, bool]]:
-    """List the paths in a folder and whether they are folders. A web server's page also links to itself, sorted."""
+    """List the paths in a folder and whether they are folders."""
     address = folder + "/" if place.is_web else folder
     entries = {
         (info["name"].rstrip("/"), info["type"] == "directory") for info in place.remote.ls(address, detail=True)
     }
-    return sorted(((path, kind) for path, kind in entries if path != folder and "?" not in path), reverse=True)
+    # A web server's page also links to itself, sorted by this and that; a bucket may hold a marker for the folder.
+    kept = ((path, kind) for path, kind in entries if path != folder and not (place.is_web and "?" in path))
+    return sorted(kept, reverse=True)
 
 
 def _open_remote(place: Place, path: str) -> IO[bytes]:

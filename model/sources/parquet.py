@@ -39,19 +39,23 @@ def read_shards(tree: Tree) -> Iterator[LabelledImage]:
     or a ClassLabel's numbers with the names that the schema's `huggingface` metadata gives them. Rows without a label
     (null, -1) are logged and left out. Raises SourceError for a shard that is damaged or has no such columns.
     """
-    shards = 0
+    found = False
     for member in tree.members():
         if is_shard(member.path):
-            shards += 1
-            try:
-                with _seekable(member) as file:
-                    yield from _read_shard(pq.ParquetFile(file, buffer_size=_BUFFER_BYTES), member.path, tree.source)
-            except (pa.ArrowException, UnicodeDecodeError) as error:
-                raise SourceError(
-                    f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?"
-                ) from error
-    if not shards:
+            found = True
+            yield from _read_member(member, tree.source)
+    if not found:
         raise SourceError(f"'{tree.source}' holds no Parquet file.")
+
+
+def _read_member(member: Member, source: str) -> Iterator[LabelledImage]:
+    try:
+        with _seekable(member) as file:
+            # With `pre_buffer`, the default, the whole file would stay in memory.
+            shard = pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            yield from _read_shard(shard, member.path, source)
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise SourceError(f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?") from error
 
 
 def _read_shard(shard: pq.ParquetFile, path: str, source: str) -> Iterator[LabelledImage]:

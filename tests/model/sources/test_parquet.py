@@ -1,3 +1,4 @@
+import io
 import json
 import shutil
 from collections.abc import Callable
@@ -10,7 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from model.errors import SourceError
+from model.sources.parquet import read_shards
 from model.sources.recognise import open_source
+from model.sources.tree import Member, Tree
 
 Write = Callable[..., Path]
 
@@ -57,6 +60,22 @@ def test_a_picture_beside_the_shards_does_not_hide_them(write: Write) -> None:
     root = write("data/train.parquet", ["ai"]).parents[1]
     (root / "cover.png").write_bytes(b"a picture for the page")
     assert [image.label for image in open_source(str(root))] == ["ai"]
+
+
+def test_no_more_of_a_shard_is_read_than_the_images_asked_for(tmp_path: Path) -> None:
+    shard, read = tmp_path / "a.parquet", []
+    images = [{"bytes": bytes([row]) * 100_000} for row in range(100)]
+    table = pa.table({"image": images, "label": ["real", "ai"] * 50})
+    pq.write_table(table, shard, row_group_size=10, compression="none", use_dictionary=False)
+
+    class Counted(io.FileIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            content = super().read(size)
+            read.append(len(content))
+            return content
+
+    next(read_shards(Tree("hub", lambda: iter([Member("a.parquet", lambda: Counted(shard), seekable=True)]))))
+    assert 1_000_000 < sum(read) < 4_000_000
 
 
 def test_rows_without_a_label_are_left_out_and_counted(write: Write) -> None:
