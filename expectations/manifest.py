@@ -80,16 +80,17 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
     (folder / _REPORT).write_text(json.dumps(_report(validation, findings, reasons), indent=1))
     if not validation.success:
-        lake.set_aside(_new_batches(candidates, previous), reason=message)
+        lake.set_aside(_new_batches(lake, candidates), reason=message)
         raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
     lake.readmit(set(candidates["batch"]))
     _log.log(logging.WARNING if validation.warnings else logging.INFO, message)
     return validation
 
 
-def _new_batches(candidates: pd.DataFrame, previous: pd.DataFrame | None) -> set[str]:
+def _new_batches(lake: Lake, candidates: pd.DataFrame) -> set[str]:
     """Return the batches that no published version has taken anything from."""
-    return set(candidates["batch"]) - (set(previous["batch"]) if previous is not None else set())
+    accepted = {batch for version in lake.versions() for batch in read_manifest(lake, version)["batch"].unique()}
+    return set(candidates["batch"]) - accepted
 
 
 def _examine(

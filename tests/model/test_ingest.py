@@ -126,11 +126,11 @@ def test_a_withdrawn_image_and_its_pixel_twin_are_in_no_later_version_and_listed
 
 def test_an_excluded_generator_comes_back_with_the_splits_it_had(lake: Lake, publish_images: Publish) -> None:
     first = publish_images(many(40))
-    without = assemble(lake, today=TODAY, exclude=["generator:light"])
+    without = assemble(lake, today=TODAY, exclude=["generator:blocks"])
     bring_out(lake, without)
     assert set(read_manifest(lake, without)["label"]) == {"real"}
-    assert summary(lake, without)["excluded"] == ["generator:light"]
-    assert summary(lake, without)["diff"]["removed"]["generator"] == {"light": 20}
+    assert summary(lake, without)["excluded"] == ["generator:blocks"]
+    assert summary(lake, without)["diff"]["removed"]["generator"] == {"blocks": 20}
     assert lake.latest() == without
     assert assemble(lake, today=TODAY) == first
     assert publish(lake, first) is True
@@ -139,7 +139,7 @@ def test_an_excluded_generator_comes_back_with_the_splits_it_had(lake: Lake, pub
 
 def test_on_another_day_what_comes_back_is_a_version_of_its_own(lake: Lake, publish_images: Publish) -> None:
     first = publish_images(many(40))
-    bring_out(lake, assemble(lake, today=TODAY, exclude=["generator:light"]))
+    bring_out(lake, assemble(lake, today=TODAY, exclude=["generator:blocks"]))
     again = assemble(lake, today=TODAY + timedelta(days=14))
     bring_out(lake, again)
     assert (again[:8], again[8:]) == ("20261116", first[8:])
@@ -161,7 +161,7 @@ def test_the_summary_says_what_came_and_what_went_since_the_version_before(lake:
         "bytes": sum(len(image.data) for image in new),
         "label": {"ai": 1, "real": 1},
         "source": {"made": 1, "elsewhere": 1},
-        "generator": {"light": 1},
+        "generator": {"blocks": 1},
     }
     assert diff["removed"]["images"] == 1
     assert diff["removed"]["label"] == {"ai": 1}
