@@ -154,12 +154,15 @@ def _prune(models: Path, *, in_service: Path) -> None:
 
 
 def main() -> None:
-    """Follow the registry until the process is told to end or its parent is gone."""
+    """Follow the registry until the process is told to end or its parent, whose id is the argument, is gone.
+
+    Told by argument, for a parent that dies while this process is still importing has already been replaced.
+    """
     configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)
     follower = Follower(connect(settings), pointer_path(settings.home), Metrics(), poll_seconds=settings.poll_seconds)
-    parent = os.getppid()
+    parent = int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
     while os.getppid() == parent:
         follower.step()
         time.sleep(settings.poll_seconds)

@@ -44,7 +44,7 @@ def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gun
 
 def when_ready(server: Arbiter) -> None:
     """Start the follower; kept on the server, which outlives a reload of this file."""
-    server.follower = Supervisor([sys.executable, "-m", "service.follower"])
+    server.follower = Supervisor([sys.executable, "-m", "service.follower", str(os.getpid())])
     server.follower.start()
 
 
