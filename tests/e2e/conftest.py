@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e_stack import Stack, free_ports, launch, processes_of
+from e2e_stack import Stack, launch, processes_of
+from figures.stack import free_ports
 from model.settings import Settings
 from model_images import many
 

@@ -1,13 +1,12 @@
 """A running Truegrain, as end-to-end tests see and load it."""
 
 import os
-import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,14 +85,6 @@ def load(stack: Stack, image: bytes, *, clients: int = 2) -> Iterator[Load]:
         done.set()
         for thread in threads:
             thread.join()
-
-
-def free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 def launch(script: str, settings: Settings, *, seconds: float) -> subprocess.CompletedProcess[str]:

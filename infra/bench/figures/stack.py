@@ -35,7 +35,7 @@ def running(
     up = up or (str(PYTHON), "infra/local/up.py")
     down = down or (str(PYTHON), "infra/local/down.py")
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as home:
-        ports = dict(zip(PORTS, map(str, _free_ports(len(PORTS))), strict=True))
+        ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         environment = {**os.environ, **ports, "TRUEGRAIN_HOME": home, "TRUEGRAIN_SOURCE": source}
         try:
             begin = time.monotonic()
@@ -47,7 +47,8 @@ def running(
             subprocess.run(down, cwd=root, env=environment, check=True)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Return ports of this machine that nobody listens on now, all different."""
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [probe.getsockname()[1] for probe in probes]
     for probe in probes:
