@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import IO, Any, Final
 
 from model.errors import TrainingError
@@ -24,6 +24,10 @@ _PROGRESS_SECONDS: Final = 15.0
 """How often a line that overwrites itself (a progress bar) is shown in the log."""
 _TAIL_LINES: Final = 20
 _PR_SET_PDEATHSIG: Final = 1
+
+_SHARES_CORES: Final = MappingProxyType({"GOMP_SPINCOUNT": "1000"})
+"""Let a thread of torch that waits for another go to sleep soon: where anything else wants a core, spinning (for the
+default of 300,000 rounds) keeps the thread that is waited for from running, and training slows down tenfold."""
 
 Log = Callable[[str], None]
 
@@ -66,6 +70,7 @@ def _process_group(command: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        env={**_SHARES_CORES, **os.environ},
         start_new_session=True,
         preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
     )

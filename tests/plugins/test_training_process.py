@@ -36,6 +36,15 @@ def test_the_last_line_is_the_result_and_every_line_is_in_the_log():
     assert sorted(lines) == ["one", "two", '{"run_id": "abc"}']
 
 
+@pytest.mark.parametrize(("set_by_hand", "seen"), [(None, "1000"), ("7", "7")])
+def test_threads_do_not_spin_for_long_unless_the_machine_says_so(monkeypatch, set_by_hand, seen):
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    if set_by_hand:
+        monkeypatch.setenv("GOMP_SPINCOUNT", set_by_hand)
+    tell = "import json, os; print(json.dumps({'seen': os.environ['GOMP_SPINCOUNT']}))"
+    assert run(python(tell), log=lambda _: None) == {"seen": seen}
+
+
 def test_lines_come_while_the_program_runs(tmp_path):
     go = tmp_path / "go"
     program = f"import pathlib, time\nprint('ready')\nwhile not pathlib.Path({str(go)!r}).exists(): time.sleep(0.01)\n"
