@@ -1,4 +1,4 @@
-"""The sources that are polled, as one TOML file declares them: where they are, what they may be used for, what they are."""
+"""The sources that are polled, declared in one TOML file: where each lies, under which licence, and what it is."""
 
 import tomllib
 from collections.abc import Iterator

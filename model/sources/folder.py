@@ -69,7 +69,7 @@ def _walk_remote(place: Place) -> Iterator[Member]:
                 unquote(inside) if place.is_web else inside,
                 partial(_open_remote, place, path),
                 seekable=not place.is_web,
-                stamp=partial(_ask_for_stamp, place, path) if place.is_web else lambda stamp=stamp: stamp,
+                stamp=partial(_ask_for_stamp, place, path) if place.is_web else partial(_known_stamp, stamp),
             )
 
 
@@ -83,6 +83,10 @@ def _list_remote_backwards(place: Place, folder: str) -> list[_Entry]:
     # A web server's page also links to itself, sorted by this and that; a bucket may hold a marker for the folder.
     kept = ((*entry, stamp) for entry, stamp in entries.items() if entry[0] != folder)
     return sorted((entry for entry in kept if not (place.is_web and "?" in entry[0])), reverse=True)
+
+
+def _known_stamp(stamp: str | None) -> str | None:
+    return stamp
 
 
 def _ask_for_stamp(place: Place, path: str) -> str | None:

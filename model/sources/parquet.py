@@ -102,7 +102,8 @@ def _rows(
         if rows and takes(group):
             at_once = max(1, min(_MOST_ROWS_AT_ONCE, _BYTES_AT_ONCE * rows // max(size, 1)))
             row = first
-            for batch in shard.iter_batches(at_once, row_groups=[group], columns=[f"{columns.image}.bytes", columns.label]):
+            wanted = [f"{columns.image}.bytes", columns.label]
+            for batch in shard.iter_batches(at_once, row_groups=[group], columns=wanted):
                 yield from zip(count(row), batch.column(columns.image), batch.column(columns.label), strict=False)
                 row += len(batch)
         first += rows
