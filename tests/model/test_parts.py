@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import tarfile
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -18,13 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from model import ingest
-from model.digests import Digests
 from model.errors import SourceError
 from model.ingest import assemble, collect_part, plan
 from model.lake import Lake
 from model.manifest import read_candidates
 from model.parts import Part
-from model.sources import archive, folder, listed, place
+from model.sources import archive, folder, place
 from model.sources.declared import Source
 from model_images import NOW, labelled, many
 
