@@ -81,7 +81,10 @@ def _read(place: Place) -> dict[str, Any]:
     try:
         declared = tomllib.loads(content.decode())
     except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError both are
-        raise SourceError(f"The declaration of sources '{place.location}' is no TOML in UTF-8: {error}.") from error
+        raise SourceError(
+            f"The declaration of sources '{place.location}' is no TOML in UTF-8: {error}. Every source has one table "
+            "[sources.<name>], with a name of its own."
+        ) from error
     tables = declared.pop("sources", None)
     if declared or not isinstance(tables, dict) or not tables:
         extra = f" and nothing like '{next(iter(declared))}'" if declared else ""

@@ -21,7 +21,10 @@ def plan_parts(source: str, parts: int) -> list[dict[str, object]]:
     from model.sources.declared import declared_sources
 
     sources = declared_sources(source or read_settings().source)
-    return [asdict(part) for part in plan(open_lake(), sources, parts=parts or os.cpu_count() or 1)]
+    planned = plan(open_lake(), sources, parts=parts or os.cpu_count() or 1)
+    new = planned[0].sources if planned else ()
+    log.info("%d of %d sources hold anything new: %d parts to collect", len(new), len(sources), len(planned))
+    return [asdict(part) for part in planned]
 
 
 def collect_part(part: Mapping[str, Any], now: datetime) -> str:

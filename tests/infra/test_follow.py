@@ -135,7 +135,14 @@ def test_a_run_of_more_tasks_than_a_page_holds_is_read_to_its_end(monkeypatch: p
     entries = [
         {"task_id": "plan", "map_index": -1, "state": "success", "try_number": 1, "duration": 1.0, "start_date": "1"},
         *(
-            {"task_id": "collect", "map_index": index, "state": None, "try_number": 0, "duration": None, "start_date": None}
+            {
+                "task_id": "collect",
+                "map_index": index,
+                "state": None,
+                "try_number": 0,
+                "duration": None,
+                "start_date": None,
+            }
             for index in range(4)
         ),
     ]
