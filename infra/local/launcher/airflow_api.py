@@ -97,9 +97,9 @@ class AirflowApi:
         """Return all entries of a list that comes in pages."""
         entries: list[dict[str, Any]] = []
         while True:
-            page = self._get(path, limit=PAGE, offset=len(entries))
-            entries += page[what]
-            if not page[what] or len(entries) >= page["total_entries"]:
+            page = self._get(path, limit=PAGE, offset=len(entries))[what]
+            entries += page
+            if len(page) < PAGE:
                 return entries
 
     def _get(self, path: str, **query: object) -> Any:
