@@ -7,7 +7,7 @@ from typing import Final
 
 from model.errors import SourceError
 from model.labels import find_label
-from model.sources import archive, parquet, synthetic, table
+from model.sources import archive, kaggle, parquet, synthetic, table
 from model.sources.folder import open_folder
 from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
 from model.sources.labelled import LabelledImage
@@ -35,16 +35,17 @@ KINDS: Final[dict[str, Read]] = FOLDER_KINDS | {
 def open_source(location: str) -> Iterator[LabelledImage]:
     """Open 'synthetic' (with options: 'synthetic?images=600&seed=7'), or a folder, an archive, a table or a shard.
 
-    These lie on this machine or at a URL, and may carry their kind: 'csv:/data/shoes'. Without one it is recognised.
+    These lie on this machine, at a URL or on Kaggle ('kaggle:<owner>/<dataset>'), and may carry their kind:
+    'csv:/data/shoes'. Without one it is recognised.
     Raises SourceError for a location that is none of these; a damaged archive shows only while it is read.
     """
     name, _, options = location.partition("?")
     if name == synthetic.NAME:
         return synthetic.draw_images(synthetic.Order.parse(options))
     kind, address = split_kind(location)
-    place = Place(address)
-    with reaching(place):
-        return _reached(_open(place, kind), place)
+    if kaggle.is_dataset(address):
+        return kaggle.name_source(_open_place(Place(kaggle.download(address)), kind), address)
+    return _open_place(Place(address), kind)
 
 
 def split_kind(location: str) -> tuple[str | None, str]:
@@ -85,6 +86,11 @@ def _kind_of_folders(folders: PurePosixPath) -> str:
     if is_cnndetection(folders):
         return "cnndetection"
     return "genimage" if is_genimage(folders) else "folders"
+
+
+def _open_place(place: Place, kind: str | None) -> Iterator[LabelledImage]:
+    with reaching(place):
+        return _reached(_open(place, kind), place)
 
 
 def _open(place: Place, kind: str | None) -> Iterator[LabelledImage]:
@@ -142,8 +148,9 @@ def _refuse_unknown_folders(tree: Tree) -> None:
 def _refusal(place: Place, problem: str) -> SourceError:
     return SourceError(
         f"The source '{place.location}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
-        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(table.SUFFIXES)}) or a Parquet file, here or at a URL, "
-        f"with its kind before it where it is not recognised ({', '.join(f'{kind}:' for kind in KINDS)})."
+        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(table.SUFFIXES)}) or a Parquet file, here, at a URL or "
+        f"on Kaggle ({kaggle.PREFIX}<owner>/<dataset>), with its kind before it where it is not "
+        f"recognised ({', '.join(f'{kind}:' for kind in KINDS)})."
     )
 
 
