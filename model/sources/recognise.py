@@ -7,7 +7,7 @@ from typing import Final
 
 from model.errors import SourceError
 from model.labels import find_label
-from model.sources import archive, kaggle, parquet, synthetic, table
+from model.sources import archive, feedback, kaggle, parquet, synthetic, table
 from model.sources.folder import open_folder
 from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
 from model.sources.labelled import LabelledImage
@@ -28,6 +28,7 @@ FOLDER_KINDS: Final[dict[str, Read]] = {
 KINDS: Final[dict[str, Read]] = FOLDER_KINDS | {
     "csv": read_listed_images,
     "parquet": parquet.read_shards,
+    "feedback": feedback.read_reports,
 }
 """Every kind of source by the name that can be written before its location: `csv:s3://bucket/shoes`."""
 
@@ -67,19 +68,21 @@ def recognise(tree: Tree) -> str:
     """Tell the kind of a tree, walking no further than it takes.
 
     It is one of FOLDER_KINDS when an image lies in a class folder, 'csv' when images lie elsewhere and there is a
-    table, 'parquet' when there are shards.
+    table, 'parquet' when there are shards, 'feedback' when these are reports.
     """
-    images = tables = shards = False
+    images = tables = False
+    shards: str | None = None
     for member in tree.members():
         folders = PurePosixPath(member.path).parent
         if is_image(member.path) and any(find_label(name) for name in folders.parts):
             return _kind_of_folders(folders)
         images |= is_image(member.path)
         tables |= table.is_table(member.path)
-        shards |= parquet.is_shard(member.path)
+        if shards is None and parquet.is_shard(member.path):
+            shards = "feedback" if feedback.holds_reports(member) else "parquet"
         if images and tables:
             return "csv"
-    return "parquet" if shards else "folders"
+    return shards or "folders"
 
 
 def _kind_of_folders(folders: PurePosixPath) -> str:
@@ -129,9 +132,10 @@ def _read_archive(place: Place, kind: str | None) -> Iterator[LabelledImage]:
         yield from KINDS[kind or recognise(tree)](tree)
 
 
-def _read_shard(place: Place, _: str | None) -> Iterator[LabelledImage]:
+def _read_shard(place: Place, kind: str | None) -> Iterator[LabelledImage]:
     shard = Member(place.name, place.open, seekable=True)
-    return parquet.read_shards(Tree(PurePosixPath(place.name).stem, lambda: iter([shard])))
+    tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]))
+    return KINDS[kind or recognise(tree)](tree)
 
 
 def _read_table(place: Place, _: str | None) -> Iterator[LabelledImage]:
