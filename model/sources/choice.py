@@ -18,6 +18,10 @@ class Choice(Protocol):
         """Whether an image, or a group of a shard's rows, is read; `claims` say what is known of it from elsewhere."""
         ...
 
+    def may_be_silent(self) -> None:
+        """Be told that this source may hold no image at all, as others may not."""
+        ...
+
 
 class _Everything:
     def opens(self, path: str, stamp: Stamp) -> bool:  # noqa: ARG002
@@ -25,6 +29,9 @@ class _Everything:
 
     def takes(self, path: str, stamp: Stamp, *claims: str) -> bool:  # noqa: ARG002
         return True
+
+    def may_be_silent(self) -> None:
+        return
 
 
 EVERYTHING: Choice = _Everything()

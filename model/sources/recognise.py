@@ -7,7 +7,7 @@ from typing import Final
 
 from model.errors import SourceError
 from model.labels import find_label
-from model.sources import archive, parquet, synthetic, table
+from model.sources import archive, feedback, kaggle, parquet, synthetic, table
 from model.sources.choice import EVERYTHING, Choice
 from model.sources.folder import open_folder
 from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
@@ -29,6 +29,7 @@ FOLDER_KINDS: Final[dict[str, Read]] = {
 KINDS: Final[dict[str, Read]] = FOLDER_KINDS | {
     "csv": read_listed_images,
     "parquet": parquet.read_shards,
+    "feedback": feedback.read_reports,
 }
 """Every kind of source by the name that can be written before its location: `csv:s3://bucket/shoes`."""
 
@@ -36,17 +37,17 @@ KINDS: Final[dict[str, Read]] = FOLDER_KINDS | {
 def open_source(location: str, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:
     """Open 'synthetic' (with options: 'synthetic?images=600&seed=7'), or a folder, an archive, a table or a shard.
 
-    These lie on this machine or at a URL, and may carry their kind: 'csv:/data/shoes'. Without one it is recognised.
-    Of the images, those are read that `choice` takes.
+    These lie on this machine, at a URL or on Kaggle ('kaggle:<owner>/<dataset>'), and may carry their kind:
+    'csv:/data/shoes'. Without one it is recognised. Of the images, those are read that `choice` takes.
     Raises SourceError for a location that is none of these; a damaged archive shows only while it is read.
     """
     name, _, options = location.partition("?")
     if name == synthetic.NAME:
         return synthetic.draw_images(synthetic.Order.parse(options), choice=choice)
     kind, address = split_kind(location)
-    place = Place(address)
-    with reaching(place):
-        return _reached(_open(place, kind, choice), place)
+    if kaggle.is_dataset(address):
+        return kaggle.name_source(_open_place(Place(kaggle.download(address)), kind, choice), address)
+    return _open_place(Place(address), kind, choice)
 
 
 def split_kind(location: str) -> tuple[str | None, str]:
@@ -80,25 +81,32 @@ def recognise(tree: Tree) -> str:
     """Tell the kind of a tree, walking no further than it takes.
 
     It is one of FOLDER_KINDS when an image lies in a class folder, 'csv' when images lie elsewhere and there is a
-    table, 'parquet' when there are shards.
+    table, 'parquet' when there are shards, 'feedback' when these are reports.
     """
-    images = tables = shards = False
+    images = tables = False
+    shards: str | None = None
     for member in tree.members():
         folders = PurePosixPath(member.path).parent
         if is_image(member.path) and any(find_label(name) for name in folders.parts):
             return _kind_of_folders(folders)
         images |= is_image(member.path)
         tables |= table.is_table(member.path)
-        shards |= parquet.is_shard(member.path)
+        if shards is None and parquet.is_shard(member.path):
+            shards = "feedback" if feedback.holds_reports(member) else "parquet"
         if images and tables:
             return "csv"
-    return "parquet" if shards else "folders"
+    return shards or "folders"
 
 
 def _kind_of_folders(folders: PurePosixPath) -> str:
     if is_cnndetection(folders):
         return "cnndetection"
     return "genimage" if is_genimage(folders) else "folders"
+
+
+def _open_place(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
+    with reaching(place):
+        return _reached(_open(place, kind, choice), place)
 
 
 def _open(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
@@ -138,9 +146,10 @@ def _read_archive(place: Place, kind: str | None, choice: Choice) -> Iterator[La
             yield from KINDS[kind or recognise(tree)](tree)
 
 
-def _read_shard(place: Place, _: str | None, choice: Choice) -> Iterator[LabelledImage]:
+def _read_shard(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     shard = Member(place.name, place.open, seekable=True, stamp=place.stamp)
-    return parquet.read_shards(Tree(PurePosixPath(place.name).stem, lambda: iter([shard]), choice))
+    tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]), choice)
+    return KINDS[kind or recognise(tree)](tree)
 
 
 def _read_table(place: Place, _: str | None, choice: Choice) -> Iterator[LabelledImage]:
@@ -157,8 +166,9 @@ def _refuse_unknown_folders(tree: Tree) -> None:
 def _refusal(place: Place, problem: str) -> SourceError:
     return SourceError(
         f"The source '{place.location}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
-        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(table.SUFFIXES)}) or a Parquet file, here or at a URL, "
-        f"with its kind before it where it is not recognised ({', '.join(f'{kind}:' for kind in KINDS)})."
+        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(table.SUFFIXES)}) or a Parquet file, here, at a URL or "
+        f"on Kaggle ({kaggle.PREFIX}<owner>/<dataset>), with its kind before it where it is not "
+        f"recognised ({', '.join(f'{kind}:' for kind in KINDS)})."
     )
 
 

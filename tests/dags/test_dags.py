@@ -63,6 +63,7 @@ def test_a_dag_fits_on_a_screen(file):
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
         ("retrain_detector", ["train", "evaluate", "decide", "promote"]),
         ("rollback_detector", ["rollback"]),
+        ("withdraw_images", ["withdraw"]),
     ],
 )
 def test_the_tasks_of_a_dag_form_one_chain(dags, dag, order):
@@ -88,6 +89,7 @@ def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
     assert dags["ingest_images"]["params"] == {"source": "", "parts": 0, "exclude": []}
     assert dags["retrain_detector"]["params"] == {"dataset_version": "", "recipe": "", "overrides": {}}
     assert set(dags["rollback_detector"]["params"]) == {"version", "reason"}
+    assert set(dags["withdraw_images"]["params"]) == {"sha256", "reason"}
 
 
 def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags):

@@ -4,12 +4,15 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from model.lake import Lake
 from model.sources.recognise import open_source
+from model.tombstones import read_tombstones
 
 RUN_DAGS = str(Path(__file__).with_name("run_dags.py"))
 AFTER = {"assemble": "success", "validate": "success", "publish": "success"}
 GREEN = {"plan": "success", "collect 1": "success", "collect 2": "success", **AFTER}
 NOTHING_NEW = {"plan": "success", "collect": "skipped", **AFTER, "publish": "skipped"}
+UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
 
 
@@ -44,6 +47,8 @@ def outcome(python, tmp_path_factory) -> dict:
         "unknown dataset": ("retrain_detector", {"dataset_version": "20200101-000000000000"}),
         "rolled back": ("rollback_detector", {"reason": "wrong on receipts", "version": "5"}),
         "blank reason": ("rollback_detector", {"reason": "   "}),
+        "withdrawn": ("withdraw_images", {"sha256": [UNSEEN], "reason": "its author asked"}),
+        "no sum": ("withdraw_images", {"sha256": [UNSEEN, "abc"], "reason": "a slip"}),
     }
     python("-m", "airflow", "db", "migrate")
     result = json.loads(python(RUN_DAGS, json.dumps(list(scenarios.values()))))
@@ -111,6 +116,16 @@ def test_a_rollback_hands_over_version_and_reason(outcome):
 def test_a_rollback_without_a_reason_does_nothing(outcome):
     assert outcome["blank reason"] == {"rollback": "failed"}
     assert [call[0] for call in outcome["calls"]].count("rollback") == 1
+
+
+def test_a_withdrawal_is_kept_in_the_lake_with_its_reason(outcome, airflow_environment):
+    assert outcome["withdrawn"] == {"withdraw": "success"}
+    tombstones = read_tombstones(Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake"))
+    assert tombstones[["sha256", "reason"]].to_dict("records") == [{"sha256": UNSEEN, "reason": "its author asked"}]
+
+
+def test_a_withdrawal_of_what_is_no_sum_is_red(outcome):
+    assert outcome["no sum"] == {"withdraw": "failed"}
 
 
 def test_a_source_that_does_not_exist_is_red_at_once(outcome):

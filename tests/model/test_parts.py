@@ -83,7 +83,7 @@ def pack(root: Path, kind: str) -> str:
         paths = sorted(root.rglob("*.png"))
         table = {"image": [{"bytes": path.read_bytes()} for path in paths], "label": [p.parent.name for p in paths]}
         pq.write_table(pa.table(table), root.with_suffix(".parquet"), row_group_size=4)
-        return str(root.with_suffix(".parquet"))
+        return f"parquet:{root.with_suffix('.parquet')}"  # named, for only the columns tell it from reports
     return shutil.make_archive(str(root), kind, root)
 
 
@@ -301,6 +301,11 @@ def test_a_source_without_an_image_is_an_error_among_others_too(
     (empty / "notes.txt").write_text("to do")
     with pytest.raises(SourceError, match=r"empty.* held no images at all"):
         ingest_all(lake, str(shop), pack(empty, kind))
+
+
+def test_no_reports_at_all_are_no_error(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    assert plan(lake, [Source(location=f"feedback:{tmp_path / 'reports'}")], parts=2) == []
 
 
 def test_only_sources_with_something_new_are_in_a_part(lake: Lake, shop: Path, tmp_path: Path) -> None:

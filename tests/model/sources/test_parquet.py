@@ -56,6 +56,14 @@ def test_a_folder_or_an_archive_of_shards_is_read_with_its_splits(write: Write, 
     assert found == [("test", "real"), ("train", "ai"), ("train", "ai"), ("train", "real"), ("val", "real")]
 
 
+def test_a_column_names_the_generator_of_the_ai_images(tmp_path: Path) -> None:
+    images, generators = [{"bytes": b"a"}] * 3, ["flux", None, "a mistake"]
+    pq.write_table(
+        pa.table({"image": images, "label": ["ai", "ai", "real"], "generator": generators}), tmp_path / "a.parquet"
+    )
+    assert [image.generator for image in open_source(str(tmp_path / "a.parquet"))] == ["flux", "unknown", None]
+
+
 def test_a_picture_beside_the_shards_does_not_hide_them(write: Write) -> None:
     root = write("data/train.parquet", ["ai"]).parents[1]
     (root / "cover.png").write_bytes(b"a picture for the page")
