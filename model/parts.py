@@ -65,8 +65,8 @@ class Survey:
 
     def opens(self, path: str, stamp: Stamp) -> bool:
         """Look at what is remembered of the file alone."""
-        shares = (_share(number, self._parts) for number in range(1, self._parts + 1))
-        self._look(*(_digest(self._source, path, stamp(), *share) for share in shares))
+        shares, now = (_share(number, self._parts) for number in range(1, self._parts + 1)), stamp()
+        self._look(*(_digest(self._source, path, now, *share) for share in shares))
         return False
 
     def takes(self, path: str, stamp: Stamp, *claims: str) -> bool:

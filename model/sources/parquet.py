@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, count
 from pathlib import PurePosixPath
 from tempfile import TemporaryFile
@@ -95,8 +96,8 @@ def _read_rows(shard: pq.ParquetFile, member: Member, tree: Tree, only: Mapping[
     image, label = _columns(schema, path, needed=list(only))
     read_label = _label_reader(schema, label, path)
     words = [label, *only, *(name for name in (_GENERATOR,) if name in schema.names)]
-    split, unlabelled = _split(path), 0
-    groups = (group for group in _groups(shard) if tree.choice.takes(f"{path}#{group.number}", member.stamp))
+    split, stamp, unlabelled = _split(path), cache(member.stamp), 0
+    groups = (group for group in _groups(shard) if tree.choice.takes(f"{path}#{group.number}", stamp))
     for struct, cells, row in chain.from_iterable(_rows(shard, group, image, words) for group in groups):
         if any(cells[name] != word for name, word in only.items()):
             continue
