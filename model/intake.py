@@ -37,8 +37,6 @@ class Intake:
         """Yield rows for `Lake.write_batch`; `progress` is told of every thousand images, and at the end."""
         for image in images:
             self.read += 1
-            if self.read % _REPORT_EVERY == 0:
-                progress(self.read, self.added)
             print_ = fingerprint(image.data)
             if not self._is_known(print_.sha256, image):
                 self.added += 1
@@ -52,6 +50,8 @@ class Intake:
                     "origin": image.origin,
                     "ingested_at": self._now,
                 }
+            if self.read % _REPORT_EVERY == 0:
+                progress(self.read, self.added)
         progress(self.read, self.added)
 
     def _is_known(self, sha256: str, image: LabelledImage) -> bool:

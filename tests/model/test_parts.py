@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from model import ingest
+from model import ingest, intake
 from model.errors import SourceError
 from model.ingest import assemble, collect_part, plan
 from model.lake import Lake
@@ -324,8 +324,11 @@ def test_another_number_of_parts_reads_nothing_again(lake: Lake, shop: Path, rea
     assert plan(lake, [Source(location=location)], parts=3) == []
 
 
-def test_the_progress_names_what_was_read_and_what_is_new(lake: Lake, shop: Path) -> None:
+def test_the_progress_names_what_was_read_and_what_is_new(
+    lake: Lake, shop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "_REPORT_EVERY", 30)
     told: list[tuple[int, int]] = []
     (part,) = plan(lake, [Source(location=str(shop))], parts=1)
     collect_part(lake, part, now=NOW, progress=lambda read, new: told.append((read, new)))
-    assert told == [(40, 40)]
+    assert told == [(30, 30), (40, 40)]
