@@ -15,6 +15,9 @@ from model.sources.labelled import LabelledImage
 QUALITIES: Final = range(60, 86)
 """JPEG qualities that are drawn from. Cameras, shops and generators mostly save finer (90 and more)."""
 
+SCALES: Final = (0.7, 0.95)
+"""The least and the most that the sides of an image may shrink to."""
+
 _SUBSAMPLING: Final = "4:2:0"
 _LONGEST_SIDE: Final = 65_500
 """JPEG_MAX_DIMENSION of libjpeg; validation refuses such an image anyway."""
@@ -23,10 +26,11 @@ _LONGEST_SIDE: Final = 65_500
 def neutralise(image: LabelledImage) -> LabelledImage:
     """Return the image as a JPEG without metadata, in sRGB, whose encoding depends on its pixels alone.
 
-    Both classes get the same mix of QUALITIES and one subsampling. A second compression finer than the first would
-    leave the first one's comb in the DCT coefficients; one that is coarser, as these are, covers it, and a quality
-    that varies keeps a single comb from standing for a class. What it cannot cover is a first compression coarser
-    than its own. The name says nothing either, and is traced by the path: '<origin>/<hash of the new bytes>.jpg'.
+    Both classes get the same mix of QUALITIES and SCALES and one subsampling. A second JPEG on the grid of the first
+    keeps the first one's steps and block edges for whoever looks; resampled in between, there is no such grid any more,
+    and coarser than most first compressions, the second hides what they spared. What a coarse first one has taken away
+    is not brought back. The name says nothing either, and is traced by the path:
+    '<origin>/<hash of the new bytes>.jpg'.
 
     Deterministic. An image that cannot be decoded, or not be a JPEG, comes back as it is, for validation to refuse.
     """
@@ -41,10 +45,15 @@ def neutralise(image: LabelledImage) -> LabelledImage:
 
 
 def _encode(rgb: Image.Image) -> bytes:
-    quality = QUALITIES[int(pixel_hash(rgb)[:8], 16) % len(QUALITIES)]
-    rgb.info.clear()  # Pillow would carry a comment over
+    drawn = pixel_hash(rgb)
+    quality = QUALITIES[int(drawn[:8], 16) % len(QUALITIES)]
+    least, most = SCALES
+    scale = least + (most - least) * int(drawn[8:16], 16) / 0xFFFFFFFF
+    width, height = (max(round(side * scale), 1) for side in rgb.size)
+    smaller = rgb.resize((width, height), Image.Resampling.LANCZOS)
+    smaller.info.clear()  # Pillow would carry a comment over
     buffer = io.BytesIO()
-    rgb.save(buffer, "JPEG", quality=quality, subsampling=_SUBSAMPLING)
+    smaller.save(buffer, "JPEG", quality=quality, subsampling=_SUBSAMPLING)
     return buffer.getvalue()
 
 

@@ -22,14 +22,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_planned_parts_are_plain_json_and_are_collected_from_it(caplog: pytest.LogCaptureFixture) -> None:
-    parts = plan_parts("", 2)
-    sent = json.loads(json.dumps(parts))
-    assert [(part["number"], part["of"]) for part in sent] == [(1, 2), (2, 2)]
     with caplog.at_level(logging.INFO, logger="truegrain.ingest"):
+        sent = json.loads(json.dumps(plan_parts("", 2)))
         brought = [collect_part(part, NOW) for part in sent]
+    assert [(part["number"], part["of"]) for part in sent] == [(1, 2), (2, 2)]
     assert all("added=" in each for each in brought)
-    assert [message.partition(":")[0] for message in caplog.messages] == ["part 1 of 2", "part 2 of 2"]
-    assert all(message.endswith(" new") for message in caplog.messages)
+    planned, *collected = caplog.messages
+    assert planned == "1 of 1 sources hold anything new: 2 parts to collect"
+    assert [message.partition(":")[0] for message in collected] == ["part 1 of 2", "part 2 of 2"]
+    assert sum(int(message.split()[-2]) for message in collected) == 4
 
 
 def test_without_a_number_there_is_one_part_a_core() -> None:

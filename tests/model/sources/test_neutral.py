@@ -11,7 +11,7 @@ from PIL import Image, ImageCms, JpegImagePlugin
 from model.fingerprint import fingerprint
 from model.shortcuts import find_shortcuts
 from model.sources.labelled import LabelledImage
-from model.sources.neutral import QUALITIES, neutralise
+from model.sources.neutral import QUALITIES, SCALES, neutralise
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SWAPPED = SRGB.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
@@ -44,12 +44,33 @@ def test_what_the_file_said_is_gone_and_what_the_source_said_stays() -> None:
     before = _labelled(data)
     after = neutralise(before)
     opened = _open(after)
-    assert (opened.format, opened.mode, opened.size) == ("JPEG", "RGB", (48, 40))
+    assert (opened.format, opened.mode) == ("JPEG", "RGB")
     assert set(opened.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
     assert JpegImagePlugin.get_sampling(opened) == 2  # 4:2:0
     assert fingerprint(after.data).jpeg_quality in QUALITIES
     claims = [(image.label, image.source, image.generator, image.split) for image in (before, after)]
     assert claims[0] == claims[1]
+
+
+def test_its_size_shrinks_by_what_the_pixels_draw_and_its_shape_stays() -> None:
+    sizes = [_open(neutralise(_labelled(_saved(_noise(seed, size=(960, 480)), "PNG")))).size for seed in range(12)]
+    assert len(set(sizes)) > 6
+    assert all(960 * SCALES[0] <= width <= 960 * SCALES[1] and abs(width - 2 * height) <= 1 for width, height in sizes)
+
+
+def test_the_grid_of_an_earlier_jpeg_is_gone() -> None:
+    image = _labelled(_saved(_noise(6, size=(320, 320)), "JPEG", quality=10))
+    grey = np.asarray(_open(neutralise(image)).convert("L"), dtype=float)
+    again = np.asarray(_open(image).convert("L"), dtype=float)
+    assert _strength_of_grid(again) > 2
+    assert _strength_of_grid(grey) < 1.5
+
+
+def _strength_of_grid(grey: np.ndarray) -> float:
+    """How much larger the steps between blocks of eight pixels are than all others."""
+    steps = np.abs(np.diff(grey, axis=1)).mean(axis=0)
+    edges = np.arange(len(steps)) % 8 == 7
+    return float(steps[edges].mean() / steps[~edges].mean())
 
 
 def test_the_same_pixels_become_the_same_bytes_whatever_the_file_was() -> None:
@@ -83,7 +104,8 @@ def test_files_that_told_the_class_by_everything_but_the_picture_no_longer_do() 
 def test_an_image_is_turned_upright_and_its_transparency_becomes_white() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
-    assert _open(neutralise(_labelled(_saved(_noise(4), "JPEG", exif=exif)))).size == (40, 48)
+    turned = _open(neutralise(_labelled(_saved(_noise(4), "JPEG", exif=exif))))
+    assert turned.height > turned.width
     clear = neutralise(_labelled(_saved(Image.new("RGBA", (16, 16), (0, 0, 0, 0)), "PNG")))
     assert _open(clear).getpixel((8, 8)) == (255, 255, 255)
 
