@@ -36,7 +36,8 @@ a { color: #0b5fa5; text-decoration: none; }
 .fa-exclamation-triangle::before { content: "!"; }
 </style></head>"""
 _INDEX = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>
-<h1>{title}</h1><p class="alert">{verdict}</p>{sections}</body></html>"""
+<h1>{title}</h1><p class="alert">{verdict}</p>
+<p><a href="version.html">What it holds, what it looks like, and what changed</a></p>{sections}</body></html>"""
 _SECTION = """<h2><a href="{suite}.html">{suite}</a></h2><table>
 <tr><th>Status</th><th>Rule</th><th>If broken</th><th>Observed</th></tr>{rows}</table>"""
 

@@ -21,6 +21,7 @@ from model.errors import ValidationFailed
 from model.history import images_ever_tested
 from model.lake import Lake
 from model.manifest import SCHEMA, read_candidates, read_manifest, write_rows
+from model.version_page import write_page
 
 QUARANTINE_SCHEMA = pa.schema(
     [field.with_nullable(nullable=True) for field in SCHEMA] + [pa.field("reason", pa.string())]
@@ -55,8 +56,9 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     """Validate the candidates of a staged version and write the outcome into the lake.
 
     Writes quarantine/<version>/rows.parquet (the refused rows and their `reason`) and, in datasets/<version>/, docs/
-    (Data Docs), manifest.parquet (the accepted rows; only when they may be trained on) and at last validation.json.
-    Of a published version, which never changes, it returns the recorded outcome.
+    (Data Docs), manifest.parquet (the accepted rows; only when they may be trained on) and at last validation.json,
+    which is what the version's own page in docs/ is drawn from. Of a published version, which never changes, it returns
+    the recorded outcome.
 
     Raises ValidationFailed, after writing, naming the broken rules; the batches that were new in the version are set
     aside, so that one bad delivery does not spoil every version to come. Whatever else goes wrong leaves no
@@ -79,6 +81,7 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     if validation.success:
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
     (folder / _REPORT).write_text(json.dumps(_report(validation, findings, reasons), indent=1))
+    write_page(lake, version)  # here, where the verdict is known and a refused version has not raised yet
     if not validation.success:
         lake.set_aside(_new_batches(lake, candidates), reason=message)
         raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")

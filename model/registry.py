@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import json
 import os
 import shutil
 import tempfile
@@ -17,6 +18,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from filelock import FileLock, Timeout
 
 from model import artifact
@@ -112,6 +114,27 @@ class Run:
 
         now = time.time_ns() // 1_000_000
         self.client.log_batch(self.id, metrics=[Metric(k, float(v), now, step or 0) for k, v in metrics.items()])
+
+    @_translated()
+    def log_dataset(
+        self, name: str, *, digest: str, source: str, schema: pa.Schema, profile: Mapping[str, object]
+    ) -> None:
+        """Log a dataset as an input of the run: where it lies (`source`, a URL) and what it holds, in numbers.
+
+        Logging the same `name` and `digest` again changes nothing.
+        """
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        protocol, separator, _ = source.partition("://")
+        dataset = Dataset(
+            name=name,
+            digest=digest,
+            source_type=protocol if separator else "local",
+            source=json.dumps({"uri": source}),
+            schema=json.dumps({"mlflow_colspec": [_describe_column(field) for field in schema]}),
+            profile=json.dumps(dict(profile)),
+        )
+        self.client.log_inputs(self.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
     @_translated()
     def log_folder(self, path: Path, artifact_path: str | None = None) -> None:
@@ -354,6 +377,21 @@ def _pack(folder: Path, packed: Path, *, size: int) -> None:
         )
     for name in artifact.FILES:  # the model too: its bytes must be those whose hash is on the card
         shutil.copyfile(folder / name, packed / name)
+
+
+def _describe_column(field: pa.Field) -> dict[str, object]:
+    """Describe a column in MLflow's words."""
+    from mlflow.types import ColSpec, DataType
+
+    words = {pa.string(): DataType.string, pa.bool_(): DataType.boolean, pa.float32(): DataType.float}
+    if pa.types.is_timestamp(field.type):
+        word = DataType.datetime
+    elif pa.types.is_integer(field.type):
+        word = DataType.long if field.type == pa.int64() else DataType.integer
+    else:
+        word = words[field.type]
+    column: dict[str, object] = ColSpec(word, field.name, required=not field.nullable).to_dict()
+    return column
 
 
 def _to_version(entity: "Entity") -> ModelVersion:

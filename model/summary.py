@@ -11,7 +11,8 @@ from model.manifest import SPLITS
 _EXAMPLES: Final = 100
 """Files listed for each rule; all are counted."""
 
-_COUNTED: Final = ("label", "source", "generator")
+COUNTED: Final = ("label", "source", "generator")
+"""The columns by whose values a difference is counted."""
 
 
 def summarise(
@@ -85,5 +86,5 @@ def _diff(rows: pd.DataFrame, previous: tuple[str, pd.DataFrame] | None) -> dict
 
 def _change(images: pd.DataFrame) -> dict[str, object]:
     """Count the images in all and by label, source and generator, and the bytes of their files."""
-    counts: dict[str, object] = {column: _counts(images[column]) for column in _COUNTED}
+    counts: dict[str, object] = {column: _counts(images[column]) for column in COUNTED}
     return {"images": len(images), "bytes": int(images["bytes"].sum()), **counts}

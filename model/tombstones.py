@@ -39,12 +39,12 @@ def withdraw(lake: Lake, images: Iterable[str], *, reason: str, now: datetime) -
     """Withdraw the images with these SHA-256 sums: neither they nor their pixel twins are in any later version.
 
     Published versions stay as they are, and the bytes stay in the lake. An image that the lake does not hold is
-    recorded too, and kept out should it come. Withdrawing again changes nothing. Raises DatasetError for a sum that is
+    recorded too, and kept out should it come. Withdrawing again changes nothing. Raises DatasetError for sums that are
     none, and for a blank reason.
     """
     hashes = sorted(set(images))
     if wrong := [text for text in hashes if not _SHA256.fullmatch(text)]:
-        raise DatasetError(f"'{wrong[0]}' is not a SHA-256 sum of 64 lower-case hexadecimal digits")
+        raise DatasetError(f"no SHA-256 sum of 64 lower-case hexadecimal digits: {', '.join(map(repr, wrong))}")
     if not reason.strip():
         raise DatasetError("say why the images are withdrawn: the reason is kept with them")
     tombstones, facts = read_tombstones(lake), lake.facts()

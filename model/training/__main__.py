@@ -12,7 +12,7 @@ from pathlib import Path
 
 from model.errors import TrainingError, TruegrainError
 from model.lake import Lake
-from model.manifest import read_manifest
+from model.manifest import SCHEMA, read_manifest
 from model.preprocess import Preprocess
 from model.registry import Run, connect
 from model.settings import Settings
@@ -57,6 +57,7 @@ def train(settings: Settings, config: TrainConfig, *, dataset_version: str) -> d
     params = asdict(config) | {"input_size": size, "dataset_version": dataset_version}
     with registry.run(f"train {dataset_version}", params=params, run_id=_begun(folder)) as run:
         _remember(folder, run)
+        _log_dataset(run, Lake(settings.lake_url), dataset_version)
         progress = fit(network, train_samples, val_samples, config, folder=folder, report=_reporter(run, config))
         metrics: Mapping[str, object] = {"best_epoch": progress.best_epoch, "val_loss": progress.best_loss}
         release(
@@ -92,6 +93,18 @@ def _begun(folder: Path) -> str | None:
 def _remember(folder: Path, run: Run) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "run.json").write_text(json.dumps({"run_id": run.id}))
+
+
+def _log_dataset(run: Run, lake: Lake, version: str) -> None:
+    rows = read_manifest(lake, version)
+    images = (rows["split"] + " " + rows["label"]).value_counts()
+    run.log_dataset(
+        version,
+        digest=version.rpartition("-")[2],
+        source=str(lake.version_path(version)),
+        schema=SCHEMA,
+        profile={"images": len(rows)} | {str(kind): int(count) for kind, count in images.items()},
+    )
 
 
 def _reporter(run: Run, config: TrainConfig) -> Callable[[Epoch], None]:

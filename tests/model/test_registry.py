@@ -1,3 +1,4 @@
+import json
 import os
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from model import artifact, registry
@@ -43,6 +45,23 @@ Add = Callable[..., ModelVersion]
 def get_stages(models: Registry) -> dict[str, str | None]:
     found = models._client.search_model_versions(f"name = '{models._name}'")
     return {str(version.version): version.current_stage for version in found}
+
+
+def test_a_dataset_is_an_input_of_its_run_once_however_often_it_is_logged(models: Registry) -> None:
+    schema = pa.schema([pa.field("sha256", pa.string(), nullable=False), pa.field("width", pa.int32())])
+    run_id: str | None = None
+    for _ in range(2):
+        with models.run("train", params={}, run_id=run_id) as run:
+            run.log_dataset("2026-01", digest="0123", source="s3://lake/2026", schema=schema, profile={"images": 3})
+        run_id = run.id
+    (logged,) = models._client.get_run(run.id).inputs.dataset_inputs
+    assert (logged.dataset.name, logged.dataset.digest, logged.dataset.source_type) == ("2026-01", "0123", "s3")
+    assert json.loads(logged.dataset.profile) == {"images": 3}
+    assert json.loads(logged.dataset.schema)["mlflow_colspec"] == [
+        {"type": "string", "name": "sha256", "required": True},
+        {"type": "integer", "name": "width", "required": False},
+    ]
+    assert [(tag.key, tag.value) for tag in logged.tags] == [("mlflow.data.context", "training")]
 
 
 def test_a_run_keeps_what_is_logged_to_it(models: Registry, tmp_path: Path) -> None:

@@ -36,9 +36,14 @@ def test_withdrawing_again_changes_nothing(lake: Lake) -> None:
     assert (lake.root / "tombstones.parquet").read_bytes() == before
 
 
+def test_everything_that_is_no_sum_is_named_at_once(lake: Lake) -> None:
+    with pytest.raises(DatasetError, match=r"hexadecimal digits: 'abc', 'def'$"):
+        withdraw(lake, ["def", UNSEEN, "abc"], reason="private", now=NOW)
+
+
 @pytest.mark.parametrize("text", ["", "abc", UNSEEN.replace("0", "A"), UNSEEN + "0"])
 def test_what_is_no_sum_is_refused_and_nothing_is_withdrawn(lake: Lake, text: str) -> None:
-    with pytest.raises(DatasetError, match="is not a SHA-256 sum"):
+    with pytest.raises(DatasetError, match="no SHA-256 sum"):
         withdraw(lake, [UNSEEN, text], reason="private", now=NOW)
     assert read_tombstones(lake).empty
 

@@ -123,6 +123,7 @@ def _airflow(*arguments: str) -> tuple[str, ...]:
 
 def _airflow_environment(settings: Settings) -> dict[str, str]:
     port = settings.airflow_port
+    at_once = str(max(2, os.cpu_count() or 1))  # ingestion comes in as many parts as there are cores
     options = {
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__API__HOST": HOST,
@@ -133,7 +134,8 @@ def _airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://{HOST}:{port}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
-        "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__CORE__MAX_ACTIVE_TASKS_PER_DAG": at_once,
+        "AIRFLOW__CORE__PARALLELISM": at_once,
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",

@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.errors import SourceError
-from model.sources.folder import DEEPEST
-from model.sources.place import Place
+from model.sources.folder import DEEPEST, open_folder
+from model.sources.place import Place, stamp_of
 from model.sources.recognise import open_source
 
 PATHS = ("train/REAL/a (2).jpg", "train/FAKE/b.jpg", "Valid/REAL/ä c.jpg", "notes.txt")
@@ -201,3 +201,50 @@ def test_an_empty_tar_at_a_url_holds_no_images(bucket: str) -> None:
     tarfile.open(fileobj=buffer, mode="w").close()
     fsspec.filesystem("memory").pipe("/bucket/set.tar", buffer.getvalue())
     assert list(open_source(f"{bucket}/set.tar")) == []
+
+
+def test_a_file_gets_another_stamp_when_it_changes_here_in_a_bucket_and_on_the_web(
+    grow: Callable[[Iterable[str]], Path], bucket: str, web: str
+) -> None:
+    root = grow(["real/a.jpg", "real/b.jpg"])
+    upload(root.parent)
+    places = [Place(f"{where}/shop") for where in (root.parent, bucket, web)]
+
+    def stamps() -> list[dict[str, str | None]]:
+        return [{member.path: member.stamp() for member in open_folder(place).members()} for place in places]
+
+    before = stamps()
+    assert None not in [stamp for found in before for stamp in found.values()]
+    assert stamps() == before
+    (root / "real" / "a.jpg").write_bytes(b"another picture")
+    fsspec.filesystem("memory").pipe("/bucket/shop/real/a.jpg", b"another picture")
+    for old, new in zip(before, stamps(), strict=True):
+        assert [path for path in old if old[path] != new[path]] == ["real/a.jpg"]
+
+
+def test_an_archive_gets_another_stamp_when_it_changes_here_in_a_bucket_and_on_the_web(
+    tmp_path: Path, bucket: str, web: str
+) -> None:
+    places = [Place(f"{where}/a.zip") for where in (tmp_path, bucket, web)]
+    seen = []
+    for content in (b"first", b"second one"):
+        (tmp_path / "a.zip").write_bytes(content)
+        fsspec.filesystem("memory").pipe("/bucket/a.zip", content)
+        seen.append([place.stamp() for place in places])
+        assert [place.stamp() for place in places] == seen[-1]
+    assert None not in seen[0]
+    assert all(first != second for first, second in zip(*seen, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("info", "stamp"),
+    [
+        ({"ETag": '"a1"', "LastModified": "monday", "size": 3}, '3-"a1"'),
+        ({"etag": "a1", "updated": "monday", "size": 3}, "3-a1"),
+        ({"last_modified": "monday", "size": 3}, "3-monday"),
+        ({"ETag": None, "mtime": 7.5, "size": 3}, "3-7.5"),
+        ({"size": 3, "name": "a.jpg"}, None),
+    ],
+)
+def test_a_stamp_is_made_of_what_a_store_says_and_of_nothing_less(info: dict[str, object], stamp: str | None) -> None:
+    assert stamp_of(info) == stamp

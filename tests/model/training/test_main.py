@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Dataset
 
 from model.detector import Detector
 from model.errors import DatasetError, TrainingError
@@ -24,6 +26,11 @@ def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]
     variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
     command = [sys.executable, "-m", "model.training", *arguments]
     return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+
+
+def logged_datasets(settings: Settings, run_id: str) -> list[Dataset]:
+    inputs = MlflowClient(settings.tracking_uri).get_run(run_id).inputs.dataset_inputs
+    return [logged.dataset for logged in inputs]
 
 
 def test_the_command_trains_logs_an_artifact_and_prints_json_last(
@@ -69,6 +76,24 @@ def test_an_interrupted_training_goes_on_in_the_same_run(
     folder = settings.home / "training" / f"{dataset}-{config.digest()}"
     begun = json.loads((folder / "run.json").read_text())["run_id"]
     assert train(settings, config, dataset_version=dataset)["run_id"] == begun
+    assert len(logged_datasets(settings, begun)) == 1
+
+
+def test_the_run_names_the_dataset_version_it_was_trained_on(
+    settings: Settings, dataset: str, config: TrainConfig
+) -> None:
+    run_id = train(settings, config, dataset_version=dataset)["run_id"]
+    (logged,) = logged_datasets(settings, str(run_id))
+    manifest = read_manifest(Lake(settings.lake_url), dataset)
+    assert (logged.name, logged.digest) == (dataset, dataset.partition("-")[2])
+    # The server knows a dataset by its name and digest and keeps the source it was first logged with.
+    assert json.loads(logged.source)["uri"].endswith(f"/lake/datasets/{dataset}")
+    columns = {column["name"]: column["type"] for column in json.loads(logged.schema)["mlflow_colspec"]}
+    assert list(columns) == list(manifest.columns)
+    assert (columns["bytes"], columns["ingested_at"], columns["has_icc"]) == ("long", "datetime", "boolean")
+    profile = json.loads(logged.profile)
+    assert profile.pop("images") == len(manifest) == sum(profile.values())
+    assert profile["train ai"] == len(split_rows(manifest[manifest["label"] == "ai"], "train"))
 
 
 def test_images_smaller_than_the_recipe_are_not_enlarged(settings: Settings, dataset: str) -> None:

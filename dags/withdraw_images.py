@@ -1,0 +1,40 @@
+"""By hand: keep images out of every later dataset version, and write down why."""
+
+import logging
+from datetime import UTC, datetime
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.surroundings import open_lake
+
+log = logging.getLogger("truegrain.withdraw")
+PARAMS = {
+    "sha256": Param(type="array", minItems=1, description="SHA-256 sums of the images' files, one a line"),
+    "reason": Param(type="string", minLength=1, description="Why they must go; kept with them"),
+}
+
+
+@dag(schedule=None, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
+def withdraw_images() -> None:
+    """**Red?** Nothing was withdrawn: the log names what is no SHA-256 sum. Mend it and trigger again.
+
+    Green, they and their pixel twins are in no later dataset version; those published before stay as they are. Trigger
+    `ingest_images` to have a version without them now. A sum that the lake does not hold is in the log as a warning,
+    and is kept out should it come.
+    """
+
+    @task
+    def withdraw() -> None:
+        from model.tombstones import withdraw
+
+        params = get_current_context()["params"]
+        done = withdraw(open_lake(), map(str, params["sha256"]), reason=params["reason"], now=datetime.now(UTC))
+        log.info("%d images withdrawn, %d were before", done.added, done.known)
+        if done.unseen:
+            log.warning("not in the lake, is the sum right? %s", ", ".join(done.unseen))
+
+    withdraw()
+
+
+withdraw_images()

@@ -1,0 +1,65 @@
+"""Datasets of Kaggle as a source: downloaded once into kagglehub's cache, then read as the folder they are."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+from requests import ConnectionError as Unreachable
+from requests import HTTPError, Timeout
+
+from model.errors import SourceError
+from model.sources.labelled import LabelledImage
+
+PREFIX: Final = "kaggle:"
+
+_HANDLE = re.compile(r"[\w-]+/[\w-]+(/versions/\d+)?")
+_BY_HAND = "or download it by hand and name the folder"
+_REFUSALS: Final = {
+    401: "Kaggle does not know the credentials. Renew them at kaggle.com/settings",
+    403: "Kaggle does not show it. It needs credentials (KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), or "
+    "its terms to be accepted on its page, or another name",
+    404: "Kaggle has no such dataset. Copy <owner>/<dataset> from the address of its page",
+}
+
+
+def is_dataset(location: str) -> bool:
+    """Whether `location` is that of a dataset of Kaggle."""
+    return location.startswith(PREFIX)
+
+
+def download(location: str) -> str:
+    """Download 'kaggle:<owner>/<dataset>[/versions/<n>]', unless it is in the cache; returns the folder.
+
+    Raises SourceError with the way out: for a misspelt location, a package that is not installed, no network, no
+    credentials and a dataset that does not exist.
+    """
+    handle = location.removeprefix(PREFIX)
+    if not _HANDLE.fullmatch(handle):
+        raise SourceError(f"'{location}' names no dataset of Kaggle. Write {PREFIX}<owner>/<dataset>.")
+    try:
+        from kagglehub import dataset_download
+    except ImportError as error:
+        raise SourceError(
+            f"The source '{location}' needs kagglehub, which is not installed here: `pip install 'truegrain[kaggle]'` "
+            f"where the pipeline runs, {_BY_HAND}."
+        ) from error
+    try:
+        return str(dataset_download(handle))
+    except HTTPError as error:
+        reason = _REFUSALS.get(error.response.status_code) if error.response is not None else None
+        raise _failure(location, reason or f"Kaggle answers: {error}") from error
+    except (Unreachable, Timeout) as error:
+        raise _failure(location, "Kaggle cannot be reached. Is this machine online?") from error
+    except Exception as error:  # kagglehub raises errors of its own that have nothing in common
+        raise _failure(location, f"{type(error).__name__}: {error}") from error
+
+
+def name_source(images: Iterator[LabelledImage], location: str) -> Iterator[LabelledImage]:
+    """Name the source after the dataset; its folder in the cache is called after the version."""
+    dataset = location.removeprefix(PREFIX).split("/")[1]
+    return (replace(image, source=dataset) for image in images)
+
+
+def _failure(location: str, reason: str) -> SourceError:
+    return SourceError(f"The source '{location}' cannot be downloaded: {reason}, {_BY_HAND}.")

@@ -1,0 +1,91 @@
+"""The page of a dataset version, accepted or refused: what it holds and looks like, what changed, what was left out."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+from jinja2 import Environment, StrictUndefined
+
+from model.assembly import LEFT_OUT
+from model.contact_sheets import draw_sheets
+from model.lake import Lake
+from model.manifest import SPLITS, read_candidates
+from model.summary import COUNTED
+from model.version_plots import draw_plots
+
+_TEMPLATE: Final = Path(__file__).with_suffix(".html")
+_MOST_LINES: Final = 30
+"""Lines of a table; a page is for reading, and summary.json has them all."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Change:
+    """How many images of one `value` of a column came and went since the version before."""
+
+    column: str
+    value: str
+    added: int
+    removed: int
+
+
+def write_page(lake: Lake, version: str) -> None:
+    """Draw docs/version.html of a staged version from its candidates, their images, its summary and its validation.
+
+    Never raises: a page that cannot be drawn is logged with the reason, and the version stays what it is without one.
+    """
+    try:
+        page = _draw(lake, version)
+        folder = lake.version_path(version) / "docs"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "version.html").write_text(page, encoding="utf-8")
+    except Exception as error:  # a page is for looking; whatever keeps it from being drawn must not stop a version
+        _log.warning("version_page_not_drawn", version=version, reason=f"{type(error).__name__}: {error}")
+
+
+def _draw(lake: Lake, version: str) -> str:
+    folder = lake.version_path(version)
+    rows = read_candidates(lake, version)
+    summary = json.loads((folder / "summary.json").read_text())
+    verdict = folder / "validation.json"
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"count": "{:,}".format, "size": _readable}
+    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+        version=version,
+        summary=summary,
+        validation=json.loads(verdict.read_text()) if verdict.exists() else None,
+        labels=rows["label"].value_counts().to_dict(),
+        bytes=int(rows["bytes"].sum()),
+        splits=SPLITS,
+        changes=_changes(summary["diff"]),
+        rules=LEFT_OUT,
+        most=_MOST_LINES,
+        sheets=draw_sheets(lake, rows),
+        plots=draw_plots(rows),
+    )
+
+
+def _changes(diff: Mapping[str, Any]) -> list[Change]:
+    """Line up what came and what went, the columns in the order of the summary, the largest changes of each first."""
+    added, removed = diff["added"], diff["removed"]
+    return [
+        Change(column, value, added[column].get(value, 0), removed[column].get(value, 0))
+        for column in COUNTED
+        for value in _largest_first(added[column], removed[column])
+    ]
+
+
+def _largest_first(added: Mapping[str, int], removed: Mapping[str, int]) -> list[str]:
+    return sorted({*added, *removed}, key=lambda value: (-added.get(value, 0) - removed.get(value, 0), value))
+
+
+def _readable(count: int) -> str:
+    """Write a number of bytes as people read it: '17 bytes', '4.2 MB'."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:,.1f} {name}"
+    return f"{count:,} bytes"
