@@ -10,7 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from model.errors import DatasetError
-from model.lake import BATCH_SCHEMA, SUCCESS, Lake, to_frame
+from model.lake import SUCCESS, Lake, to_frame
+from model.shards import BATCH_SCHEMA
+from model.writing import write_table
 
 SPLITS: Final = ("train", "val", "test")
 
@@ -90,12 +92,8 @@ def split_rows(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
 
 
 def _write(lake: Lake, version: str, rows: pd.DataFrame, *, name: str, schema: pa.Schema) -> None:
-    folder = lake.version_path(version)
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{name}.parquet"
-    with aside.open("wb") as file:
-        pq.write_table(pa.Table.from_pandas(rows, schema=schema, preserve_index=False), file, compression="zstd")
-    folder.fs.mv(aside.path, (folder / f"{name}.parquet").path)
+    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    write_table(lake.version_path(version) / f"{name}.parquet", table)
 
 
 def _read(lake: Lake, version: str, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
