@@ -51,7 +51,7 @@ _COMPRESSION: Final = {name: "none" if name == "image" else "zstd" for name in B
 
 
 def write_shards(folder: UPath, rows: Iterable[Mapping[str, Any]]) -> str | None:
-    """Write rows (mappings with the columns of BATCH_SCHEMA) as part-00000.parquet, part-00001.parquet, …
+    """Write rows (mappings with the columns of BATCH_SCHEMA) as part-00000.parquet and so on.
 
     Returns the hash of the content, None when there are no rows. Raises StorageFull when there is no room.
     """
