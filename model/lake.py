@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import accumulate
 from typing import Any, Final
@@ -83,6 +83,13 @@ class Lake:
         if not frames:
             return to_frame(BATCH_SCHEMA.empty_table().select(FACTS)).assign(batch="", row=0)
         return pd.concat(frames, ignore_index=True)
+
+    def scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Yield `columns` of every image of every batch, some thousand rows at a time."""
+        for batch in self.batches():
+            for part in self._parts(batch):
+                with part.open("rb") as file:
+                    yield from pq.ParquetFile(file).iter_batches(columns=list(columns))
 
     def write_batch(self, rows: Iterable[Mapping[str, Any]]) -> str | None:
         """Append `rows` (mappings with the columns of BATCH_SCHEMA) as one batch and return its id.

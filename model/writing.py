@@ -41,10 +41,10 @@ def write_text(path: UPath, text: str) -> None:
         file.write(text.encode())
 
 
-def write_table(path: UPath, table: pa.Table) -> None:
+def write_table(path: UPath, table: pa.Table, *, compression: str = "zstd") -> None:
     """Write a Parquet file whole."""
     with write_whole(path) as file:
-        pq.write_table(table, file, compression="zstd")
+        pq.write_table(table, file, compression=compression)
 
 
 def move(source: UPath, target: UPath) -> None:

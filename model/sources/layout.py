@@ -47,13 +47,14 @@ def read_class_folders(tree: Tree, *, find_generator: FindGenerator = lambda _: 
         path = PurePosixPath(member.path)
         if is_image(member.path):
             reading = read_folders(path.parent)
-            yield labelled(
-                member,
-                source=tree.source,
-                label=reading.label,
-                split=reading.split,
-                generator=find_generator(path.parent),
-            )
+            if tree.choice.takes(member.path, member.stamp):
+                yield labelled(
+                    member,
+                    source=tree.source,
+                    label=reading.label,
+                    split=reading.split,
+                    generator=find_generator(path.parent),
+                )
         else:
             skipped[path.suffix.lower() or "none"] += 1
     if skipped:

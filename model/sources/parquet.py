@@ -4,6 +4,8 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
 from pathlib import PurePosixPath
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -22,9 +24,18 @@ from model.sources.tree import READ_AT_MOST, Member, Tree
 SUFFIXES = (".parquet",)
 """What a file must be called to be read as a shard."""
 
-_ROWS_AT_ONCE = 16
+_BYTES_AT_ONCE = 16_000_000
+_MOST_ROWS_AT_ONCE = 16
+"""Rows are read so many at once as fill the bytes on average, and never more: large images come one by one."""
+
 _BUFFER_BYTES = 1 << 20
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    image: str
+    label: str
 
 
 def is_shard(path: str) -> bool:
@@ -33,7 +44,7 @@ def is_shard(path: str) -> bool:
 
 
 def read_shards(tree: Tree) -> Iterator[LabelledImage]:
-    """Yield the images of the Parquet files of a tree, a few rows in memory at a time.
+    """Yield the images of the Parquet files of a tree, a few rows in memory at a time, and choose them by row groups.
 
     Columns are found by their type and name: a struct with a field `bytes`, and one of LABEL_COLUMNS that holds words,
     or a ClassLabel's numbers with the names that the schema's `huggingface` metadata gives them. Rows without a label
@@ -43,45 +54,62 @@ def read_shards(tree: Tree) -> Iterator[LabelledImage]:
     for member in tree.members():
         if is_shard(member.path):
             found = True
-            yield from _read_member(member, tree.source)
+            if tree.choice.opens(member.path, member.stamp):
+                yield from _read_member(member, tree)
     if not found:
         raise SourceError(f"'{tree.source}' holds no Parquet file.")
 
 
-def _read_member(member: Member, source: str) -> Iterator[LabelledImage]:
+def _read_member(member: Member, tree: Tree) -> Iterator[LabelledImage]:
     try:
         with _seekable(member) as file:
             # With `pre_buffer`, the default, the whole file would stay in memory.
             shard = pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
-            yield from _read_shard(shard, member.path, source)
+            yield from _read_shard(shard, member, tree)
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?") from error
 
 
-def _read_shard(shard: pq.ParquetFile, path: str, source: str) -> Iterator[LabelledImage]:
-    image, label = _columns(shard.schema_arrow, path)
-    read_label = _label_reader(shard.schema_arrow, label, path)
-    split, row, unlabelled = _split(path), 0, 0
-    for batch in shard.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[f"{image}.bytes", label]):
-        for struct, value in zip(batch.column(image), batch.column(label), strict=True):
-            found = read_label(value.as_py())
-            if found is None:
-                unlabelled += 1
-            else:
-                yield LabelledImage(
-                    data=_data(struct, path, row),
-                    label=found,
-                    source=source,
-                    origin=f"{path}#{row}",
-                    generator=UNKNOWN_GENERATOR if found == CLASSES[AI] else None,
-                    split=split,
-                )
-            row += 1
+def _read_shard(shard: pq.ParquetFile, member: Member, tree: Tree) -> Iterator[LabelledImage]:
+    path = member.path
+    columns = _columns(shard.schema_arrow, path)
+    read_label = _label_reader(shard.schema_arrow, columns.label, path)
+    split, unlabelled = _split(path), 0
+    for row, struct, value in _rows(shard, columns, lambda group: tree.choice.takes(f"{path}#{group}", member.stamp)):
+        found = read_label(value.as_py())
+        if found is None:
+            unlabelled += 1
+        else:
+            yield LabelledImage(
+                data=_data(struct, path, row),
+                label=found,
+                source=tree.source,
+                origin=f"{path}#{row}",
+                generator=UNKNOWN_GENERATOR if found == CLASSES[AI] else None,
+                split=split,
+            )
     if unlabelled:
-        _log.warning("rows_without_label", source=source, shard=path, count=unlabelled)
+        _log.warning("rows_without_label", source=tree.source, shard=path, count=unlabelled)
 
 
-def _columns(schema: pa.Schema, path: str) -> tuple[str, str]:
+def _rows(
+    shard: pq.ParquetFile, columns: _Columns, takes: Callable[[int], bool]
+) -> Iterator[tuple[int, pa.StructScalar, pa.Scalar]]:
+    """Yield number, image and label of the rows in the row groups that are taken."""
+    first = 0
+    for group in range(shard.num_row_groups):
+        rows, size = shard.metadata.row_group(group).num_rows, shard.metadata.row_group(group).total_byte_size
+        if rows and takes(group):
+            at_once = max(1, min(_MOST_ROWS_AT_ONCE, _BYTES_AT_ONCE * rows // max(size, 1)))
+            row = first
+            wanted = [f"{columns.image}.bytes", columns.label]
+            for batch in shard.iter_batches(at_once, row_groups=[group], columns=wanted):
+                yield from zip(count(row), batch.column(columns.image), batch.column(columns.label), strict=False)
+                row += len(batch)
+        first += rows
+
+
+def _columns(schema: pa.Schema, path: str) -> _Columns:
     images = [field.name for field in schema if pa.types.is_struct(field.type) and "bytes" in _names(field.type)]
     labels = [field.name for field in schema if field.name.lower() in LABEL_COLUMNS]
     if not images or not labels:
@@ -89,7 +117,7 @@ def _columns(schema: pa.Schema, path: str) -> tuple[str, str]:
             f"The Parquet file '{path}' holds no labelled images: its columns are {', '.join(schema.names)}. Needed "
             f"are a struct with a field 'bytes' and a label called one of {', '.join(LABEL_COLUMNS)}."
         )
-    return images[0], labels[0]
+    return _Columns(images[0], labels[0])
 
 
 def _names(struct: pa.DataType) -> list[str]:

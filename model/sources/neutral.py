@@ -1,0 +1,63 @@
+"""An image as a file that says nothing of its class: what encoder, profile and name would tell is gone."""
+
+import hashlib
+import io
+from dataclasses import replace
+from typing import Final
+
+from PIL import Image, ImageCms
+
+from model.errors import InvalidImage
+from model.fingerprint import pixel_hash
+from model.images import SOURCE_LIMITS, decode, open_image
+from model.sources.labelled import LabelledImage
+
+QUALITIES: Final = range(60, 86)
+"""JPEG qualities that are drawn from. Cameras, shops and generators mostly save finer (90 and more)."""
+
+_SUBSAMPLING: Final = "4:2:0"
+_LONGEST_SIDE: Final = 65_500
+"""JPEG_MAX_DIMENSION of libjpeg; validation refuses such an image anyway."""
+
+
+def neutralise(image: LabelledImage) -> LabelledImage:
+    """Return the image as a JPEG without metadata, in sRGB, whose encoding depends on its pixels alone.
+
+    Both classes get the same mix of QUALITIES and one subsampling. A second compression finer than the first would
+    leave the first one's comb in the DCT coefficients; one that is coarser, as these are, covers it, and a quality
+    that varies keeps a single comb from standing for a class. What it cannot cover is a first compression coarser
+    than its own. The name says nothing either, and is traced by the path: '<origin>/<hash of the new bytes>.jpg'.
+
+    Deterministic. An image that cannot be decoded, or not be a JPEG, comes back as it is, for validation to refuse.
+    """
+    try:
+        rgb = decode(image.data, limits=SOURCE_LIMITS).rgb
+    except InvalidImage:
+        return image
+    if max(rgb.size) > _LONGEST_SIDE:
+        return image
+    data = _encode(_in_srgb(rgb, open_image(image.data, limits=SOURCE_LIMITS)))
+    return replace(image, data=data, origin=f"{image.origin}/{hashlib.sha256(data).hexdigest()[:16]}.jpg")
+
+
+def _encode(rgb: Image.Image) -> bytes:
+    quality = QUALITIES[int(pixel_hash(rgb)[:8], 16) % len(QUALITIES)]
+    rgb.info.clear()  # Pillow would carry a comment over
+    buffer = io.BytesIO()
+    rgb.save(buffer, "JPEG", quality=quality, subsampling=_SUBSAMPLING)
+    return buffer.getvalue()
+
+
+def _in_srgb(rgb: Image.Image, header: Image.Image) -> Image.Image:
+    """Convert from the profile that the file embeds; one that is damaged or not for RGB is not followed."""
+    embedded = header.info.get("icc_profile")
+    if not embedded or header.mode not in ("RGB", "RGBA", "P"):
+        return rgb
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(embedded))
+        if profile.profile.xcolor_space.strip() != "RGB":
+            return rgb
+        converted = ImageCms.profileToProfile(rgb, profile, ImageCms.createProfile("sRGB"))
+    except (ImageCms.PyCMSError, OSError):
+        return rgb
+    return converted or rgb
