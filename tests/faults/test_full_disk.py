@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +16,10 @@ from expectations.policy import Policy
 from filling_disk import PROTOCOL, ROOM, register
 from model.errors import StorageFull
 from model.fingerprint import fingerprint
-from model.ingest import assemble, collect, publish
+from model.ingest import assemble, collect_part, plan, publish
 from model.lake import Lake
 from model.manifest import read_candidates, read_manifest
+from model.sources.declared import Source
 from model_images import NOW, many
 
 OLD, NEW = 24, 6
@@ -48,41 +49,54 @@ def disk() -> Iterator[None]:
     ROOM.reset()
 
 
-def step_collect(lake: Lake, images: int) -> None:
-    collect(lake, many(images, format_="BMP"), now=NOW)
+def step_collect(lake: Lake, source: Path) -> None:
+    now = NOW if lake.latest() is None else NOW + timedelta(days=14)
+    for part in plan(lake, [Source(location=str(source))], parts=1):
+        collect_part(lake, part, now=now)
 
 
-def step_assemble(lake: Lake, _: int) -> None:
+def step_assemble(lake: Lake, _: Path) -> None:
     assemble(lake, today=TODAY)
 
 
-def step_validate(lake: Lake, images: int) -> None:
-    validate(lake, staged(lake, images), policy=Policy(min_images={"train": 1}))
+def step_validate(lake: Lake, source: Path) -> None:
+    validate(lake, staged(lake, source), policy=Policy(min_images={"train": 1}))
 
 
-def step_publish(lake: Lake, images: int) -> None:
-    publish(lake, staged(lake, images))
+def step_publish(lake: Lake, source: Path) -> None:
+    publish(lake, staged(lake, source))
 
 
-STEPS: tuple[Callable[[Lake, int], object], ...] = (step_collect, step_assemble, step_validate, step_publish)
+Step = Callable[[Lake, Path], object]
+STEPS: tuple[Step, ...] = (step_collect, step_assemble, step_validate, step_publish)
 
 
-def staged(lake: Lake, images: int) -> str:
+def staged(lake: Lake, source: Path) -> str:
     """Find the version that is assembled of so many images, as the task before would hand it over."""
+    images = len(list(source.rglob("*.bmp")))
     folders = (lake.root / "datasets").iterdir()
     return next(folder.name for folder in folders if len(read_candidates(lake, folder.name)) == images)
 
 
-def ingest(lake: Lake, images: int, *, since: Callable[[Lake, int], object] = step_collect) -> str:
+def ingest(lake: Lake, source: Path, *, since: Step = step_collect) -> str:
     for step in STEPS[STEPS.index(since) :]:
-        step(lake, images)
+        step(lake, source)
     latest = lake.latest()
     assert latest is not None
     return latest
 
 
+def write_source(folder: Path, images: int, *, start: int = 0) -> Path:
+    for image in many(images, start=start, format_="BMP"):
+        (folder / image.label).mkdir(parents=True, exist_ok=True)
+        (folder / image.label / image.origin).write_bytes(image.data)
+    return folder
+
+
 def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    """Read a lake's files but those in which it remembers what it read, whose names are by chance."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent != folder / "seen")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def assert_nothing_half_done_shows(folder: Path, first: str) -> None:
@@ -97,15 +111,15 @@ def assert_nothing_half_done_shows(folder: Path, first: str) -> None:
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_disk_full_at_any_change_leaves_the_lake_whole_and_the_next_run_completes(
-    step: Callable[[Lake, int], object], tmp_path: Path
-) -> None:
+def test_a_disk_full_at_any_change_leaves_the_lake_whole_and_the_next_run_completes(step: Step, tmp_path: Path) -> None:
+    source = tmp_path / "source"
     before, after = Lake(str(tmp_path / "before")), Lake(str(tmp_path / "after"))
-    first = ingest(before, OLD)
+    first = ingest(before, write_source(source, OLD))
+    write_source(source, NEW, start=OLD)
     shutil.copytree(str(before.root), str(after.root))
     for earlier in STEPS[: STEPS.index(step)]:
-        earlier(before, OLD + NEW)
-    second = ingest(after, OLD + NEW)
+        earlier(before, source)
+    second = ingest(after, source)
     wanted = files(tmp_path / "after")
     assert second != first
     for change in range(1, MOST_CHANGES):
@@ -114,7 +128,7 @@ def test_a_disk_full_at_any_change_leaves_the_lake_whole_and_the_next_run_comple
         lake = Lake(f"{PROTOCOL}://{folder}")
         ROOM.reset(full_at=change)
         try:
-            step(lake, OLD + NEW)
+            step(lake, source)
         except StorageFull as error:
             assert f"There is no room for '{lake.root}/" in str(error)
             assert "the disk is full" in str(error)
@@ -122,7 +136,8 @@ def test_a_disk_full_at_any_change_leaves_the_lake_whole_and_the_next_run_comple
             break
         assert_nothing_half_done_shows(folder, first)
         ROOM.reset()
-        assert ingest(lake, OLD + NEW, since=step) == second
+        assert ingest(lake, source, since=step) == second
+        assert plan(lake, [Source(location=str(source))], parts=1) == []
         held = files(folder)
         assert {name: held.pop(name, b"missing") for name in wanted} == wanted
         assert len(held) <= 1
