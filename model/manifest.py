@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model.errors import DatasetError
@@ -39,15 +40,20 @@ SCHEMA: Final = pa.schema(
 )
 """The columns of a manifest: one row an image, no bytes; `batch` and `row` say where the bytes are."""
 
+_IDENTITY: Final = ("sha256", "label", "split", "source", "generator")
+
 GIVEN: Final = ("sha256", "pixel_hash", "phash", "label", "source", "generator", "split", "bytes")
 """What is remembered of an image for as long as the lake lives: what it was, and the split it was given."""
 
 
 def version_id(rows: pd.DataFrame, *, today: date) -> str:
     """Name a dataset version: the date, then a hash of which images it holds under which label and split."""
-    identity = rows[["sha256", "label", "split", "source", "generator"]].astype("string").fillna("")
-    lines = sorted(identity["sha256"].str.cat(identity.drop(columns="sha256"), sep="\x1f"))
-    return f"{today:%Y%m%d}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}"
+    parts = (pc.fill_null(pa.array(rows[name], pa.string()), "") for name in _IDENTITY)
+    lines = pc.binary_join_element_wise(*parts, "\x1f")
+    digest = hashlib.sha256()
+    for number, line in enumerate(lines.take(pc.sort_indices(lines))):
+        digest.update(b"\n" * (number > 0) + line.as_buffer())
+    return f"{today:%Y%m%d}-{digest.hexdigest()[:12]}"
 
 
 def write_rows(lake: Lake, version: str, rows: pd.DataFrame, *, name: str) -> None:
