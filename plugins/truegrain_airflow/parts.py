@@ -9,7 +9,6 @@ from typing import Any
 
 from truegrain_airflow.surroundings import open_lake, read_settings
 
-
 log = logging.getLogger("truegrain.ingest")
 
 

@@ -34,7 +34,10 @@ def outcome(python, tmp_path_factory) -> dict:
         "the same once more": ("ingest_images", {"source": SOURCE, "parts": 2}),
         "declared sources": ("ingest_images", {"source": str(declaration), "parts": 2}),
         "nothing new": ("ingest_images", {"source": str(declaration), "parts": 2}),
-        "a generator excluded": ("ingest_images", {"source": str(declaration), "exclude": ["generator:drawn"], "parts": 2}),
+        "a generator excluded": (
+            "ingest_images",
+            {"source": str(declaration), "exclude": ["generator:drawn"], "parts": 2},
+        ),
         "nobody excluded": ("ingest_images", {"source": SOURCE, "exclude": ["generator:nobody"]}),
         "passes the gate": ("retrain_detector", {"recipe": "good", "overrides": {"epochs": 3}}),
         "fails the gate": ("retrain_detector", {"recipe": "bad"}),

@@ -81,7 +81,7 @@ def _show_running(dag: str, run: str, tasks: list[Task], logs: Path, progress: P
     else:
         others = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
         said = last_line(task_log(logs, dag, run, running[0])) or "…"
-        progress.show(f"  {dag}.{running[0].title:<10}{others} {said}")
+        progress.show(f"  {dag}.{running[0].title:<10} {said}{others}")
 
 
 def _raise_failure(dag: str, run: str, tasks: list[Task], logs: Path) -> None:

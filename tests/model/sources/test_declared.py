@@ -86,7 +86,10 @@ def test_a_source_that_asks_for_it_is_neutralised(grow: Callable[[Iterable[str]]
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ('[sources.shoes]\nlocation = "shop"\n', r"\[sources.shoes\] of '.*sources.toml'.*licence is missing.*Its keys"),
+        (
+            '[sources.shoes]\nlocation = "shop"\n',
+            r"\[sources.shoes\] of '.*sources.toml'.*licence is missing.*Its keys",
+        ),
         (SHOES + 'license = "MIT"\n', r"\[sources.shoes\].*'license' is no key.*location, licence, kind, generator"),
         (SHOES + 'kind = "shoes"\n', r"kind = 'shoes': .*known kinds are folders, .*parquet"),
         (SHOES + 'neutralise = "yes"\n', r"neutralise = 'yes': .*boolean"),
