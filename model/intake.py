@@ -1,7 +1,6 @@
 """Intake: from images to the rows of a batch, without the images that the lake holds already."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
@@ -44,7 +43,7 @@ class Intake:
             if not self._is_known(print_.sha256, image):
                 self.added += 1
                 self.undecodable += print_.decode_error is not None
-                yield asdict(print_) | {
+                yield vars(print_) | {
                     "image": image.data,
                     "label": image.label,
                     "source": image.source,

@@ -12,7 +12,7 @@ from model.sources.choice import EVERYTHING, Choice
 from model.sources.folder import open_folder
 from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
 from model.sources.labelled import LabelledImage
-from model.sources.layout import read_class_folders, read_folders
+from model.sources.layout import folders_of, read_class_folders, read_folders
 from model.sources.listed import read_listed_images
 from model.sources.place import Place, reaching
 from model.sources.tree import Member, Tree, is_image
@@ -151,7 +151,7 @@ def _refuse_unknown_folders(tree: Tree) -> None:
     """Refuse a class folder that is not understood before any image is read."""
     for member in tree.members():
         if is_image(member.path):
-            read_folders(PurePosixPath(member.path).parent)
+            read_folders(folders_of(member.path))
 
 
 def _refusal(place: Place, problem: str) -> SourceError:
