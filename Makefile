@@ -29,7 +29,7 @@ $(installed): pyproject.toml $(locks)/torch.txt $(locks)/all.txt
 	$(bin)/uv pip install --python $(bin)/python --no-deps --editable .
 	@touch $@
 
-up: install  ## Start everything, train and promote a detector, serve it (SOURCE=<folder or archive of your images>)
+up: install  ## Start everything, train and promote a detector, serve it (SOURCE=<your images, or a TOML file that declares them>)
 	@$(if $(SOURCE),TRUEGRAIN_SOURCE='$(SOURCE)') $(bin)/python infra/local/up.py
 
 down: install  ## Stop everything that `make up` started

@@ -1,6 +1,5 @@
 """Every second Monday: labelled images go into the lake and become a dataset version, if they are what data must be."""
 
-import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -9,12 +8,13 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from truegrain_airflow.assets import DATASET
 from truegrain_airflow.defaults import task_defaults
-from truegrain_airflow.surroundings import open_lake, read_settings
+from truegrain_airflow.parts import collect_part, plan_parts
+from truegrain_airflow.surroundings import open_lake
 from truegrain_airflow.timetable import AnchoredTimetable
 
-log = logging.getLogger("truegrain.ingest")
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
-PARAMS = {"source": Param("", type="string", description="Folder, archive, table or URL; empty: TRUEGRAIN_SOURCE")}
+PARAMS = {"source": Param("", type="string", description="Folder, archive, TOML file, URL …; empty: TRUEGRAIN_SOURCE")}
+PARAMS["parts"] = Param(0, type="integer", minimum=0, maximum=1024, description="Tasks that read; 0: one a CPU core")
 PARAMS["exclude"] = Param([], type="array", description="Left out of this version: source:<name>, generator:<name>")
 
 
@@ -22,19 +22,19 @@ PARAMS["exclude"] = Param([], type="array", description="Left out of this versio
 def ingest_images() -> None:
     """**Red?** Nothing is lost: production stays as it is, and every task can be cleared and run again.
 
-    - *collect*, *assemble*: no such `source`, or `exclude` names nothing known; the log lists what is. Trigger again.
-    - *validate*: the log names the broken rules and their page. *publish* skipped: nothing new came in.
+    - *plan*, *collect*, *assemble*: no such `source`, or `exclude` names nothing known; the log lists what is.
+    - *validate*: the log names the broken rules and their page. *collect*, *publish* skipped: nothing new came in.
     """
 
     @task(execution_timeout=timedelta(hours=12))
-    def collect(source: str) -> str:
-        from model.ingest import collect
-        from model.sources.recognise import open_source
+    def plan(source: str) -> list[dict[str, object]]:
+        return plan_parts(source, get_current_context()["params"]["parts"])
 
-        images, now = open_source(source or read_settings().source), datetime.now(UTC)
-        return str(collect(open_lake(), images, now=now, progress=lambda n: log.info("%d images read", n)))
+    @task(execution_timeout=timedelta(hours=12))
+    def collect(part: dict[str, object]) -> str:
+        return collect_part(part, get_current_context()["dag_run"].run_after)
 
-    @task
+    @task(trigger_rule="none_failed")  # even if nothing is new: `exclude` alone makes another version
     def assemble() -> str:
         from model.ingest import assemble
 
@@ -54,7 +54,7 @@ def ingest_images() -> None:
             raise AirflowSkipException(f"dataset version {version} was published before: nothing new came in")
         yield Metadata(DATASET, {"dataset_version": version})
 
-    publish(validate(collect("{{ params.source }}") >> assemble()))  # type: ignore[arg-type]
+    publish(validate(collect.expand(part=plan("{{ params.source }}")) >> assemble()))  # type: ignore[arg-type]
 
 
 ingest_images()

@@ -1,20 +1,24 @@
 """Source -> batch -> new dataset version: the verbs of ingestion, each safe to repeat."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from model.assembly import assemble_rows
+from model.digests import Digests
 from model.errors import DatasetError, SourceError
-from model.fingerprint import fingerprint
+from model.intake import Intake, Progress
 from model.lake import SUCCESS, Lake
 from model.manifest import read_given, version_id, write_former, write_rows
+from model.parts import Part, Share, Survey
+from model.seen import read_seen, remember, tidy_seen
+from model.sources.declared import Source, open_declared
 from model.sources.labelled import LabelledImage
 from model.summary import summarise
 from model.tombstones import read_tombstones
-
-_REPORT_EVERY = 1_000
+from model.writing import write_text
 
 
 @dataclass(frozen=True)
@@ -27,49 +31,47 @@ class Collected:
     undecodable: int
 
 
+def plan(lake: Lake, sources: Iterable[Source], *, parts: int) -> list[Part]:
+    """Divide the sources that hold anything new into equal parts, which can be collected at the same time.
+
+    No part is left when nothing is new; no image is read to find out. The images that the parts bring, and the dataset
+    version that follows, do not depend on how many there are. Raises SourceError for a source that holds no image at
+    all: one that fell silent is a fault, not a quiet fortnight.
+    """
+    tidy_seen(lake)
+    seen = read_seen(lake)
+    new = tuple(source for source in sources if _holds_anything_new(source, parts, seen))
+    return [Part(number, parts, new) for number in range(1, parts + 1)] if new else []
+
+
+def collect_part(lake: Lake, part: Part, *, now: datetime, progress: Progress = lambda _read, _new: None) -> Collected:
+    """Append the new images of a part as one batch, as `collect` does, and remember what was read.
+
+    `now` is the same for all parts of a run, and each time that a part is repeated. A part that breaks off adds
+    nothing, or what its repetition finds there. Raises SourceError for a source that holds no image at all.
+    """
+    batches, seen, read = lake.batches(), read_seen(lake), Digests()
+    intake = Intake(lake, now=now)
+    batch = lake.write_batch(intake.rows(_read_part(part, seen, read), progress))
+    if len(read):
+        remember(lake, read, batches=[*batches, *filter(None, [batch])])
+    return _collected(batch, intake)
+
+
 def collect(
-    lake: Lake,
-    images: Iterable[LabelledImage],
-    *,
-    now: datetime,
-    progress: Callable[[int], None] = lambda _: None,
+    lake: Lake, images: Iterable[LabelledImage], *, now: datetime, progress: Progress = lambda _read, _new: None
 ) -> Collected:
     """Append the images that the lake does not hold yet as one batch; files that are no images enter with their error.
 
     An image is known when the same bytes came before with the same label and split. `progress` is called with the
-    number of images read, every thousand. Repeating a collection adds nothing. Raises SourceError when there is not
-    one image: a source that fell silent is a fault, not a quiet fortnight.
+    numbers of images read and new, every thousand read. Repeating a collection adds nothing. Raises SourceError when
+    there is not one image.
     """
-    facts = lake.facts()
-    known = set(zip(facts["sha256"], facts["label"], facts["split_hint"].fillna(""), strict=True))
-    counts = {"added": 0, "known": 0, "undecodable": 0}
-
-    def rows() -> Iterator[dict[str, object]]:
-        for number, image in enumerate(images, start=1):
-            if number % _REPORT_EVERY == 0:
-                progress(number)
-            print_ = fingerprint(image.data)
-            key = (print_.sha256, image.label, image.split or "")
-            if key in known:
-                counts["known"] += 1
-                continue
-            known.add(key)
-            counts["added"] += 1
-            counts["undecodable"] += print_.decode_error is not None
-            yield asdict(print_) | {
-                "image": image.data,
-                "label": image.label,
-                "source": image.source,
-                "generator": image.generator,
-                "split_hint": image.split,
-                "origin": image.origin,
-                "ingested_at": now,
-            }
-
-    batch = lake.write_batch(rows())
-    if counts["added"] + counts["known"] == 0:
+    intake = Intake(lake, now=now)
+    batch = lake.write_batch(intake.rows(images, progress))
+    if not intake.read:
         raise SourceError("the source held no images at all; nothing was ingested")
-    return Collected(batch, **counts)
+    return _collected(batch, intake)
 
 
 def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
@@ -94,7 +96,7 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
         summary = summarise(assembly, previous=previous, tombstones=tombstones, exclude=exclude)
         write_rows(lake, version, assembly.rows, name="candidates")
         write_former(lake, version, assembly.former)
-        (lake.version_path(version) / "summary.json").write_text(json.dumps(summary, indent=2, sort_keys=True))
+        write_text(lake.version_path(version) / "summary.json", json.dumps(summary, indent=2, sort_keys=True))
     return version
 
 
@@ -110,5 +112,28 @@ def publish(lake: Lake, version: str) -> bool:
     if not verdict.exists() or json.loads(verdict.read_text())["success"] is not True:
         raise DatasetError(f"dataset version '{version}' has not passed validation; see {verdict}")
     # Written anew for a version that was published before and comes back on the same day: the marker's time counts.
-    (folder / SUCCESS).write_bytes(b"")
+    write_text(folder / SUCCESS, "")
     return True
+
+
+def _holds_anything_new(source: Source, parts: int, seen: Digests) -> bool:
+    survey = Survey(source, parts=parts, seen=seen)
+    deque(open_declared(source, choice=survey), maxlen=0)  # it takes no image
+    _require_images(source, survey)
+    return survey.new
+
+
+def _read_part(part: Part, seen: Digests, read: Digests) -> Iterator[LabelledImage]:
+    for source in part.sources:
+        share = Share(part, source, seen=seen, read=read)
+        yield from open_declared(source, choice=share)
+        _require_images(source, share)
+
+
+def _require_images(source: Source, looked: Share | Survey) -> None:
+    if not looked.found:
+        raise SourceError(f"the source '{source.location}' held no images at all; nothing was ingested")
+
+
+def _collected(batch: str | None, intake: Intake) -> Collected:
+    return Collected(batch, intake.added, intake.read - intake.added, intake.undecodable)

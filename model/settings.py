@@ -20,7 +20,8 @@ class Settings(BaseModel):
     home: Path = Field(Path(".local"), description="Folder for everything Truegrain writes on this machine")
     lake: str = Field("", description="The data lake: a folder or any fsspec URL [<home>/lake]")
     source: str = Field(
-        "synthetic", description="Where labelled images come from: 'synthetic', a folder, an archive, a table, a URL"
+        "synthetic",
+        description="Where labelled images come from: 'synthetic', a folder, an archive, a table, a URL, a TOML file",
     )
     recipe: str = Field("quick", description="Training recipe: the name of a file in model/training/recipes")
     pretrained: str = Field("", description="Local safetensors file with backbone weights, for machines without a hub")

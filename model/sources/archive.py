@@ -14,6 +14,7 @@ from functools import partial
 from typing import IO, cast
 
 from model.errors import SourceError
+from model.sources.choice import EVERYTHING, Choice
 from model.sources.place import Place
 from model.sources.tree import Member, Tree, printable
 
@@ -77,7 +78,7 @@ class _Measured:
 
 
 @contextmanager
-def open_archive(place: Place) -> Iterator[Tree]:
+def open_archive(place: Place, *, choice: Choice = EVERYTHING) -> Iterator[Tree]:
     """Open an archive; its files come in the order in which they were packed, a tar's in one pass a walk.
 
     Links and devices are ignored. Raises SourceError, when it comes to it, for an archive that is damaged or a bomb.
@@ -87,7 +88,7 @@ def open_archive(place: Place) -> Iterator[Tree]:
     with place.open() as file:
         size = file.seek(0, 2)
         try:
-            yield Tree(place.name[: -len(suffix)], partial(members, file, size))
+            yield Tree(place.name[: -len(suffix)], partial(members, file, size), choice)
         except _UNREADABLE as error:
             raise SourceError(
                 f"The archive '{place.location}' cannot be read: {error}. Is it complete, and what its name says?"
@@ -111,7 +112,8 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
             unpacked += info.file_size
             _refuse_bomb(unpacked, size)
             if not info.is_dir() and kind in (0, stat.S_IFREG):
-                yield Member(printable(info.filename.replace("\\", "/")), partial(archive.open, info))
+                path = printable(info.filename.replace("\\", "/"))
+                yield Member(path, partial(archive.open, info), stamp=partial(_zip_stamp, info))
 
 
 def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iterator[Member]:
@@ -122,8 +124,18 @@ def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iter
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every one it has seen
             _refuse_bomb(info.offset_data + info.size, size)
             if info.isfile():
-                yield Member(printable(info.name), cast("partial[IO[bytes]]", partial(archive.extractfile, info)))
+                opening = cast("partial[IO[bytes]]", partial(archive.extractfile, info))
+                yield Member(printable(info.name), opening, stamp=partial(_tar_stamp, info))
         stream.expect_end()
+
+
+def _zip_stamp(info: zipfile.ZipInfo) -> str:
+    return f"{info.CRC:08x}-{info.file_size}"
+
+
+def _tar_stamp(info: tarfile.TarInfo) -> str | None:
+    # Tars that are to come out the same each time are packed with the time 0, which then says nothing.
+    return f"{info.size}-{info.mtime}" if info.mtime else None
 
 
 def _refuse_bomb(unpacked: int, packed: int) -> None:

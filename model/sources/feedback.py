@@ -45,5 +45,5 @@ def read_reports(tree: Tree) -> Iterator[LabelledImage]:
     """
     for member in tree.members():
         if is_shard(member.path):
-            for image in read_shard(member, _SOURCE, only={REVIEW: ACCEPTED}):
-                yield replace(image, split="train")
+            for image in read_shard(member, tree, only={REVIEW: ACCEPTED}):
+                yield replace(image, source=_SOURCE, split="train")

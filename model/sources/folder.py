@@ -8,21 +8,25 @@ from typing import IO, cast
 from urllib.parse import unquote
 
 from model.errors import SourceError
-from model.sources.place import Place
+from model.sources.choice import EVERYTHING, Choice
+from model.sources.place import Place, stamp_of, stamp_of_local
 from model.sources.tree import Member, Tree, printable
 
 DEEPEST = 100
 """Folders below each other that are followed at a URL, where a link back to a folder above looks like one more."""
 
 
-def open_folder(place: Place) -> Tree:
+_Entry = tuple[str, bool, str | None]
+
+
+def open_folder(place: Place, *, choice: Choice = EVERYTHING) -> Tree:
     """Return the files below a folder, sorted by path.
 
     Links are ignored, so that nothing outside is read; so are devices and pipes.
     """
     if place.is_local:
-        return Tree(place.name, partial(_walk_local, place.local))
-    return Tree(place.name, partial(_walk_remote, place))
+        return Tree(place.name, partial(_walk_local, place.local), choice)
+    return Tree(place.name, partial(_walk_remote, place), choice)
 
 
 def _walk_local(root: Path) -> Iterator[Member]:
@@ -33,7 +37,8 @@ def _walk_local(root: Path) -> Iterator[Member]:
         if path.endswith("/") or path == os.fspath(root):
             waiting.extend(_list_backwards(path))
         else:
-            yield Member(printable(path[prefix:]), partial(_open_local, path), seekable=True)
+            opening = partial(_open_local, path)
+            yield Member(printable(path[prefix:]), opening, seekable=True, stamp=partial(stamp_of_local, path))
 
 
 def _open_local(path: str) -> IO[bytes]:
@@ -51,9 +56,9 @@ def _list_backwards(folder: str) -> list[str]:
 
 def _walk_remote(place: Place) -> Iterator[Member]:
     root = place.path.rstrip("/")
-    waiting = [(root, True)]
+    waiting: list[_Entry] = [(root, True, None)]
     while waiting:
-        path, is_folder = waiting.pop()
+        path, is_folder, stamp = waiting.pop()
         inside = path[len(root) :].strip("/")
         if is_folder:
             if inside.count("/") >= DEEPEST:
@@ -61,19 +66,31 @@ def _walk_remote(place: Place) -> Iterator[Member]:
             waiting.extend(_list_remote_backwards(place, path))
         else:
             yield Member(
-                unquote(inside) if place.is_web else inside, partial(_open_remote, place, path), not place.is_web
+                unquote(inside) if place.is_web else inside,
+                partial(_open_remote, place, path),
+                seekable=not place.is_web,
+                stamp=partial(_ask_for_stamp, place, path) if place.is_web else partial(_known_stamp, stamp),
             )
 
 
-def _list_remote_backwards(place: Place, folder: str) -> list[tuple[str, bool]]:
-    """List the paths in a folder and whether they are folders."""
+def _list_remote_backwards(place: Place, folder: str) -> list[_Entry]:
+    """List the paths in a folder, whether they are folders, and their stamps as far as the list tells."""
     address = folder + "/" if place.is_web else folder
     entries = {
-        (info["name"].rstrip("/"), info["type"] == "directory") for info in place.remote.ls(address, detail=True)
+        (info["name"].rstrip("/"), info["type"] == "directory"): stamp_of(info)
+        for info in place.remote.ls(address, detail=True)
     }
     # A web server's page also links to itself, sorted by this and that; a bucket may hold a marker for the folder.
-    kept = ((path, kind) for path, kind in entries if path != folder and not (place.is_web and "?" in path))
-    return sorted(kept, reverse=True)
+    kept = ((*entry, stamp) for entry, stamp in entries.items() if entry[0] != folder)
+    return sorted((entry for entry in kept if not (place.is_web and "?" in entry[0])), reverse=True)
+
+
+def _known_stamp(stamp: str | None) -> str | None:
+    return stamp
+
+
+def _ask_for_stamp(place: Place, path: str) -> str | None:
+    return stamp_of(place.remote.info(path))
 
 
 def _open_remote(place: Place, path: str) -> IO[bytes]:

@@ -43,7 +43,8 @@ def read_listed_images(tree: Tree, *, only: str | None = None) -> Iterator[Label
         path = _plain(member.path)
         if path in labels:
             split = read_split(PurePosixPath(path).parent)
-            yield labelled(member, source=tree.source, label=labels[path], split=split)
+            if tree.choice.takes(path, member.stamp, labels[path]):
+                yield labelled(member, source=tree.source, label=labels[path], split=split)
         else:
             unlisted += is_image(path)
     if unlisted:

@@ -4,6 +4,8 @@ import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
 from pathlib import PurePosixPath
 from tempfile import TemporaryFile
 from types import MappingProxyType
@@ -25,9 +27,21 @@ SUFFIXES = (".parquet",)
 
 _GENERATOR = "generator"
 _EVERY_ROW: Mapping[str, str] = MappingProxyType({})
-_ROWS_AT_ONCE = 16
+_BYTES_AT_ONCE = 16_000_000
+_MOST_ROWS_AT_ONCE = 16
+"""Rows are read so many at once as fill the bytes on average, and never more: large images come one by one."""
+
 _BUFFER_BYTES = 1 << 20
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The columns that are read of a shard; `words` are the label and others in which words stand."""
+
+    image: str
+    label: str
+    words: tuple[str, ...]
 
 
 def is_shard(path: str) -> bool:
@@ -36,7 +50,7 @@ def is_shard(path: str) -> bool:
 
 
 def read_shards(tree: Tree) -> Iterator[LabelledImage]:
-    """Yield the images of the Parquet files of a tree, a few rows in memory at a time.
+    """Yield the images of the Parquet files of a tree, a few rows in memory at a time, and choose them by row groups.
 
     Columns are found by their type and name: a struct with a field `bytes`, and one of LABEL_COLUMNS that holds words,
     or a ClassLabel's numbers with the names that the schema's `huggingface` metadata gives them. A column `generator`
@@ -47,15 +61,16 @@ def read_shards(tree: Tree) -> Iterator[LabelledImage]:
     for member in tree.members():
         if is_shard(member.path):
             found = True
-            yield from read_shard(member, tree.source)
+            yield from read_shard(member, tree)
     if not found:
         raise SourceError(f"'{tree.source}' holds no Parquet file.")
 
 
-def read_shard(member: Member, source: str, *, only: Mapping[str, str] = _EVERY_ROW) -> Iterator[LabelledImage]:
+def read_shard(member: Member, tree: Tree, *, only: Mapping[str, str] = _EVERY_ROW) -> Iterator[LabelledImage]:
     """Like `read_shards`, of one file; of its rows only those with the words that `only` names by column."""
-    with _opened(member) as shard:
-        yield from _read_rows(shard, member.path, source, only)
+    if tree.choice.opens(member.path, member.stamp):
+        with _opened(member) as shard:
+            yield from _read_rows(shard, member, tree, only)
 
 
 def column_names(member: Member) -> list[str]:
@@ -74,33 +89,49 @@ def _opened(member: Member) -> Iterator[pq.ParquetFile]:
         raise SourceError(f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?") from error
 
 
-def _read_rows(shard: pq.ParquetFile, path: str, source: str, only: Mapping[str, str]) -> Iterator[LabelledImage]:
-    image, label = _columns(shard.schema_arrow, path, needed=list(only))
-    read_label = _label_reader(shard.schema_arrow, label, path)
-    words = [label, *only, *(name for name in (_GENERATOR,) if name in shard.schema_arrow.names)]
-    split, row, unlabelled = _split(path), -1, 0
-    for batch in shard.iter_batches(batch_size=_ROWS_AT_ONCE, columns=[f"{image}.bytes", *words]):
-        for struct, cells in zip(batch.column(image), batch.select(words).to_pylist(), strict=True):
-            row += 1
-            if any(cells[name] != word for name, word in only.items()):
-                continue
-            found = read_label(cells[label])
-            if found is None:
-                unlabelled += 1
-                continue
-            yield LabelledImage(
-                data=_data(struct, path, row),
-                label=found,
-                source=source,
-                origin=f"{path}#{row}",
-                generator=(cells.get(_GENERATOR) or UNKNOWN_GENERATOR) if found == CLASSES[AI] else None,
-                split=split,
-            )
+def _read_rows(shard: pq.ParquetFile, member: Member, tree: Tree, only: Mapping[str, str]) -> Iterator[LabelledImage]:
+    path = member.path
+    columns = _columns(shard.schema_arrow, path, needed=list(only))
+    read_label = _label_reader(shard.schema_arrow, columns.label, path)
+    split, unlabelled = _split(path), 0
+    for row, struct, cells in _rows(shard, columns, lambda group: tree.choice.takes(f"{path}#{group}", member.stamp)):
+        if any(cells[name] != word for name, word in only.items()):
+            continue
+        found = read_label(cells[columns.label])
+        if found is None:
+            unlabelled += 1
+            continue
+        yield LabelledImage(
+            data=_data(struct, path, row),
+            label=found,
+            source=tree.source,
+            origin=f"{path}#{row}",
+            generator=(cells.get(_GENERATOR) or UNKNOWN_GENERATOR) if found == CLASSES[AI] else None,
+            split=split,
+        )
     if unlabelled:
-        _log.warning("rows_without_label", source=source, shard=path, count=unlabelled)
+        _log.warning("rows_without_label", source=tree.source, shard=path, count=unlabelled)
 
 
-def _columns(schema: pa.Schema, path: str, *, needed: list[str]) -> tuple[str, str]:
+def _rows(
+    shard: pq.ParquetFile, columns: _Columns, takes: Callable[[int], bool]
+) -> Iterator[tuple[int, pa.StructScalar, dict[str, Any]]]:
+    """Yield number, image and words of the rows in the row groups that are taken."""
+    first = 0
+    for group in range(shard.num_row_groups):
+        rows, size = shard.metadata.row_group(group).num_rows, shard.metadata.row_group(group).total_byte_size
+        if rows and takes(group):
+            at_once = max(1, min(_MOST_ROWS_AT_ONCE, _BYTES_AT_ONCE * rows // max(size, 1)))
+            row = first
+            wanted = [f"{columns.image}.bytes", *columns.words]
+            for batch in shard.iter_batches(at_once, row_groups=[group], columns=wanted):
+                words = batch.select(columns.words).to_pylist()
+                yield from zip(count(row), batch.column(columns.image), words, strict=False)
+                row += len(batch)
+        first += rows
+
+
+def _columns(schema: pa.Schema, path: str, *, needed: list[str]) -> _Columns:
     images = [field.name for field in schema if pa.types.is_struct(field.type) and "bytes" in _names(field.type)]
     labels = [field.name for field in schema if field.name.lower() in LABEL_COLUMNS]
     if not images or not labels or not set(needed) <= set(schema.names):
@@ -109,7 +140,8 @@ def _columns(schema: pa.Schema, path: str, *, needed: list[str]) -> tuple[str, s
             f"are a struct with a field 'bytes'{''.join(f', {name}' for name in needed)} and a label called one of "
             f"{', '.join(LABEL_COLUMNS)}."
         )
-    return images[0], labels[0]
+    generator = [_GENERATOR] if _GENERATOR in schema.names else []
+    return _Columns(images[0], labels[0], (labels[0], *needed, *generator))
 
 
 def _names(struct: pa.DataType) -> list[str]:

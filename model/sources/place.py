@@ -1,6 +1,7 @@
 """Place: where a source lies, on this machine or at any fsspec URL, and how it is reached."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,9 @@ from model.errors import SourceError, TruegrainError
 
 _LOCAL = (None, "file", "local")
 _WEB = ("http", "https")
+_MARKS = ("ETag", "etag", "LastModified", "Last-Modified", "last_modified", "updated", "mtime", "created")
+"""What stores and servers call that by which a change shows, the best first; stores create anew what they change."""
+
 _SECONDS_TO_CONNECT = 10
 _SECONDS_OF_SILENCE = 60
 
@@ -76,6 +80,10 @@ class Place:
             return self.local.is_dir()
         return bool(self.remote.info(self.path)["type"] == "directory")
 
+    def stamp(self) -> str | None:
+        """Return the stamp of a file. Raises FileNotFoundError when there is none."""
+        return stamp_of_local(self.local) if self.is_local else stamp_of(self.remote.info(self.path))
+
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open the file for reading at any position; one on the web is first copied into a temporary file."""
@@ -112,6 +120,18 @@ def reaching(place: Place) -> Iterator[None]:
         raise SourceError(
             f"The source '{place.location}' cannot be read: {type(reason).__name__}: {reason}. {advice}"
         ) from error
+
+
+def stamp_of_local(path: str | Path) -> str:
+    """Return the stamp of a file on this machine."""
+    status = os.stat(path)  # noqa: PTH116 - a Path for each of many files costs more than the question
+    return f"{status.st_size}-{status.st_mtime_ns}"
+
+
+def stamp_of(info: Mapping[str, Any]) -> str | None:
+    """Return the stamp of a file that fsspec describes with `info`."""
+    mark = next((info[name] for name in _MARKS if info.get(name)), None)
+    return None if mark is None else f"{info.get('size')}-{mark}"
 
 
 def _web_options() -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Final
 from model.errors import SourceError
 from model.labels import find_label
 from model.sources import archive, feedback, kaggle, parquet, synthetic, table
+from model.sources.choice import EVERYTHING, Choice
 from model.sources.folder import open_folder
 from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
 from model.sources.labelled import LabelledImage
-from model.sources.layout import read_class_folders, read_folders
+from model.sources.layout import folders_of, read_class_folders, read_folders
 from model.sources.listed import read_listed_images
 from model.sources.place import Place, reaching
 from model.sources.tree import Member, Tree, is_image
@@ -33,20 +34,21 @@ KINDS: Final[dict[str, Read]] = FOLDER_KINDS | {
 """Every kind of source by the name that can be written before its location: `csv:s3://bucket/shoes`."""
 
 
-def open_source(location: str) -> Iterator[LabelledImage]:
+def open_source(location: str, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:
     """Open 'synthetic' (with options: 'synthetic?images=600&seed=7'), or a folder, an archive, a table or a shard.
 
     These lie on this machine, at a URL or on Kaggle ('kaggle:<owner>/<dataset>'), and may carry their kind:
     'csv:/data/shoes'. Without one it is recognised.
+    Of the images, those are read that `choice` takes.
     Raises SourceError for a location that is none of these; a damaged archive shows only while it is read.
     """
     name, _, options = location.partition("?")
     if name == synthetic.NAME:
-        return synthetic.draw_images(synthetic.Order.parse(options))
+        return synthetic.draw_images(synthetic.Order.parse(options), choice=choice)
     kind, address = split_kind(location)
     if kaggle.is_dataset(address):
-        return kaggle.name_source(_open_place(Place(kaggle.download(address)), kind), address)
-    return _open_place(Place(address), kind)
+        return kaggle.name_source(_open_place(Place(kaggle.download(address)), kind, choice), address)
+    return _open_place(Place(address), kind, choice)
 
 
 def split_kind(location: str) -> tuple[str | None, str]:
@@ -62,6 +64,18 @@ def make_absolute(location: str) -> str:
     if not path.exists():
         return location
     return f"{kind}:{path.resolve()}" if kind else str(path.resolve())
+
+
+def find_beside(file: Place, location: str) -> str:
+    """Resolve a relative path from the folder of the `file` that names it; all else stays as it is."""
+    kind, address = split_kind(location)
+    if ":" in address or address.partition("?")[0] == synthetic.NAME:
+        return location
+    if file.is_local:
+        found = str((file.local.parent / Path(address).expanduser()).resolve())
+    else:
+        found = address if address.startswith("/") else f"{file.parent.location}/{address}"
+    return f"{kind}:{found}" if kind else found
 
 
 def recognise(tree: Tree) -> str:
@@ -91,28 +105,28 @@ def _kind_of_folders(folders: PurePosixPath) -> str:
     return "genimage" if is_genimage(folders) else "folders"
 
 
-def _open_place(place: Place, kind: str | None) -> Iterator[LabelledImage]:
+def _open_place(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     with reaching(place):
-        return _reached(_open(place, kind), place)
+        return _reached(_open(place, kind, choice), place)
 
 
-def _open(place: Place, kind: str | None) -> Iterator[LabelledImage]:
+def _open(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     """Open what is there; a web server shows no folders, so there the name alone tells a file."""
     file = _opener(place.name)
     if place.is_web and file is not None:
-        return file(place, kind)
+        return file(place, kind, choice)
     if place.is_web or _is_folder(place):
-        tree = open_folder(place)
+        tree = open_folder(place, choice=choice)
         kind = kind or recognise(tree)
         if kind in FOLDER_KINDS:
             _refuse_unknown_folders(tree)
         return KINDS[kind](tree)
     if file is not None:
-        return file(place, kind)
+        return file(place, kind, choice)
     raise _refusal(place, "is neither a folder nor a file of a known kind")
 
 
-def _opener(name: str) -> Callable[[Place, str | None], Iterator[LabelledImage]] | None:
+def _opener(name: str) -> Callable[[Place, str | None, Choice], Iterator[LabelledImage]] | None:
     if archive.is_archive(name):
         return _read_archive
     if parquet.is_shard(name):
@@ -127,26 +141,27 @@ def _is_folder(place: Place) -> bool:
         raise _refusal(place, "does not exist") from error
 
 
-def _read_archive(place: Place, kind: str | None) -> Iterator[LabelledImage]:
-    with archive.open_archive(place) as tree:
-        yield from KINDS[kind or recognise(tree)](tree)
+def _read_archive(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
+    if choice.opens(place.name, place.stamp):
+        with archive.open_archive(place, choice=choice) as tree:
+            yield from KINDS[kind or recognise(tree)](tree)
 
 
-def _read_shard(place: Place, kind: str | None) -> Iterator[LabelledImage]:
-    shard = Member(place.name, place.open, seekable=True)
-    tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]))
+def _read_shard(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
+    shard = Member(place.name, place.open, seekable=True, stamp=place.stamp)
+    tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]), choice)
     return KINDS[kind or recognise(tree)](tree)
 
 
-def _read_table(place: Place, _: str | None) -> Iterator[LabelledImage]:
-    return read_listed_images(open_folder(place.parent), only=place.name)
+def _read_table(place: Place, _: str | None, choice: Choice) -> Iterator[LabelledImage]:
+    return read_listed_images(open_folder(place.parent, choice=choice), only=place.name)
 
 
 def _refuse_unknown_folders(tree: Tree) -> None:
     """Refuse a class folder that is not understood before any image is read."""
     for member in tree.members():
         if is_image(member.path):
-            read_folders(PurePosixPath(member.path).parent)
+            read_folders(folders_of(member.path))
 
 
 def _refusal(place: Place, problem: str) -> SourceError:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from model.errors import SourceError
 from model.labels import AI, CLASSES, REAL
+from model.sources.choice import EVERYTHING, Choice, unstamped
 from model.sources.labelled import LabelledImage
 from model.sources.studio.artefacts import FAMILIES, PATCH
 from model.sources.studio.camera import take_photograph
@@ -66,13 +67,13 @@ class Order(BaseModel):
             ) from error
 
 
-def draw_images(order: Order) -> Iterator[LabelledImage]:
+def draw_images(order: Order, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:
     """Yield the images of an order, real and AI by turns, the generators by turns.
 
     Image i depends on the seed, the size, the generators and i alone, so that the first n images of a longer order
-    are those of a shorter one.
+    are those of a shorter one. They are drawn each time: what draws them may have changed.
     """
-    return (draw_image(order, index) for index in range(order.images))
+    return (draw_image(order, index) for index in range(order.images) if choice.takes(f"{index}", unstamped))
 
 
 def draw_image(order: Order, index: int) -> LabelledImage:

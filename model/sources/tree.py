@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from model.images import SOURCE_LIMITS
+from model.sources.choice import EVERYTHING, Choice, Stamp, unstamped
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 """What a file must be called to count as an image; whether it is one, ingestion finds out."""
@@ -20,7 +21,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file of a tree: its path inside the tree, with '/', and how to open it.
+    """A file of a tree: its path inside the tree, with '/', how to open it, and the stamp of its content.
 
     `seekable` says that jumping about in the opened file is cheap, as it is on a disk and is not in an archive.
     """
@@ -28,6 +29,7 @@ class Member:
     path: str
     open: Callable[[], AbstractContextManager[IO[bytes]]]
     seekable: bool = False
+    stamp: Stamp = unstamped
 
     def read(self, at_most: int = READ_AT_MOST) -> bytes:
         """Return the file's first bytes, `at_most` of them."""
@@ -43,10 +45,12 @@ class Tree:
     """The files of a source by that name; `walk` goes through them from the start each time it is called.
 
     A member is read before the walk goes on: a tar is one stream. Of two walks one ends before the other begins.
+    `choice` is asked before an image is read.
     """
 
     source: str
     walk: Callable[[], Iterator[Member]]
+    choice: Choice = EVERYTHING
 
     def members(self) -> Iterator[Member]:
         """Walk through the files, without hidden ones, those that macOS adds, and paths that lead out of the tree."""
@@ -55,7 +59,8 @@ class Tree:
 
 def is_image(path: str) -> bool:
     """Whether `path` is called like an image."""
-    return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
+    stem, dot, suffix = path.rpartition(".")
+    return dot + suffix.lower() in IMAGE_SUFFIXES and stem != "" and not stem.endswith("/")
 
 
 def printable(path: str) -> str:
@@ -64,4 +69,6 @@ def printable(path: str) -> str:
 
 
 def _is_hidden(path: str) -> bool:
+    if not path.startswith(".") and "/." not in path and "__MACOSX" not in path:
+        return False  # as nearly all are: taking a path apart takes longer than to hash a small image
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)

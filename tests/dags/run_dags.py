@@ -20,8 +20,13 @@ def main(scenarios: list[tuple[str, dict[str, object]]]) -> None:
     replace_training(calls)
     bag = DagBag()
     runs = [bag.dags[dag].test(run_conf=conf) for dag, conf in scenarios]
-    states = [{task.task_id: str(task.state) for task in run.get_task_instances()} for run in runs]
+    states = [{name(task): str(task.state) for task in run.get_task_instances()} for run in runs]
     print("\n" + json.dumps({"states": states, "calls": calls}))
+
+
+def name(task: object) -> str:
+    """The id of a task; of one that was mapped, with its number from 1."""
+    return task.task_id if task.map_index < 0 else f"{task.task_id} {task.map_index + 1}"
 
 
 def replace_training(calls: list[list[object]]) -> None:

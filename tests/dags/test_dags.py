@@ -60,7 +60,7 @@ def test_a_dag_fits_on_a_screen(file):
 @pytest.mark.parametrize(
     ("dag", "order"),
     [
-        ("ingest_images", ["collect", "assemble", "validate", "publish"]),
+        ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
         ("retrain_detector", ["train", "evaluate", "decide", "promote"]),
         ("rollback_detector", ["rollback"]),
         ("withdraw_images", ["withdraw"]),
@@ -86,7 +86,7 @@ def test_assets_connect_the_dags(dags):
 
 
 def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
-    assert dags["ingest_images"]["params"] == {"source": "", "exclude": []}
+    assert dags["ingest_images"]["params"] == {"source": "", "parts": 0, "exclude": []}
     assert dags["retrain_detector"]["params"] == {"dataset_version": "", "recipe": "", "overrides": {}}
     assert set(dags["rollback_detector"]["params"]) == {"version", "reason"}
     assert set(dags["withdraw_images"]["params"]) == {"sha256", "reason"}

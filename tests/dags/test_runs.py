@@ -5,10 +5,13 @@ import pytest
 from PIL import Image
 
 from model.lake import Lake
+from model.sources.recognise import open_source
 from model.tombstones import read_tombstones
 
 RUN_DAGS = str(Path(__file__).with_name("run_dags.py"))
-GREEN = {"collect": "success", "assemble": "success", "validate": "success", "publish": "success"}
+AFTER = {"assemble": "success", "validate": "success", "publish": "success"}
+GREEN = {"plan": "success", "collect 1": "success", "collect 2": "success", **AFTER}
+NOTHING_NEW = {"plan": "success", "collect": "skipped", **AFTER, "publish": "skipped"}
 UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
 
@@ -20,13 +23,24 @@ def outcome(python, tmp_path_factory) -> dict:
     (one_class / "real").mkdir()
     for grey in range(40):
         Image.new("RGB", (32, 32), (grey, grey, grey)).save(one_class / "real" / f"{grey}.png")
+    folder, declaration = tmp_path_factory.mktemp("drawn"), one_class / "sources.toml"
+    for image in open_source("synthetic?images=240&seed=4&size=32"):
+        path = folder / image.label / image.origin.rpartition("/")[2]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(image.data)
+    declaration.write_text(f'[sources.drawn]\nlocation = "{folder}"\nlicence = "ours"\ngenerator = "drawn"\n')
     scenarios = {
         "no such source": ("ingest_images", {"source": str(one_class / "nowhere")}),
-        "one class": ("ingest_images", {"source": str(one_class)}),
+        "one class": ("ingest_images", {"source": str(one_class), "parts": 2}),
         "nothing published": ("retrain_detector", {}),
-        "new images": ("ingest_images", {"source": SOURCE}),
-        "nothing new": ("ingest_images", {"source": SOURCE}),
-        "a generator excluded": ("ingest_images", {"source": SOURCE, "exclude": ["generator:nearest"]}),
+        "new images": ("ingest_images", {"source": SOURCE, "parts": 2}),
+        "the same once more": ("ingest_images", {"source": SOURCE, "parts": 2}),
+        "declared sources": ("ingest_images", {"source": str(declaration), "parts": 2}),
+        "nothing new": ("ingest_images", {"source": str(declaration), "parts": 2}),
+        "a generator excluded": (
+            "ingest_images",
+            {"source": str(declaration), "exclude": ["generator:drawn"], "parts": 2},
+        ),
         "nobody excluded": ("ingest_images", {"source": SOURCE, "exclude": ["generator:nobody"]}),
         "passes the gate": ("retrain_detector", {"recipe": "good", "overrides": {"epochs": 3}}),
         "fails the gate": ("retrain_detector", {"recipe": "bad"}),
@@ -46,11 +60,19 @@ def test_new_images_become_a_published_version(outcome):
 
 
 def test_the_same_images_again_publish_nothing(outcome):
-    assert outcome["nothing new"] == GREEN | {"publish": "skipped"}
+    assert outcome["the same once more"] == GREEN | {"publish": "skipped"}
 
 
-def test_excluding_a_generator_makes_a_version_of_what_is_left(outcome):
-    assert outcome["a generator excluded"] == GREEN
+def test_the_sources_that_a_file_declares_are_read(outcome):
+    assert outcome["declared sources"] == GREEN
+
+
+def test_when_nothing_is_new_nothing_is_read_and_nothing_is_red(outcome):
+    assert outcome["nothing new"] == NOTHING_NEW
+
+
+def test_excluding_a_generator_makes_a_version_of_what_is_left_although_nothing_is_new(outcome):
+    assert outcome["a generator excluded"] == NOTHING_NEW | {"publish": "success"}
 
 
 def test_excluding_what_the_lake_does_not_hold_is_red_and_publishes_nothing(outcome):
@@ -107,7 +129,8 @@ def test_a_withdrawal_of_what_is_no_sum_is_red(outcome):
 
 
 def test_a_source_that_does_not_exist_is_red_at_once(outcome):
-    assert outcome["no such source"]["collect"] == "failed"
+    assert outcome["no such source"]["plan"] == "failed"
+    assert outcome["no such source"]["assemble"] == "upstream_failed"
 
 
 def test_a_source_with_one_class_fails_validation_and_publishes_nothing(outcome):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher import airflow_api
 from launcher.airflow_api import AirflowApi, Task
 from launcher.errors import LaunchError
 from launcher.follow import follow, last_line, task_log
@@ -26,6 +27,11 @@ class RecordedRun(AirflowApi):
 
     def tasks(self, dag: str, run: str) -> list[Task]:  # noqa: ARG002
         return self._moments.pop(0)[1]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 def nothing_to_report() -> None:
@@ -82,3 +88,75 @@ def test_a_run_is_given_up_when_airflow_has_ended(tmp_path: Path) -> None:
     run = RecordedRun(("running", []))
     with pytest.raises(LaunchError, match="airflow-scheduler"):
         follow(run, "ingest_images", "manual", logs=tmp_path, progress=Progress(io.StringIO()), check=report)
+
+
+def test_the_parts_of_a_mapped_task_are_told_one_by_one(tmp_path: Path) -> None:
+    parts = [Task("collect", "success", 1, 3.25, 0), Task("collect", "success", 1, 4.5, 1)]
+    plan = Task("plan", "success", 1, 1.0)
+    run = RecordedRun(("running", [plan, parts[0]]), ("success", [plan, *parts]))
+    stream = io.StringIO()
+    states = follow(run, "ingest_images", "manual", logs=tmp_path, progress=Progress(stream), check=nothing_to_report)
+    assert states == {"plan": "success", "collect 1": "success", "collect 2": "success"}
+    told = [line.partition("ingest_images.")[2].split() for line in stream.getvalue().splitlines()]
+    assert told == [
+        ["plan", "success", "1.0", "s"],
+        ["collect", "1", "success", "3.2", "s"],
+        ["collect", "2", "success", "4.5", "s"],
+    ]
+
+
+def test_of_parts_that_run_together_one_speaks_and_the_others_are_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    running = [Task("collect", "running", 1, None, index) for index in range(3)]
+    log = task_log(tmp_path, "ingest_images", "manual", running[0])
+    assert log.parent.name == "map_index=0"
+    log.parent.mkdir(parents=True)
+    log.write_text(json.dumps({"event": "part 1 of 3: 1,000 images read, 12 new", "logger": "truegrain.ingest"}))
+    run = RecordedRun(("running", running), ("success", []))
+    terminal = Terminal()
+    follow(run, "ingest_images", "manual", logs=tmp_path, progress=Progress(terminal), check=nothing_to_report)
+    assert "ingest_images.collect 1  part 1 of 3: 1,000 images read, 12 new (and 2 more)" in terminal.getvalue()
+
+
+def test_a_part_that_failed_is_named_with_its_own_log(tmp_path: Path) -> None:
+    failed = Task("collect", "failed", 2, 1.0, 4)
+    run = RecordedRun(("failed", [Task("collect", "success", 1, 1.0, 0), failed]))
+    with pytest.raises(LaunchError, match="task collect 5 of ingest_images failed") as caught:
+        follow(run, "ingest_images", "manual", logs=tmp_path, progress=Progress(io.StringIO()), check=nothing_to_report)
+    assert caught.value.log == tmp_path.joinpath(
+        "tasks", "dag_id=ingest_images", "run_id=manual", "task_id=collect", "map_index=4", "attempt=2.log"
+    )
+
+
+def test_a_run_of_more_tasks_than_a_page_holds_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(airflow_api, "PAGE", 2)
+    entries = [
+        {"task_id": "plan", "map_index": -1, "state": "success", "try_number": 1, "duration": 1.0, "start_date": "1"},
+        *(
+            {
+                "task_id": "collect",
+                "map_index": index,
+                "state": None,
+                "try_number": 0,
+                "duration": None,
+                "start_date": None,
+            }
+            for index in range(4)
+        ),
+    ]
+
+    class Paged(AirflowApi):
+        def __init__(self) -> None:
+            self.asked = 0
+
+        def _get(self, path: str, *, limit: int, offset: int) -> dict[str, object]:  # noqa: ARG002
+            self.asked += 1
+            return {"task_instances": entries[offset : offset + limit], "total_entries": len(entries)}
+
+    api = Paged()
+    assert [task.title for task in api.tasks("ingest_images", "manual")] == [
+        "plan", "collect 1", "collect 2", "collect 3", "collect 4",
+    ]  # fmt: skip
+    assert api.asked == 3

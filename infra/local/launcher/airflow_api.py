@@ -15,17 +15,29 @@ from launcher.errors import LaunchError
 TIMEOUT = 30.0
 RETRIES = 4
 ENDED = ("success", "failed")
+PAGE = 100
+"""Entries that Airflow lists at once, unless it is told otherwise."""
+
 HEARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
 
 @dataclass(frozen=True)
 class Task:
-    """A task of a run. `state` is Airflow's word, 'none' before it is scheduled; `seconds` is None until it ended."""
+    """A task of a run. `state` is Airflow's word, 'none' before it is scheduled; `seconds` is None until it ended.
+
+    A task that is mapped over parts is as many tasks of one name, each with its `index` from 0.
+    """
 
     name: str
     state: str
     attempt: int
     seconds: float | None
+    index: int | None = None
+
+    @property
+    def title(self) -> str:
+        """What a person calls it: 'collect', or 'collect 2', counted from 1."""
+        return self.name if self.index is None else f"{self.name} {self.index + 1}"
 
 
 def healthy(port: int) -> bool:
@@ -77,9 +89,18 @@ class AirflowApi:
 
     def tasks(self, dag: str, run: str) -> list[Task]:
         """Return the tasks of a run in the order in which they started; those that did not start come last."""
-        found = self._get(f"/dags/{dag}/dagRuns/{run}/taskInstances")["task_instances"]
+        found = self._all(f"/dags/{dag}/dagRuns/{run}/taskInstances", "task_instances")
         found.sort(key=lambda task: task["start_date"] or "~")
-        return [Task(t["task_id"], t["state"] or "none", t["try_number"], t["duration"]) for t in found]
+        return [_task(entry) for entry in found]
+
+    def _all(self, path: str, what: str) -> list[dict[str, Any]]:
+        """Return all entries of a list that comes in pages."""
+        entries: list[dict[str, Any]] = []
+        while True:
+            page = self._get(path, limit=PAGE, offset=len(entries))
+            entries += page[what]
+            if not page[what] or len(entries) >= page["total_entries"]:
+                return entries
 
     def _get(self, path: str, **query: object) -> Any:
         return self._call("GET", f"/api/v2{path}", params=query)
@@ -91,3 +112,8 @@ class AirflowApi:
         except requests.RequestException as error:
             raise LaunchError(f"Airflow does not answer as it should: {error}", self._log) from error
         return answer.json()
+
+
+def _task(entry: Mapping[str, Any]) -> Task:
+    index = entry["map_index"] if entry["map_index"] >= 0 else None
+    return Task(entry["task_id"], entry["state"] or "none", entry["try_number"], entry["duration"], index)

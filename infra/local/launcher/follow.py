@@ -17,7 +17,7 @@ PRINTED_BY_TASK = ("task.stdout", "task.stderr", "truegrain")
 def follow(
     api: AirflowApi, dag: str, run: str, *, logs: Path, progress: Progress, check: Callable[[], None]
 ) -> dict[str, str]:
-    """Wait until a run ends, showing its tasks; return the state of every task.
+    """Wait until a run ends, showing its tasks; return the state of every task by its title.
 
     Raises LaunchError naming the task and its log when the run fails, and whatever `check` raises: it is called again
     and again, for a run never ends when Airflow has. How long a task may take is its DAG's to say.
@@ -34,13 +34,14 @@ def follow(
         _show_running(dag, run, tasks, logs, progress)
         time.sleep(1.0)
     _raise_failure(dag, run, tasks, logs)
-    return {task.name: task.state for task in tasks}
+    return {task.title: task.state for task in tasks}
 
 
 def task_log(logs: Path, dag: str, run: str, task: Task) -> Path:
     """Return the file with a task's log (Airflow's default layout)."""
     folder = logs / "tasks" / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task.name}"
-    return folder / f"attempt={max(task.attempt, 1)}.log"
+    mapped = folder if task.index is None else folder / f"map_index={task.index}"
+    return mapped / f"attempt={max(task.attempt, 1)}.log"
 
 
 def last_line(log: Path, *, among: tuple[str, ...] = PRINTED_BY_TASK) -> str:
@@ -64,28 +65,30 @@ def _parse(line: str) -> dict[str, object]:
 
 
 def _tell(dag: str, run: str, task: Task, told: dict[str, str], logs: Path, progress: Progress) -> None:
-    if task.state == told.get(task.name) or task.state not in STARTED:
+    if task.state == told.get(task.title) or task.state not in STARTED:
         return
-    told[task.name] = task.state
+    told[task.title] = task.state
     if task.state != "running":
         took = "" if task.seconds is None else f" {task.seconds:6.1f} s"
         why = f"  {_reason(task_log(logs, dag, run, task))}" if task.state == "up_for_retry" else ""
-        progress.say(f"  {dag}.{task.name:<10} {task.state:<8}{took}{why}")
+        progress.say(f"  {dag}.{task.title:<10} {task.state:<8}{took}{why}")
 
 
 def _show_running(dag: str, run: str, tasks: list[Task], logs: Path, progress: Progress) -> None:
-    running = next((task for task in tasks if task.state == "running"), None)
-    if running is None:
+    running = [task for task in tasks if task.state == "running"]
+    if not running:
         progress.show(f"  {dag} …")
     else:
-        progress.show(f"  {dag}.{running.name:<10} {last_line(task_log(logs, dag, run, running)) or '…'}")
+        others = f" (and {len(running) - 1} more)" if len(running) > 1 else ""
+        said = last_line(task_log(logs, dag, run, running[0])) or "…"
+        progress.show(f"  {dag}.{running[0].title:<10} {said}{others}")
 
 
 def _raise_failure(dag: str, run: str, tasks: list[Task], logs: Path) -> None:
     failed = next((task for task in tasks if task.state == "failed"), None)
     if failed is not None:
         log = task_log(logs, dag, run, failed)
-        raise LaunchError(f"task {failed.name} of {dag} failed: {_reason(log)}", log)
+        raise LaunchError(f"task {failed.title} of {dag} failed: {_reason(log)}", log)
 
 
 def _reason(log: Path) -> str:

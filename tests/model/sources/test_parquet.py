@@ -1,7 +1,7 @@
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,38 @@ def test_no_more_of_a_shard_is_read_than_the_images_asked_for(tmp_path: Path) ->
 
     next(read_shards(Tree("hub", lambda: iter([Member("a.parquet", lambda: Counted(shard), seekable=True)]))))
     assert 1_000_000 < sum(read) < 4_000_000
+
+
+@pytest.mark.parametrize(("side", "most"), [(20_000_000, 1), (800_000, 16)])
+def test_large_images_are_held_one_at_a_time_and_small_ones_a_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: int, most: int
+) -> None:
+    sizes: list[int] = []
+    read = pq.ParquetFile.iter_batches
+
+    def counted(shard: pq.ParquetFile, *arguments: Any, **named: Any) -> Iterator[pa.RecordBatch]:
+        for batch in read(shard, *arguments, **named):
+            sizes.append(len(batch))
+            yield batch
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", counted)
+    images = [{"bytes": bytes([number]) * side} for number in range(3)] * (1 if most == 1 else 10)
+    table = pa.table({"image": images, "label": ["ai"] * len(images)})
+    pq.write_table(table, tmp_path / "a.parquet", compression="none", use_dictionary=False)
+    assert len(list(open_source(str(tmp_path / "a.parquet")))) == len(images)
+    assert max(sizes) == most
+
+
+def test_rows_keep_their_numbers_across_row_groups_of_which_some_are_not_taken(write: Write) -> None:
+    class Odd:
+        def opens(self, *_: object) -> bool:
+            return True
+
+        def takes(self, path: str, *_: object) -> bool:
+            return path.endswith("#1")
+
+    shard = write("a.parquet", ["ai"] * 5)
+    assert [image.origin for image in open_source(str(shard), choice=Odd())] == ["a.parquet#2", "a.parquet#3"]
 
 
 def test_rows_without_a_label_are_left_out_and_counted(write: Write) -> None:

@@ -1,0 +1,37 @@
+"""How the tasks of an ingestion share the reading: parts, planned by one task and collected by many, pass as JSON."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from truegrain_airflow.surroundings import open_lake, read_settings
+
+log = logging.getLogger("truegrain.ingest")
+
+
+def plan_parts(source: str, parts: int) -> list[dict[str, object]]:
+    """Plan the parts of `source`, by default that of the settings; 0 parts are one a core of this machine.
+
+    Raises SourceError for a source that cannot be read or is empty.
+    """
+    from model.ingest import plan
+    from model.sources.declared import declared_sources
+
+    sources = declared_sources(source or read_settings().source)
+    return [asdict(part) for part in plan(open_lake(), sources, parts=parts or os.cpu_count() or 1)]
+
+
+def collect_part(part: Mapping[str, Any], now: datetime) -> str:
+    """Collect a part that was planned, and say what it brought. Raises SourceError when it cannot be read."""
+    from model.ingest import collect_part
+    from model.parts import Part
+
+    mine = Part(**part)
+
+    def tell(read: int, new: int) -> None:
+        log.info("%s: %s images read, %s new", mine, f"{read:,}", f"{new:,}")
+
+    return str(collect_part(open_lake(), mine, now=now, progress=tell))
