@@ -8,6 +8,7 @@ from upath import UPath
 
 from expectations.examine import Examination, Finding
 from expectations.policy import CRITICAL
+from model.writing import write_text
 
 # The scripts need jQuery, Vega and Bootstrap from four hosts; the pages read well without. The footer is a newsletter,
 # the logo tells its host when a page is opened.
@@ -44,14 +45,13 @@ _SECTION = """<h2><a href="{suite}.html">{suite}</a></h2><table>
 
 def write_docs(folder: UPath, examinations: Iterable[Examination], *, title: str, verdict: str) -> None:
     """Write index.html, which lists every rule with what it found, and Great Expectations' page for each suite."""
-    folder.mkdir(parents=True, exist_ok=True)
     sections = []
     for examination in examinations:
-        (folder / f"{examination.suite}.html").write_text(_self_contained(examination.page), encoding="utf-8")
+        write_text(folder / f"{examination.suite}.html", _self_contained(examination.page))
         rows = "".join(_row(finding) for finding in examination.findings)
         sections.append(_SECTION.format(suite=examination.suite, rows=rows))
     index = _INDEX.format(title=escape(title), verdict=escape(verdict), sections="".join(sections))
-    (folder / "index.html").write_text(_self_contained(index), encoding="utf-8")
+    write_text(folder / "index.html", _self_contained(index))
 
 
 def _self_contained(page: str) -> str:

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, fields
 import great_expectations as gx
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from expectations.docs import write_docs
 from expectations.examine import Examination, Finding, examine
@@ -22,6 +21,7 @@ from model.history import images_ever_tested
 from model.lake import Lake
 from model.manifest import SCHEMA, read_candidates, read_manifest, write_rows
 from model.version_page import write_page
+from model.writing import remove, write_table, write_text
 
 QUARANTINE_SCHEMA = pa.schema(
     [field.with_nullable(nullable=True) for field in SCHEMA] + [pa.field("reason", pa.string())]
@@ -67,7 +67,7 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     folder = lake.version_path(version)
     if version in lake.versions():
         return _recorded((folder / _REPORT).read_text())
-    (folder / _REPORT).unlink(missing_ok=True)
+    remove(folder / _REPORT)
     candidates = read_candidates(lake, version).reset_index(drop=True)
     latest = lake.latest()
     previous = read_manifest(lake, latest) if latest else None
@@ -80,7 +80,7 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     write_docs(folder / "docs", examinations, title=f"Dataset version {version}", verdict=message)
     if validation.success:
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
-    (folder / _REPORT).write_text(json.dumps(_report(validation, findings, reasons), indent=1))
+    write_text(folder / _REPORT, json.dumps(_report(validation, findings, reasons), indent=1))
     write_page(lake, version)  # here, where the verdict is known and a refused version has not raised yet
     if not validation.success:
         lake.set_aside(_new_batches(lake, candidates), reason=message)
@@ -154,11 +154,9 @@ def _list(title: str, findings: Iterable[Finding]) -> str:
 def _write_quarantine(lake: Lake, version: str, candidates: pd.DataFrame, reasons: "pd.Series[str]") -> None:
     if reasons.empty:
         return
-    folder = lake.quarantine_path(version)
-    folder.mkdir(parents=True, exist_ok=True)
     refused = candidates.loc[reasons.index].assign(reason=reasons)
-    with (folder / "rows.parquet").open("wb") as file:
-        pq.write_table(pa.Table.from_pandas(refused, schema=QUARANTINE_SCHEMA, preserve_index=False), file)
+    table = pa.Table.from_pandas(refused, schema=QUARANTINE_SCHEMA, preserve_index=False)
+    write_table(lake.quarantine_path(version) / "rows.parquet", table)
 
 
 def _report(validation: Validation, findings: Iterable[Finding], reasons: "pd.Series[str]") -> dict[str, object]:

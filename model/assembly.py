@@ -33,6 +33,14 @@ _STRENGTH: Final = {split: rank for rank, split in enumerate(SPLITS)}
 # All that tells two claims apart, so that the order in which they came makes no difference.
 _PRECEDENCE: Final = ("new", "ingested_at", "sha256", "origin", "label", "source", "generator", "split_hint")
 
+_DECIDING: Final = ("picture", "label", "new", "ingested_at", "source", "split_hint")
+"""What of a claim the rules look at."""
+
+_ORDER: Final = ("ingested_at", "batch", "row")
+"""The order of a manifest's rows: that of the lake, so that each shard is read once."""
+
+_OWN: Final = [name for name in SCHEMA.names if name not in ("cluster", "split")]
+
 
 @dataclass(frozen=True)
 class Assembly:
@@ -79,20 +87,24 @@ def assemble_rows(
     claims["rule"] = ""
     claims.loc[find_excluded(claims, exclude), "rule"] = "excluded"
     claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
-    open_ = claims[claims["rule"] == ""]
+    open_ = claims.loc[claims["rule"] == "", list(_DECIDING)]
     claims.loc[open_.index, "rule"] = _judge_labels(open_)
-    pictures = claims[claims["rule"] == ""]
+    pictures = claims.loc[claims["rule"] == "", ["picture", "phash"]]
     placed = _place(pictures, open_[open_["picture"].isin(pictures["picture"])], given)
     refused = open_["picture"].map(placed.loc[placed["rule"] != "", "rule"]).dropna()
     claims.loc[refused.index, "rule"] = refused
-    kept = claims[claims["rule"] == ""].sort_values(["ingested_at", "batch", "row"], kind="stable")
-    rows = kept.assign(**{name: kept["picture"].map(placed[name]) for name in ("cluster", "split")})
+    order = claims.loc[claims["rule"] == "", list(_ORDER)].sort_values(list(_ORDER), kind="stable").index
+    kept = claims.loc[order, "picture"]
+    # Selected once: a million rows with all their columns are a gigabyte.
+    given_here = {name: kept.map(placed[name]).array for name in ("cluster", "split")}
+    rows = claims.reindex(index=order, columns=_OWN).assign(**given_here)[SCHEMA.names].reset_index(drop=True)
     hints = open_.groupby("picture")["split_hint"].nunique()
+    in_two = kept.isin(hints.index[hints > 1]).to_numpy()
     return Assembly(
-        rows=rows[SCHEMA.names].reset_index(drop=True),
+        rows=rows,
         left_out=claims.loc[claims["rule"] != "", ["rule", "sha256", "origin"]].reset_index(drop=True),
-        two_splits=rows.loc[rows["picture"].isin(hints.index[hints > 1]), ["sha256", "origin", "split"]],
-        former=_former(given, rows["picture"]),
+        two_splits=rows.loc[in_two, ["sha256", "origin", "split"]],
+        former=_former(given, kept),
     )
 
 

@@ -31,8 +31,8 @@ class Digests:
         self._recent: set[bytes] = set()
 
     def __contains__(self, wanted: bytes) -> bool:
-        if wanted in self._recent:
-            return True
+        if wanted in self._recent or not len(self._sorted):
+            return wanted in self._recent
         place = int(np.searchsorted(self._sorted, np.bytes_(wanted)))
         # As bytes: NumPy's own comparison takes zeros at the end for padding.
         return self._sorted[place : place + 1].tobytes() == wanted

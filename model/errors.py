@@ -5,6 +5,7 @@ TruegrainError
 ├── InvalidImage           bytes that are not an image we accept; carries a short `reason`
 ├── SourceError            a source of labelled images cannot be read or understood
 ├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
+├── StorageFull            the lake has no room for what was to be written
 ├── ValidationFailed       a dataset version may not be trained on
 ├── TrainingError          training cannot start, resume or finish
 ├── ArtifactError          a released detector is incomplete, altered or does not compute what it promised
@@ -38,6 +39,10 @@ class SourceError(TruegrainError):
 
 class DatasetError(TruegrainError):
     """A batch, a manifest or a dataset version is missing, broken or empty."""
+
+
+class StorageFull(TruegrainError):
+    """The lake has no room for what was to be written."""
 
 
 class ValidationFailed(TruegrainError):

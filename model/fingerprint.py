@@ -1,16 +1,16 @@
 """What identifies an image: the hash of its bytes, of its pixels, a perceptual hash; and the facts of its file."""
 
 import hashlib
-import io
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.fft import dctn
 
 from model.errors import InvalidImage
-from model.images import FORMATS, SOURCE_LIMITS, decode
+from model.images import SOURCE_LIMITS, load, open_image
 
 _LUMINANCE_TABLE = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
@@ -19,7 +19,14 @@ _LUMINANCE_TABLE = (
 )  # fmt: skip
 """The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
 
-_WHITE = 255
+_WHITE: Final = 255
+
+_SIDE: Final = 32
+_FREQUENCIES: Final = 8
+_COSINES: Final = 2 * np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))
+"""The lowest rows of the matrix of the cosine transform (DCT-II): frequencies x pixels."""
+
+_Tables = tuple[tuple[int, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,27 +61,31 @@ def fingerprint(data: bytes) -> Fingerprint:
     """Fingerprint a file; never raises for a bad image, `decode_error` then says why."""
     sha256 = hashlib.sha256(data).hexdigest()
     try:
-        image = decode(data, limits=SOURCE_LIMITS)
+        header = open_image(data, limits=SOURCE_LIMITS)
+        # Asked of the header: while Pillow decodes, it may learn more of a file, and forget some.
+        has_icc, has_exif = "icc_profile" in header.info, "exif" in header.info
+        tables = tuple((number, tuple(table)) for number, table in getattr(header, "quantization", {}).items())
+        image = load(header)
     except InvalidImage as error:
         return Fingerprint(sha256=sha256, bytes=len(data), decode_error=f"{error.reason}: {error}")
-    header = Image.open(io.BytesIO(data), formats=FORMATS)
-    grey = np.asarray(image.rgb.convert("L"))
+    grey = image.rgb.convert("L")
+    levels = np.asarray(grey)
     return Fingerprint(
         sha256=sha256,
         bytes=len(data),
         pixel_hash=pixel_hash(image.rgb),
-        phash=perceptual_hash(image.rgb),
+        phash=_perceptual_hash(grey),
         width=image.width,
         height=image.height,
         format=image.format,
         mode=image.mode,
-        jpeg_quality=_jpeg_quality(header),
-        has_icc="icc_profile" in header.info,
-        has_exif="exif" in header.info,
-        quantization=_quantization(header),
-        animated=image.format != "JPEG" and _has_more_frames(header),
-        brightness=float(grey.mean() / _WHITE),
-        border=float(_outermost(grey).std() / _WHITE),
+        jpeg_quality=_jpeg_quality(tables),
+        has_icc=has_icc,
+        has_exif=has_exif,
+        quantization=_quantization(tables),
+        animated=image.format != "JPEG" and _has_more_frames(data),
+        brightness=float(levels.sum() / levels.size / _WHITE),
+        border=_deviation(_outermost(levels)) / _WHITE,
     )
 
 
@@ -92,21 +103,27 @@ def perceptual_hash(rgb: Image.Image) -> int:
 
     Source: C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010.
     """
-    small = np.asarray(rgb.convert("L").resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float64)
+    return _perceptual_hash(rgb.convert("L"))
+
+
+def _perceptual_hash(grey: Image.Image) -> int:
+    small = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
     # Rounded, so that what is zero is zero: the noise of the arithmetic would make plain colours look like pictures.
-    low: NDArray[np.float64] = dctn(small)[:8, :8].round(6)
-    bits = (low > np.median(low)).ravel()
-    return int(np.packbits(bits).view(">i8")[0])
+    low: NDArray[np.float64] = (_COSINES @ small @ _COSINES.T).round(6).ravel()
+    middle = np.sort(low)[low.size // 2 - 1 : low.size // 2 + 1]
+    bits = low > middle.sum() / 2
+    return int.from_bytes(np.packbits(bits).tobytes(), signed=True)
 
 
-def _quantization(image: Image.Image) -> str | None:
-    tables: dict[int, list[int]] | None = getattr(image, "quantization", None)
-    return hashlib.sha256(repr(sorted(tables.items())).encode()).hexdigest()[:16] if tables else None
+@lru_cache(maxsize=1024)
+def _quantization(tables: _Tables) -> str | None:
+    as_lists = [(number, list(table)) for number, table in sorted(tables)]
+    return hashlib.sha256(repr(as_lists).encode()).hexdigest()[:16] if tables else None
 
 
-def _has_more_frames(image: Image.Image) -> bool:
+def _has_more_frames(data: bytes) -> bool:
     try:
-        return bool(getattr(image, "is_animated", False))
+        return bool(getattr(open_image(data, limits=SOURCE_LIMITS), "is_animated", False))
     except Exception:  # Pillow looks at the second frame to answer; whatever it stumbles over is there
         return True
 
@@ -115,12 +132,19 @@ def _outermost(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
 
 
-def _jpeg_quality(image: Image.Image) -> int | None:
+def _deviation(levels: NDArray[np.uint8]) -> float:
+    """Return the standard deviation; NumPy's own takes longer to begin than a small picture to decode."""
+    away = levels - levels.sum() / levels.size
+    return float(np.sqrt((away * away).sum() / levels.size))
+
+
+@lru_cache(maxsize=1024)
+def _jpeg_quality(tables: _Tables) -> int | None:
     """Estimate libjpeg's quality setting by undoing its scaling of the luminance table."""
-    tables: dict[int, list[int]] = getattr(image, "quantization", None) or {}
-    if 0 not in tables:
+    luminance = dict(tables).get(0)
+    if luminance is None:
         return None
     # Pillow hands tables out in row order; the sum is the same in any order.
-    scale = 100.0 * sum(tables[0]) / sum(_LUMINANCE_TABLE)
+    scale = 100.0 * sum(luminance) / sum(_LUMINANCE_TABLE)
     quality = (200.0 - scale) / 2.0 if scale <= 100.0 else 5000.0 / scale
     return int(np.clip(round(quality), 1, 100))

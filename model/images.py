@@ -60,11 +60,16 @@ class DecodedImage:
 
 def decode(data: bytes, *, limits: Limits = Limits()) -> DecodedImage:
     """Decode `data` completely; raises InvalidImage with one of REASONS and a sentence for the sender."""
-    image = open_image(data, limits=limits)
+    return load(open_image(data, limits=limits))
+
+
+def load(image: Image.Image) -> DecodedImage:
+    """Decode the pixels of what `open_image` returned, which is used up by it; raises InvalidImage."""
     stored_format, mode = _CONTAINED.get(str(image.format), str(image.format)), image.mode
     try:
         image.load()
-        rgb = _to_rgb(ImageOps.exif_transpose(image))
+        ImageOps.exif_transpose(image, in_place=True)
+        rgb = _to_rgb(image)
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes; all of it means: broken
         raise InvalidImage("broken", f"the {stored_format} file is damaged or cut off: {error}") from error
     return DecodedImage(rgb, stored_format, mode, rgb.width, rgb.height)

@@ -18,6 +18,7 @@ from model.sources.declared import Source, open_declared
 from model.sources.labelled import LabelledImage
 from model.summary import summarise
 from model.tombstones import read_tombstones
+from model.writing import write_text
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
         summary = summarise(assembly, previous=previous, tombstones=tombstones, exclude=exclude)
         write_rows(lake, version, assembly.rows, name="candidates")
         write_former(lake, version, assembly.former)
-        (lake.version_path(version) / "summary.json").write_text(json.dumps(summary, indent=2, sort_keys=True))
+        write_text(lake.version_path(version) / "summary.json", json.dumps(summary, indent=2, sort_keys=True))
     return version
 
 
@@ -111,7 +112,7 @@ def publish(lake: Lake, version: str) -> bool:
     if not verdict.exists() or json.loads(verdict.read_text())["success"] is not True:
         raise DatasetError(f"dataset version '{version}' has not passed validation; see {verdict}")
     # Written anew for a version that was published before and comes back on the same day: the marker's time counts.
-    (folder / SUCCESS).write_bytes(b"")
+    write_text(folder / SUCCESS, "")
     return True
 
 

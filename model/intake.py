@@ -1,7 +1,6 @@
 """Intake: from images to the rows of a batch, without the images that the lake holds already."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +9,8 @@ import pyarrow.compute as pc
 
 from model.digests import ARROW, Digests, digest
 from model.fingerprint import fingerprint
-from model.lake import BATCH_SCHEMA, Lake
+from model.lake import Lake
+from model.shards import BATCH_SCHEMA
 from model.sources.labelled import LabelledImage
 
 Progress = Callable[[int, int], None]
@@ -41,7 +41,7 @@ class Intake:
             if not self._is_known(print_.sha256, image):
                 self.added += 1
                 self.undecodable += print_.decode_error is not None
-                yield asdict(print_) | {
+                yield vars(print_) | {
                     "image": image.data,
                     "label": image.label,
                     "source": image.source,

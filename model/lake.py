@@ -1,8 +1,9 @@
 """The lake, on any fsspec URL: append-only batches of images in Parquet shards, and a place for dataset versions."""
 
-import hashlib
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import accumulate
 from typing import Any, Final
 
@@ -12,6 +13,8 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from model.errors import DatasetError
+from model.shards import BATCH_SCHEMA, FACTS, write_shards
+from model.writing import move, remove, write_text
 
 SUCCESS: Final = "_SUCCESS"
 """Marker written last into a batch or version; without it a folder is invisible."""
@@ -19,42 +22,9 @@ SUCCESS: Final = "_SUCCESS"
 REFUSED: Final = "_REFUSED"
 """Marker in a batch that brought a dataset version down: it is kept, but no later version is made from it."""
 
-BATCH_SCHEMA: Final = pa.schema(
-    [
-        pa.field("image", pa.binary(), nullable=False),
-        pa.field("sha256", pa.string(), nullable=False),
-        pa.field("bytes", pa.int64(), nullable=False),
-        pa.field("pixel_hash", pa.string()),
-        pa.field("phash", pa.int64()),
-        pa.field("width", pa.int32()),
-        pa.field("height", pa.int32()),
-        pa.field("format", pa.string()),
-        pa.field("mode", pa.string()),
-        pa.field("jpeg_quality", pa.int16()),
-        pa.field("has_icc", pa.bool_()),
-        pa.field("has_exif", pa.bool_()),
-        pa.field("quantization", pa.string()),
-        pa.field("animated", pa.bool_()),
-        pa.field("brightness", pa.float32()),
-        pa.field("border", pa.float32()),
-        pa.field("decode_error", pa.string()),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("source", pa.string(), nullable=False),
-        pa.field("generator", pa.string()),
-        pa.field("split_hint", pa.string()),
-        pa.field("origin", pa.string(), nullable=False),
-        pa.field("ingested_at", pa.timestamp("ms", tz="UTC"), nullable=False),
-    ]
-)
-"""One row an image: its bytes, its fingerprint and what its source claimed."""
-
-FACTS: Final = tuple(name for name in BATCH_SCHEMA.names if name != "image")
-
-_CLAIMS: Final = ("sha256", "label", "source", "generator", "split_hint", "origin")
-_SHARD_BYTES: Final = 128_000_000
-_SHARD_ROWS: Final = 20_000
-"""A shard is cut at whichever comes first; one shard is held in memory at a time, when writing and when reading."""
-
+_STAGING: Final = ".staging-"
+_ABANDONED_SECONDS: Final = 2 * 86_400
+"""Collecting is given up long before it has taken so long."""
 
 _NULLABLE: Final[dict[pa.DataType, Any]] = {
     pa.int16(): pd.Int16Dtype(),
@@ -100,12 +70,12 @@ class Lake:
     def set_aside(self, batches: Iterable[str], *, reason: str) -> None:
         """Keep batches out of later versions because of `reason`, until they are collected once more."""
         for batch in batches:
-            (self._batch_path(batch) / REFUSED).write_text(reason)
+            write_text(self._batch_path(batch) / REFUSED, reason)
 
     def readmit(self, batches: Iterable[str]) -> None:
         """Let batches that were set aside count again."""
         for batch in batches:
-            (self._batch_path(batch) / REFUSED).unlink(missing_ok=True)
+            remove(self._batch_path(batch) / REFUSED)
 
     def facts(self) -> pd.DataFrame:
         """Every image of every batch without its bytes: the columns FACTS plus `batch` and `row`."""
@@ -127,18 +97,18 @@ class Lake:
         The id is a hash of the content, so the same rows are the same batch. The batch is written aside and appears
         at once or not at all; one that was set aside counts again. Returns None when there are no rows.
         """
-        staging = self.root / "batches" / f".staging-{uuid.uuid4().hex}"
-        staging.mkdir(parents=True)
+        self._remove_abandoned()
+        staging = self.root / "batches" / f"{_STAGING}{time.time():.0f}-{uuid.uuid4().hex}"
         try:
-            batch = _write_shards(staging, rows)
+            batch = write_shards(staging, rows)
             if batch is not None and not (self._batch_path(batch) / SUCCESS).exists():
-                _remove(self._batch_path(batch))
-                self.root.fs.mv(staging.path, self._batch_path(batch).path, recursive=True)
-                (self._batch_path(batch) / SUCCESS).touch()
+                remove(self._batch_path(batch))
+                move(staging, self._batch_path(batch))
+                write_text(self._batch_path(batch) / SUCCESS, "")
             elif batch is not None:
                 self.readmit([batch])
         finally:
-            _remove(staging)
+            remove(staging)
         return batch
 
     def read_images(self, rows: pd.DataFrame) -> Iterator[bytes]:
@@ -182,43 +152,16 @@ class Lake:
         facts = to_frame(pa.concat_tables(tables))
         return facts.assign(batch=batch, row=range(len(facts)))
 
-    def _published_at(self, version: str) -> tuple[str, float]:
-        return version[:8], (self.version_path(version) / SUCCESS).stat().st_mtime
+    def _published_at(self, version: str) -> tuple[str, datetime]:
+        return version[:8], self.root.fs.modified((self.version_path(version) / SUCCESS).path)
+
+    def _remove_abandoned(self) -> None:
+        """Remove what processes that died while they collected have left; others may be collecting now."""
+        for staging in (self.root / "batches").glob(f"{_STAGING}*"):
+            started = staging.name.removeprefix(_STAGING).partition("-")[0]
+            if not started.isdigit() or int(started) < time.time() - _ABANDONED_SECONDS:
+                remove(staging)
 
 
 def _complete(folder: UPath) -> list[str]:
     return sorted(child.parent.name for child in folder.glob(f"*/{SUCCESS}")) if folder.exists() else []
-
-
-def _write_shards(folder: UPath, rows: Iterable[Mapping[str, Any]]) -> str | None:
-    """Write rows as part-00000.parquet, part-00001.parquet, …; returns the hash of the content, None for no rows."""
-    digest = hashlib.sha256()
-    shards = 0
-    for shard in _cut(rows):
-        with (folder / f"part-{shards:05}.parquet").open("wb") as file:
-            # Images do not compress, so their column is stored as it is.
-            compression = {name: "none" if name == "image" else "zstd" for name in BATCH_SCHEMA.names}
-            pq.write_table(pa.Table.from_pylist(shard, schema=BATCH_SCHEMA), file, compression=compression)
-        for row in shard:
-            digest.update("\x1f".join(str(row.get(name)) for name in _CLAIMS).encode())
-        shards += 1
-    return digest.hexdigest()[:16] if shards else None
-
-
-def _cut(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Cut rows into shards of bounded size."""
-    shard: list[dict[str, Any]] = []
-    size = 0
-    for row in rows:
-        shard.append(dict(row))
-        size += row["bytes"]
-        if size >= _SHARD_BYTES or len(shard) >= _SHARD_ROWS:
-            yield shard
-            shard, size = [], 0
-    if shard:
-        yield shard
-
-
-def _remove(folder: UPath) -> None:
-    if folder.exists():
-        folder.fs.rm(folder.path, recursive=True)

@@ -7,10 +7,13 @@ from typing import Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model.errors import DatasetError
-from model.lake import BATCH_SCHEMA, SUCCESS, Lake, to_frame
+from model.lake import SUCCESS, Lake, to_frame
+from model.shards import BATCH_SCHEMA
+from model.writing import write_table
 
 SPLITS: Final = ("train", "val", "test")
 
@@ -37,15 +40,20 @@ SCHEMA: Final = pa.schema(
 )
 """The columns of a manifest: one row an image, no bytes; `batch` and `row` say where the bytes are."""
 
+_IDENTITY: Final = ("sha256", "label", "split", "source", "generator")
+
 GIVEN: Final = ("sha256", "pixel_hash", "phash", "label", "source", "generator", "split", "bytes")
 """What is remembered of an image for as long as the lake lives: what it was, and the split it was given."""
 
 
 def version_id(rows: pd.DataFrame, *, today: date) -> str:
     """Name a dataset version: the date, then a hash of which images it holds under which label and split."""
-    identity = rows[["sha256", "label", "split", "source", "generator"]].astype("string").fillna("")
-    lines = sorted(identity["sha256"].str.cat(identity.drop(columns="sha256"), sep="\x1f"))
-    return f"{today:%Y%m%d}-{hashlib.sha256(chr(10).join(lines).encode()).hexdigest()[:12]}"
+    parts = (pc.fill_null(pa.array(rows[name], pa.string()), "") for name in _IDENTITY)
+    lines = pc.binary_join_element_wise(*parts, "\x1f")
+    digest = hashlib.sha256()
+    for number, line in enumerate(lines.take(pc.sort_indices(lines))):
+        digest.update(b"\n" * (number > 0) + line.as_buffer())
+    return f"{today:%Y%m%d}-{digest.hexdigest()[:12]}"
 
 
 def write_rows(lake: Lake, version: str, rows: pd.DataFrame, *, name: str) -> None:
@@ -90,12 +98,8 @@ def split_rows(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
 
 
 def _write(lake: Lake, version: str, rows: pd.DataFrame, *, name: str, schema: pa.Schema) -> None:
-    folder = lake.version_path(version)
-    folder.mkdir(parents=True, exist_ok=True)
-    aside = folder / f".{name}.parquet"
-    with aside.open("wb") as file:
-        pq.write_table(pa.Table.from_pandas(rows, schema=schema, preserve_index=False), file, compression="zstd")
-    folder.fs.mv(aside.path, (folder / f"{name}.parquet").path)
+    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    write_table(lake.version_path(version) / f"{name}.parquet", table)
 
 
 def _read(lake: Lake, version: str, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:

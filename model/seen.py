@@ -11,6 +11,7 @@ from upath import UPath
 
 from model.digests import ARROW, Digests
 from model.lake import Lake
+from model.writing import remove, write_table
 
 _MOST_FILES: Final = 100
 """Files that may come together, one a part of a run, before they are merged into one."""
@@ -30,12 +31,8 @@ def read_seen(lake: Lake) -> Digests:
 def remember(lake: Lake, read: Digests, *, batches: Iterable[str]) -> None:
     """Remember what was read, and the `batches` that were in the lake then; visible at once or not at all."""
     schema = pa.schema([pa.field("digest", ARROW, nullable=False)], {_RELIED_ON: json.dumps(sorted(set(batches)))})
-    folder = lake.root / "seen"
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{uuid.uuid4().hex}.parquet"
-    with (folder / f".{name}").open("wb") as file:
-        pq.write_table(pa.Table.from_arrays([read.to_arrow()], schema=schema), file, compression="none")
-    folder.fs.mv((folder / f".{name}").path, (folder / name).path)
+    table = pa.Table.from_arrays([read.to_arrow()], schema=schema)
+    write_table(lake.root / "seen" / f"{uuid.uuid4().hex}.parquet", table, compression="none")
 
 
 def tidy_seen(lake: Lake) -> None:
@@ -46,7 +43,7 @@ def tidy_seen(lake: Lake) -> None:
     relied_on = {batch for file in files for batch in _relied_on(file)}
     remember(lake, _read(files, alive), batches=relied_on.intersection(alive))
     for file in files:
-        file.unlink(missing_ok=True)
+        remove(file)
 
 
 def _files(lake: Lake) -> list[UPath]:

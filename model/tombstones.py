@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from model.errors import DatasetError
 from model.lake import Lake, to_frame
+from model.writing import write_table
 
 SCHEMA: Final = pa.schema(
     [
@@ -23,6 +24,7 @@ SCHEMA: Final = pa.schema(
 )
 """One row a withdrawn image; `pixel_hash` is what its twins have, unknown for one that the lake has never held."""
 
+_FILE: Final = "tombstones.parquet"
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -59,7 +61,7 @@ def withdraw(lake: Lake, images: Iterable[str], *, reason: str, now: datetime) -
 
 def read_tombstones(lake: Lake) -> pd.DataFrame:
     """Read all tombstones, in the order in which they were set; none when nothing was ever withdrawn."""
-    path = lake.root / "tombstones.parquet"
+    path = lake.root / _FILE
     if not path.exists():
         return to_frame(SCHEMA.empty_table())
     with path.open("rb") as file:
@@ -67,8 +69,4 @@ def read_tombstones(lake: Lake) -> pd.DataFrame:
 
 
 def _write(lake: Lake, tombstones: pd.DataFrame) -> None:
-    lake.root.mkdir(parents=True, exist_ok=True)
-    aside = lake.root / ".tombstones.parquet"
-    with aside.open("wb") as file:
-        pq.write_table(pa.Table.from_pandas(tombstones, schema=SCHEMA, preserve_index=False), file)
-    lake.root.fs.mv(aside.path, (lake.root / "tombstones.parquet").path)
+    write_table(lake.root / _FILE, pa.Table.from_pandas(tombstones, schema=SCHEMA, preserve_index=False))

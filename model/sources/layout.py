@@ -44,19 +44,19 @@ def read_class_folders(tree: Tree, *, find_generator: FindGenerator = lambda _: 
     """
     skipped: Counter[str] = Counter()
     for member in tree.members():
-        path = PurePosixPath(member.path)
         if is_image(member.path):
-            reading = read_folders(path.parent)
+            folders = folders_of(member.path)
+            reading = read_folders(folders)
             if tree.choice.takes(member.path, member.stamp):
                 yield labelled(
                     member,
                     source=tree.source,
                     label=reading.label,
                     split=reading.split,
-                    generator=find_generator(path.parent),
+                    generator=find_generator(folders),
                 )
         else:
-            skipped[path.suffix.lower() or "none"] += 1
+            skipped[PurePosixPath(member.path).suffix.lower() or "none"] += 1
     if skipped:
         _log.info("files_skipped", source=tree.source, count=skipped.total(), suffixes=dict(skipped.most_common(5)))
 
@@ -73,6 +73,16 @@ def labelled(
         generator=(generator or UNKNOWN_GENERATOR) if label == CLASSES[AI] else None,
         split=split,
     )
+
+
+def folders_of(path: str) -> PurePosixPath:
+    """Return the folders above a file; of files in the same folder it is the same object."""
+    return _as_path(path.rpartition("/")[0])
+
+
+@lru_cache(maxsize=4096)
+def _as_path(folders: str) -> PurePosixPath:
+    return PurePosixPath(folders)
 
 
 @lru_cache(maxsize=4096)

@@ -59,7 +59,8 @@ class Tree:
 
 def is_image(path: str) -> bool:
     """Whether `path` is called like an image."""
-    return PurePosixPath(path).suffix.lower() in IMAGE_SUFFIXES
+    stem, dot, suffix = path.rpartition(".")
+    return dot + suffix.lower() in IMAGE_SUFFIXES and stem != "" and not stem.endswith("/")
 
 
 def printable(path: str) -> str:
@@ -68,4 +69,6 @@ def printable(path: str) -> str:
 
 
 def _is_hidden(path: str) -> bool:
+    if not path.startswith(".") and "/." not in path and "__MACOSX" not in path:
+        return False  # as nearly all are: taking a path apart takes longer than to hash a small image
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(path).parts)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from model.assembly import LEFT_OUT, Assembly, assemble_rows
 from model.errors import DatasetError
-from model.lake import BATCH_SCHEMA, FACTS, to_frame
+from model.lake import to_frame
 from model.manifest import GIVEN
+from model.shards import BATCH_SCHEMA, FACTS
 
 SCHEMA = pa.schema([BATCH_SCHEMA.field(name) for name in FACTS])
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.lake import BATCH_SCHEMA, to_frame
+from model.lake import to_frame
 from model.manifest import SCHEMA
+from model.shards import BATCH_SCHEMA
 from model.shortcuts import FACTS, Shortcut, find_shortcuts, name_patterns
 
 

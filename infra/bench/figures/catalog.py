@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from figures.data import cifake_twins, near_duplicate_search
+from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, fresh_clone, seed_loop
+from figures.manifest import million_rows
 from figures.results import Figure
 from figures.suite import whole_suite
 from figures.validation import planted_defects
@@ -23,6 +25,11 @@ MEANING = MappingProxyType(
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
         "ingest.twins_across_splits": "Images of CIFAKE's test whose pixels are in its train",
+        "ingest.cifake_seconds": "CIFAKE (110,029 images) from its files to a published version, on all cores",
+        "ingest.peak_gb": "Memory of all processes of that at its peak",
+        "ingest.floor_ratio": "Time of collecting it over that of reading, hashing and decoding its files",
+        "ingest.manifest_1m_seconds": "A million images, half of them new: assembled, split and validated",
+        "ingest.manifest_1m_gb": "Memory of that at its peak",
         "ingest.neardup_1m_seconds": "Near-duplicates among a million hashes, on one core",
         "tests.seconds": "`make test`",
         "tests.coverage": "Lines and branches that the tests reach",
@@ -37,6 +44,13 @@ SHORT: Mapping[str, Measurement] = MappingProxyType(
 """`make bench`: at most ten minutes together."""
 
 LONG: Mapping[str, Measurement] = MappingProxyType(
-    {"seed": seed_loop, "fresh": fresh_clone, "twins": cifake_twins, "tests": whole_suite}
+    {
+        "seed": seed_loop,
+        "fresh": fresh_clone,
+        "twins": cifake_twins,
+        "cifake": cifake_ingestion,
+        "million": million_rows,
+        "tests": whole_suite,
+    }
 )
 """What `make bench-full` measures besides."""

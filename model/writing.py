@@ -1,0 +1,83 @@
+"""How the lake is changed, on any file system: each file whole or not at all, and a full disk by its name."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from model.errors import StorageFull
+
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def write_whole(path: UPath) -> Iterator[IO[bytes]]:
+    """Open a file that takes the place of `path` when the block ends, and leaves no trace when the block fails.
+
+    The folder is made when it is missing. Raises StorageFull when there is no room.
+    """
+    aside = path.parent / f".{path.name}"
+    with naming_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with aside.open("wb") as file:
+                yield file
+            move(aside, path)
+        except BaseException:
+            with suppress(OSError):  # what went wrong before matters more; the next attempt writes over it
+                aside.unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: UPath, text: str) -> None:
+    """Write a text file whole, as UTF-8."""
+    with write_whole(path) as file:
+        file.write(text.encode())
+
+
+def write_table(path: UPath, table: pa.Table, *, compression: str = "zstd") -> None:
+    """Write a Parquet file whole."""
+    with write_whole(path) as file:
+        pq.write_table(table, file, compression=compression)
+
+
+def move(source: UPath, target: UPath) -> None:
+    """Move a file over `target`, or a folder to where nothing is; on this machine that happens at once."""
+    with naming_full_disk(target):
+        if isinstance(source, Path):
+            # fsspec would copy, in view of all readers, where a full disk lets nothing be renamed.
+            source.replace(target)
+        else:
+            source.fs.mv(source.path, target.path, recursive=True)
+
+
+def remove(path: UPath) -> None:
+    """Remove a file, or a folder with all that is in it; one that is not there is removed already."""
+    with naming_full_disk(path), suppress(FileNotFoundError):
+        if not isinstance(path, Path):
+            path.fs.rm(path.path, recursive=True)
+        elif path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+@contextmanager
+def naming_full_disk(path: UPath) -> Iterator[None]:
+    """Turn what a file system raises when it has no room for `path` into StorageFull with the way out."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise StorageFull(
+            f"There is no room for '{path}': the disk is full ({error.strerror}). Free some space, or set "
+            "TRUEGRAIN_LAKE to a larger place, and run the task again: what was complete is untouched, and what is "
+            "half done counts for nothing."
+        ) from error

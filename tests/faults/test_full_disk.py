@@ -1,0 +1,145 @@
+"""A disk that is full at any one change that an ingestion makes, and has room again for the next run."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from great_expectations.expectations.expectation import Expectation
+
+import expectations.manifest as validation
+from expectations.examine import Examination, examine
+from expectations.manifest import validate
+from expectations.policy import Policy
+from filling_disk import PROTOCOL, ROOM, register
+from model.errors import StorageFull
+from model.fingerprint import fingerprint
+from model.ingest import assemble, collect_part, plan, publish
+from model.lake import Lake
+from model.manifest import read_candidates, read_manifest
+from model.sources.declared import Source
+from model_images import NOW, many
+
+OLD, NEW = 24, 6
+"""Images of the version that is published before, and those that come to it."""
+
+FEWEST_CHANGES, MOST_CHANGES = 3, 200
+TODAY = date(2026, 11, 2)
+ASKED: dict[tuple[str, str, int], Examination] = {}
+
+
+@pytest.fixture(autouse=True)
+def rules_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Great Expectations takes seconds, finds the same each time, and writes nothing itself."""
+
+    def remember(suite: str, table: pd.DataFrame, rules: list[Expectation], *, run: str) -> Examination:
+        key = (suite, run, len(table))
+        return ASKED.get(key) or ASKED.setdefault(key, examine(suite, table, rules, run=run))
+
+    monkeypatch.setattr(validation, "examine", remember)
+
+
+@pytest.fixture(autouse=True)
+def disk() -> Iterator[None]:
+    register()
+    ROOM.reset()
+    yield
+    ROOM.reset()
+
+
+def step_collect(lake: Lake, source: Path) -> None:
+    now = NOW if lake.latest() is None else NOW + timedelta(days=14)
+    for part in plan(lake, [Source(location=str(source))], parts=1):
+        collect_part(lake, part, now=now)
+
+
+def step_assemble(lake: Lake, _: Path) -> None:
+    assemble(lake, today=TODAY)
+
+
+def step_validate(lake: Lake, source: Path) -> None:
+    validate(lake, staged(lake, source), policy=Policy(min_images={"train": 1}))
+
+
+def step_publish(lake: Lake, source: Path) -> None:
+    publish(lake, staged(lake, source))
+
+
+Step = Callable[[Lake, Path], object]
+STEPS: tuple[Step, ...] = (step_collect, step_assemble, step_validate, step_publish)
+
+
+def staged(lake: Lake, source: Path) -> str:
+    """Find the version that is assembled of so many images, as the task before would hand it over."""
+    images = len(list(source.rglob("*.bmp")))
+    folders = (lake.root / "datasets").iterdir()
+    return next(folder.name for folder in folders if len(read_candidates(lake, folder.name)) == images)
+
+
+def ingest(lake: Lake, source: Path, *, since: Step = step_collect) -> str:
+    for step in STEPS[STEPS.index(since) :]:
+        step(lake, source)
+    latest = lake.latest()
+    assert latest is not None
+    return latest
+
+
+def write_source(folder: Path, images: int, *, start: int = 0) -> Path:
+    for image in many(images, start=start, format_="BMP"):
+        (folder / image.label).mkdir(parents=True, exist_ok=True)
+        (folder / image.label / image.origin).write_bytes(image.data)
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    """Read a lake's files but those in which it remembers what it read, whose names are by chance."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent != folder / "seen")
+    return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+
+
+def assert_nothing_half_done_shows(folder: Path, first: str) -> None:
+    """The first version is the only one, and everything that counts in the lake can be read."""
+    lake = Lake(str(folder))
+    assert lake.versions() == [first]
+    assert lake.latest() == first
+    assert len(read_manifest(lake, first)) == OLD
+    facts = lake.facts()
+    assert len(facts) in (OLD, OLD + NEW)
+    assert [fingerprint(data).sha256 for data in lake.read_images(facts)] == list(facts["sha256"])
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_disk_full_at_any_change_leaves_the_lake_whole_and_the_next_run_completes(step: Step, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    before, after = Lake(str(tmp_path / "before")), Lake(str(tmp_path / "after"))
+    first = ingest(before, write_source(source, OLD))
+    write_source(source, NEW, start=OLD)
+    shutil.copytree(str(before.root), str(after.root))
+    for earlier in STEPS[: STEPS.index(step)]:
+        earlier(before, source)
+    second = ingest(after, source)
+    wanted = files(tmp_path / "after")
+    assert second != first
+    for change in range(1, MOST_CHANGES):
+        folder = tmp_path / f"full-at-{change}"
+        shutil.copytree(str(before.root), folder)
+        lake = Lake(f"{PROTOCOL}://{folder}")
+        ROOM.reset(full_at=change)
+        try:
+            step(lake, source)
+        except StorageFull as error:
+            assert f"There is no room for '{lake.root}/" in str(error)
+            assert "the disk is full" in str(error)
+        else:
+            break
+        assert_nothing_half_done_shows(folder, first)
+        ROOM.reset()
+        assert ingest(lake, source, since=step) == second
+        assert plan(lake, [Source(location=str(source))], parts=1) == []
+        held = files(folder)
+        assert {name: held.pop(name, b"missing") for name in wanted} == wanted
+        assert len(held) <= 1
+        assert all(name.startswith("batches/.staging-") for name in held)
+    assert FEWEST_CHANGES <= ROOM.changes < change, f"the disk was full at change {change}, and nobody said so"
