@@ -95,9 +95,9 @@ def assemble_rows(
     claims.loc[refused.index, "rule"] = refused
     order = claims.loc[claims["rule"] == "", list(_ORDER)].sort_values(list(_ORDER), kind="stable").index
     kept = claims.loc[order, "picture"]
-    # Selected once: a million rows with all their columns are a gigabyte.
-    given_here = {name: kept.map(placed[name]).array for name in ("cluster", "split")}
-    rows = claims.reindex(index=order, columns=_OWN).assign(**given_here)[SCHEMA.names].reset_index(drop=True)
+    places = {name: kept.map(placed[name]).array for name in ("cluster", "split")}
+    # Here alone all columns are copied: of a million rows they take a gigabyte.
+    rows = claims.reindex(index=order, columns=_OWN).assign(**places)[SCHEMA.names].reset_index(drop=True)
     hints = open_.groupby("picture")["split_hint"].nunique()
     in_two = kept.isin(hints.index[hints > 1]).to_numpy()
     return Assembly(

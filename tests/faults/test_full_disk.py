@@ -23,7 +23,7 @@ from model.sources.declared import Source
 from model_images import NOW, many
 
 OLD, NEW = 24, 6
-"""Images of the version that is published before, and those that come to it."""
+"""Images of the version that is published before, and those that come to it; the last of these is broken."""
 
 FEWEST_CHANGES, MOST_CHANGES = 3, 200
 TODAY = date(2026, 11, 2)
@@ -115,12 +115,14 @@ def test_a_disk_full_at_any_change_leaves_the_lake_whole_and_the_next_run_comple
     source = tmp_path / "source"
     before, after = Lake(str(tmp_path / "before")), Lake(str(tmp_path / "after"))
     first = ingest(before, write_source(source, OLD))
-    write_source(source, NEW, start=OLD)
+    write_source(source, NEW - 1, start=OLD)
+    (source / "ai" / "broken.bmp").write_bytes(b"no image, so that something is put into quarantine")
     shutil.copytree(str(before.root), str(after.root))
     for earlier in STEPS[: STEPS.index(step)]:
         earlier(before, source)
     second = ingest(after, source)
     wanted = files(tmp_path / "after")
+    assert f"quarantine/{second}/rows.parquet" in wanted
     assert second != first
     for change in range(1, MOST_CHANGES):
         folder = tmp_path / f"full-at-{change}"
