@@ -11,10 +11,12 @@ from jinja2 import Environment, StrictUndefined
 
 from model.assembly import LEFT_OUT
 from model.contact_sheets import draw_sheets
+from model.errors import StorageFull
 from model.lake import Lake
 from model.manifest import SPLITS, read_candidates
 from model.summary import COUNTED
 from model.version_plots import draw_plots
+from model.writing import write_text
 
 _TEMPLATE: Final = Path(__file__).with_suffix(".html")
 _MOST_LINES: Final = 30
@@ -36,13 +38,13 @@ class Change:
 def write_page(lake: Lake, version: str) -> None:
     """Draw docs/version.html of a staged version from its candidates, their images, its summary and its validation.
 
-    Never raises: a page that cannot be drawn is logged with the reason, and the version stays what it is without one.
+    A page that cannot be drawn is logged with the reason, and the version stays what it is without one. Raises
+    StorageFull when there is no room for it, as there would be none for what follows.
     """
     try:
-        page = _draw(lake, version)
-        folder = lake.version_path(version) / "docs"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "version.html").write_text(page, encoding="utf-8")
+        write_text(lake.version_path(version) / "docs" / "version.html", _draw(lake, version))
+    except StorageFull:
+        raise
     except Exception as error:  # a page is for looking; whatever keeps it from being drawn must not stop a version
         _log.warning("version_page_not_drawn", version=version, reason=f"{type(error).__name__}: {error}")
 
