@@ -67,12 +67,23 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     folder = lake.version_path(version)
     if version in lake.versions():
         return _recorded((folder / _REPORT).read_text())
+    validation, message = _judge(lake, version, policy or Policy())
+    write_page(lake, version)  # here, where the verdict is known and a refused version has not raised yet
+    if not validation.success:
+        raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
+    _log.log(logging.WARNING if validation.warnings else logging.INFO, message)
+    return validation
+
+
+def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
+    """Hold a version against the rules and write down what came of it; returns that, also in words."""
+    folder = lake.version_path(version)
     remove(folder / _REPORT)
     candidates = read_candidates(lake, version).reset_index(drop=True)
     latest = lake.latest()
     previous = read_manifest(lake, latest) if latest else None
     past = Past(previous, images_ever_tested(lake))
-    examinations, reasons = _examine(version, candidates, past, policy or Policy())
+    examinations, reasons = _examine(version, candidates, past, policy)
     findings = tuple(finding for examination in examinations for finding in examination.findings)
     validation = _conclude(version, candidates, findings, reasons)
     message = _explain(validation, findings)
@@ -81,13 +92,11 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     if validation.success:
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
     write_text(folder / _REPORT, json.dumps(_report(validation, findings, reasons), indent=1))
-    write_page(lake, version)  # here, where the verdict is known and a refused version has not raised yet
-    if not validation.success:
+    if validation.success:
+        lake.readmit(set(candidates["batch"]))
+    else:
         lake.set_aside(_new_batches(lake, candidates), reason=message)
-        raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
-    lake.readmit(set(candidates["batch"]))
-    _log.log(logging.WARNING if validation.warnings else logging.INFO, message)
-    return validation
+    return validation, message
 
 
 def _new_batches(lake: Lake, candidates: pd.DataFrame) -> set[str]:

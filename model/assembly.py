@@ -12,11 +12,13 @@ import pandas as pd
 from model.exclusion import find_excluded
 from model.manifest import GIVEN, SCHEMA, SPLITS
 from model.near_duplicates import near_clusters
+from model.sources.neutral import former_origins
 
 LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
     {
         "withdrawn": "it was withdrawn, or has the pixels of one that was",
         "excluded": "its source or generator is excluded from this version",
+        "neutralised": "it entered before its source was neutralised, and has entered again as what that makes of it",
         "two_labels": "its pixels entered under two labels at once; neither can be trusted",
         "later_label": "its pixels are known under the other label; the label that entered first stays",
         "duplicate": "its pixels are those of an image that is known; the file that entered first stays",
@@ -69,6 +71,7 @@ def assemble_rows(
     `given` is every image of every earlier version (`manifest.read_given`), `withdrawn` the hashes of bytes and of
     pixels that must not come back, `exclude` names of sources and generators (see `find_excluded`).
 
+    - Of a file that entered as it is, and again neutralised, only what it was neutralised to stays.
     - Images with the same pixels are one image: the one that entered first stays, the others are duplicates.
     - An image keeps the label under which it first entered. Two labels that enter together are a conflict, and the
       image is left out, for neither can be trusted.
@@ -85,6 +88,7 @@ def assemble_rows(
     """
     claims = _in_precedence(facts, given)
     claims["rule"] = ""
+    claims.loc[_is_replaced(claims), "rule"] = "neutralised"
     claims.loc[find_excluded(claims, exclude), "rule"] = "excluded"
     claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
     open_ = claims.loc[claims["rule"] == "", list(_DECIDING)]
@@ -120,6 +124,15 @@ def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFr
 def _picture(images: pd.DataFrame) -> pd.Series:
     """Return what makes an image the same picture: its pixels, or its bytes when it cannot be decoded."""
     return images["pixel_hash"].fillna(images["sha256"])
+
+
+def _is_replaced(claims: pd.DataFrame) -> pd.Series:
+    neutralised = former_origins(claims["origin"]).dropna()
+    if neutralised.empty:  # as mostly: no need to index all paths
+        return pd.Series(data=False, index=claims.index)
+    sources = claims.loc[neutralised.index, "source"]
+    replaced = pd.MultiIndex.from_arrays([sources, neutralised])
+    return pd.Series(pd.MultiIndex.from_frame(claims[["source", "origin"]]).isin(replaced), index=claims.index)
 
 
 def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> pd.Series:

@@ -18,6 +18,7 @@ MOST_SHEETS: Final = 16
 MOST_IMAGES: Final = 24
 """Images on a sheet."""
 
+_NEEDED: Final = ("sha256", "origin", "label", "generator", "batch", "row")
 _COLUMNS: Final = 8
 _CELL: Final = 96
 _GAP: Final = 4
@@ -42,7 +43,7 @@ def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
 
     Files that cannot be decoded are left out. The hashes choose, so that a version always shows the same images.
     """
-    decodable = rows[rows["decode_error"].isna()]
+    decodable = rows.loc[rows["decode_error"].isna(), list(_NEEDED)]
     groups = [group for _, group in decodable.groupby(["label", "generator"], dropna=False)]
     largest = sorted(groups, key=len, reverse=True)[:MOST_SHEETS]
     chosen = [choose_images(group) for group in largest]

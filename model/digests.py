@@ -19,7 +19,7 @@ _FEWEST_TO_SORT: Final = 100_000
 
 def digest(*words: object) -> bytes:
     """Return the digest of some words; another one for every other list of words."""
-    return hashlib.blake2b("\x1f".join(map(str, words)).encode(), digest_size=SIZE).digest()
+    return hashlib.blake2b(repr(words).encode(), digest_size=SIZE).digest()
 
 
 class Digests:

@@ -11,21 +11,21 @@ from model.digests import Digests
 from model.errors import DatasetError, SourceError
 from model.intake import Intake, Progress
 from model.lake import SUCCESS, Lake
-from model.manifest import read_given, version_id, write_former, write_rows
+from model.manifest import read_candidates, read_given, version_id, write_former, write_rows
 from model.parts import Part, Share, Survey
 from model.seen import read_seen, remember, tidy_seen
 from model.sources.declared import Source, open_declared
 from model.sources.labelled import LabelledImage
 from model.summary import summarise
-from model.tombstones import read_tombstones
+from model.tombstones import hashes_of, read_tombstones
 from model.writing import write_text
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What one collection brought: the batch it wrote (None when nothing was new), and how many images of each kind."""
+    """What a collection brought: the batches it wrote, none when nothing was new, and how many images of each kind."""
 
-    batch: str | None
+    batches: tuple[str, ...]
     added: int
     known: int
     undecodable: int
@@ -45,33 +45,22 @@ def plan(lake: Lake, sources: Iterable[Source], *, parts: int) -> list[Part]:
 
 
 def collect_part(lake: Lake, part: Part, *, now: datetime, progress: Progress = lambda _read, _new: None) -> Collected:
-    """Append the new images of a part as one batch, as `collect` does, and remember what was read.
+    """Append those images of a part that the lake does not hold yet, and remember what was read.
 
-    `now` is the same for all parts of a run, and each time that a part is repeated. A part that breaks off adds
-    nothing, or what its repetition finds there. Raises SourceError for a source that holds no image at all.
+    Each source gets a batch of its own, so that one that validation refuses can be told from the others. An image is
+    known when the same bytes came before with the same label and split; a file that is no image enters with its error.
+    `progress` is called with the numbers of images read and new, every thousand read. `now` is the same for all parts
+    of a run, and each time that a part is repeated. A part that breaks off adds nothing, or what its repetition finds
+    there. Raises SourceError for a source that holds no image at all.
     """
-    batches, seen, read = lake.batches(), read_seen(lake), Digests()
+    before, seen, read = lake.batches(), read_seen(lake), Digests()
     intake = Intake(lake, now=now)
-    batch = lake.write_batch(intake.rows(_read_part(part, seen, read), progress))
+    shares = ((source, Share(part, source, seen=seen, read=read)) for source in part.sources)
+    written = [lake.write_batch(intake.rows(_read_share(source, share), progress)) for source, share in shares]
+    batches = tuple(batch for batch in written if batch is not None)
     if len(read):
-        remember(lake, read, batches=[*batches, *filter(None, [batch])])
-    return _collected(batch, intake)
-
-
-def collect(
-    lake: Lake, images: Iterable[LabelledImage], *, now: datetime, progress: Progress = lambda _read, _new: None
-) -> Collected:
-    """Append the images that the lake does not hold yet as one batch; files that are no images enter with their error.
-
-    An image is known when the same bytes came before with the same label and split. `progress` is called with the
-    numbers of images read and new, every thousand read. Repeating a collection adds nothing. Raises SourceError when
-    there is not one image.
-    """
-    intake = Intake(lake, now=now)
-    batch = lake.write_batch(intake.rows(images, progress))
-    if not intake.read:
-        raise SourceError("the source held no images at all; nothing was ingested")
-    return _collected(batch, intake)
+        remember(lake, read, batches=[*before, *batches])
+    return Collected(batches, intake.added, intake.read - intake.added, intake.undecodable)
 
 
 def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
@@ -86,8 +75,7 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
         raise DatasetError(f"the lake {lake.root} holds no images; collect some first")
     latest, tombstones = lake.latest(), read_tombstones(lake)
     given = read_given(lake, latest) if latest else None
-    withdrawn = {*tombstones["sha256"], *tombstones["pixel_hash"].dropna()}
-    assembly = assemble_rows(facts, given, withdrawn=withdrawn, exclude=exclude)
+    assembly = assemble_rows(facts, given, withdrawn=hashes_of(tombstones), exclude=exclude)
     version = version_id(assembly.rows, today=today)
     if latest and latest.rpartition("-")[2] == version.rpartition("-")[2]:
         return latest
@@ -103,7 +91,8 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
 def publish(lake: Lake, version: str) -> bool:
     """Make a validated version the latest; returns False when it was already.
 
-    Raises DatasetError unless its validation.json says that it passed.
+    Raises DatasetError unless its validation.json says that it passed, and when it holds an image that was withdrawn
+    since it was assembled.
     """
     folder = lake.version_path(version)
     if lake.latest() == version:
@@ -111,6 +100,9 @@ def publish(lake: Lake, version: str) -> bool:
     verdict = folder / "validation.json"
     if not verdict.exists() or json.loads(verdict.read_text())["success"] is not True:
         raise DatasetError(f"dataset version '{version}' has not passed validation; see {verdict}")
+    images, withdrawn = read_candidates(lake, version), hashes_of(read_tombstones(lake))
+    if (images["sha256"].isin(withdrawn) | images["pixel_hash"].isin(withdrawn)).any():
+        raise DatasetError(f"dataset version '{version}' holds images that were withdrawn meanwhile; assemble it again")
     # Written anew for a version that was published before and comes back on the same day: the marker's time counts.
     write_text(folder / SUCCESS, "")
     return True
@@ -123,17 +115,11 @@ def _holds_anything_new(source: Source, parts: int, seen: Digests) -> bool:
     return survey.new
 
 
-def _read_part(part: Part, seen: Digests, read: Digests) -> Iterator[LabelledImage]:
-    for source in part.sources:
-        share = Share(part, source, seen=seen, read=read)
-        yield from open_declared(source, choice=share)
-        _require_images(source, share)
+def _read_share(source: Source, share: Share) -> Iterator[LabelledImage]:
+    yield from open_declared(source, choice=share)
+    _require_images(source, share)
 
 
 def _require_images(source: Source, looked: Share | Survey) -> None:
     if not looked.found:
         raise SourceError(f"the source '{source.location}' held no images at all; nothing was ingested")
-
-
-def _collected(batch: str | None, intake: Intake) -> Collected:
-    return Collected(batch, intake.added, intake.read - intake.added, intake.undecodable)

@@ -1,5 +1,6 @@
 """Intake: from images to the rows of a batch, without the images that the lake holds already."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Final
@@ -37,8 +38,9 @@ class Intake:
         """Yield rows for `Lake.write_batch`; `progress` is told of every thousand images, and at the end."""
         for image in images:
             self.read += 1
-            print_ = fingerprint(image.data)
-            if not self._is_known(print_.sha256, image):
+            sha256 = hashlib.sha256(image.data).hexdigest()
+            if not self._is_known(sha256, image):
+                print_ = fingerprint(image.data)
                 self.added += 1
                 self.undecodable += print_.decode_error is not None
                 yield vars(print_) | {

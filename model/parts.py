@@ -88,7 +88,10 @@ def _share(number: int, of: int) -> tuple[str, str]:
 
 
 def _digest(source: Source, path: str, stamp: str | None, *claims: str) -> bytes | None:
-    """Return the digest of what is read and of how it is read; None when a change of it would not show."""
+    """Return the digest of what is read and of how it is read; None when a change of it would not show.
+
+    Its name and generator are no part of it: they are taken down when an image enters, and stay as they are.
+    """
     if stamp is None:
         return None
-    return digest(source.location, source.name, source.generator, source.neutralise, path, stamp, *claims)
+    return digest(source.location, source.neutralise, path, stamp, *claims)

@@ -68,5 +68,10 @@ def read_tombstones(lake: Lake) -> pd.DataFrame:
         return to_frame(pq.read_table(file))
 
 
+def hashes_of(tombstones: pd.DataFrame) -> set[str]:
+    """Return what must not come back: the hashes of the bytes, and those of the pixels where they are known."""
+    return {*tombstones["sha256"], *tombstones["pixel_hash"].dropna()}
+
+
 def _write(lake: Lake, tombstones: pd.DataFrame) -> None:
     write_table(lake.root / _FILE, pa.Table.from_pandas(tombstones, schema=SCHEMA, preserve_index=False))

@@ -18,9 +18,10 @@ import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
+from collecting import collect
 from model import artifact
 from model.artifact import Card, Golden
-from model.ingest import assemble, collect, publish
+from model.ingest import assemble, publish
 from model.labels import CLASSES
 from model.lake import Lake
 from model.manifest import read_candidates, write_rows

@@ -5,6 +5,7 @@ import io
 from dataclasses import replace
 from typing import Final
 
+import pandas as pd
 from PIL import Image, ImageCms
 
 from model.errors import InvalidImage
@@ -18,6 +19,7 @@ QUALITIES: Final = range(60, 86)
 SCALES: Final = (0.7, 0.95)
 """The least and the most that the sides of an image may shrink to."""
 
+_NAME_DIGITS: Final = 16
 _SUBSAMPLING: Final = "4:2:0"
 _LONGEST_SIDE: Final = 65_500
 """JPEG_MAX_DIMENSION of libjpeg; validation refuses such an image anyway."""
@@ -41,7 +43,12 @@ def neutralise(image: LabelledImage) -> LabelledImage:
     if max(rgb.size) > _LONGEST_SIDE:
         return image
     data = _encode(_in_srgb(rgb, open_image(image.data, limits=SOURCE_LIMITS)))
-    return replace(image, data=data, origin=f"{image.origin}/{hashlib.sha256(data).hexdigest()[:16]}.jpg")
+    return replace(image, data=data, origin=f"{image.origin}/{hashlib.sha256(data).hexdigest()[:_NAME_DIGITS]}.jpg")
+
+
+def former_origins(origins: pd.Series) -> pd.Series:
+    """Return where neutralised images were before, by their `origins`; none for images that are as they came."""
+    return origins.str.extract(rf"^(.+)/[0-9a-f]{{{_NAME_DIGITS}}}\.jpg$", expand=False)
 
 
 def _encode(rgb: Image.Image) -> bytes:

@@ -149,6 +149,8 @@ def _read_archive(place: Place, kind: str | None, choice: Choice) -> Iterator[La
 def _read_shard(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     shard = Member(place.name, place.open, seekable=True, stamp=place.stamp)
     tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]), choice)
+    if kind is None and not choice.opens(place.name, place.stamp):  # to recognise it, it would have to be opened
+        return iter(())
     return KINDS[kind or recognise(tree)](tree)
 
 

@@ -28,6 +28,7 @@ def test_the_facts_of_a_made_up_lake_pass_validation_on_top_of_a_version(tmp_pat
     assert set(rows["split"]) == {"train", "val", "test"}
     assert len(read_manifest(lake, first)) < 0.6 * len(rows)
     assert min(seconds, gigabytes) > 0
+    assert (lake.version_path(str(second)) / "docs" / "version.html").exists()
 
 
 def test_a_folder_that_stands_for_cifake_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,20 @@
 import contextlib
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from collecting import collect
 from expectations import examine, manifest
 from expectations.manifest import Validation, validate
 from expectations.manifest_suite import FORMAT_OF_SUFFIX
 from expectations.policy import Policy
 from model.errors import DatasetError, ValidationFailed
-from model.ingest import assemble, collect, publish
+from model.ingest import assemble, publish
 from model.lake import Lake, to_frame
 from model.manifest import SCHEMA, SPLITS, read_manifest, write_rows
 from model.sources.tree import IMAGE_SUFFIXES
@@ -276,6 +278,20 @@ def test_a_bad_delivery_does_not_spoil_the_versions_after_it(lake):
     collect(lake, many(100, start=2_000, format_="BMP"), now=now)
     better = assemble(lake, today=today)
     assert validate(lake, better, policy=bright_is_ai).accepted == 500
+
+
+def test_a_bad_source_that_was_excluded_once_spoils_one_more_version_and_then_none(lake):
+    now, today = datetime(2026, 1, 5, tzinfo=UTC), date(2026, 1, 5)
+    good = list(many(400, format_="BMP"))
+    bad = [replace(labelled(number, "ai"), source="lopsided") for number in range(1_000, 2_000)]
+    for images in (good, bad):
+        collect(lake, images, now=now)
+    without = assemble(lake, today=today, exclude=["source:lopsided"])
+    validate(lake, without, policy=Policy(max_auc=1.0))
+    publish(lake, without)
+    with pytest.raises(ValidationFailed, match="Class ai is"):
+        validate(lake, assemble(lake, today=today))
+    assert assemble(lake, today=today) == without
 
 
 def test_a_published_version_keeps_its_outcome(lake):

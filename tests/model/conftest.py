@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.ingest import assemble, collect, publish
+from collecting import collect
+from model.ingest import assemble, publish
 from model.lake import Lake
 from model.manifest import read_candidates, write_rows
 from model.sources.labelled import LabelledImage

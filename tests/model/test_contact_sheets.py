@@ -6,8 +6,9 @@ from datetime import date
 import pandas as pd
 from PIL import Image
 
+from collecting import collect
 from model.contact_sheets import MOST_IMAGES, MOST_SHEETS, choose_images, draw_sheets
-from model.ingest import assemble, collect
+from model.ingest import assemble
 from model.lake import Lake
 from model.manifest import read_candidates
 from model.sources.labelled import LabelledImage

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from model.errors import DatasetError, SourceError
-from model.ingest import assemble, collect, publish
+from collecting import collect
+from model.errors import DatasetError
+from model.ingest import assemble, publish
 from model.lake import Lake
 from model.manifest import SCHEMA, read_candidates, read_manifest, write_rows
 from model.sources.labelled import LabelledImage
@@ -41,7 +42,7 @@ def test_the_same_images_again_change_nothing_byte_for_byte(lake: Lake, publish_
     version = publish_images(many(40))
     before = contents(Path(str(lake.root)))
     again = collect(lake, many(40), now=NOW + timedelta(days=14))
-    assert (again.batch, again.added, again.known) == (None, 0, 40)
+    assert (again.batches, again.added, again.known) == ((), 0, 40)
     assert assemble(lake, today=TODAY + timedelta(days=14)) == version
     assert publish(lake, version) is False
     assert contents(Path(str(lake.root))) == before
@@ -202,11 +203,19 @@ def test_a_corrupt_image_enters_with_its_error_and_the_rest_goes_on(lake: Lake) 
     assert list(rows["decode_error"].dropna().str.split(":").str[0]) == ["not_an_image"]
 
 
-def test_an_empty_source_is_an_error_that_says_so(lake: Lake) -> None:
-    with pytest.raises(SourceError, match="no images at all"):
-        collect(lake, [], now=NOW)
+def test_an_empty_lake_is_an_error_that_says_so(lake: Lake) -> None:
     with pytest.raises(DatasetError, match="holds no images"):
         assemble(lake, today=TODAY)
+
+
+def test_a_version_that_holds_an_image_withdrawn_meanwhile_is_not_published(lake: Lake) -> None:
+    collect(lake, many(20), now=NOW)
+    version = assemble(lake, today=TODAY)
+    withdraw(lake, [read_candidates(lake, version)["sha256"][3]], reason="its author asked", now=NOW)
+    with pytest.raises(DatasetError, match="withdrawn meanwhile; assemble it again"):
+        bring_out(lake, version)
+    assert lake.versions() == []
+    bring_out(lake, assemble(lake, today=TODAY))
 
 
 def test_a_batch_set_aside_spoils_no_later_version_until_it_is_collected_again(
@@ -214,11 +223,11 @@ def test_a_batch_set_aside_spoils_no_later_version_until_it_is_collected_again(
 ) -> None:
     version = publish_images(many(20))
     bad = [labelled(number, "ai") for number in range(100, 110)]
-    batch = collect(lake, bad, now=NOW).batch
-    assert batch is not None
-    lake.set_aside([batch], reason="one class")
+    batches = collect(lake, bad, now=NOW).batches
+    assert len(batches) == 1
+    lake.set_aside(batches, reason="one class")
     assert assemble(lake, today=TODAY) == version
-    assert collect(lake, bad, now=NOW).batch == batch
+    assert collect(lake, bad, now=NOW).batches == batches
     assert len(read_candidates(lake, assemble(lake, today=TODAY))) == 30
 
 

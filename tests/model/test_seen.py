@@ -1,8 +1,8 @@
 import pytest
 
+from collecting import collect
 from model import seen
 from model.digests import Digests, digest
-from model.ingest import collect
 from model.lake import Lake
 from model.seen import read_seen, remember, tidy_seen
 from model_images import NOW, many
@@ -16,8 +16,7 @@ def a_few(start: int) -> Digests:
 
 
 def written(lake: Lake, start: int) -> str:
-    batch = collect(lake, many(4, start=start), now=NOW).batch
-    assert batch is not None
+    (batch,) = collect(lake, many(4, start=start), now=NOW).batches
     return batch
 
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from collecting import collect
 from model.errors import DatasetError
-from model.ingest import collect
 from model.lake import Lake
 from model.tombstones import Withdrawal, read_tombstones, withdraw
 from model_images import NOW, labelled, many

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
+from collecting import collect
 from model.errors import StorageFull
-from model.ingest import collect
 from model.lake import Lake
 from model.writing import move, remove, write_text, write_whole
 from model_images import NOW, many

@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from collecting import collect
 from expectations.manifest import validate
 from model.errors import ValidationFailed
-from model.ingest import assemble, collect, publish
+from model.ingest import assemble, publish
 from model.lake import Lake
 from model.manifest import read_candidates
 from model.sources.labelled import LabelledImage

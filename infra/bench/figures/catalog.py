@@ -27,7 +27,7 @@ MEANING = MappingProxyType(
         "ingest.twins_across_splits": "Images of CIFAKE's test whose pixels are in its train",
         "ingest.cifake_seconds": "CIFAKE (110,029 images) from its files to a published version, on all cores",
         "ingest.peak_gb": "Memory of all processes of that at its peak",
-        "ingest.floor_ratio": "Time of collecting it over that of reading, hashing and decoding its files",
+        "ingest.floor_ratio": "Time of collecting its files, unpacked, over that of reading, hashing and decoding them",
         "ingest.manifest_1m_seconds": "A million images, half of them new: assembled, split and validated",
         "ingest.manifest_1m_gb": "Memory of that at its peak",
         "ingest.neardup_1m_seconds": "Near-duplicates among a million hashes, on one core",

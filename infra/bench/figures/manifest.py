@@ -1,5 +1,6 @@
-"""What a dataset version of a million images takes: facts without pictures, assembled, split and validated."""
+"""What a dataset version of a million images takes: facts under one picture, assembled, split and validated."""
 
+import io
 import tempfile
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from PIL import Image
 
 from figures.processes import most_held, pool
 from figures.results import Figure
@@ -93,7 +95,7 @@ def make_facts(count: int, rng: np.random.Generator) -> pa.Table:
     return (
         pa.table(
             {
-                "image": pa.repeat(pa.scalar(b""), count),
+                "image": pa.repeat(pa.scalar(_draw_smallest()), count),
                 "sha256": _hex(count, rng),
                 "bytes": rng.integers(20_000, 200_000, count),
                 **{name: pc.if_else(broken, None, pa.array(values)) for name, values in seen.items()},
@@ -111,6 +113,13 @@ def make_facts(count: int, rng: np.random.Generator) -> pa.Table:
         .select(BATCH_SCHEMA.names)
         .cast(BATCH_SCHEMA)
     )
+
+
+def _draw_smallest() -> bytes:
+    """Draw what stands for every image where a page shows some of them."""
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _hex(count: int, rng: np.random.Generator) -> NDArray[np.str_]:

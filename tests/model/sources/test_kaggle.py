@@ -76,7 +76,8 @@ def test_what_goes_wrong_at_kaggle_is_said_with_the_way_out(kagglehub: Any, erro
         open_source("kaggle:someone/shoes")
 
 
-def test_without_kagglehub_it_says_how_to_get_it() -> None:
+def test_without_kagglehub_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kagglehub", None)  # as where it is not installed
     with pytest.raises(
         SourceError, match=r"needs kagglehub, which is not installed.*pip install 'truegrain\[kaggle\]'"
     ):
