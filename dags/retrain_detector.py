@@ -14,7 +14,7 @@ from truegrain_airflow.surroundings import open_lake, read_settings
 log = logging.getLogger("truegrain.retrain")
 PARAMS = {
     "dataset_version": Param("", type="string", description="Empty: the newest published"),
-    "recipe": Param("", type="string", description="A file in model/training/recipes; empty: TRUEGRAIN_RECIPE"),
+    "recipe": Param("", type="string", description="Name or path of a recipe; empty: TRUEGRAIN_RECIPE"),
     "overrides": Param({}, type="object", description='Fields of the recipe, such as {"epochs": 3}'),
 }
 

@@ -23,7 +23,9 @@ class Settings(BaseModel):
         "synthetic",
         description="Where labelled images come from: 'synthetic', a folder, an archive, a table, a URL, a TOML file",
     )
-    recipe: str = Field("quick", description="Training recipe: the name of a file in model/training/recipes")
+    recipe: str = Field(
+        "quick", description="Training recipe: a name in model/training/recipes, or the path of a TOML file"
+    )
     pretrained: str = Field("", description="Local safetensors file with backbone weights, for machines without a hub")
     tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
     model_name: str = Field("ai-image-detector", description="Name of the registered model")

@@ -153,7 +153,7 @@ def _overrides(pairs: list[str]) -> dict[str, object]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m model.training", description=__doc__)
     parser.add_argument("--dataset", required=True, metavar="VERSION", help="a published dataset version")
-    parser.add_argument("--recipe", help=f"one of {', '.join(recipes())} [TRUEGRAIN_RECIPE]")
+    parser.add_argument("--recipe", help=f"{', '.join(recipes())}, or the path of a TOML file [TRUEGRAIN_RECIPE]")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a line of the recipe")
     return parser
 

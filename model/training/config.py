@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from typing import Annotated, ClassVar
+from pathlib import Path
+from typing import Annotated, ClassVar, Final
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -17,6 +18,7 @@ from model.errors import TrainingError
 
 Share = Annotated[float, Ge(0.0), Lt(1.0)]
 Count = Annotated[int, Ge(1)]
+_SUFFIX: Final = ".toml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,23 +58,32 @@ _CONFIG = TypeAdapter(TrainConfig)
 
 def recipes() -> list[str]:
     """List the names of the recipes."""
-    return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
+    return sorted(path.name.removesuffix(_SUFFIX) for path in _folder().iterdir() if path.name.endswith(_SUFFIX))
 
 
 def read_config(recipe: str, overrides: Mapping[str, object] | None = None) -> TrainConfig:
-    """Read a recipe by name and lay `overrides` over it; values may be strings, as from a command line.
+    """Read a recipe, one of `recipes()` or a TOML file of one's own by its path, and lay `overrides` over it.
 
-    Raises TrainingError for an unknown recipe, an unknown key or a value that is not allowed.
+    Values may be strings, as from a command line. Raises TrainingError for an unknown recipe, a file that cannot be
+    read, an unknown key or a value that is not allowed.
     """
-    if recipe not in recipes():
-        raise TrainingError(f"there is no recipe '{recipe}'; known are {', '.join(recipes())}")
-    given = tomllib.loads((_folder() / f"{recipe}.toml").read_text()) | dict(overrides or {})
+    given = _read(recipe) | dict(overrides or {})
     try:
         return _CONFIG.validate_python(given)
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}={p['input']!r}: {p['msg']}" for p in error.errors())
         known = ", ".join(field.name for field in fields(TrainConfig))
         raise TrainingError(f"recipe '{recipe}' so overridden is not allowed: {problems}. Keys: {known}") from error
+
+
+def _read(recipe: str) -> dict[str, object]:
+    if not recipe.endswith(_SUFFIX) and recipe not in recipes():
+        raise TrainingError(f"there is no recipe '{recipe}'; known are {', '.join(recipes())} and paths of TOML files")
+    file = Path(recipe) if recipe.endswith(_SUFFIX) else _folder() / f"{recipe}{_SUFFIX}"
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise TrainingError(f"the recipe '{recipe}' cannot be read: {error}") from error
 
 
 def _folder() -> Traversable:

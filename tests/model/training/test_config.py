@@ -1,5 +1,9 @@
 """Recipes and what may be laid over them."""
 
+import json
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from model.errors import TrainingError
@@ -27,6 +31,17 @@ def test_an_override_that_is_not_allowed_is_named(overrides: dict[str, object], 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
     with pytest.raises(TrainingError, match=r"no recipe '\.\./quick'; known are production, quick"):
         read_config("../quick")
+
+
+def test_a_recipe_of_ones_own_is_read_by_its_path(tmp_path: Path) -> None:
+    own = tmp_path / "own.toml"
+    own.write_text("\n".join(f"{key} = {json.dumps(value)}" for key, value in asdict(read_config("quick")).items()))
+    assert read_config(str(own)) == read_config("quick")
+    own.write_text("epochs = ")
+    with pytest.raises(TrainingError, match=r"own\.toml' cannot be read: Invalid value"):
+        read_config(str(own))
+    with pytest.raises(TrainingError, match=r"nowhere\.toml' cannot be read: .*No such file"):
+        read_config(str(tmp_path / "nowhere.toml"))
 
 
 def test_the_digest_tells_configs_apart() -> None:
