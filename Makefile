@@ -43,7 +43,7 @@ check: install  ## Format, lint, types, import contracts, spelling
 	$(bin)/codespell
 
 test: install  ## Run every test, with coverage
-	$(bin)/pytest --numprocesses 2 --dist loadfile --cov --cov-report=term:skip-covered --durations=10
+	$(bin)/pytest --cov --cov-report=term:skip-covered --durations=10
 
 bench: install  ## Measure the figures of the README and write infra/bench/results.json
 	$(bin)/python infra/bench/bench.py

@@ -14,9 +14,9 @@ from model_images import many
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 300 images that their texture tells apart, and one that is broken."""
+    """A folder of 600 images that their texture tells apart, and one that is broken."""
     folder = tmp_path_factory.mktemp("images")
-    for image in many(300, format_="BMP"):
+    for image in many(600, format_="BMP"):
         path = folder / image.label / image.origin
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(image.data)
