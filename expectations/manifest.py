@@ -101,8 +101,8 @@ def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
 
 def _new_batches(lake: Lake, candidates: pd.DataFrame) -> set[str]:
     """Return the batches that no published version has taken anything from."""
-    accepted = {batch for version in lake.versions() for batch in read_manifest(lake, version)["batch"].unique()}
-    return set(candidates["batch"]) - accepted
+    batches = (read_manifest(lake, version, columns=["batch"])["batch"].unique() for version in lake.versions())
+    return set(candidates["batch"]).difference(*batches)
 
 
 def _examine(

@@ -18,7 +18,9 @@ MOST_SHEETS: Final = 16
 MOST_IMAGES: Final = 24
 """Images on a sheet."""
 
-_NEEDED: Final = ("sha256", "origin", "label", "generator", "batch", "row")
+SHOWN: Final = ("sha256", "origin", "label", "generator", "batch", "row", "decode_error")
+"""The columns of a manifest that sheets are drawn from."""
+
 _COLUMNS: Final = 8
 _CELL: Final = 96
 _GAP: Final = 4
@@ -43,7 +45,7 @@ def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
 
     Files that cannot be decoded are left out. The hashes choose, so that a version always shows the same images.
     """
-    decodable = rows.loc[rows["decode_error"].isna(), list(_NEEDED)]
+    decodable = rows[rows["decode_error"].isna()]
     groups = [group for _, group in decodable.groupby(["label", "generator"], dropna=False)]
     largest = sorted(groups, key=len, reverse=True)[:MOST_SHEETS]
     chosen = [choose_images(group) for group in largest]

@@ -3,9 +3,9 @@
 from typing import Final
 
 import pandas as pd
-import pyarrow.parquet as pq
 
 from model.lake import Lake
+from model.manifest import read_manifest, split_rows
 
 MIX: Final = ("label", "split", "source", "generator", "format")
 """The columns whose shares make up the mix of a dataset version."""
@@ -15,9 +15,8 @@ def images_ever_tested(lake: Lake) -> frozenset[str]:
     """Return the pixel hashes and the clusters of every image that any published version has in its test split."""
     tested: set[str] = set()
     for version in lake.versions():
-        with (lake.version_path(version) / "manifest.parquet").open("rb") as file:
-            rows = pq.read_table(file, columns=["pixel_hash", "cluster"], filters=[("split", "==", "test")])
-        tested.update(rows["pixel_hash"].to_pylist(), rows["cluster"].to_pylist())
+        rows = split_rows(read_manifest(lake, version, columns=("split", "pixel_hash", "cluster")), "test")
+        tested.update(rows["pixel_hash"], rows["cluster"])
     return frozenset(tested)
 
 

@@ -34,9 +34,9 @@ class Collected:
 def plan(lake: Lake, sources: Iterable[Source], *, parts: int) -> list[Part]:
     """Divide the sources that hold anything new into equal parts, which can be collected at the same time.
 
-    No part is left when nothing is new; no image is read to find out. The images that the parts bring, and the dataset
-    version that follows, do not depend on how many there are. Raises SourceError for a source that holds no image at
-    all: one that fell silent is a fault, not a quiet fortnight.
+    No part is left when nothing is new; no image is read to find out. The dataset version that follows does not depend
+    on how many there are. Raises SourceError for a source that holds no image at all: one that fell silent is a fault,
+    not a quiet fortnight.
     """
     tidy_seen(lake)
     seen = read_seen(lake)
@@ -100,7 +100,8 @@ def publish(lake: Lake, version: str) -> bool:
     verdict = folder / "validation.json"
     if not verdict.exists() or json.loads(verdict.read_text())["success"] is not True:
         raise DatasetError(f"dataset version '{version}' has not passed validation; see {verdict}")
-    images, withdrawn = read_candidates(lake, version), hashes_of(read_tombstones(lake))
+    images = read_candidates(lake, version, columns=("sha256", "pixel_hash"))
+    withdrawn = hashes_of(read_tombstones(lake))
     if (images["sha256"].isin(withdrawn) | images["pixel_hash"].isin(withdrawn)).any():
         raise DatasetError(f"dataset version '{version}' holds images that were withdrawn meanwhile; assemble it again")
     # Written anew for a version that was published before and comes back on the same day: the marker's time counts.

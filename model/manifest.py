@@ -66,19 +66,25 @@ def write_former(lake: Lake, version: str, former: pd.DataFrame) -> None:
     _write(lake, version, former, name="former", schema=pa.schema([SCHEMA.field(name) for name in GIVEN]))
 
 
-def read_manifest(lake: Lake, version: str) -> pd.DataFrame:
-    """Read the rows of a published dataset version; raises DatasetError naming the ones that exist."""
+def read_manifest(lake: Lake, version: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read the rows of a published dataset version, all `columns` or some.
+
+    Raises DatasetError naming the versions that exist.
+    """
     if not (lake.version_path(version) / SUCCESS).exists():
         known = ", ".join(lake.versions()[-5:]) or "none yet"
         raise DatasetError(f"dataset version '{version}' is not published in {lake.root}; newest are: {known}")
-    return _read(lake, version, "manifest")
+    return _read(lake, version, "manifest", columns=columns)
 
 
-def read_candidates(lake: Lake, version: str) -> pd.DataFrame:
-    """Read every row that was proposed for a version, before validation; raises DatasetError when there is none."""
+def read_candidates(lake: Lake, version: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read every row that was proposed for a version, before validation, all `columns` or some.
+
+    Raises DatasetError when the version was never assembled.
+    """
     if not (lake.version_path(version) / "candidates.parquet").exists():
         raise DatasetError(f"dataset version '{version}' has not been assembled in {lake.root}")
-    return _read(lake, version, "candidates")
+    return _read(lake, version, "candidates", columns=columns)
 
 
 def read_given(lake: Lake, version: str) -> pd.DataFrame:

@@ -1,13 +1,14 @@
 """Images that must never be trained on again: recorded in the lake with the reason, obeyed by every later version."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model.errors import DatasetError
@@ -49,13 +50,17 @@ def withdraw(lake: Lake, images: Iterable[str], *, reason: str, now: datetime) -
         raise DatasetError(f"no SHA-256 sum of 64 lower-case hexadecimal digits: {', '.join(map(repr, wrong))}")
     if not reason.strip():
         raise DatasetError("say why the images are withdrawn: the reason is kept with them")
-    tombstones, facts = read_tombstones(lake), lake.facts()
-    pixels = facts.drop_duplicates("sha256").set_index("sha256")["pixel_hash"]
+    tombstones, pixels = read_tombstones(lake), _pixel_hashes(lake, hashes)
     new = [sha256 for sha256 in hashes if sha256 not in set(tombstones["sha256"])]
     if new:
-        rows = {"sha256": new, "pixel_hash": list(pixels.reindex(new)), "reason": reason.strip(), "withdrawn_at": now}
+        rows = {
+            "sha256": new,
+            "pixel_hash": [pixels.get(sha256) for sha256 in new],
+            "reason": reason.strip(),
+            "withdrawn_at": now,
+        }
         _write(lake, pd.concat([tombstones, pd.DataFrame(rows)], ignore_index=True))
-    unseen = tuple(sha256 for sha256 in hashes if sha256 not in pixels.index)
+    unseen = tuple(sha256 for sha256 in hashes if sha256 not in pixels)
     return Withdrawal(len(new), len(hashes) - len(new), unseen)
 
 
@@ -71,6 +76,16 @@ def read_tombstones(lake: Lake) -> pd.DataFrame:
 def hashes_of(tombstones: pd.DataFrame) -> set[str]:
     """Return what must not come back: the hashes of the bytes, and those of the pixels where they are known."""
     return {*tombstones["sha256"], *tombstones["pixel_hash"].dropna()}
+
+
+def _pixel_hashes(lake: Lake, images: Collection[str]) -> dict[str, str | None]:
+    """Return the pixel hash of those `images` that the lake holds; None for one that cannot be decoded."""
+    wanted = pa.array(images, pa.string())
+    found: dict[str, str | None] = {}
+    for rows in lake.scan(["sha256", "pixel_hash"]):
+        held = rows.filter(pc.is_in(rows["sha256"], wanted))
+        found |= dict(zip(held["sha256"].to_pylist(), held["pixel_hash"].to_pylist(), strict=True))
+    return found
 
 
 def _write(lake: Lake, tombstones: pd.DataFrame) -> None:

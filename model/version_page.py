@@ -10,12 +10,12 @@ import structlog
 from jinja2 import Environment, StrictUndefined
 
 from model.assembly import LEFT_OUT
-from model.contact_sheets import draw_sheets
+from model.contact_sheets import SHOWN, draw_sheets
 from model.errors import StorageFull
 from model.lake import Lake
 from model.manifest import SPLITS, read_candidates
 from model.summary import COUNTED
-from model.version_plots import draw_plots
+from model.version_plots import PLOTTED, draw_plots
 from model.writing import write_text
 
 _TEMPLATE: Final = Path(__file__).with_suffix(".html")
@@ -51,7 +51,7 @@ def write_page(lake: Lake, version: str) -> None:
 
 def _draw(lake: Lake, version: str) -> str:
     folder = lake.version_path(version)
-    rows = read_candidates(lake, version)
+    rows = read_candidates(lake, version, columns=sorted({*SHOWN, *PLOTTED}))
     summary = json.loads((folder / "summary.json").read_text())
     verdict = folder / "validation.json"
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -55,6 +55,9 @@ _BARS: Final[_Styles] = {
 }
 """How each class looks, also to those who cannot tell the colours apart."""
 
+PLOTTED: Final = ("label", "width", "height", "bytes", "format", "jpeg_quality", "decode_error")
+"""The columns of a manifest that plots are drawn from."""
+
 _DOT_SIZES: Final = 6
 _DOT_AREA: Final = 30
 _SIZE_BINS: Final = 24

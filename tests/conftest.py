@@ -3,7 +3,6 @@
 import io
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from collecting import collect
+from figures.stack import free_ports
 from model import artifact
 from model.artifact import Card, Golden
 from model.ingest import assemble, publish
@@ -150,9 +150,7 @@ def draw_flat(level: int) -> bytes:
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server of its own, on SQLite and a free port, empty at first."""
     folder = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    [port] = free_ports(1)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     command += [
         "--backend-store-uri",

@@ -96,7 +96,7 @@ def _remember(folder: Path, run: Run) -> None:
 
 
 def _log_dataset(run: Run, lake: Lake, version: str) -> None:
-    rows = read_manifest(lake, version)
+    rows = read_manifest(lake, version, columns=("split", "label"))
     images = (rows["split"] + " " + rows["label"]).value_counts()
     run.log_dataset(
         version,

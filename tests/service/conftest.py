@@ -4,7 +4,6 @@ import io
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from figures.stack import free_ports
 from model import artifact
 from model.settings import Settings
 from service.app import create_app
@@ -175,19 +175,13 @@ def wait_until() -> Callable[..., None]:
     return await_true
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def serve(home: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """`serve()` starts the service on a free port with two workers; TRUEGRAIN_* settings can be passed by name."""
     started: list[Service] = []
 
     def start(**settings: object) -> Service:
-        port = free_port()
+        [port] = free_ports(1)
         variables = {"home": home, "service_port": port, "poll_seconds": 0.2, "tracking_uri": "http://127.0.0.1:1"}
         variables |= settings
         environment = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in variables.items()}

@@ -38,7 +38,7 @@ class Stack:
     def finish(self, dag: str, run: str) -> str:
         """Wait for the end of a run and return its state."""
         api = self.airflow()
-        until(lambda: api.state(dag, run) in {"success", "failed"}, seconds=600)
+        until(lambda: api.state(dag, run) in {"success", "failed"}, seconds=240)
         return api.state(dag, run)
 
     def run(self, dag: str, conf: dict[str, object]) -> str:

@@ -15,9 +15,10 @@ from pathlib import Path
 from PIL import Image
 
 from figures.data import CIFAKE_VARIABLE
+from figures.manifest import bring_out
 from figures.processes import most_held, pool
 from figures.results import Figure
-from model.ingest import assemble, collect_part, plan, publish
+from model.ingest import collect_part, plan
 from model.lake import Lake
 from model.parts import Part
 from model.sources.declared import Source
@@ -47,7 +48,7 @@ def cifake_ingestion() -> Iterator[Figure]:
             collecting = time.perf_counter() - begin
         with pool(1) as process:
             begin = time.perf_counter()
-            held_alone = process.submit(bring_out, url).result()
+            _, held_alone = process.submit(bring_out, url, today=datetime.now(UTC).date()).result()
             seconds = collecting + time.perf_counter() - begin
     yield Figure("ingest.cifake_seconds", round(seconds, 1), "s", COMMAND)
     yield Figure("ingest.peak_gb", round(max(held_together, held_alone), 2), "GB", COMMAND)
@@ -58,17 +59,6 @@ def collect_one(url: str, part: Part, *, now: datetime) -> tuple[int, float]:
     """Collect a part; returns this process and the memory that it has held at most, in GB."""
     collect_part(Lake(url), part, now=now)
     return os.getpid(), most_held()
-
-
-def bring_out(url: str) -> float:
-    """Assemble, validate and publish, in a process of its own; returns the memory that it took, in GB."""
-    from expectations.manifest import validate
-
-    lake = Lake(url)
-    version = assemble(lake, today=datetime.now(UTC).date())
-    validate(lake, version)
-    publish(lake, version)
-    return most_held()
 
 
 def read_and_decode(files: Sequence[Path]) -> None:

@@ -4,7 +4,7 @@ import io
 import tempfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ SPLIT_HINTS = np.array(["train", "test", None, None, None])
 """What each source says of its images: two of them are split, the others are not."""
 
 NOW = datetime(2026, 1, 5, 2, tzinfo=UTC)
+LATER = date(2026, 1, 19)
 COMMAND = "make bench-full"
 
 
@@ -39,7 +40,7 @@ def million_rows() -> Iterator[Figure]:
         with pool(1) as process:
             process.submit(prepare, folder).result()
         with pool(1) as process:  # another one, which has held nothing before
-            seconds, gigabytes = process.submit(bring_out, folder).result()
+            seconds, gigabytes = process.submit(bring_out, folder, today=LATER).result()
     yield Figure("ingest.manifest_1m_seconds", round(seconds, 1), "s", COMMAND)
     yield Figure("ingest.manifest_1m_gb", round(gigabytes, 2), "GB", COMMAND)
 
@@ -56,12 +57,12 @@ def prepare(url: str, images: int = IMAGES) -> None:
     _write_batch(lake, "second", facts.slice(half))
 
 
-def bring_out(url: str) -> tuple[float, float]:
+def bring_out(url: str, *, today: date) -> tuple[float, float]:
     """Assemble, validate and publish; returns the seconds it took and the most memory this process ever held, in GB."""
     from expectations.manifest import validate
 
     lake, begin = Lake(url), time.perf_counter()
-    version = assemble(lake, today=(NOW + timedelta(days=14)).date())
+    version = assemble(lake, today=today)
     validate(lake, version)
     publish(lake, version)
     return time.perf_counter() - begin, most_held()
