@@ -87,23 +87,24 @@ class Lake:
     def scan(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Yield `columns` of every image of every batch, some thousand rows at a time."""
         for batch in self.batches():
-            for part in self._parts(batch):
-                with part.open("rb") as file:
+            for shard in _shards_in(self._batch_path(batch)):
+                with shard.open("rb") as file:
                     yield from pq.ParquetFile(file).iter_batches(columns=list(columns))
 
     def write_batch(self, rows: Iterable[Mapping[str, Any]]) -> str | None:
         """Append `rows` (mappings with the columns of BATCH_SCHEMA) as one batch and return its id.
 
-        The id is a hash of the content, so the same rows are the same batch. The batch is written aside and appears
-        at once or not at all; one that was set aside counts again. Returns None when there are no rows.
+        The id is a hash of the content, so the same rows are the same batch, even when two processes write them at
+        once. The batch is written aside and appears whole or not at all; one that was set aside counts again. Returns
+        None when there are no rows.
         """
         self._remove_abandoned()
         staging = self.root / "batches" / f"{_STAGING}{time.time():.0f}-{uuid.uuid4().hex}"
         try:
             batch = write_shards(staging, rows)
             if batch is not None and not (self._batch_path(batch) / SUCCESS).exists():
-                remove(self._batch_path(batch))
-                move(staging, self._batch_path(batch))
+                for shard in _shards_in(staging):
+                    move(shard, self._batch_path(batch) / shard.name)
                 write_text(self._batch_path(batch) / SUCCESS, "")
             elif batch is not None:
                 self.readmit([batch])
@@ -131,23 +132,20 @@ class Lake:
         """List (first row, file) of each shard of a batch, in order."""
         if not (self._batch_path(batch) / SUCCESS).exists():
             raise DatasetError(f"batch '{batch}' is not in the lake {self.root}")
-        files = self._parts(batch)
+        files = _shards_in(self._batch_path(batch))
         sizes = []
         for shard in files:
             with shard.open("rb") as file:
                 sizes.append(pq.read_metadata(file).num_rows)
         return list(zip(accumulate(sizes, initial=0), files, strict=False))
 
-    def _parts(self, batch: str) -> list[UPath]:
-        return sorted(self._batch_path(batch).glob("part-*.parquet"))
-
     def _batch_path(self, batch: str) -> UPath:
         return self.root / "batches" / batch
 
     def _batch_facts(self, batch: str) -> pd.DataFrame:
         tables = []
-        for part in self._parts(batch):
-            with part.open("rb") as file:
+        for shard in _shards_in(self._batch_path(batch)):
+            with shard.open("rb") as file:
                 tables.append(pq.read_table(file, columns=list(FACTS)))
         facts = to_frame(pa.concat_tables(tables))
         return facts.assign(batch=batch, row=range(len(facts)))
@@ -161,6 +159,10 @@ class Lake:
             started = staging.name.removeprefix(_STAGING).partition("-")[0]
             if not started.isdigit() or int(started) < time.time() - _ABANDONED_SECONDS:
                 remove(staging)
+
+
+def _shards_in(folder: UPath) -> list[UPath]:
+    return sorted(folder.glob("part-*.parquet"))
 
 
 def _complete(folder: UPath) -> list[str]:

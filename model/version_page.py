@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +12,6 @@ from jinja2 import Environment, StrictUndefined
 
 from model.assembly import LEFT_OUT
 from model.contact_sheets import SHOWN, draw_sheets
-from model.errors import StorageFull
 from model.lake import Lake
 from model.manifest import SPLITS, read_candidates
 from model.summary import COUNTED
@@ -19,6 +19,9 @@ from model.version_plots import PLOTTED, draw_plots
 from model.writing import write_text
 
 _TEMPLATE: Final = Path(__file__).with_suffix(".html")
+_NOT_DRAWN: Final = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Dataset version {version}</title>
+<p>The page of dataset version {version} could not be drawn: {reason}</p></html>
+"""
 _MOST_LINES: Final = 30
 """Lines of a table; a page is for reading, and summary.json has them all."""
 
@@ -38,15 +41,16 @@ class Change:
 def write_page(lake: Lake, version: str) -> None:
     """Draw docs/version.html of a staged version from its candidates, their images, its summary and its validation.
 
-    A page that cannot be drawn is logged with the reason, and the version stays what it is without one. Raises
-    StorageFull when there is no room for it, as there would be none for what follows.
+    Of one that cannot be drawn the page and the log say why, and the version stays what it is. Raises StorageFull when
+    there is no room for it, as there would be none for what follows.
     """
     try:
-        write_text(lake.version_path(version) / "docs" / "version.html", _draw(lake, version))
-    except StorageFull:
-        raise
+        page = _draw(lake, version)
     except Exception as error:  # a page is for looking; whatever keeps it from being drawn must not stop a version
-        _log.warning("version_page_not_drawn", version=version, reason=f"{type(error).__name__}: {error}")
+        reason = f"{type(error).__name__}: {error}"
+        _log.warning("version_page_not_drawn", version=version, reason=reason)
+        page = _NOT_DRAWN.format(version=version, reason=escape(reason))
+    write_text(lake.version_path(version) / "docs" / "version.html", page)
 
 
 def _draw(lake: Lake, version: str) -> str:

@@ -2,6 +2,7 @@
 
 import errno
 import shutil
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +23,7 @@ def write_whole(path: UPath) -> Iterator[IO[bytes]]:
 
     The folder is made when it is missing. Raises StorageFull when there is no room.
     """
-    aside = path.parent / f".{path.name}"
+    aside = path.parent / f".{path.name}-{uuid.uuid4().hex}"
     with naming_full_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -30,7 +31,7 @@ def write_whole(path: UPath) -> Iterator[IO[bytes]]:
                 yield file
             move(aside, path)
         except BaseException:
-            with suppress(OSError):  # what went wrong before matters more; the next attempt writes over it
+            with suppress(OSError):  # what went wrong before matters more
                 aside.unlink(missing_ok=True)
             raise
 
@@ -48,13 +49,14 @@ def write_table(path: UPath, table: pa.Table, *, compression: str = "zstd") -> N
 
 
 def move(source: UPath, target: UPath) -> None:
-    """Move a file over `target`, or a folder to where nothing is; on this machine that happens at once."""
+    """Move a file over `target`, whose folder is made when it is missing; on this machine that happens at once."""
     with naming_full_disk(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(source, Path):
             # fsspec would copy, in view of all readers, where a full disk lets nothing be renamed.
             source.replace(target)
         else:
-            source.fs.mv(source.path, target.path, recursive=True)
+            source.fs.mv(source.path, target.path)
 
 
 def remove(path: UPath) -> None:

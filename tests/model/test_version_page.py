@@ -113,11 +113,12 @@ def test_a_version_on_another_file_system_has_its_page_too() -> None:
     assert "Dataset version" in _page(lake, _stage(lake, list(many(4))))
 
 
-def test_a_page_that_cannot_be_drawn_is_logged_and_nothing_more(lake: Lake) -> None:
+def test_a_page_that_cannot_be_drawn_says_why_and_so_does_the_log(lake: Lake) -> None:
     version = _stage(lake, list(many(4)))
     (lake.version_path(version) / "summary.json").unlink()
     with capture_logs() as logs:
-        write_page(lake, version)
+        page = _page(lake, version)
+    assert "could not be drawn: FileNotFoundError" in page
     assert [(log["event"], log["version"], log["reason"][:17]) for log in logs] == [
         ("version_page_not_drawn", version, "FileNotFoundError")
     ]

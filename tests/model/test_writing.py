@@ -78,3 +78,19 @@ def test_the_version_published_last_is_the_latest_on_any_file_system(folder: UPa
         write_text(lake.version_path(version) / "_SUCCESS", "")
         time.sleep(0.01)
     assert lake.latest() == "20261102-a"
+
+
+def test_two_processes_that_write_the_same_batch_at_once_leave_it_whole(
+    folder: UPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake, images = Lake(str(folder)), list(many(3))
+
+    def move_while_another_writes(source: UPath, target: UPath) -> None:
+        monkeypatch.undo()
+        assert collect(lake, images, now=NOW).batches
+        move(source, target)
+
+    monkeypatch.setattr("model.lake.move", move_while_another_writes)
+    [batch] = collect(lake, images, now=NOW).batches
+    assert lake.batches() == [batch]
+    assert list(lake.read_images(lake.facts())) == [image.data for image in images]
