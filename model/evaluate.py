@@ -1,100 +1,27 @@
 """Evaluate: how a detector does on one split of a dataset version, as a Report."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
 
 from model import metrics
 from model.detector import Detector
-from model.errors import DatasetError, TruegrainError
+from model.errors import DatasetError
 from model.images import SOURCE_LIMITS, decode
 from model.labels import CLASSES
 from model.lake import Lake
 from model.manifest import split_rows
 from model.metrics import Estimate, Labels, Probabilities
+from model.report import Latency, Predictions, Report, Slice
 
 SLICED_BY = ("generator", "source", "format")
 _TIMED_IMAGES = 100
 _WARM_UP_IMAGES = 5
-
-
-@dataclass(frozen=True)
-class Slice:
-    """The accuracy on those images whose manifest column `column` holds `value`."""
-
-    column: str
-    value: str
-    rows: int
-    accuracy: Estimate
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Milliseconds from the bytes of one image to its score, one image at a time, on the machine that evaluated."""
-
-    p50_ms: float
-    p95_ms: float
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Parallel columns, one entry an image: its hash, its label (index in CLASSES) and the probability of AI."""
-
-    sha256: tuple[str, ...]
-    label: tuple[int, ...]
-    probability: tuple[float, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """How a detector, known by its `onnx_sha256`, did on the images of one split at its own threshold.
-
-    `overall` holds accuracy, f1, auroc, ece, fpr and tpr; `predictions` lets two reports be compared image by image.
-    """
-
-    dataset_version: str
-    split: str
-    rows: int
-    onnx_sha256: str
-    threshold: float
-    overall: Mapping[str, Estimate]
-    slices: tuple[Slice, ...]
-    latency: Latency
-    predictions: Predictions
-
-    @property
-    def probabilities(self) -> dict[str, float]:
-        """Probability of AI by the sha256 of the image."""
-        return dict(zip(self.predictions.sha256, self.predictions.probability, strict=True))
-
-    @property
-    def correct(self) -> dict[str, bool]:
-        """Whether the detector was right, by the sha256 of the image."""
-        columns = zip(self.predictions.sha256, self.predictions.label, self.predictions.probability, strict=True)
-        return {sha256: (probability >= self.threshold) == bool(label) for sha256, label, probability in columns}
-
-    def to_json(self) -> str:
-        """Write the report as compact JSON, about 100 bytes an image."""
-        return _REPORT.dump_json(self).decode()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raises TruegrainError when it is something else."""
-        try:
-            return _REPORT.validate_json(text)  # type: ignore[return-value]  # Report is never subclassed
-        except ValidationError as error:
-            raise TruegrainError(f"this is no evaluation report: {error}") from error
-
-
-_REPORT = TypeAdapter(Report)
 
 
 def evaluate(
@@ -126,6 +53,7 @@ def evaluate(
         overall=_measure(labels, probabilities, threshold),
         slices=tuple(_slice(rows, labels, probabilities, threshold)),
         latency=_time(detector, lake, rows),
+        size_bytes=0,
         predictions=Predictions(tuple(rows["sha256"]), tuple(labels.tolist()), tuple(probabilities.tolist())),
     )
 

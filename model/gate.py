@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from model.evaluate import Report
+from model.report import Report
 
 
 @dataclass(frozen=True, kw_only=True)

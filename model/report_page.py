@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from html import escape
 from string import Template
 
-from model.evaluate import Report
 from model.gate import Decision, Rule
 from model.metrics import Estimate
+from model.report import Report
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">

@@ -7,11 +7,12 @@ from pathlib import Path
 from model.artifact import CARD, Card
 from model.detector import Detector
 from model.errors import RegistryError
-from model.evaluate import Report, evaluate
+from model.evaluate import evaluate
 from model.gate import Decision, Policy, decide
 from model.lake import Lake
 from model.manifest import read_manifest
 from model.registry import ARTIFACT_PATH, CANDIDATE, PRODUCTION, ModelVersion, Registry, Run, connect
+from model.report import Report
 from model.report_page import render
 from model.settings import Settings
 

@@ -7,10 +7,11 @@ import pytest
 
 from model.detector import Detector
 from model.errors import DatasetError, TruegrainError
-from model.evaluate import Report, evaluate
+from model.evaluate import evaluate
 from model.images import decode
 from model.lake import Lake
 from model.manifest import read_manifest
+from model.report import Report
 
 Write = Callable[..., Path]
 

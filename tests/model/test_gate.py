@@ -1,8 +1,8 @@
 import pytest
 
-from model.evaluate import Latency, Predictions, Report
 from model.gate import Decision, Policy, decide
 from model.metrics import Estimate
+from model.report import Latency, Predictions, Report
 
 
 def make_report(right: int, wrong: int = 0, *, f1: float = 0.95, prefix: str = "image") -> Report:
@@ -18,6 +18,7 @@ def make_report(right: int, wrong: int = 0, *, f1: float = 0.95, prefix: str = "
         overall={"accuracy": Estimate(accuracy, accuracy - 0.01, accuracy + 0.01), "f1": Estimate(f1, f1, f1)},
         slices=(),
         latency=Latency(1.0, 2.0),
+        size_bytes=1_000_000,
         predictions=Predictions(
             tuple(f"{prefix}{number}" for number in range(count)), (1,) * count, (0.9,) * right + (0.1,) * wrong
         ),

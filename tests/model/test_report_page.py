@@ -1,8 +1,8 @@
 from html.parser import HTMLParser
 
-from model.evaluate import Latency, Predictions, Report, Slice
 from model.gate import decide
 from model.metrics import Estimate
+from model.report import Latency, Predictions, Report, Slice
 from model.report_page import render
 
 ESTIMATE = Estimate(0.9, 0.85, 0.95)
@@ -15,6 +15,7 @@ REPORT = Report(
     overall={"accuracy": ESTIMATE, "f1": Estimate(0.7, 0.6, 0.8)},
     slices=(Slice("generator", "<script>alert(1)</script>", 2, ESTIMATE),),
     latency=Latency(1.0, 2.0),
+    size_bytes=1_000_000,
     predictions=Predictions(("a", "b"), (0, 1), (0.1, 0.9)),
 )
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from model.errors import RegistryError
-from model.evaluate import Report
 from model.lake import Lake
 from model.registry import Registry, connect
+from model.report import Report
 from model.retrain import decide_run, evaluate_run, promote_run, rollback
 from model.settings import Settings
 
