@@ -336,7 +336,7 @@ def test_the_data_docs_open_without_any_other_host(lake, stage):
     stage(rows)
     validate(lake, VERSION)
     pages = {page.name: page.read_text() for page in (lake.version_path(VERSION) / "docs").iterdir()}
-    assert set(pages) == {f"{page}.html" for page in ("index", "columns", "images", "dataset", "shortcuts")}
+    assert set(pages) == {f"{page}.html" for page in ("index", "columns", "images", "dataset", "shortcuts", "version")}
     assert all("http" not in page and "<script" not in page for page in pages.values())
     assert "may be trained on: 83 images accepted, 1 refused." in pages["index.html"]
     assert "label is one of real, ai" in pages["images.html"]

@@ -42,6 +42,12 @@ def rules_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def page_without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes a second and writes nothing; where the page goes is what counts."""
+    monkeypatch.setattr("model.version_page._draw", lambda _, version: f"the page of {version}")
+
+
+@pytest.fixture(autouse=True)
 def disk() -> Iterator[None]:
     register()
     ROOM.reset()

@@ -17,15 +17,13 @@ from model.manifest import read_manifest, split_rows
 from model.preprocess import Preprocess
 from model.registry import Registry
 from model.settings import Settings
-from model.training.__main__ import train
+from model.training.__main__ import main, train
 from model.training.config import TrainConfig
 from model.training.pixels import input_size, load_samples
 
 
-def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
-    variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-    command = [sys.executable, "-m", "model.training", *arguments]
-    return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=False)
+def as_environment(settings: Settings) -> dict[str, str]:
+    return {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
 
 
 def logged_datasets(settings: Settings, run_id: str) -> list[Dataset]:
@@ -34,10 +32,15 @@ def logged_datasets(settings: Settings, run_id: str) -> list[Dataset]:
 
 
 def test_the_command_trains_logs_an_artifact_and_prints_json_last(
-    settings: Settings, dataset: str, tmp_path: Path
+    settings: Settings,
+    dataset: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     options = ["--dataset", dataset, "--set", "epochs=2", "--set", "batch_size=32"]
-    finished = run(settings, *options)
+    command, environment = [sys.executable, "-m", "model.training", *options], os.environ | as_environment(settings)
+    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert finished.returncode == 0, finished.stderr
     result = json.loads(finished.stdout.splitlines()[-1])
     assert "epoch 2/2" in finished.stdout
@@ -45,22 +48,30 @@ def test_the_command_trains_logs_an_artifact_and_prints_json_last(
     detector = Detector.load(registry.download(result["run_id"], tmp_path / "downloaded"))
     assert detector.card.dataset_version == dataset
     assert detector.card.training["epochs"] == 2
-    again = run(settings, *options)
-    assert json.loads(again.stdout.splitlines()[-1]) == result
+    monkeypatch.setattr(os, "environ", environment)
+    assert main(options) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == result
 
 
-def test_a_version_that_does_not_exist_ends_with_a_sentence(settings: Settings, dataset: str) -> None:
-    finished = run(settings, "--dataset", "20200101-0123456789ab")
-    assert finished.returncode == 1
-    assert "'20200101-0123456789ab' is not published" in finished.stderr
-    assert dataset in finished.stderr
-    assert "Traceback" not in finished.stderr
-
-
-def test_a_misshapen_override_ends_with_a_sentence(settings: Settings) -> None:
-    finished = run(settings, "--dataset", "any", "--set", "epochs")
-    assert finished.returncode == 1
-    assert "--set takes key=value" in finished.stderr
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--dataset", "20200101-0123456789ab"], "'20200101-0123456789ab' is not published"),
+        (["--dataset", "any", "--set", "epochs"], "--set takes key=value"),
+    ],
+)
+def test_a_wrong_option_ends_with_a_sentence(
+    settings: Settings,
+    options: list[str],
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(os, "environ", as_environment(settings))
+    assert main(options) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("training failed: ")
+    assert sentence in message
 
 
 def test_an_interrupted_training_goes_on_in_the_same_run(
