@@ -1,14 +1,16 @@
 """Comparison: what chance can and cannot explain when two detectors have judged the same images."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from model.metrics import CONFIDENCE, Estimate, Labels, Probabilities, calibration_error
 
 _CHANCE_ROUNDS = 500
+
+Rights = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -20,10 +22,14 @@ class Paired:
     lost: int
 
     @classmethod
-    def of(cls, ours: Sequence[bool], theirs: Sequence[bool]) -> "Paired":
+    def of(cls, ours: Rights, theirs: Rights) -> "Paired":
         """Count from two parallel columns that say image by image whether each detector was right."""
-        mine, other = np.asarray(ours, bool), np.asarray(theirs, bool)
-        return cls(len(mine), int(np.sum(mine & ~other)), int(np.sum(other & ~mine)))
+        return cls(len(ours), int(np.sum(ours & ~theirs)), int(np.sum(theirs & ~ours)))
+
+    @property
+    def gain(self) -> float:
+        """Our accuracy less theirs."""
+        return (self.won - self.lost) / self.images
 
     @property
     def chance(self) -> float:
@@ -37,7 +43,7 @@ class Paired:
 
     @property
     def difference(self) -> Estimate:
-        """Our accuracy less theirs, with the percentile interval of the paired bootstrap.
+        """The gain with the percentile interval of the paired bootstrap.
 
         A resample of the images (Efron and Tibshirani, 1993, chapter 13) is `images` draws of +1 (won), -1 (lost) or 0,
         so the distribution over all resamples is a convolution that can be computed: no seed, no rounds, and one more
@@ -51,7 +57,7 @@ class Paired:
         sums = np.fft.irfft(np.fft.rfft(step) ** self.images, len(step))
         cumulated = np.cumsum(np.roll(sums, self.images))
         low, high = np.searchsorted(cumulated, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]) - self.images
-        return Estimate((self.won - self.lost) / self.images, float(low / self.images), float(high / self.images))
+        return Estimate(self.gain, float(low / self.images), float(high / self.images))
 
 
 def difference(ours: Estimate, theirs: Estimate) -> Estimate:

@@ -80,7 +80,9 @@ def read_policy(path: str = "") -> Policy:
         return _POLICY.validate_python(_overlay(shipped, given))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, p['loc']))}={p['input']!r}: {p['msg']}" for p in error.errors())
-        raise SettingsError(f"the gate policy '{path}' is not allowed: {problems}. model/gate.toml lists all") from error
+        raise SettingsError(
+            f"the gate policy '{path}' is not allowed: {problems}. model/gate.toml lists all"
+        ) from error
 
 
 def _read(file: Traversable) -> dict[str, Any]:
@@ -92,5 +94,7 @@ def _read(file: Traversable) -> dict[str, Any]:
 
 def _overlay(shipped: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """Lay one file over another, heading by heading; what is no heading stays as it is, to be refused by name."""
-    both = {name: shipped[name] | given[name] for name in shipped.keys() & given.keys() if isinstance(given[name], dict)}
+    both = {
+        name: shipped[name] | given[name] for name in shipped.keys() & given.keys() if isinstance(given[name], dict)
+    }
     return {**shipped, **given, **both}

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from html import escape
 from string import Template
 
-from model.gate import Decision, Rule
+from model.gate import Decision
+from model.gate_rule import Rule
 from model.metrics import Estimate
 from model.report import Report
 

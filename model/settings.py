@@ -27,6 +27,10 @@ class Settings(BaseModel):
         "quick", description="Training recipe: a name in model/training/recipes, or the path of a TOML file"
     )
     pretrained: str = Field("", description="Local safetensors file with backbone weights, for machines without a hub")
+    gate_policy: str = Field("", description="TOML file with the gate's limits that differ from model/gate.toml")
+    approval: bool = Field(
+        default=False, description="Ask a person in Airflow before a detector that passed is promoted"
+    )
     tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
     model_name: str = Field("ai-image-detector", description="Name of the registered model")
     revision: str = Field("", description="Git revision of the code, for places without a checkout, such as images")
