@@ -16,9 +16,7 @@ PARAMS = {
     "dataset_version": Param("", type="string", description="Empty: the newest published"),
     "recipe": Param("", type="string", description="Name or path of a recipe; empty: TRUEGRAIN_RECIPE"),
     "overrides": Param({}, type="object", description='Fields of the recipe, such as {"epochs": 3}'),
-    "approval": Param(
-        default=False, type="boolean", description="Ask a person first, as TRUEGRAIN_APPROVAL always does"
-    ),
+    "approval": Param(default=False, type="boolean", description="Ask a person before promoting what passed the gate"),
 }
 
 

@@ -20,7 +20,9 @@ def judge_against(ours: Report, theirs: Report, limits: AgainstChampion, *, who:
     yield _new(ours, theirs, who)
     yield from _paired(ours, theirs, limits, who)
     yield _degraded(ours, theirs, limits.degraded_margin, who)
-    yield _answered(ours, theirs, limits.answered_margin, who)
+    answered = ours.overall.get("answered"), theirs.overall.get("answered")
+    yield _kept("answered", *answered, limits.answered_margin, who)
+    yield _kept("stability", ours.stable, theirs.stable, limits.stable_margin, who)
 
 
 def judge_growth(ours: Report, champion: Report, limits: AgainstChampion) -> Iterator[Rule]:
@@ -149,12 +151,11 @@ def _degraded(ours: Report, theirs: Report, margin: float, who: str) -> Rule:
     return _no_fall(name, {kind: difference(mine[kind], other[kind]) for kind in other}, margin)
 
 
-def _answered(ours: Report, theirs: Report, margin: float, who: str) -> Rule:
-    name = f"answered against the {who}"
-    mine, other = ours.overall.get("answered"), theirs.overall.get("answered")
-    if mine is None or other is None:
-        return missing(name, -margin, "share of answered images")
-    return _no_fall(name, {"answered instead of unsure": difference(mine, other)}, margin)
+def _kept(share: str, ours: Estimate | None, theirs: Estimate | None, margin: float, who: str) -> Rule:
+    name = f"{share} against the {who}"
+    if ours is None or theirs is None:
+        return missing(name, -margin, share)
+    return _no_fall(name, {share: difference(ours, theirs)}, margin)
 
 
 def _no_fall(name: str, gains: Mapping[str, Estimate], margin: float) -> Rule:

@@ -50,6 +50,7 @@ class AgainstChampion:
     small_slice: Annotated[int, Ge(1)]
     degraded_margin: Share
     answered_margin: Share
+    stable_margin: Share
     latency_growth: Growth
     unnoticed_ms: Annotated[float, Ge(0.0)]
     size_growth: Growth

@@ -2,15 +2,24 @@
 
 Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ...]'
 
-Training and the registry are not here: what the tasks call for them is replaced, and the calls are printed as well.
+Training and the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A
+person who is asked approves the first time and rejects the second.
 """
 
 import json
 import sys
+import threading
+import time
 import types
 from types import SimpleNamespace
 
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.hitl import HITLDetail
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import handle_event_submit
+from airflow.triggers.base import TriggerEvent
+from airflow.utils.session import create_session
+from airflow.utils.timezone import utcnow
 
 from truegrain_airflow import training_process
 
@@ -18,10 +27,33 @@ from truegrain_airflow import training_process
 def main(scenarios: list[tuple[str, dict[str, object]]]) -> None:
     calls: list[list[object]] = []
     replace_training(calls)
+    asked: list[str] = []
+    threading.Thread(target=answer, args=(["Approve", "Reject"], asked), daemon=True).start()
     bag = DagBag()
     runs = [bag.dags[dag].test(run_conf=conf) for dag, conf in scenarios]
     states = [{name(task): str(task.state) for task in run.get_task_instances()} for run in runs]
-    print("\n" + json.dumps({"states": states, "calls": calls}))
+    print("\n" + json.dumps({"states": states, "calls": calls, "asked": asked}))
+
+
+class Decision(SimpleNamespace):
+    def __str__(self) -> str:
+        return "every rule passed\nfor a reason"
+
+
+def answer(answers: list[str], asked: list[str]) -> None:
+    """Answer each request for approval as Airflow's API does when somebody clicks, and note what was shown."""
+    while len(asked) < len(answers):
+        time.sleep(0.5)
+        with create_session() as session:
+            waiting = session.query(TaskInstance).filter(TaskInstance.state == "awaiting_input").first()
+            if waiting is None:
+                continue
+            request = session.get(HITLDetail, waiting.id)
+            request.chosen_options, request.params_input = [answers[len(asked)]], {}
+            request.responded_by, request.responded_at = {"id": "1", "name": "Ada"}, utcnow()
+            asked.append(request.body)
+            event = TriggerEvent(request.as_resume_event_payload(timedout=False))
+            handle_event_submit(event, task_instance=waiting, session=session)
 
 
 def name(task: object) -> str:
@@ -44,7 +76,7 @@ def replace_training(calls: list[list[object]]) -> None:
     training_process.train = train
     retrain = types.ModuleType("model.retrain")
     retrain.evaluate_run = record("evaluate", None)
-    retrain.decide_run = record("decide", lambda training: SimpleNamespace(promote=training == "good"))
+    retrain.decide_run = record("decide", lambda training: Decision(promote=training == "good"))
     retrain.promote_run = record("promote", SimpleNamespace(version="7"))
     retrain.rollback = record("rollback", SimpleNamespace(version="6"))
     sys.modules["model.retrain"] = retrain

@@ -61,7 +61,6 @@ def test_a_dag_fits_on_a_screen(file):
     ("dag", "order"),
     [
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
-        ("retrain_detector", ["train", "evaluate", "decide", "promote"]),
         ("rollback_detector", ["rollback"]),
         ("withdraw_images", ["withdraw"]),
     ],
@@ -69,6 +68,17 @@ def test_a_dag_fits_on_a_screen(file):
 def test_the_tasks_of_a_dag_form_one_chain(dags, dag, order):
     assert dags[dag]["order"] == order
     assert dags[dag]["edges"] == sorted(map(list, pairwise(order)))
+
+
+def test_a_decision_leads_to_promotion_past_a_person_or_directly(dags):
+    assert dags["retrain_detector"]["order"] == ["train", "evaluate", "decide", "approve", "promote"]
+    assert dags["retrain_detector"]["edges"] == [
+        ["approve", "promote"],
+        ["decide", "approve"],
+        ["decide", "promote"],
+        ["evaluate", "decide"],
+        ["train", "evaluate"],
+    ]
 
 
 def test_ingestion_keeps_a_fortnight_anchored_on_a_monday(dags):
@@ -87,7 +97,12 @@ def test_assets_connect_the_dags(dags):
 
 def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
     assert dags["ingest_images"]["params"] == {"source": "", "parts": 0, "exclude": []}
-    assert dags["retrain_detector"]["params"] == {"dataset_version": "", "recipe": "", "overrides": {}}
+    assert dags["retrain_detector"]["params"] == {
+        "dataset_version": "",
+        "recipe": "",
+        "overrides": {},
+        "approval": False,
+    }
     assert set(dags["rollback_detector"]["params"]) == {"version", "reason"}
     assert set(dags["withdraw_images"]["params"]) == {"sha256", "reason"}
 
