@@ -41,6 +41,7 @@ def evaluate_run(settings: Settings, run_id: str) -> None:
         report = evaluate(challenger, lake, manifest, dataset_version=dataset_version)
         _log_text(run, REPORT, report.to_json())
         run.log_metrics({f"test_{name}": report.overall[name].value for name in LOGGED_METRICS})
+        registry.repair()  # who is champion since somebody moved production by hand is in the history before it is used
         production = registry.resolve(PRODUCTION)
         if production is not None and production.run_id != run_id:
             champion = _load(registry, production.version)

@@ -1,14 +1,15 @@
 """An MLflow server of its own, on SQLite and a free port, empty at first."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import requests
 
 from figures.stack import free_ports
 
@@ -37,9 +38,8 @@ def running_mlflow(folder: Path, *, workers: int = 1) -> Iterator[str]:
 def _await_health(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
     end = time.monotonic() + START_SECONDS
     while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=5):
+        with contextlib.suppress(requests.RequestException):
+            if requests.get(f"{address}/health", timeout=5).ok:
                 return
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            time.sleep(0.2)
+        time.sleep(0.2)
     raise RuntimeError(f"no answer from {address}; the end of its log:\n{log.read_text()[-2000:]}")

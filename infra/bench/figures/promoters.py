@@ -3,11 +3,10 @@
 import itertools
 import multiprocessing
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from mlflow import MlflowClient
 
 from model.errors import RegistryError
 from model.registry import PREVIOUS, PRODUCTION, Registry
@@ -45,17 +44,22 @@ class Promoter:
             if self.version:
                 raise
 
-    def start(self) -> Any:
-        """Act in a process of its own; its exit code is KILLED when it was killed, 0 when it came to its end."""
+    def start(self) -> Callable[[], int | None]:
+        """Act in a process of its own; what is returned waits for its end: 0, or KILLED when it was killed."""
         process = FORKS.Process(target=self.act)
         process.start()
-        return process
+
+        def wait() -> int | None:
+            process.join()
+            return process.exitcode
+
+        return wait
 
 
 class _Mortal:
     """MLflow's client, whose process ends without a word when it is called once too often."""
 
-    def __init__(self, client: MlflowClient, calls: int) -> None:
+    def __init__(self, client: Any, calls: int) -> None:
         self._client = client
         self._calls = calls
 
@@ -78,9 +82,9 @@ def add_version(registry: Registry) -> str:
     return registry.register(run.id, tags={"gate": "passed"}).version
 
 
-def violations(tracking_uri: str, registry: Registry, model_name: str) -> list[str]:
+def violations(registry: Registry, model_name: str) -> list[str]:
     """Name what is wrong: production is one version, stages mirror it, and the history leads to it without gaps."""
-    client = MlflowClient(tracking_uri, registry_uri=tracking_uri)
+    client = registry._client
     aliases = {alias: str(version) for alias, version in client.get_registered_model(model_name).aliases.items()}
     found = client.search_model_versions(f"name = '{model_name}'")
     staged = [str(version.version) for version in found if version.current_stage == "Production"]
