@@ -43,6 +43,7 @@ def evaluate_run(settings: Settings, run_id: str) -> None:
         report = evaluate(challenger, lake, manifest, dataset_version=dataset_version)
         _log_text(run, REPORT, report.to_json())
         run.log_metrics({f"test_{name}": report.overall[name].value for name in LOGGED_METRICS})
+        registry.repair()  # who is champion since somebody moved production by hand is in the history before it is used
         production = registry.resolve(PRODUCTION)
         if production is not None and production.run_id != run_id:
             champion = _load(registry, production.version)
@@ -85,18 +86,25 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Deci
 
 
 def promote_run(settings: Settings, run_id: str, *, reason: str) -> ModelVersion:
-    """Put the detector of a run into production; raises RegistryError unless the gate has passed it."""
+    """Put the detector of a run into production.
+
+    Raises RegistryError unless the gate has passed it against the version that is in production still.
+    """
     registry = connect(settings)
     version = registry.find(run_id)
-    gate = version.tags.get("gate") if version else None
-    if version is None or gate != "passed":
-        raise RegistryError(f"run {run_id} may not be promoted: the gate says '{gate or 'not decided'}', not 'passed'")
-    return registry.promote(version.version, reason=reason)
+    if version is None:
+        raise RegistryError(f"run {run_id} may not be promoted: the gate says 'not decided', not 'passed'")
+    return registry.promote(
+        version.version,
+        reason=reason,
+        by=version.tags.get("dag_run_id", ""),
+        judged_against=version.tags.get(JUDGED_AGAINST),
+    )
 
 
-def rollback(settings: Settings, *, reason: str, to: str | None = None) -> ModelVersion:
-    """Put the previous detector, or version `to`, back into production."""
-    return connect(settings).rollback(reason=reason, to=to)
+def rollback(settings: Settings, *, reason: str, to: str | None = None, by: str = "") -> ModelVersion:
+    """Put the previous detector, or version `to`, back into production; `by` is who wants it."""
+    return connect(settings).rollback(reason=reason, to=to, by=by)
 
 
 def _load(registry: Registry, version_or_run_id: str) -> Detector:
