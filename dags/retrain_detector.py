@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
 
-from truegrain_airflow import training_process
+from truegrain_airflow import links, training_process
 from truegrain_airflow.assets import DATASET, DETECTOR, choose_dataset_version
 from truegrain_airflow.defaults import task_defaults
 from truegrain_airflow.surroundings import open_lake, read_settings
@@ -54,7 +54,7 @@ def retrain_detector() -> None:
         yield Metadata(DETECTOR, {"version": promote_run(read_settings(), training, reason="gate").version})
 
     trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
-    promote(decide(evaluate(trained)))  # type: ignore[arg-type]
+    promote(links.report(decide(links.report(evaluate(trained)))))
 
 
 retrain_detector()

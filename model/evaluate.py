@@ -120,7 +120,8 @@ def _slice(
     groups: Mapping[str, NDArray[np.object_]], labels: Labels, probabilities: Probabilities, threshold: float
 ) -> Iterator[Slice]:
     for column, values in groups.items():
-        for value in sorted({value for value in values if value is not None}):
+        found = {value for value in values if value is not None}
+        for value in sorted(found, key=lambda value: (SIZES.index(value) if column == "size" else 0, value)):
             members = np.flatnonzero(values == value)
             accuracy = metrics.accuracy(labels[members], probabilities[members], threshold)
             yield Slice(column, value, len(members), accuracy)

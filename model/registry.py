@@ -205,6 +205,12 @@ class Registry:
         return None
 
     @_translated()
+    def page_address(self, run_id: str, artifact_file: str, *, root: str) -> str:
+        """Return where MLflow, which a browser finds at `root`, shows a file of a run."""
+        experiment = self._client.get_run(run_id).info.experiment_id
+        return f"{root.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{artifact_file}"
+
+    @_translated()
     def download(self, version_or_run_id: str, into: Path, *, variant: str = FULL) -> Path:
         """Fetch model.onnx, card.json and golden.npz of a version or of a run into `into` and return that folder.
 

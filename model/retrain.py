@@ -4,46 +4,59 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
+from model import gallery
 from model.artifact import CARD, Card
 from model.detector import Detector
 from model.errors import RegistryError
 from model.evaluate import evaluate
+from model.gallery import draw_gallery
 from model.gate import Decision, Policy, decide
 from model.lake import Lake
 from model.manifest import read_manifest
-from model.registry import CANDIDATE, FULL, PRODUCTION, ModelVersion, Registry, Run, connect
+from model.registry import CANDIDATE, FULL, INT8, PRODUCTION, ModelVersion, Registry, connect
 from model.report import Report
-from model.report_page import render
+from model.run_files import (
+    CHAMPION,
+    DECISION,
+    GALLERY,
+    PAGE,
+    REPORT,
+    REPORT_INT8,
+    draw_page,
+    log_text,
+    read_report,
+)
 from model.settings import Settings
 
-REPORT = "report.json"
-CHAMPION = "champion.json"
-DECISION = "decision.json"
-PAGE = "report.html"
 LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
 
 
 def evaluate_run(settings: Settings, run_id: str) -> None:
     """Evaluate a run's detector, and the one in production, on the frozen test split of the run's dataset version.
 
-    Logs report.json and, unless the run itself is in production or nothing is, champion.json; a second call replaces
-    them. Raises ArtifactError for a detector that does not check out and DatasetError for a version that cannot be
-    read.
+    Logs report.json and gallery.json; report-int8.json when training made that variant; champion.json unless the run
+    itself is in production or nothing is. A second call replaces them. Raises ArtifactError for a detector that does
+    not check out and DatasetError for a version that cannot be read.
     """
     registry = connect(settings)
-    challenger = _load(registry, run_id)
+    challenger = load_detector(registry, run_id)
     dataset_version = challenger.card.dataset_version
     lake = Lake(settings.lake_url)
     manifest = read_manifest(lake, dataset_version)
+
+    def measure(detector: Detector) -> Report:
+        return evaluate(detector, lake, manifest, dataset_version=dataset_version)
+
     with registry.run("evaluate", params={}, run_id=run_id) as run:
-        report = evaluate(challenger, lake, manifest, dataset_version=dataset_version)
-        _log_text(run, REPORT, report.to_json())
+        report = measure(challenger)
+        log_text(run, REPORT, report.to_json())
         run.log_metrics({f"test_{name}": report.overall[name].value for name in LOGGED_METRICS})
+        log_text(run, GALLERY, gallery.to_json(draw_gallery(challenger, lake, manifest, report)))
+        if registry.read_file(run_id, f"{INT8}/{CARD}") is not None:
+            log_text(run, REPORT_INT8, measure(load_detector(registry, run_id, variant=INT8)).to_json())
         production = registry.resolve(PRODUCTION)
         if production is not None and production.run_id != run_id:
-            champion = _load(registry, production.version)
-            champion_report = evaluate(champion, lake, manifest, dataset_version=dataset_version)
-            _log_text(run, CHAMPION, champion_report.to_json())
+            log_text(run, CHAMPION, measure(load_detector(registry, production.version)).to_json())
 
 
 def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Decision:
@@ -53,13 +66,13 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Deci
     the run was not evaluated.
     """
     registry = connect(settings)
-    report = _read_report(registry, run_id, REPORT)
+    report = read_report(registry, run_id, REPORT)
     if report is None:
         raise RegistryError(f"run {run_id} has no {REPORT}: evaluate it first")
-    decision = decide(report, _read_report(registry, run_id, CHAMPION), Policy())
+    decision = decide(report, read_report(registry, run_id, CHAMPION), Policy())
     with registry.run("decide", params={}, run_id=run_id) as run:
         run.log_dict(dataclasses.asdict(decision), DECISION)
-        _log_text(run, PAGE, render(report, decision))
+        draw_page(registry, run, report, decision)
     version = registry.register(run_id, tags=_describe(registry, run_id, report, decision, dag_run_id))
     if decision.promote:
         registry.set_alias(CANDIDATE, version.version)
@@ -81,9 +94,15 @@ def rollback(settings: Settings, *, reason: str, to: str | None = None) -> Model
     return connect(settings).rollback(reason=reason, to=to)
 
 
-def _load(registry: Registry, version_or_run_id: str) -> Detector:
+def report_address(settings: Settings, run_id: str) -> str:
+    """Return where a browser finds the report of a run."""
+    return connect(settings).page_address(run_id, PAGE, root=settings.mlflow_url or settings.tracking_uri)
+
+
+def load_detector(registry: Registry, version_or_run_id: str, *, variant: str = FULL) -> Detector:
+    """Load the detector of a version, or a `variant` of that of a run; raises ArtifactError for a broken one."""
     with tempfile.TemporaryDirectory() as aside:
-        return Detector.load(registry.download(version_or_run_id, Path(aside)))
+        return Detector.load(registry.download(version_or_run_id, Path(aside), variant=variant))
 
 
 def _describe(registry: Registry, run_id: str, report: Report, decision: Decision, dag_run_id: str) -> dict[str, str]:
@@ -98,14 +117,3 @@ def _describe(registry: Registry, run_id: str, report: Report, decision: Decisio
     }
     measured = {f"test_{name}": f"{report.overall[name].value:.4f}" for name in LOGGED_METRICS}
     return {name: value for name, value in (tags | measured).items() if value}
-
-
-def _read_report(registry: Registry, run_id: str, name: str) -> Report | None:
-    content = registry.read_file(run_id, name)
-    return Report.from_json(content) if content is not None else None
-
-
-def _log_text(run: Run, name: str, content: str) -> None:
-    with tempfile.TemporaryDirectory() as aside:
-        (Path(aside) / name).write_text(content)
-        run.log_folder(Path(aside))

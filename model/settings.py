@@ -28,6 +28,7 @@ class Settings(BaseModel):
     )
     pretrained: str = Field("", description="Local safetensors file with backbone weights, for machines without a hub")
     tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
+    mlflow_url: str = Field("", description="Address at which a browser finds MLflow, where that is another one")
     model_name: str = Field("ai-image-detector", description="Name of the registered model")
     revision: str = Field("", description="Git revision of the code, for places without a checkout, such as images")
     poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the production alias")

@@ -1,0 +1,59 @@
+"""Run files: what evaluating, deciding and forecasting leave in a run, by name, and the page drawn from all of it."""
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from model import gallery
+from model.errors import RegistryError
+from model.forecast import Forecast
+from model.gate import Decision
+from model.registry import Registry, Run
+from model.report import Report
+from model.report_page import render
+
+REPORT: Final = "report.json"
+REPORT_INT8: Final = "report-int8.json"
+CHAMPION: Final = "champion.json"
+GALLERY: Final = "gallery.json"
+DECISION: Final = "decision.json"
+FORECAST: Final = "forecast.json"
+PAGE: Final = "report.html"
+
+_DECISION = TypeAdapter(Decision)
+
+
+def read_report(registry: Registry, run_id: str, name: str) -> Report | None:
+    """Read one of a run's reports, or None when it has none of that name."""
+    content = registry.read_file(run_id, name)
+    return Report.from_json(content) if content is not None else None
+
+
+def read_decision(registry: Registry, run_id: str) -> Decision:
+    """Read what the gate said of a run; raises RegistryError when it was not asked."""
+    content = registry.read_file(run_id, DECISION)
+    if content is None:
+        raise RegistryError(f"run {run_id} has no {DECISION}: it must be evaluated and decided on first")
+    return _DECISION.validate_json(content)
+
+
+def draw_page(registry: Registry, run: Run, report: Report, decision: Decision) -> None:
+    """Draw report.html, with the champion, the gallery and the forecast that the run holds, and log it."""
+    mistakes, forecast = registry.read_file(run.id, GALLERY), registry.read_file(run.id, FORECAST)
+    page = render(
+        report,
+        decision,
+        champion=read_report(registry, run.id, CHAMPION),
+        forecast=Forecast.from_json(forecast) if forecast is not None else None,
+        gallery=gallery.from_json(mistakes) if mistakes is not None else (),
+    )
+    log_text(run, PAGE, page)
+
+
+def log_text(run: Run, name: str, content: str) -> None:
+    """Log `content` as the file `name` of a run, in the place of one that was there."""
+    with tempfile.TemporaryDirectory() as aside:
+        (Path(aside) / name).write_text(content, encoding="utf-8")
+        run.log_folder(Path(aside))
