@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, PercentFormatter
 from numpy.typing import NDArray
 
 from model.labels import AI, CLASSES, REAL
@@ -76,6 +76,7 @@ def _draw_roc(axes: Axes, *, reports: list[Report]) -> None:
         axes.plot(grid, found, label=f"{name}, area {report.overall['auroc'].value:.4f}", **look)
     axes.set(xscale="log", xlim=(lowest, 1), xlabel="real images called AI", ylabel="AI images found")
     _show_percent(axes)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda share, _place: f"{100 * share:g}%"))
 
 
 def _draw_precision(axes: Axes, *, reports: list[Report]) -> None:
