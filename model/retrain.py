@@ -28,6 +28,8 @@ from model.run_files import (
 )
 from model.settings import Settings
 
+JUDGED_AGAINST = "gate_champion"
+"""Tag of a version: the one that the gate compared it with, "none" when nothing was in production."""
 LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
 
 
@@ -54,6 +56,7 @@ def evaluate_run(settings: Settings, run_id: str) -> None:
         log_text(run, GALLERY, gallery.to_json(draw_gallery(challenger, lake, manifest, report)))
         if registry.read_file(run_id, f"{INT8}/{CARD}") is not None:
             log_text(run, REPORT_INT8, measure(load_detector(registry, run_id, variant=INT8)).to_json())
+        registry.repair()  # who is champion since somebody moved production by hand is in the history before it is used
         production = registry.resolve(PRODUCTION)
         if production is not None and production.run_id != run_id:
             log_text(run, CHAMPION, measure(load_detector(registry, production.version)).to_json())
@@ -80,18 +83,25 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Deci
 
 
 def promote_run(settings: Settings, run_id: str, *, reason: str) -> ModelVersion:
-    """Put the detector of a run into production; raises RegistryError unless the gate has passed it."""
+    """Put the detector of a run into production.
+
+    Raises RegistryError unless the gate has passed it against the version that is in production still.
+    """
     registry = connect(settings)
     version = registry.find(run_id)
-    gate = version.tags.get("gate") if version else None
-    if version is None or gate != "passed":
-        raise RegistryError(f"run {run_id} may not be promoted: the gate says '{gate or 'not decided'}', not 'passed'")
-    return registry.promote(version.version, reason=reason)
+    if version is None:
+        raise RegistryError(f"run {run_id} may not be promoted: the gate says 'not decided', not 'passed'")
+    return registry.promote(
+        version.version,
+        reason=reason,
+        by=version.tags.get("dag_run_id", ""),
+        judged_against=version.tags.get(JUDGED_AGAINST),
+    )
 
 
-def rollback(settings: Settings, *, reason: str, to: str | None = None) -> ModelVersion:
-    """Put the previous detector, or version `to`, back into production."""
-    return connect(settings).rollback(reason=reason, to=to)
+def rollback(settings: Settings, *, reason: str, to: str | None = None, by: str = "") -> ModelVersion:
+    """Put the previous detector, or version `to`, back into production; `by` is who wants it."""
+    return connect(settings).rollback(reason=reason, to=to, by=by)
 
 
 def report_address(settings: Settings, run_id: str) -> str:

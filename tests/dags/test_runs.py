@@ -129,8 +129,8 @@ def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
     assert [call[0] for call in outcome["calls"] if "leave_out" not in call[-1]].count("train") == 2
 
 
-def test_a_rollback_hands_over_version_and_reason(outcome):
-    assert ["rollback", {"reason": "wrong on receipts", "to": "5"}] in outcome["calls"]
+def test_a_rollback_hands_over_version_reason_and_user(outcome):
+    assert ["rollback", {"reason": "wrong on receipts", "to": "5", "by": "dag_test"}] in outcome["calls"]
 
 
 def test_a_rollback_without_a_reason_does_nothing(outcome):

@@ -151,6 +151,21 @@ def test_a_worse_run_is_registered_as_failed_and_cannot_be_promoted(
     assert production.run_id == champion
 
 
+def test_a_run_that_was_judged_against_another_champion_is_judged_again(
+    settings: Settings, registry: Registry, train: Train
+) -> None:
+    first, second = train(SLIGHTLY_WRONG), train(0.0)
+    for run_id in (first, second):
+        evaluate_run(settings, run_id)
+        decide_run(settings, run_id)
+    late = registry.find(second)
+    assert late is not None
+    registry.tag(late.version, {"gate_champion": "none"})
+    promote_run(settings, first, reason="passed the gate")
+    with pytest.raises(RegistryError, match="was judged against none, but 1 is in production now"):
+        promote_run(settings, second, reason="passed the gate")
+
+
 def test_every_step_can_be_repeated(settings: Settings, registry: Registry, train: Train) -> None:
     run_id = train(0.0)
     for _ in range(2):

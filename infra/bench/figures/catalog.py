@@ -8,6 +8,7 @@ from figures.forecast import unseen_generators
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
+from figures.promotion import racing_and_killed_promoters
 from figures.results import Figure
 from figures.suite import whole_suite
 from figures.validation import planted_defects
@@ -34,6 +35,9 @@ MEANING = MappingProxyType(
         "ingest.manifest_1m_seconds": "A million images, half of them new: assembled, split and validated",
         "ingest.manifest_1m_gb": "Memory of that at its peak",
         "ingest.neardup_1m_seconds": "Near-duplicates among a million hashes, on one core",
+        "promotion.rounds": "Rounds of 2 to 8 promoters that change production at the same time",
+        "promotion.kills": "Promotions and rollbacks killed, at every step in turn, and completed by the next",
+        "promotion.violations": "Afterwards: not one version in production, another stage, a gap in the history",
         "tests.seconds": "`make test`",
         "tests.coverage": "Lines and branches that the tests reach",
     }
@@ -54,6 +58,7 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "cifake": cifake_ingestion,
         "million": million_rows,
         "unseen": unseen_generators,
+        "promotion": racing_and_killed_promoters,
         "tests": whole_suite,
     }
 )
