@@ -10,7 +10,7 @@ from model.lake import Lake
 from model.manifest import read_manifest
 from model.registry import FULL, PRODUCTION, Registry, connect
 from model.retrain import load_detector
-from model.run_files import FORECAST, REPORT, draw_page, log_text, read_decision, read_report
+from model.run_files import FORECAST, draw_page, log_text, read_decision, read_judged
 from model.settings import Settings
 
 
@@ -45,9 +45,7 @@ def publish_forecast(settings: Settings, trained: Sequence[tuple[str, LeftOut]])
     """
     registry, lake = connect(settings), Lake(settings.lake_url)
     run_id, version = trained[0][1].run_id, trained[0][1].dataset_version
-    report, decision = read_report(registry, run_id, REPORT), read_decision(registry, run_id)
-    if report is None:
-        raise RegistryError(f"run {run_id} has no {REPORT}: evaluate it first")
+    report, decision = read_judged(registry, run_id), read_decision(registry, run_id)
     manifest = read_manifest(lake, version)
     unseen = [
         measure_unseen(load_detector(registry, training), lake, manifest, left_out.generator)

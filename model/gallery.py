@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,25 @@ class Mistake:
     overlay: str
 
 
-Gallery = tuple[Mistake, ...]
+@dataclass(frozen=True)
+class Gallery:
+    """A detector's worst mistakes, the worst first, those on real images before those on AI images."""
+
+    mistakes: tuple[Mistake, ...] = ()
+
+    def to_json(self) -> str:
+        """Write the gallery, pictures included: some 10 kB a mistake."""
+        return _GALLERY.dump_json(self).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote; raises TruegrainError when it is something else."""
+        try:
+            return _GALLERY.validate_json(text)  # type: ignore[return-value]  # Gallery is never subclassed
+        except ValidationError as error:
+            raise TruegrainError(f"this is no gallery of mistakes: {error}") from error
+
+
 _GALLERY = TypeAdapter(Gallery)
 
 
@@ -55,20 +73,7 @@ def draw_gallery(detector: Detector, lake: Lake, manifest: pd.DataFrame, report:
     rows = manifest[manifest["sha256"].isin(worst)]
     facts = rows[["sha256", "origin", "label", "generator"]].to_dict("records")
     drawn = [_draw(detector, each, data) for each, data in zip(facts, lake.read_images(rows), strict=True)]
-    return tuple(sorted(drawn, key=lambda mistake: worst.index(mistake.sha256)))
-
-
-def to_json(gallery: Gallery) -> str:
-    """Write a gallery, pictures included: some 10 kB a mistake."""
-    return _GALLERY.dump_json(gallery).decode()
-
-
-def from_json(text: str | bytes) -> Gallery:
-    """Read what `to_json` wrote; raises TruegrainError when it is something else."""
-    try:
-        return _GALLERY.validate_json(text)
-    except ValidationError as error:
-        raise TruegrainError(f"this is no gallery of mistakes: {error}") from error
+    return Gallery(tuple(sorted(drawn, key=lambda mistake: worst.index(mistake.sha256))))
 
 
 def _find_worst(report: Report) -> list[str]:
@@ -80,9 +85,8 @@ def _find_worst(report: Report) -> list[str]:
     worst: list[str] = []
     for each in (REAL, AI):
         places = np.flatnonzero(wrong & (label == each))
-        worst += [
-            columns.sha256[place] for place in places[np.argsort(-distance[places], kind="stable")][:MOST_MISTAKES]
-        ]
+        furthest = places[np.argsort(-distance[places], kind="stable")]
+        worst += [columns.sha256[place] for place in furthest[:MOST_MISTAKES]]
     return worst
 
 

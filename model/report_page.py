@@ -58,7 +58,7 @@ def render(
     *,
     champion: Report | None = None,
     forecast: Forecast | None = None,
-    gallery: Gallery = (),
+    gallery: Gallery = Gallery(),
 ) -> str:
     """Return the page; `champion` is its report on the same images. Whatever comes from data is escaped."""
     robustness = [degraded.accuracy for degraded in report.robustness]
@@ -68,7 +68,7 @@ def render(
         decision=decision,
         champion=champion,
         forecast=forecast,
-        gallery={label: [m for m in gallery if m.label == label] for label in CLASSES},
+        gallery={label: [m for m in gallery.mistakes if m.label == label] for label in CLASSES},
         metrics=METRICS,
         tiles=TILES,
         reshipped=RESHIPPED,

@@ -4,7 +4,6 @@ import dataclasses
 import tempfile
 from pathlib import Path
 
-from model import gallery
 from model.artifact import CARD, Card
 from model.detector import Detector
 from model.errors import RegistryError
@@ -53,7 +52,7 @@ def evaluate_run(settings: Settings, run_id: str) -> None:
         report = measure(challenger)
         log_text(run, REPORT, report.to_json())
         run.log_metrics({f"test_{name}": report.overall[name].value for name in LOGGED_METRICS})
-        log_text(run, GALLERY, gallery.to_json(draw_gallery(challenger, lake, manifest, report)))
+        log_text(run, GALLERY, draw_gallery(challenger, lake, manifest, report).to_json())
         if registry.read_file(run_id, f"{INT8}/{CARD}") is not None:
             log_text(run, REPORT_INT8, measure(load_detector(registry, run_id, variant=INT8)).to_json())
         registry.repair()  # who is champion since somebody moved production by hand is in the history before it is used

@@ -6,11 +6,11 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
-from model import gallery
 from model.errors import RegistryError
 from model.forecast import Forecast
+from model.gallery import Gallery
 from model.gate import Decision
-from model.registry import Registry, Run
+from model.registry import INT8, Registry, Run
 from model.report import Report
 from model.report_page import render
 
@@ -31,6 +31,19 @@ def read_report(registry: Registry, run_id: str, name: str) -> Report | None:
     return Report.from_json(content) if content is not None else None
 
 
+def read_judged(registry: Registry, run_id: str) -> Report:
+    """Read the report that the decision on a run is about: that of the variant which was registered.
+
+    Raises RegistryError when there is none.
+    """
+    version = registry.find(run_id)
+    name = REPORT_INT8 if version is not None and version.variant == INT8 else REPORT
+    report = read_report(registry, run_id, name)
+    if report is None:
+        raise RegistryError(f"run {run_id} has no {name}: evaluate it first")
+    return report
+
+
 def read_decision(registry: Registry, run_id: str) -> Decision:
     """Read what the gate said of a run; raises RegistryError when it was not asked."""
     content = registry.read_file(run_id, DECISION)
@@ -47,7 +60,7 @@ def draw_page(registry: Registry, run: Run, report: Report, decision: Decision) 
         decision,
         champion=read_report(registry, run.id, CHAMPION),
         forecast=Forecast.from_json(forecast) if forecast is not None else None,
-        gallery=gallery.from_json(mistakes) if mistakes is not None else (),
+        gallery=Gallery.from_json(mistakes) if mistakes is not None else Gallery(),
     )
     log_text(run, PAGE, page)
 

@@ -39,14 +39,14 @@ def colours(address: str) -> np.ndarray:
 def test_the_worst_mistakes_come_first_and_no_more_than_a_page_shows(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    drawn = draw(lake, manifest, tiny_artifact(BIASED))
+    drawn = draw(lake, manifest, tiny_artifact(BIASED)).mistakes
     assert [mistake.origin for mistake in drawn] == [str(level) for level in range(98, 82, -2)]
     assert {(mistake.label, mistake.generator) for mistake in drawn} == {("real", None)}
     assert all(mistake.probability > 0.5 for mistake in drawn)
 
 
 def test_a_missed_image_names_its_generator(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
-    drawn = draw(lake, manifest, tiny_artifact(-2.5))
+    drawn = draw(lake, manifest, tiny_artifact(-2.5)).mistakes
     assert [mistake.origin for mistake in drawn][:2] == ["160", "162"]
     assert {(mistake.label, mistake.generator) for mistake in drawn} == {("ai", "glow")}
 
@@ -54,7 +54,7 @@ def test_a_missed_image_names_its_generator(lake: Lake, manifest: pd.DataFrame, 
 def test_the_map_lies_on_the_picture_in_the_colour_of_ai(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    mistake = draw(lake, manifest, tiny_artifact(BIASED))[0]
+    mistake = draw(lake, manifest, tiny_artifact(BIASED)).mistakes[0]
     plain, mapped = colours(mistake.picture).mean((0, 1)), colours(mistake.overlay).mean((0, 1))
     assert plain == pytest.approx([98] * 3, abs=3)
     assert mapped[0] > plain[0] > mapped[2]
@@ -72,13 +72,13 @@ def test_where_a_map_speaks_for_real_it_is_in_the_colour_of_real() -> None:
 def test_a_detector_without_mistakes_has_an_empty_gallery(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    assert draw(lake, manifest, tiny_artifact()) == ()
+    assert draw(lake, manifest, tiny_artifact()) == Gallery()
 
 
 def test_a_gallery_survives_json_and_something_else_is_refused(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
     drawn = draw(lake, manifest, tiny_artifact(BIASED))
-    assert gallery.from_json(gallery.to_json(drawn)) == drawn
+    assert Gallery.from_json(drawn.to_json()) == drawn
     with pytest.raises(TruegrainError, match="no gallery"):
-        gallery.from_json('{"pictures": 1}')
+        Gallery.from_json('{"pictures": 1}')

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.forecast import Unseen, summarise
-from model.gallery import Mistake
+from model.gallery import Gallery, Mistake
 from model.gate import Decision, decide
 from model.metrics import Estimate, accuracy, auroc, proportion
 from model.report import Degraded, Latency, OperatingPoint, Predictions, Report, Slice
@@ -72,7 +72,7 @@ def plain(decision: Decision) -> str:
 
 @pytest.fixture(scope="module")
 def full(decision: Decision) -> str:
-    return render(REPORT, decision, champion=make_report(good=2.0), forecast=FORECAST, gallery=(MISTAKE,))
+    return render(REPORT, decision, champion=make_report(good=2.0), forecast=FORECAST, gallery=Gallery((MISTAKE,)))
 
 
 def words(page: str) -> str:
