@@ -58,17 +58,18 @@ def render(
     *,
     champion: Report | None = None,
     forecast: Forecast | None = None,
-    gallery: Gallery = Gallery(),
+    gallery: Gallery | None = None,
 ) -> str:
     """Return the page; `champion` is its report on the same images. Whatever comes from data is escaped."""
     robustness = [degraded.accuracy for degraded in report.robustness]
+    mistakes = gallery.mistakes if gallery is not None else ()
     return render_page(
         "report_page.html",
         report=report,
         decision=decision,
         champion=champion,
         forecast=forecast,
-        gallery={label: [m for m in gallery.mistakes if m.label == label] for label in CLASSES},
+        gallery={label: [mistake for mistake in mistakes if mistake.label == label] for label in CLASSES},
         metrics=METRICS,
         tiles=TILES,
         reshipped=RESHIPPED,

@@ -60,7 +60,7 @@ def draw_page(registry: Registry, run: Run, report: Report, decision: Decision) 
         decision,
         champion=read_report(registry, run.id, CHAMPION),
         forecast=Forecast.from_json(forecast) if forecast is not None else None,
-        gallery=Gallery.from_json(mistakes) if mistakes is not None else Gallery(),
+        gallery=Gallery.from_json(mistakes) if mistakes is not None else None,
     )
     log_text(run, PAGE, page)
 
