@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
 
-from truegrain_airflow import approval, training_process
+from truegrain_airflow import approval, links, training_process
 from truegrain_airflow.assets import DATASET, DETECTOR, choose_dataset_version
 from truegrain_airflow.defaults import task_defaults
 from truegrain_airflow.surroundings import open_lake, read_settings
@@ -54,7 +54,7 @@ def retrain_detector() -> None:
 
     trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
-    decide(evaluate(trained)) >> [promoted, promoted << approval.ask("approve")]  # type: ignore[arg-type]
+    links.report(decide(links.report(evaluate(trained)))) >> [promoted, promoted << approval.ask("approve")]
 
 
 retrain_detector()

@@ -7,21 +7,27 @@ from model.artifact import CARD, Card
 from model.detector import Detector
 from model.errors import RegistryError
 from model.evaluate import evaluate
+from model.gallery import draw_gallery
 from model.gate import Decision, decide
 from model.gate_policy import read_policy
 from model.lake import Lake
 from model.manifest import read_manifest
-from model.registry import CANDIDATE, FULL, INT8, PRODUCTION, ModelVersion, Registry, Run, connect
+from model.registry import CANDIDATE, FULL, INT8, PRODUCTION, ModelVersion, Registry, connect
 from model.report import Report
-from model.report_page import render
+from model.run_files import (
+    CHAMPION,
+    DECISION,
+    DECISION_INT8,
+    GALLERY,
+    PAGE,
+    REPORT,
+    REPORT_INT8,
+    draw_page,
+    log_text,
+    read_report,
+)
 from model.settings import Settings
 
-REPORT = "report.json"
-REPORT_INT8 = "report-int8.json"
-CHAMPION = "champion.json"
-DECISION = "decision.json"
-DECISION_INT8 = "decision-int8.json"
-PAGE = "report.html"
 JUDGED_AGAINST = "gate_champion"
 """Tag of a version: the one that the gate compared it with, "none" when nothing was in production."""
 LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
@@ -30,25 +36,30 @@ LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
 def evaluate_run(settings: Settings, run_id: str) -> None:
     """Evaluate a run's detector, and the one in production, on the frozen test split of the run's dataset version.
 
-    Logs report.json and, unless the run itself is in production or nothing is, champion.json; a second call replaces
-    them. Raises ArtifactError for a detector that does not check out and DatasetError for a version that cannot be
-    read.
+    Logs report.json and gallery.json; report-int8.json when training made that variant; champion.json unless the run
+    itself is in production or nothing is. A second call replaces them. Raises ArtifactError for a detector that does
+    not check out and DatasetError for a version that cannot be read.
     """
     registry = connect(settings)
-    challenger = _load(registry, run_id)
+    challenger = load_detector(registry, run_id)
     dataset_version = challenger.card.dataset_version
     lake = Lake(settings.lake_url)
     manifest = read_manifest(lake, dataset_version)
+
+    def measure(detector: Detector) -> Report:
+        return evaluate(detector, lake, manifest, dataset_version=dataset_version)
+
     with registry.run("evaluate", params={}, run_id=run_id) as run:
-        report = evaluate(challenger, lake, manifest, dataset_version=dataset_version)
-        _log_text(run, REPORT, report.to_json())
+        report = measure(challenger)
+        log_text(run, REPORT, report.to_json())
         run.log_metrics({f"test_{name}": report.overall[name].value for name in LOGGED_METRICS})
+        log_text(run, GALLERY, draw_gallery(challenger, lake, manifest, report).to_json())
+        if registry.read_file(run_id, f"{INT8}/{CARD}") is not None:
+            log_text(run, REPORT_INT8, measure(load_detector(registry, run_id, variant=INT8)).to_json())
         registry.repair()  # who is champion since somebody moved production by hand is in the history before it is used
         production = registry.resolve(PRODUCTION)
         if production is not None and production.run_id != run_id:
-            champion = _load(registry, production.version)
-            champion_report = evaluate(champion, lake, manifest, dataset_version=dataset_version)
-            _log_text(run, CHAMPION, champion_report.to_json())
+            log_text(run, CHAMPION, measure(load_detector(registry, production.version)).to_json())
 
 
 def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Decision:
@@ -67,15 +78,15 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Deci
         return Decision.from_json(earlier)
     report, champion = _read_reports(settings, registry, run_id, production)
     decision, variant = decide(report, champion, policy), FULL
-    smaller = _read_report(registry, run_id, REPORT_INT8) if decision.promote else None
+    smaller = read_report(registry, run_id, REPORT_INT8) if decision.promote else None
     with registry.run("decide", params={}, run_id=run_id) as run:
         if smaller is not None:
             of_smaller = decide(smaller, champion, policy, original=report)
-            _log_text(run, DECISION_INT8, of_smaller.to_json())
+            log_text(run, DECISION_INT8, of_smaller.to_json())
             if of_smaller.promote:
                 report, decision, variant = smaller, of_smaller, INT8
-        _log_text(run, DECISION, decision.to_json())
-        _log_text(run, PAGE, render(report, decision))
+        log_text(run, DECISION, decision.to_json())
+        draw_page(registry, run, report, decision)
     judged_against = production.version if production is not None and champion is not None else "none"
     tags = _describe(registry, run_id, variant, report, decision)
     tags |= {JUDGED_AGAINST: judged_against, "dag_run_id": dag_run_id}
@@ -107,16 +118,22 @@ def rollback(settings: Settings, *, reason: str, to: str | None = None, by: str 
     return connect(settings).rollback(reason=reason, to=to, by=by)
 
 
-def _load(registry: Registry, version_or_run_id: str) -> Detector:
+def report_address(settings: Settings, run_id: str) -> str:
+    """Return where a browser finds the report of a run."""
+    return connect(settings).page_address(run_id, PAGE, root=settings.mlflow_url or settings.tracking_uri)
+
+
+def load_detector(registry: Registry, version_or_run_id: str, *, variant: str = FULL) -> Detector:
+    """Load the detector of a version, or a `variant` of that of a run; raises ArtifactError for a broken one."""
     with tempfile.TemporaryDirectory() as aside:
-        return Detector.load(registry.download(version_or_run_id, Path(aside)))
+        return Detector.load(registry.download(version_or_run_id, Path(aside), variant=variant))
 
 
 def _read_reports(
     settings: Settings, registry: Registry, run_id: str, production: ModelVersion | None
 ) -> tuple[Report, Report | None]:
     """Return the reports on a run and on what is in production now, evaluating anew when that is not what it was."""
-    report, champion = (_read_report(registry, run_id, name) for name in (REPORT, CHAMPION))
+    report, champion = (read_report(registry, run_id, name) for name in (REPORT, CHAMPION))
     if report is None:
         raise RegistryError(f"run {run_id} has no {REPORT}: evaluate it first")
     if production is None or production.run_id == run_id:
@@ -124,7 +141,7 @@ def _read_reports(
     expected = _read_card(registry, production.run_id, production.variant).onnx_sha256
     if champion is None or champion.onnx_sha256 != expected:
         evaluate_run(settings, run_id)
-        report, champion = (_read_report(registry, run_id, name) for name in (REPORT, CHAMPION))
+        report, champion = (read_report(registry, run_id, name) for name in (REPORT, CHAMPION))
     if report is None or champion is None or champion.onnx_sha256 != expected:
         raise RegistryError(f"production changed from version {production.version} while it was judged; decide again")
     return report, champion
@@ -144,14 +161,3 @@ def _describe(registry: Registry, run_id: str, variant: str, report: Report, dec
         "report": PAGE,
     }
     return tags | {f"test_{name}": f"{report.overall[name].value:.4f}" for name in LOGGED_METRICS}
-
-
-def _read_report(registry: Registry, run_id: str, name: str) -> Report | None:
-    content = registry.read_file(run_id, name)
-    return Report.from_json(content) if content is not None else None
-
-
-def _log_text(run: Run, name: str, content: str) -> None:
-    with tempfile.TemporaryDirectory() as aside:
-        (Path(aside) / name).write_text(content)
-        run.log_folder(Path(aside))

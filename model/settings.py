@@ -32,6 +32,7 @@ class Settings(BaseModel):
         default=False, description="Ask a person in Airflow before a detector that passed is promoted"
     )
     tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
+    mlflow_url: str = Field("", description="Address at which a browser finds MLflow, where that is another one")
     model_name: str = Field("ai-image-detector", description="Name of the registered model")
     lock: str = Field(
         "",

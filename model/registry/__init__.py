@@ -76,6 +76,11 @@ class Registry:
         return runs.read_file(self._client, run_id, artifact_file)
 
     @translated()
+    def page_address(self, run_id: str, artifact_file: str, *, root: str) -> str:
+        """Return where MLflow, which a browser finds at `root`, shows a file of a run."""
+        return runs.page_address(self._client, run_id, artifact_file, root)
+
+    @translated()
     def download(self, version_or_run_id: str, into: Path, *, variant: str = FULL) -> Path:
         """Fetch model.onnx, card.json and golden.npz of a version or of a run into `into` and return that folder.
 

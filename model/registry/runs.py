@@ -103,6 +103,12 @@ def read_file(client: "MlflowClient", run_id: str, artifact_file: str) -> bytes 
     return None
 
 
+def page_address(client: "MlflowClient", run_id: str, artifact_file: str, root: str) -> str:
+    """Return where MLflow, which a browser finds at `root`, shows a file of a run."""
+    experiment = client.get_run(run_id).info.experiment_id
+    return f"{root.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{artifact_file}"
+
+
 def _describe_run(run: Run, params: Mapping[str, object], tags: Mapping[str, str]) -> None:
     from mlflow.entities import Param, RunTag
 

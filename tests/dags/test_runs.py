@@ -48,6 +48,7 @@ def outcome(python, tmp_path_factory) -> dict:
         "approved": ("retrain_detector", {"recipe": "good", "approval": True}),
         "rejected": ("retrain_detector", {"recipe": "good", "approval": True}),
         "unknown dataset": ("retrain_detector", {"dataset_version": "20200101-000000000000"}),
+        "a forecast": ("forecast_generators", {"recipe": "good", "overrides": {"epochs": 3}}),
         "rolled back": ("rollback_detector", {"reason": "wrong on receipts", "version": "5"}),
         "blank reason": ("rollback_detector", {"reason": "   "}),
         "withdrawn": ("withdraw_images", {"sha256": [UNSEEN], "reason": "its author asked"}),
@@ -55,7 +56,7 @@ def outcome(python, tmp_path_factory) -> dict:
     }
     python("-m", "airflow", "db", "migrate")
     result = json.loads(python(RUN_DAGS, json.dumps(list(scenarios.values()))))
-    return dict(zip(scenarios, result["states"], strict=True)) | {"calls": result["calls"], "asked": result["asked"]}
+    return dict(zip(scenarios, result.pop("states"), strict=True)) | result
 
 
 def test_new_images_become_a_published_version(outcome):
@@ -113,9 +114,30 @@ def test_the_decision_remembers_the_dag_run(outcome):
     assert decide[2]["dag_run_id"].startswith("manual__")
 
 
+def test_the_tasks_that_judge_a_detector_have_a_button_to_its_report(outcome):
+    judged = ("evaluate", "decide")
+    assert [tuple(link) for link in outcome["links"]] == [
+        (f"{task}: Evaluation report", f"http://mlflow/{training}")
+        for training in ("good", "bad", "good", "good")
+        for task in judged
+    ]
+
+
+def test_a_forecast_trains_once_without_each_generator(outcome):
+    assert outcome["a forecast"] == dict.fromkeys(("plan", "train 1", "train 2", "publish"), "success")
+    assert ["plan", "", {"least": 30}] in outcome["calls"]
+    trained = [call for call in outcome["calls"] if call[0] == "train" and "leave_out" in call[3]]
+    assert trained == [["train", "v1", "good", {"epochs": 3, "leave_out": name}] for name in ("glow", "glare")]
+    published = next(call for call in outcome["calls"] if call[0] == "publish")
+    assert [(training, left_out["generator"]) for training, left_out in published[1]] == [
+        ("good", "glow"),
+        ("good", "glare"),
+    ]
+
+
 def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
     assert outcome["unknown dataset"]["train"] == "failed"
-    assert [call[0] for call in outcome["calls"]].count("train") == 4
+    assert [call[0] for call in outcome["calls"] if "leave_out" not in call[-1]].count("train") == 4
 
 
 def test_a_rollback_hands_over_version_reason_and_user(outcome):

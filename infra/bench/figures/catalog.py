@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from figures.data import cifake_twins, near_duplicate_search
+from figures.forecast import unseen_generators
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
@@ -21,7 +22,9 @@ MEANING = MappingProxyType(
         "validate.caught": "Of these, caught by the rule that is meant for them",
         "detector.synthetic_accuracy": "Accuracy on the test split of the built-in images",
         "detector.seed_accuracy": "Accuracy on the test split of a small real set (`cifake_seed`)",
+        "detector.ece": "Expected calibration error on it",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
+        "detector.unseen_generator_recall": "Recall on a family of built-in generators left out of training: mean",
         "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
@@ -54,6 +57,7 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "twins": cifake_twins,
         "cifake": cifake_ingestion,
         "million": million_rows,
+        "unseen": unseen_generators,
         "promotion": racing_and_killed_promoters,
         "tests": whole_suite,
     }
