@@ -54,7 +54,7 @@ def retrain_detector() -> None:
 
     trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
-    links.report(decide(links.report(evaluate(trained)))) >> [promoted, promoted << approval.ask("approve")]  # type: ignore[arg-type]
+    links.report(decide(links.report(evaluate(trained)))) >> [promoted, promoted << approval.ask()]  # type: ignore[arg-type]
 
 
 retrain_detector()
