@@ -11,6 +11,16 @@ from figures.stack import free_ports
 from model.settings import Settings
 from model_images import many
 
+TOY_LIMITS = """
+[alone]
+min_degraded_accuracy = 0
+min_stable = 0
+[champion]
+degraded_margin = 1
+stable_margin = 1
+answered_margin = 1
+"""
+
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -25,12 +35,21 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def stack(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def policy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Limits for detectors trained for seconds on toy textures, which no degradation leaves as they are."""
+    file = tmp_path_factory.mktemp("policy") / "toy.toml"
+    file.write_text(TOY_LIMITS)
+    return file
+
+
+@pytest.fixture(scope="session")
+def stack(images: Path, policy: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Bring everything up, take the images through to a served verdict; bring it down in the end whatever happened."""
     mlflow, airflow, service = free_ports(3)
     settings = Settings(
         home=tmp_path_factory.mktemp("home"),
         source=str(images),
+        gate_policy=str(policy),
         poll_seconds=1,
         tracking_uri=f"http://127.0.0.1:{mlflow}",
         mlflow_port=mlflow,
