@@ -8,6 +8,7 @@ import pytest
 from model.forecast import Unseen, summarise
 from model.gallery import Gallery, Mistake
 from model.gate import Decision, decide
+from model.gate_policy import read_policy
 from model.metrics import Estimate, accuracy, auroc, proportion
 from model.report import Degraded, Latency, OperatingPoint, Predictions, Report, Slice
 from model.report_page import render
@@ -62,7 +63,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def decision() -> Decision:
-    return decide(REPORT, None)
+    return decide(REPORT, None, read_policy())
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +129,7 @@ def test_the_forecast_and_the_mistakes_are_shown(full: str) -> None:
 
 def test_marks_stand_where_their_values_are_on_the_axis() -> None:
     report = replace(REPORT, slices=(Slice("source", "shoes", 9, Estimate(0.75, 0.5, 1.0)),))
-    page = render(report, decide(report, None))
+    page = render(report, decide(report, None, read_policy()))
     assert '<i style="left:0.00%;right:calc(100% - 100.00%)"></i>' in page
     assert '<b style="left:50.00%"></b>' in page
 
@@ -144,7 +145,7 @@ def test_the_page_loads_nothing(plain: str, full: str) -> None:
 
 def test_the_page_does_not_grow_with_the_number_of_images() -> None:
     few, many = (make_report(count) for count in (2_000, 40_000))
-    sizes = [len(render(report, decide(report, None))) for report in (few, many)]
+    sizes = [len(render(report, decide(report, None, read_policy()))) for report in (few, many)]
     assert sizes[1] < 1.2 * sizes[0] < 300_000
 
 
