@@ -11,7 +11,6 @@ from truegrain_airflow.assets import DATASET, DETECTOR, choose_dataset_version
 from truegrain_airflow.defaults import task_defaults
 from truegrain_airflow.surroundings import open_lake, read_settings
 
-log = logging.getLogger("truegrain.retrain")
 PARAMS = {
     "dataset_version": Param("", type="string", description="Empty: the newest published"),
     "recipe": Param("", type="string", description="Name or path of a recipe; empty: TRUEGRAIN_RECIPE"),
@@ -31,7 +30,7 @@ def retrain_detector() -> None:
     @task(execution_timeout=timedelta(hours=24))
     def train(dataset_version: str, recipe: str, overrides: str) -> str:
         version = choose_dataset_version(dataset_version, get_current_context()["triggering_asset_events"], open_lake())
-        return training_process.train(version, recipe, overrides, log=log.info)
+        return training_process.train(version, recipe, overrides, log=logging.getLogger("truegrain.retrain").info)
 
     @task
     def evaluate(training: str) -> str:
@@ -54,7 +53,8 @@ def retrain_detector() -> None:
 
     trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
-    links.report(decide(links.report(evaluate(trained)))) >> [promoted, promoted << approval.ask("approve")]
+    evaluated = links.report(evaluate(trained))  # type: ignore[arg-type]
+    links.report(decide(evaluated)) >> [promoted, promoted << approval.ask("approve")]
 
 
 retrain_detector()
