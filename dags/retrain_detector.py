@@ -53,8 +53,12 @@ def retrain_detector() -> None:
 
     trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
+<<<<<<< HEAD
     evaluated = links.report(evaluate(trained))  # type: ignore[arg-type]
     links.report(decide(evaluated)) >> [promoted, promoted << approval.ask("approve")]
+=======
+    links.report(decide(links.report(evaluate(trained)))) >> [promoted, promoted << approval.ask()]  # type: ignore[arg-type]
+>>>>>>> gate
 
 
 retrain_detector()

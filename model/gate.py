@@ -51,7 +51,7 @@ def decide(challenger: Report, champion: Report | None, policy: Policy, *, origi
 
     `original` is for a challenger that is a smaller variant of another detector: it must not be worse than that either,
     and faster. Both must have been evaluated on the challenger's images. The same reports and policy give the same
-    decision, in whatever order they list the images. infra/adr/0004 says why the rules are as they are.
+    decision, in whatever order they list the images. infra/adr/0005 says why the rules are as they are.
     """
     rules = list(judge_alone(challenger, policy.alone))
     if champion is None:
@@ -62,5 +62,5 @@ def decide(challenger: Report, champion: Report | None, policy: Policy, *, origi
         rules += judge_growth(challenger, champion, policy.champion)
     if original is not None:
         rules += judge_against(challenger, original, policy.champion, who="original")
-        rules.append(judge_speed(challenger, original))
+        rules.append(judge_speed(challenger, original, policy.champion))
     return Decision(all(rule.passed for rule in rules), tuple(rules))

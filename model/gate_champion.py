@@ -36,12 +36,11 @@ def judge_growth(ours: Report, champion: Report, limits: AgainstChampion) -> Ite
     yield _grown("size", *sizes, limits.size_growth, limits.unnoticed_megabytes, "MB")
 
 
-def judge_speed(ours: Report, original: Report) -> Rule:
-    """Ask a smaller variant of a detector to be faster than that, else it is not worth having."""
-    mine, other = ours.latency.p50_ms, original.latency.p50_ms
-    return Rule(
-        "faster than the original", mine, other, mine < other, f"{mine:.1f} ms (median), the original {other:.1f}"
-    )
+def judge_speed(ours: Report, original: Report, limits: AgainstChampion) -> Rule:
+    """Ask a smaller variant of a detector to be so much faster than that as no accident of timing is."""
+    mine, other, wanted = ours.latency.p50_ms, original.latency.p50_ms, limits.variant_speed
+    detail = f"{mine:.1f} ms (median), the original {other:.1f}; {wanted:g} times as fast is required"
+    return Rule("faster than the original", mine, other / wanted, mine <= other / wanted, detail)
 
 
 def _new(ours: Report, theirs: Report, who: str) -> Rule:
@@ -70,11 +69,11 @@ def _not_inferior(pair: Paired, limits: AgainstChampion, who: str) -> Rule:
     gain, margin = pair.difference, limits.margin
     proven = gain.low >= -margin
     if proven:
-        reason = f"proven to lose at most {100 * margin:g}"
+        reason = f"proven to lose at most {100 * margin:.2f}"
     elif gain.high < -margin:
-        reason = f"it loses more than {100 * margin:g}"
+        reason = f"proven to lose more than {100 * margin:.2f}"
     else:
-        reason = f"{pair.images} images cannot prove that it loses at most {100 * margin:g}"
+        reason = f"{pair.images} images cannot prove that it loses at most {100 * margin:.2f}"
         reason += ", and proof is required" if limits.require_proof else ", so it must not be behind"
     passed = proven or (gain.value >= 0 and not limits.require_proof)
     detail = f"{points(gain.value)} points (95 % interval {points(gain.low)} to {points(gain.high)}): {reason}"
@@ -138,8 +137,9 @@ def _slice(name: str, slices: Mapping[str, Paired], looked_at: int, limits: Agai
     worst = min(slices, key=lambda value: (slices[value].gain, value))
     fallen = sorted(value for value, pair in slices.items() if harmed(pair))
     detail = "fallen: " + "; ".join(map(describe, fallen)) if fallen else f"worst of {len(slices)}: {describe(worst)}"
-    allowed = f"a fall beyond {100 * margin:g} counts below {percent(limits.significance / looked_at)}"
-    return Rule(name, slices[worst].gain, -margin, not fallen, f"{detail}; {allowed}, for {looked_at} slices")
+    counts = f"a fall of more than {100 * margin:.2f} counts when its chance is below"
+    level = f"{percent(limits.significance / looked_at)} ({percent(limits.significance)} over {looked_at} slices)"
+    return Rule(name, slices[worst].gain, -margin, not fallen, f"{detail}; {counts} {level}")
 
 
 def _degraded(ours: Report, theirs: Report, margin: float, who: str) -> Rule:
@@ -164,7 +164,13 @@ def _no_fall(name: str, gains: Mapping[str, Estimate], margin: float) -> Rule:
     fallen = sorted(kind for kind, gain in gains.items() if -gain.value > margin and gain.high < 0)
     told = [f"{k} {points(gains[k].value)} points ({points(gains[k].low)} to {points(gains[k].high)})" for k in fallen]
     detail = "fallen: " + "; ".join(told) if fallen else f"worst: {worst} {points(gains[worst].value)} points"
-    return Rule(name, gains[worst].value, -margin, not fallen, f"{detail}; a fall beyond {100 * margin:g} counts")
+    return Rule(
+        name,
+        gains[worst].value,
+        -margin,
+        not fallen,
+        f"{detail}; a certain fall of more than {100 * margin:.2f} counts",
+    )
 
 
 def _grown(what: str, ours: float, champion: float, growth: float, unnoticed: float, unit: str) -> Rule:

@@ -51,6 +51,7 @@ class AgainstChampion:
     degraded_margin: Share
     answered_margin: Share
     stable_margin: Share
+    variant_speed: Growth
     latency_growth: Growth
     unnoticed_ms: Annotated[float, Ge(0.0)]
     size_growth: Growth

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 PATIENCE = timedelta(days=7)
 """Half of the fortnight between two dataset versions: no run may wait for an answer while the next one is due."""
 
+_TASK = "approve"
+
 log = logging.getLogger("truegrain.retrain")
 
 
@@ -28,16 +30,16 @@ def follow(decision: "Decision") -> str | None:
     context["ti"].xcom_push("decision", str(decision))
     if not decision.promote:
         return None
-    return "approve" if read_settings().approval or context["params"]["approval"] else "promote"
+    return _TASK if read_settings().approval or context["params"]["approval"] else "promote"
 
 
-def ask(task_id: str) -> ApprovalOperator:
+def ask() -> ApprovalOperator:
     """Make the task that shows the decision and waits, without a worker, for an answer.
 
     After a rejection, and after a week without an answer, the tasks below are skipped.
     """
     return ApprovalOperator(
-        task_id=task_id,
+        task_id=_TASK,
         subject="Put this detector into production?",
         body="{{ ti.xcom_pull('decide', key='decision') | indent(4, first=True) }}",  # Markdown: as it stands
         defaults=ApprovalOperator.REJECT,
@@ -47,5 +49,5 @@ def ask(task_id: str) -> ApprovalOperator:
 
 def reason() -> str:
     """Return why a promotion happens: the gate, and who approved it when a person was asked."""
-    response = get_current_context()["ti"].xcom_pull("approve")
+    response = get_current_context()["ti"].xcom_pull(_TASK)
     return f"gate, approved by {response['responded_by_user']['name']}" if response else "gate"

@@ -61,7 +61,8 @@ def test_a_good_run_becomes_production_and_a_better_one_follows(
     assert production is not None
     assert (production.version, set(production.aliases)) == ("2", {"production", "candidate"})
     rules = json.loads(registry.read_file(run_id, "decision.json") or b"{}")["rules"]
-    assert rules[-1]["detail"] == "60 of 60 shared images right, the champion 57"
+    details = {rule["name"]: rule["detail"] for rule in rules}
+    assert details["McNemar's test against the champion"].startswith("equal: of 60 images 3 were won and 0 lost")
 
 
 def test_an_evaluated_run_carries_its_reports_and_metrics(settings: Settings, registry: Registry, train: Train) -> None:
@@ -83,6 +84,8 @@ def test_an_evaluated_run_carries_its_reports_and_metrics(settings: Settings, re
         "git_sha": "0" * 40,
         "onnx_sha256": report.onnx_sha256,
         "gate": "passed",
+        "gate_reason": "all 12 rules passed",
+        "gate_champion": "none",
         "dag_run_id": "manual__1",
         "report": "report.html",
         "test_accuracy": "0.9500",
@@ -138,11 +141,8 @@ def test_a_worse_run_is_registered_as_failed_and_cannot_be_promoted(
         decision = decide_run(settings, run_id)
         if decision.promote:
             promote_run(settings, run_id, reason="passed the gate")
-    assert {rule.name: rule.passed for rule in decision.rules} == {
-        "accuracy": False,
-        "f1": True,
-        "not worse than champion": False,
-    }
+    failed = {rule.name for rule in decision.rules if not rule.passed}
+    assert failed >= {"accuracy", "false alarms", "accuracy against the champion"}
     with pytest.raises(RegistryError, match="the gate says 'failed'"):
         promote_run(settings, challenger, reason="I like it")
     production, candidate = registry.resolve("production"), registry.resolve("candidate")
