@@ -11,6 +11,7 @@ from truegrain_airflow.assets import DATASET, DETECTOR, choose_dataset_version
 from truegrain_airflow.defaults import task_defaults
 from truegrain_airflow.surroundings import open_lake, read_settings
 
+log = logging.getLogger("truegrain.retrain")
 PARAMS = {
     "dataset_version": Param("", type="string", description="Empty: the newest published"),
     "recipe": Param("", type="string", description="Name or path of a recipe; empty: TRUEGRAIN_RECIPE"),
@@ -30,7 +31,7 @@ def retrain_detector() -> None:
     @task(execution_timeout=timedelta(hours=24))
     def train(dataset_version: str, recipe: str, overrides: str) -> str:
         version = choose_dataset_version(dataset_version, get_current_context()["triggering_asset_events"], open_lake())
-        return training_process.train(version, recipe, overrides, log=logging.getLogger("truegrain.retrain").info)
+        return training_process.train(version, recipe, overrides, log=log.info)
 
     @task
     def evaluate(training: str) -> str:
@@ -53,12 +54,7 @@ def retrain_detector() -> None:
 
     trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
-<<<<<<< HEAD
-    evaluated = links.report(evaluate(trained))  # type: ignore[arg-type]
-    links.report(decide(evaluated)) >> [promoted, promoted << approval.ask("approve")]
-=======
     links.report(decide(links.report(evaluate(trained)))) >> [promoted, promoted << approval.ask()]  # type: ignore[arg-type]
->>>>>>> gate
 
 
 retrain_detector()
