@@ -27,7 +27,7 @@ _SCREEN_SHARPNESS: Final = 50
 """Per cent of the unsharp mask."""
 
 
-def reencode(image: Image.Image, *, format_: str, quality: int) -> Image.Image:
+def recode(image: Image.Image, *, format_: str, quality: int) -> Image.Image:
     """Encode an image with loss and decode it again; JPEG with 4:2:0 chroma, as Pillow and most senders write it."""
     buffer = io.BytesIO()
     image.save(buffer, format_, quality=quality)
@@ -84,11 +84,11 @@ def rerender(image: Image.Image) -> Image.Image:
 
 DEGRADATIONS: Final[Mapping[str, Degradation]] = MappingProxyType(
     {
-        "jpeg-90": partial(reencode, format_="JPEG", quality=90),
-        "jpeg-75": partial(reencode, format_="JPEG", quality=75),
-        "jpeg-50": partial(reencode, format_="JPEG", quality=50),
-        "jpeg-30": partial(reencode, format_="JPEG", quality=30),
-        "webp-75": partial(reencode, format_="WEBP", quality=75),
+        "jpeg-90": partial(recode, format_="JPEG", quality=90),
+        "jpeg-75": partial(recode, format_="JPEG", quality=75),
+        "jpeg-50": partial(recode, format_="JPEG", quality=50),
+        "jpeg-30": partial(recode, format_="JPEG", quality=30),
+        "webp-75": partial(recode, format_="WEBP", quality=75),
         "resize-0.5": partial(resize, factor=0.5),
         "resize-2": partial(resize, factor=2.0),
         "crop": crop,

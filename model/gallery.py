@@ -1,6 +1,6 @@
 """Gallery: a detector's worst mistakes, as it saw them, with the maps of what it went by."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -90,7 +90,7 @@ def _find_worst(report: Report) -> list[str]:
     return worst
 
 
-def _draw(detector: Detector, facts: Mapping[str, Any], data: bytes) -> Mistake:
+def _draw(detector: Detector, facts: Mapping[Hashable, Any], data: bytes) -> Mistake:
     pixels = detector.preprocess(decode(data, limits=SOURCE_LIMITS).rgb)
     scores = detector.score(pixels[np.newaxis])
     shown = _enlarge(Image.fromarray(pixels))

@@ -98,7 +98,8 @@ def auroc(labels: Labels, probabilities: Probabilities) -> Estimate:
 
 def calibration_bins(probabilities: Probabilities) -> NDArray[np.integer]:
     """Return the bin of each probability: one of 15 of equal width, counted from 0."""
-    return np.minimum((probabilities * ECE_BINS).astype(int), ECE_BINS - 1)
+    bins: NDArray[np.integer] = np.minimum((probabilities * ECE_BINS).astype(int), ECE_BINS - 1)
+    return bins
 
 
 def calibration_error(labels: Labels, probabilities: Probabilities) -> float:

@@ -43,7 +43,7 @@ def score_images(
     places = [part for part in np.array_split(np.arange(len(rows)), workers) if len(part)]
     with ThreadPoolExecutor(workers) as pool:
         parts = list(
-            pool.map(lambda part: _score_part(detector, lake, rows.iloc[part], sampled[part], batch_size), places)
+            pool.map(lambda part: _score_part(detector, lake, rows.take(part), sampled[part], batch_size), places)
         )
     return Scored(np.concatenate([p.probability for p in parts]), np.concatenate([p.degraded for p in parts]))
 

@@ -115,19 +115,20 @@ def test_the_decision_remembers_the_dag_run(outcome):
 
 
 def test_the_tasks_that_judge_a_detector_have_a_button_to_its_report(outcome):
-    judged = ("evaluate", "decide")
-    assert [tuple(link) for link in outcome["links"]] == [
+    assert sorted(map(tuple, outcome["links"])) == sorted(
         (f"{task}: Evaluation report", f"http://mlflow/{training}")
         for training in ("good", "bad", "good", "good")
-        for task in judged
-    ]
+        for task in ("evaluate", "decide")
+    )
 
 
 def test_a_forecast_trains_once_without_each_generator(outcome):
     assert outcome["a forecast"] == dict.fromkeys(("plan", "train 1", "train 2", "publish"), "success")
     assert ["plan", "", {"least": 30}] in outcome["calls"]
     trained = [call for call in outcome["calls"] if call[0] == "train" and "leave_out" in call[3]]
-    assert trained == [["train", "v1", "good", {"epochs": 3, "leave_out": name}] for name in ("glow", "glare")]
+    assert sorted(trained, key=str) == [
+        ["train", "v1", "good", {"epochs": 3, "leave_out": name}] for name in ("glare", "glow")
+    ]
     published = next(call for call in outcome["calls"] if call[0] == "publish")
     assert [(training, left_out["generator"]) for training, left_out in published[1]] == [
         ("good", "glow"),

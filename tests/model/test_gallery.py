@@ -81,4 +81,4 @@ def test_a_gallery_survives_json_and_something_else_is_refused(
     drawn = draw(lake, manifest, tiny_artifact(BIASED))
     assert Gallery.from_json(drawn.to_json()) == drawn
     with pytest.raises(TruegrainError, match="no gallery"):
-        Gallery.from_json('{"pictures": 1}')
+        Gallery.from_json('{"mistakes": 1}')

@@ -49,7 +49,8 @@ def running(
             seconds = round(time.monotonic() - begin, 1)
             summary = json.loads((Path(home) / "run" / "summary.json").read_text())
             mlflow, _, service = (f"http://127.0.0.1:{port}" for port in ports.values())
-            yield Stack(service, Settings(home=Path(home), tracking_uri=mlflow), seconds, summary)
+            settings = Settings.from_environment({"TRUEGRAIN_HOME": home, "TRUEGRAIN_TRACKING_URI": mlflow})
+            yield Stack(service, settings, seconds, summary)
         finally:
             subprocess.run(down, cwd=root, env=environment, check=True)
 
