@@ -176,5 +176,5 @@ def _tag(connection: Connection, scene: Scene, change: Change) -> None:
         reason = f"rollback: {change.reason}" if back else change.reason
         gate = {"gate": OVERRIDDEN} if change.how == "override" else {}
         tag(connection, change.to_version, {"promotion_reason": reason, "promoted_at": change.at} | gate)
-    if back and change.from_version in scene.stages:
+    if back and change.from_version is not None and change.from_version in scene.stages:
         tag(connection, change.from_version, {"rollback_reason": change.reason, "rolled_back_at": change.at})

@@ -86,7 +86,7 @@ def open_run(
         client.set_terminated(run.id, "FINISHED")
 
 
-def create_run(client: "MlflowClient", experiment: str, name: str, tags: Mapping[str, str] | None = None) -> str:
+def create_run(client: "MlflowClient", experiment: str, name: str, tags: dict[str, str] | None = None) -> str:
     """Create a run in `experiment`, which is made when it is not there, and return its id."""
     with skipped_on(PRESENT):
         client.create_experiment(experiment)

@@ -84,7 +84,7 @@ def look(connection: Connection) -> Scene:
         return Scene(
             aliases={alias: str(version) for alias, version in model.aliases.items()},
             gates={str(entity.version): entity.tags.get("gate", "") for entity in versions},
-            stages={str(entity.version): entity.current_stage for entity in versions},
+            stages={str(entity.version): entity.current_stage or "" for entity in versions},
             history=read(connection.client, model.tags.get(TAG)) or History(""),
         )
     return Scene({}, {}, {}, History(""))

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -26,12 +27,14 @@ def running_mlflow(folder: Path, *, workers: int = 1) -> Iterator[str]:
     command += ["--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", f"{folder}/artifacts"]
     with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env=os.environ | QUIET)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=folder, env=os.environ | QUIET, start_new_session=True
+        )
     try:
         _await_health(server, f"http://127.0.0.1:{port}", folder / "log")
         yield f"http://127.0.0.1:{port}"
     finally:
-        server.terminate()  # it stops its workers itself
+        os.killpg(server.pid, signal.SIGTERM)
         server.wait(30)
 
 

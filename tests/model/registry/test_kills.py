@@ -14,9 +14,15 @@ WRITTEN = 4
 """A promotion that is killed before this call has written the history and moved nothing."""
 
 
+@pytest.fixture(scope="module")
+def ring(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ring:
+    """A model with four versions, of which 1 and then 2 were promoted."""
+    return Ring(mlflow_server, tmp_path_factory.mktemp("ring"), "ring")
+
+
 @pytest.fixture
-def ring(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ring:
-    """A model of which version 1 and then 2 were promoted."""
+def fresh_ring(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ring:
+    """The same for one test alone."""
     return Ring(mlflow_server, tmp_path, request.node.name)
 
 
@@ -45,19 +51,19 @@ def test_whatever_is_killed_anywhere_is_finished_by_the_next_or_has_not_begun(
 
 
 def test_what_a_person_does_before_a_killed_promotion_is_finished_is_what_counts(
-    ring: Ring, monkeypatch: pytest.MonkeyPatch
+    fresh_ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(promotion, "SECOND_LOOK_SECONDS", 0)
-    client, name = ring.registry._client, ring.promoter("").model_name
-    assert ring.promoter("3", dies_at=WRITTEN).start()() == KILLED
+    client, name = fresh_ring.registry._client, fresh_ring.promoter("").model_name
+    assert fresh_ring.promoter("3", dies_at=WRITTEN).start()() == KILLED
     client.set_registered_model_alias(name, "production", "4")
-    ring.registry.repair()
-    assert ring.promoter("3", dies_at=WRITTEN).start()() == KILLED
+    fresh_ring.registry.repair()
+    assert fresh_ring.promoter("3", dies_at=WRITTEN).start()() == KILLED
     client.delete_model_version(name, "3")
-    ring.registry.repair()
-    changes = [(change.from_version, change.to_version) for change in ring.registry.history()]
+    fresh_ring.registry.repair()
+    changes = [(change.from_version, change.to_version) for change in fresh_ring.registry.history()]
     assert changes[2:] == [("2", "3"), ("3", "4"), ("4", "3"), ("3", "4")]
-    production, previous = (ring.registry.resolve(alias) for alias in ("production", "previous"))
+    production, previous = (fresh_ring.registry.resolve(alias) for alias in ("production", "previous"))
     assert (production and production.version, previous and previous.version) == ("4", "2")
 
 
@@ -65,9 +71,9 @@ def test_threads_and_processes_that_race_leave_no_trace_of_it(ring: Ring) -> Non
     assert race(ring, rounds=3) == Tally(done=3, wrong=0)
 
 
-def test_hosts_without_a_common_lock_still_write_one_history(ring: Ring, tmp_path: Path) -> None:
-    hosts = [replace(ring.promoter(version), lock=tmp_path / version) for version in ("1", "3", "4")]
+def test_hosts_without_a_common_lock_still_write_one_history(fresh_ring: Ring, tmp_path: Path) -> None:
+    hosts = [replace(fresh_ring.promoter(version), lock=tmp_path / version) for version in ("1", "3", "4")]
     with ThreadPoolExecutor(len(hosts)) as threads:
         list(threads.map(Promoter.act, hosts))
-    ring.registry.repair()
-    assert set(violations(ring.registry, ring.promoter("").model_name)) <= {"hand"}
+    fresh_ring.registry.repair()
+    assert set(violations(fresh_ring.registry, fresh_ring.promoter("").model_name)) <= {"hand"}
