@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
 
-from truegrain_airflow import training_process
+from truegrain_airflow import approval, links, training_process
 from truegrain_airflow.assets import DATASET, DETECTOR, choose_dataset_version
 from truegrain_airflow.defaults import task_defaults
 from truegrain_airflow.surroundings import open_lake, read_settings
@@ -16,6 +16,7 @@ PARAMS = {
     "dataset_version": Param("", type="string", description="Empty: the newest published"),
     "recipe": Param("", type="string", description="Name or path of a recipe; empty: TRUEGRAIN_RECIPE"),
     "overrides": Param({}, type="object", description='Fields of the recipe, such as {"epochs": 3}'),
+    "approval": Param(default=False, type="boolean", description="Ask a person before promoting what passed the gate"),
 }
 
 
@@ -24,7 +25,7 @@ def retrain_detector() -> None:
     """**Red?** Production is untouched: only *promote* changes it, at once or not at all.
 
     The log ends with the reason. Clear the red task once that is mended: *train* resumes from its last epoch.
-    *promote* skipped is no fault: the log of *decide* says which rule the new detector failed.
+    *promote* skipped is no fault: the log of *decide* names the rules that failed, or a person rejected in *approve*.
     """
 
     @task(execution_timeout=timedelta(hours=24))
@@ -39,22 +40,21 @@ def retrain_detector() -> None:
         evaluate_run(read_settings(), training)
         return training
 
-    @task.short_circuit
+    @task.branch
     def decide(training: str) -> str | None:
         from model.retrain import decide_run
 
-        decision = decide_run(read_settings(), training, dag_run_id=get_current_context()["run_id"])
-        log.info("%s", decision)
-        return training if decision.promote else None
+        return approval.follow(decide_run(read_settings(), training, dag_run_id=get_current_context()["run_id"]))
 
-    @task(outlets=[DETECTOR])
+    @task(outlets=[DETECTOR], trigger_rule="none_failed_min_one_success")  # *approve* is skipped unless asked for
     def promote(training: str) -> Iterator[Metadata]:
         from model.retrain import promote_run
 
-        yield Metadata(DETECTOR, {"version": promote_run(read_settings(), training, reason="gate").version})
+        yield Metadata(DETECTOR, {"version": promote_run(read_settings(), training, reason=approval.reason()).version})
 
     trained = train("{{ params.dataset_version }}", "{{ params.recipe }}", "{{ params.overrides | tojson }}")
-    promote(decide(evaluate(trained)))  # type: ignore[arg-type]
+    promoted = promote("{{ ti.xcom_pull('evaluate') }}")
+    links.report(decide(links.report(evaluate(trained)))) >> [promoted, promoted << approval.ask()]  # type: ignore[arg-type]
 
 
 retrain_detector()

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator
 
-from airflow.sdk import Metadata, Param, dag, task
+from airflow.sdk import Metadata, Param, dag, get_current_context, task
 
 from truegrain_airflow.assets import DETECTOR
 from truegrain_airflow.defaults import task_defaults
@@ -18,10 +18,12 @@ PARAMS = {
 
 @dag(schedule=None, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
 def rollback_detector() -> None:
-    """**Red?** Production is as it was before.
+    """**Red?** The log says why, and what to do.
 
-    The log names the versions there are, or says that MLflow does not answer. The service takes the earlier detector
-    a few seconds after this is green; the version that was put aside is kept, and can be promoted again the same way.
+    No such version, or one that was never good enough: production is as it was, and the log names the versions there
+    are. MLflow does not answer: clear the task once it does, which finishes what was begun. The service takes the
+    earlier detector a few seconds after this is green; the version put aside is kept, and comes back the same way.
+    `python -m model.registry history` prints every change of production, also those made by hand in MLflow.
     """
 
     @task(outlets=[DETECTOR])
@@ -31,7 +33,8 @@ def rollback_detector() -> None:
 
         if not reason.strip():
             raise RegistryError("a rollback needs a reason: trigger again and say what is wrong with production")
-        restored = rollback(read_settings(), reason=reason.strip(), to=version or None)
+        by = get_current_context()["dag_run"].triggering_user_name or ""
+        restored = rollback(read_settings(), reason=reason.strip(), to=version or None, by=by)
         log.info("version %s is in production", restored.version)
         yield Metadata(DETECTOR, {"version": restored.version})
 

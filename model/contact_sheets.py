@@ -1,7 +1,5 @@
 """Contact sheets: what a dataset version looks like, one picture for each class and generator."""
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +9,7 @@ from PIL import Image, ImageOps
 
 from model.images import SOURCE_LIMITS, decode
 from model.lake import Lake
+from model.pages import picture
 
 MOST_SHEETS: Final = 16
 """Sheets drawn, those of the most images, so that a page stays small."""
@@ -24,7 +23,6 @@ SHOWN: Final = ("sha256", "origin", "label", "generator", "batch", "row", "decod
 _COLUMNS: Final = 8
 _CELL: Final = 96
 _GAP: Final = 4
-_WEBP_QUALITY: Final = 70
 _BLOCK_ROWS: Final = 1_000
 _FROM_A_BLOCK: Final = 6
 
@@ -81,7 +79,7 @@ def _thumbnail(data: bytes) -> Image.Image:
 def _sheet(some: pd.DataFrame, *, total: int, thumbnails: Sequence[Image.Image]) -> Sheet:
     label, generator = some[["label", "generator"]].iloc[0]
     shown = tuple(zip(some["sha256"], some["origin"], strict=True))
-    return Sheet(label, None if pd.isna(generator) else generator, total, _data_uri(_paste(thumbnails)), shown)
+    return Sheet(label, None if pd.isna(generator) else generator, total, picture(_paste(thumbnails)), shown)
 
 
 def _paste(thumbnails: Sequence[Image.Image]) -> Image.Image:
@@ -94,9 +92,3 @@ def _paste(thumbnails: Sequence[Image.Image]) -> Image.Image:
         left, top = (_CELL - image.width) // 2, (_CELL - image.height) // 2
         sheet.paste(image, (column * step + left, line * step + top))
     return sheet
-
-
-def _data_uri(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=_WEBP_QUALITY)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"

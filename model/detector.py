@@ -28,10 +28,14 @@ class Scores:
 
 
 class Detector:
-    """A checked artifact. Scoring is thread-safe; build it after a fork, its thread pool does not survive one."""
+    """A checked artifact. Scoring is thread-safe; build it after a fork, its thread pool does not survive one.
 
-    def __init__(self, card: Card, session: onnxruntime.InferenceSession) -> None:
+    `size_bytes` is how large the graph is, all of its weights included.
+    """
+
+    def __init__(self, card: Card, session: onnxruntime.InferenceSession, *, size_bytes: int) -> None:
         self.card = card
+        self.size_bytes = size_bytes
         self.preprocess = Preprocess(**card.preprocess)
         self._session = session
 
@@ -43,7 +47,7 @@ class Detector:
         reproduce its golden outputs on this machine.
         """
         loaded = artifact.load(folder)
-        detector = cls(loaded.card, _open_session(loaded, threads))
+        detector = cls(loaded.card, _open_session(loaded, threads), size_bytes=len(loaded.model))
         detector._check(loaded.golden)
         return detector
 

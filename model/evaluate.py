@@ -1,15 +1,17 @@
 """Evaluate: how a detector does on one split of a dataset version, as a Report."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from itertools import islice
+from typing import Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from model import metrics
+from model.artifact import Card
+from model.decision import UNSURE, decide
 from model.detector import Detector
 from model.errors import DatasetError
 from model.images import SOURCE_LIMITS, decode
@@ -17,11 +19,18 @@ from model.labels import CLASSES
 from model.lake import Lake
 from model.manifest import split_rows
 from model.metrics import Estimate, Labels, Probabilities
-from model.report import Latency, Predictions, Report, Slice
+from model.report import Latency, OperatingPoint, Predictions, Report, Slice
+from model.robustness import choose_sample, measure_robustness, measure_stability
+from model.scoring import score_images
 
-SLICED_BY = ("generator", "source", "format")
-_TIMED_IMAGES = 100
-_WARM_UP_IMAGES = 5
+SIZES: Final = ("up to 64 px", "65 to 256 px", "257 to 1024 px", "over 1024 px")
+"""Groups of images by their shorter side: thumbnails, previews, what the web shows, what a camera takes."""
+_SIZE_ENDS: Final = (64, 256, 1024)
+"""The last side of each group but the last."""
+
+_NOTHING_KNOWN: Final = Estimate(0.0, 0.0, 1.0)
+_TIMED_IMAGES: Final = 100
+_WARM_UP_IMAGES: Final = 5
 
 
 def evaluate(
@@ -42,51 +51,92 @@ def evaluate(
     if set(labels) != set(range(len(CLASSES))):
         found = rows["label"].value_counts().to_dict() or "none"
         raise DatasetError(f"split '{split}' of {dataset_version} needs images of both classes, it has: {found}")
-    probabilities = _score(detector, lake, rows, batch_size)
-    threshold = detector.card.threshold
+    sampled = choose_sample(rows)
+    scored = score_images(detector, lake, rows, sampled=sampled, batch_size=batch_size)
+    groups = group_images(rows)
+    probabilities, card = scored.probability, detector.card
+    before = probabilities[sampled]
     return Report(
         dataset_version=dataset_version,
         split=split,
         rows=len(rows),
-        onnx_sha256=detector.card.onnx_sha256,
-        threshold=threshold,
-        overall=_measure(labels, probabilities, threshold),
-        slices=tuple(_slice(rows, labels, probabilities, threshold)),
+        onnx_sha256=card.onnx_sha256,
+        threshold=card.threshold,
+        overall=_measure(labels, probabilities, card),
+        slices=tuple(_slice(groups, labels, probabilities, card.threshold)),
         latency=_time(detector, lake, rows),
-        size_bytes=0,
-        predictions=Predictions(tuple(rows["sha256"]), tuple(labels.tolist()), tuple(probabilities.tolist())),
+        size_bytes=detector.size_bytes,
+        predictions=Predictions(
+            tuple(rows["sha256"]),
+            tuple(labels.tolist()),
+            tuple(probabilities.tolist()),
+            {column: tuple(values) for column, values in groups.items()},
+        ),
+        operating_points=_operating_points(labels, probabilities, card),
+        robustness=measure_robustness(labels[sampled], before, scored.degraded, threshold=card.threshold),
+        stable=measure_stability(before, scored.degraded, threshold=card.threshold, band=card.band),
     )
 
 
-def _score(detector: Detector, lake: Lake, rows: pd.DataFrame, batch_size: int) -> Probabilities:
-    pixels = (detector.preprocess(decode(data, limits=SOURCE_LIMITS).rgb) for data in lake.read_images(rows))
-    scored = [detector.score(np.stack(batch)).probability for batch in _batches(pixels, batch_size)]
-    return np.concatenate(scored).astype(np.float64)
+def group_images(rows: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
+    """Group images by generator, source, format and size; None where an image is in no group of a column.
+
+    Real images have no generator, so that a slice by generator holds AI images alone: its accuracy is the recall.
+    """
+    shorter = rows[["width", "height"]].min(axis=1).to_numpy(int)
+    columns = rows[["generator", "source", "format"]].astype(object)
+    known = columns.where(columns.notna(), None)
+    sizes = np.array(SIZES, dtype=object)[np.searchsorted(_SIZE_ENDS, shorter)]
+    return {str(column): known[column].to_numpy(object) for column in known} | {"size": sizes}
 
 
-def _batches(pixels: Iterable[NDArray[np.uint8]], size: int) -> Iterator[list[NDArray[np.uint8]]]:
-    remaining = iter(pixels)
-    while batch := list(islice(remaining, size)):
-        yield batch
-
-
-def _measure(labels: Labels, probabilities: Probabilities, threshold: float) -> dict[str, Estimate]:
+def _measure(labels: Labels, probabilities: Probabilities, card: Card) -> dict[str, Estimate]:
+    threshold = card.threshold
     f1_score = partial(metrics.f1_score, threshold=threshold)
     return {
         "accuracy": metrics.accuracy(labels, probabilities, threshold),
         "f1": metrics.bootstrapped(f1_score, labels, probabilities),
-        "auroc": metrics.bootstrapped(metrics.area_under_roc, labels, probabilities),
+        "auroc": metrics.auroc(labels, probabilities),
         "ece": metrics.bootstrapped(metrics.calibration_error, labels, probabilities),
         "fpr": metrics.false_positive_rate(labels, probabilities, threshold),
         "tpr": metrics.true_positive_rate(labels, probabilities, threshold),
+        **_measure_answers(labels, probabilities, card),
     }
 
 
-def _slice(rows: pd.DataFrame, labels: Labels, probabilities: Probabilities, threshold: float) -> Iterator[Slice]:
-    for column in SLICED_BY:
-        for value, members in rows.groupby(column).indices.items():  # real images have no generator and are left out
+def _measure_answers(labels: Labels, probabilities: Probabilities, card: Card) -> dict[str, Estimate]:
+    """Measure what is answered and how much of it is wrong; of no answers, nothing is known."""
+    verdicts = np.array([decide(probability, card.threshold, card.band) for probability in probabilities])
+    answered = verdicts != UNSURE
+    wrong = answered & (verdicts != np.array(CLASSES)[labels])
+    count = int(answered.sum())
+    return {
+        "answered": metrics.proportion(count, len(labels)),
+        "answered_error": metrics.proportion(int(wrong.sum()), count) if count else _NOTHING_KNOWN,
+    }
+
+
+def _slice(
+    groups: Mapping[str, NDArray[np.object_]], labels: Labels, probabilities: Probabilities, threshold: float
+) -> Iterator[Slice]:
+    for column, values in groups.items():
+        found = {value for value in values if value is not None}
+        for value in sorted(found, key=lambda value: (SIZES.index(value) if column == "size" else 0, value)):
+            members = np.flatnonzero(values == value)
             accuracy = metrics.accuracy(labels[members], probabilities[members], threshold)
-            yield Slice(column, str(value), len(members), accuracy)
+            yield Slice(column, value, len(members), accuracy)
+
+
+def _operating_points(labels: Labels, probabilities: Probabilities, card: Card) -> tuple[OperatingPoint, ...]:
+    return tuple(
+        OperatingPoint(
+            rate=float(rate),
+            threshold=threshold,
+            fpr=metrics.false_positive_rate(labels, probabilities, threshold),
+            tpr=metrics.true_positive_rate(labels, probabilities, threshold),
+        )
+        for rate, threshold in sorted(card.operating_points.items(), key=lambda point: float(point[0]))
+    )
 
 
 def _time(detector: Detector, lake: Lake, rows: pd.DataFrame) -> Latency:

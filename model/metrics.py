@@ -1,17 +1,18 @@
 """How good a detector is: accuracy, F1, AUROC, calibration error and error rates, with confidence intervals."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest, rankdata
+from scipy.stats import binomtest, norm, rankdata
 
 from model.labels import AI, REAL
 
 CONFIDENCE = 0.95
 _BOOTSTRAP_ROUNDS = 500
-_ECE_BINS = 15
+ECE_BINS = 15
 
 Labels = NDArray[np.integer]
 Probabilities = NDArray[np.floating]
@@ -75,14 +76,39 @@ def area_under_roc(labels: Labels, probabilities: Probabilities) -> float:
     return float((ranks - ai * (ai + 1) / 2) / (ai * real))
 
 
+def auroc(labels: Labels, probabilities: Probabilities) -> Estimate:
+    """Estimate the area under the ROC curve with DeLong's interval, cut off at 0 and 1.
+
+    DeLong et al., 1988, by ranks as in Sun and Xu, 2014: as good as a bootstrap at a thousandth of its cost. Of classes
+    that are told apart without a fault it is [1, 1], as a bootstrap's would be; with a single image of a class it is
+    [0, 1]. Raises ValueError unless both classes are present.
+    """
+    value = area_under_roc(labels, probabilities)
+    ranks = rankdata(probabilities)
+    ai, real = labels == AI, labels == REAL
+    if min(ai.sum(), real.sum()) < 2:
+        return Estimate(value, 0.0, 1.0)
+    # How many images of the other class each image is on the right side of, as a share.
+    above = (ranks[ai] - rankdata(probabilities[ai])) / real.sum()
+    below = 1 - (ranks[real] - rankdata(probabilities[real])) / ai.sum()
+    error = math.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
+    reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * error
+    return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
+
+
+def calibration_bins(probabilities: Probabilities) -> NDArray[np.integer]:
+    """Return the bin of each probability: one of 15 of equal width, counted from 0."""
+    bins: NDArray[np.integer] = np.minimum((probabilities * ECE_BINS).astype(int), ECE_BINS - 1)
+    return bins
+
+
 def calibration_error(labels: Labels, probabilities: Probabilities) -> float:
     """Return the expected calibration error of P(AI) over 15 bins of equal width.
 
     The mean, over images, of how far the average probability of a bin is from its share of AI images (Guo et al., 2017,
     arXiv 1706.04599, for the probability of AI instead of that of the predicted class).
     """
-    bins = np.minimum((probabilities * _ECE_BINS).astype(int), _ECE_BINS - 1)
-    surplus = np.bincount(bins, weights=probabilities - (labels == AI), minlength=_ECE_BINS)
+    surplus = np.bincount(calibration_bins(probabilities), weights=probabilities - (labels == AI), minlength=ECE_BINS)
     return float(np.abs(surplus).sum() / len(labels))
 
 

@@ -1,62 +1,118 @@
 """Report page: an evaluation and the gate's decision as one self-contained HTML page."""
 
-from collections.abc import Iterable
-from html import escape
-from string import Template
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
 
-from model.gate import Decision, Rule
+from model.degradations import RESHIPPED
+from model.forecast import Forecast
+from model.gallery import Gallery
+from model.gate import Decision
+from model.labels import CLASSES
 from model.metrics import Estimate
-from model.report import Report
+from model.pages import render_page
+from model.report import Report, Slice
+from model.report_plots import draw_report_plots
 
-_PAGE = Template("""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<title>Detector report, $dataset_version</title>
-<style>
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c }
-table { border-collapse: collapse; width: 100%; margin-bottom: 2rem }
-th, td { text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid #ddd; vertical-align: top }
-.failed { color: #a40000; font-weight: 600 }
-code { overflow-wrap: anywhere }
-</style>
-<h1>Detector report</h1>
-<p>$rows images of the split $split of dataset version <code>$dataset_version</code>, detector
-<code>$onnx_sha256</code> at threshold $threshold. One image takes $p50 ms (median) and $p95 ms (95th percentile).</p>
-<h2>Gate: $verdict</h2>
-<table><tr><th>Rule<th>Outcome<th>Detail</tr>$rules</table>
-<h2>Overall</h2>
-<table><tr><th>Metric<th>Value<th>95 % interval</tr>$overall</table>
-<h2>Slices</h2>
-<table><tr><th>Column<th>Value<th>Images<th>Accuracy<th>95 % interval</tr>$slices</table>
-</html>
-""")
+METRICS: Final = {
+    "accuracy": "right, of all images",
+    "f1": "harmonic mean of precision and recall of AI",
+    "auroc": "chance that an AI image scores above a real one",
+    "ece": "expected calibration error: how far probabilities are from shares",
+    "fpr": "real images called AI",
+    "tpr": "AI images found",
+    "answered": "outside the band in which the verdict is 'unsure'",
+    "answered_error": "wrong, of what is answered",
+}
+"""What each metric of `Report.overall` is, in words."""
+
+TILES: Final = {
+    "accuracy": "accuracy",
+    "auroc": "AUROC",
+    "ece": "calibration error",
+    "fpr": "real called AI",
+    "tpr": "AI found",
+    "answered": "answered",
+    "answered_error": "wrong answers",
+}
+"""The metrics at the top of the page, as they are called there."""
+
+_MOST_SLICES: Final = 30
+"""Slices shown of one column, those of the lowest accuracy; report.json has them all."""
 
 
-def render(report: Report, decision: Decision) -> str:
-    """Return the page; whatever comes from data is escaped."""
-    return _PAGE.substitute(
-        dataset_version=escape(report.dataset_version),
-        split=escape(report.split),
-        rows=report.rows,
-        onnx_sha256=escape(report.onnx_sha256),
-        threshold=f"{report.threshold:.3f}",
-        p50=f"{report.latency.p50_ms:.1f}",
-        p95=f"{report.latency.p95_ms:.1f}",
-        verdict="promote" if decision.promote else "do not promote",
-        rules="".join(_rule(rule) for rule in decision.rules),
-        overall="".join(_row([name, *_estimate(estimate)]) for name, estimate in report.overall.items()),
-        slices="".join(_row([s.column, s.value, str(s.rows), *_estimate(s.accuracy)]) for s in report.slices),
+@dataclass(frozen=True)
+class Slices:
+    """The slices of one column that are shown, and how many are not."""
+
+    column: str
+    shown: tuple[Slice, ...]
+    hidden: int
+
+
+def render(
+    report: Report,
+    decision: Decision,
+    *,
+    champion: Report | None = None,
+    forecast: Forecast | None = None,
+    gallery: Gallery | None = None,
+) -> str:
+    """Return the page; `champion` is its report on the same images. Whatever comes from data is escaped."""
+    robustness = [degraded.accuracy for degraded in report.robustness]
+    mistakes = gallery.mistakes if gallery is not None else ()
+    return render_page(
+        "report_page.html",
+        report=report,
+        decision=decision,
+        champion=champion,
+        forecast=forecast,
+        gallery={label: [mistake for mistake in mistakes if mistake.label == label] for label in CLASSES},
+        metrics=METRICS,
+        tiles=TILES,
+        reshipped=RESHIPPED,
+        confusion=_count_confusion(report),
+        slices=_by_column(report),
+        theirs=_champions_values(champion),
+        slice_floor=_find_floor([each.accuracy for each in report.slices]),
+        robustness_floor=_find_floor([*robustness, report.overall["accuracy"]]),
+        forecast_floor=_find_floor([each.recall for each in forecast.unseen] if forecast else []),
+        plots=draw_report_plots(report, champion),
     )
 
 
-def _rule(rule: Rule) -> str:
-    outcome = "passed" if rule.passed else "failed"
-    return _row([rule.name, outcome, rule.detail], kind=outcome)
+def _count_confusion(report: Report) -> dict[str, dict[str, int]]:
+    """Count the images by what they are and by the side of the threshold they are on."""
+    counts = {label: dict.fromkeys(CLASSES, 0) for label in CLASSES}
+    for label, probability in zip(report.predictions.label, report.predictions.probability, strict=True):
+        counts[CLASSES[label]][CLASSES[probability >= report.threshold]] += 1
+    return counts
 
 
-def _row(cells: Iterable[str], *, kind: str = "plain") -> str:
-    return f'<tr class="{kind}">{"".join(f"<td>{escape(cell)}" for cell in cells)}</tr>'
+def _by_column(report: Report) -> list[Slices]:
+    columns: dict[str, list[Slice]] = defaultdict(list)
+    for each in report.slices:
+        columns[each.column].append(each)
+    return [
+        Slices(column, tuple(sorted(held, key=_by_accuracy)[:_MOST_SLICES]), max(0, len(held) - _MOST_SLICES))
+        for column, held in columns.items()
+    ]
 
 
-def _estimate(estimate: Estimate) -> tuple[str, str]:
-    return f"{estimate.value:.4f}", f"{estimate.low:.4f} to {estimate.high:.4f}"
+def _by_accuracy(each: Slice) -> tuple[float, str]:
+    return each.accuracy.value, each.value
+
+
+def _champions_values(champion: Report | None) -> Mapping[tuple[str, str], float]:
+    """Look up the champion's accuracy by column and value of a slice, or by 'degraded' and the degradation's name."""
+    if champion is None:
+        return {}
+    slices = {(each.column, each.value): each.accuracy.value for each in champion.slices}
+    return slices | {("degraded", each.name): each.accuracy.value for each in champion.robustness}
+
+
+def _find_floor(estimates: list[Estimate]) -> float:
+    """Return where an axis that shows all of `estimates` up to 1 begins: a whole tenth, at most 0.9."""
+    return min([0.9, *(math.floor(10 * estimate.low) / 10 for estimate in estimates)])

@@ -27,8 +27,18 @@ class Settings(BaseModel):
         "quick", description="Training recipe: a name in model/training/recipes, or the path of a TOML file"
     )
     pretrained: str = Field("", description="Local safetensors file with backbone weights, for machines without a hub")
+    gate_policy: str = Field("", description="TOML file with the gate's limits that differ from model/gate.toml")
+    approval: bool = Field(
+        default=False, description="Ask a person in Airflow before a detector that passed is promoted"
+    )
     tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
+    mlflow_url: str = Field("", description="Address at which a browser finds MLflow, where that is another one")
     model_name: str = Field("ai-image-detector", description="Name of the registered model")
+    lock: str = Field(
+        "",
+        description="File that all who promote hold in turn; on a disk they share where there are several hosts"
+        " [<home>/registry.lock]",
+    )
     revision: str = Field("", description="Git revision of the code, for places without a checkout, such as images")
     poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the production alias")
     max_upload_bytes: PositiveInt = Field(15_000_000, description="Largest image file accepted, in bytes")
@@ -42,6 +52,11 @@ class Settings(BaseModel):
     def lake_url(self) -> str:
         """The lake's address: `lake` when set, else a folder under `home`."""
         return self.lake or str(self.home.resolve() / "lake")
+
+    @property
+    def lock_path(self) -> Path:
+        """The lock of all who promote: `lock` when set, else a file under `home`."""
+        return Path(self.lock) if self.lock else self.home / "registry.lock"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -4,21 +4,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
-from jinja2 import Environment, StrictUndefined
 
 from model.assembly import LEFT_OUT
 from model.contact_sheets import SHOWN, draw_sheets
 from model.lake import Lake
 from model.manifest import SPLITS, read_candidates
+from model.pages import render_page
 from model.summary import COUNTED
 from model.version_plots import PLOTTED, draw_plots
 from model.writing import write_text
 
-_TEMPLATE: Final = Path(__file__).with_suffix(".html")
 _NOT_DRAWN: Final = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Dataset version {version}</title>
 <p>The page of dataset version {version} could not be drawn: {reason}</p></html>
 """
@@ -58,9 +56,8 @@ def _draw(lake: Lake, version: str) -> str:
     rows = read_candidates(lake, version, columns=sorted({*SHOWN, *PLOTTED}))
     summary = json.loads((folder / "summary.json").read_text())
     verdict = folder / "validation.json"
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"count": "{:,}".format, "size": _readable}
-    return environment.from_string(_TEMPLATE.read_text(encoding="utf-8")).render(
+    return render_page(
+        "version_page.html",
         version=version,
         summary=summary,
         validation=json.loads(verdict.read_text()) if verdict.exists() else None,
@@ -87,11 +84,3 @@ def _changes(diff: Mapping[str, Any]) -> list[Change]:
 
 def _largest_first(added: Mapping[str, int], removed: Mapping[str, int]) -> list[str]:
     return sorted({*added, *removed}, key=lambda value: (-added.get(value, 0) - removed.get(value, 0), value))
-
-
-def _readable(count: int) -> str:
-    """Write a number of bytes as people read it: '17 bytes', '4.2 MB'."""
-    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= unit:
-            return f"{count / unit:,.1f} {name}"
-    return f"{count:,} bytes"

@@ -1,17 +1,12 @@
-"""Plots of a dataset version as SVG, which take the colour of the page's text: sizes, formats, qualities, bytes."""
+"""Plots of a dataset version: sizes, formats, qualities, bytes."""
 
-import io
-import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final
 
 import numpy as np
 import pandas as pd
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
 from matplotlib.ticker import (
     EngFormatter,
     Formatter,
@@ -23,37 +18,8 @@ from matplotlib.ticker import (
 )
 from numpy.typing import NDArray
 
-from model.labels import AI, CLASSES, REAL
-
-_Styles = Mapping[str, Mapping[str, Any]]
-_INCHES: Final = (5.0, 3.1)
-_INK: Final = "#010203"
-"""Stands for the colour of the page's text, which matplotlib has no word for."""
-
-_LOOK: Final[dict[Any, Any]] = {
-    "text.parse_math": False,
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-    **dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK),
-}
-_NO_METADATA: Final = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-_REAL, _AI = "#2f81d8", "#d9731a"
-"""Colours that stand out on white and on black."""
-
-_LINES: Final[_Styles] = {CLASSES[REAL]: {"color": _REAL}, CLASSES[AI]: {"color": _AI, "linestyle": "--"}}
-_DOTS: Final[_Styles] = {
-    CLASSES[REAL]: {"facecolor": _REAL, "linewidth": 0, "alpha": 0.6},
-    CLASSES[AI]: {"facecolor": "none", "edgecolor": _AI, "linewidth": 1.4},
-}
-_BARS: Final[_Styles] = {
-    CLASSES[REAL]: {"color": _REAL},
-    CLASSES[AI]: {"edgecolor": _AI, "fill": False, "hatch": "///"},
-}
-"""How each class looks, also to those who cannot tell the colours apart."""
+from model.labels import CLASSES
+from model.plots import BARS, DOTS, LINES, Plot, draw_plot
 
 PLOTTED: Final = ("label", "width", "height", "bytes", "format", "jpeg_quality", "decode_error")
 """The columns of a manifest that plots are drawn from."""
@@ -64,48 +30,21 @@ _SIZE_BINS: Final = 24
 _BINS: Final = 40
 
 
-@dataclass(frozen=True)
-class Plot:
-    """A plot: what it shows, in words too, and the SVG element."""
-
-    title: str
-    description: str
-    svg: str
-
-
 def draw_plots(rows: pd.DataFrame) -> list[Plot]:
     """Draw the decodable `rows` of a manifest by class; every row counts, whatever their number."""
     rows = rows[rows["decode_error"].isna() & rows["label"].isin(CLASSES)]
     if rows.empty:
         return []
     plots = [
-        _plot("Size", "width and height in pixels, larger dots for more images", _draw_sizes, rows),
-        _plot("File size", "sizes of the files, as shares of each class", _draw_bytes, rows),
-        _plot("Format", "formats, as shares of each class", _draw_formats, rows),
+        draw_plot("Size", "width and height in pixels, larger dots for more images", partial(_draw_sizes, rows=rows)),
+        draw_plot("File size", "sizes of the files, as shares of each class", partial(_draw_bytes, rows=rows)),
+        draw_plot("Format", "formats, as shares of each class", partial(_draw_formats, rows=rows)),
     ]
     jpegs = rows[rows["jpeg_quality"].notna()]
     if not jpegs.empty:
-        plots.append(_plot("JPEG quality", "estimated JPEG qualities, as shares of each class", _draw_qualities, jpegs))
+        description = "estimated JPEG qualities, as shares of each class"
+        plots.append(draw_plot("JPEG quality", description, partial(_draw_qualities, rows=jpegs)))
     return plots
-
-
-def _plot(title: str, description: str, draw: Callable[[Axes, pd.DataFrame], None], rows: pd.DataFrame) -> Plot:
-    with rc_context(_LOOK | {"svg.hashsalt": title}):
-        figure = Figure(figsize=_INCHES, layout="constrained")
-        axes = figure.add_subplot()
-        draw(axes, rows)
-        axes.legend()
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True, metadata=_NO_METADATA)
-    return Plot(title, description, _embeddable(buffer.getvalue()))
-
-
-def _embeddable(document: str) -> str:
-    """Cut the SVG element out of a document; drop names that the next plot has too, and the fixed size."""
-    element = document[document.index("<svg") :].replace(_INK, "currentColor")
-    element = re.sub(r"<!--.*?-->\s*", "", element)
-    element = re.sub(r' id="[\w.]+_\d+"', "", element)
-    return re.sub(r' (?:width|height)="[\d.]+pt"', "", element)
 
 
 def _draw_sizes(axes: Axes, rows: pd.DataFrame) -> None:
@@ -121,8 +60,8 @@ def _draw_sizes(axes: Axes, rows: pd.DataFrame) -> None:
         levels = np.ceil(counts / most * _DOT_SIZES)
         for level in np.unique(levels[levels > 0]):
             columns, lines = np.nonzero(levels == level)
-            axes.scatter(middles[columns], middles[lines], s=_DOT_AREA * level, **_DOTS[label])
-        axes.scatter([], [], label=label, **_DOTS[label])
+            axes.scatter(middles[columns], middles[lines], s=_DOT_AREA * level, **DOTS[label])
+        axes.scatter([], [], label=label, **DOTS[label])
     axes.set(xscale="log", yscale="log", xlabel="width, px", ylabel="height, px")
     for axis in (axes.xaxis, axes.yaxis):
         _tick_logarithmically(axis, edges, StrMethodFormatter("{x:g}"))
@@ -145,7 +84,7 @@ def _draw_qualities(axes: Axes, rows: pd.DataFrame) -> None:
 def _draw_shares(axes: Axes, rows: pd.DataFrame, column: str, edges: NDArray[np.float64]) -> None:
     for label, group in _by_class(rows):
         counts, _ = np.histogram(_values(group, column), bins=edges)
-        axes.stairs(counts / len(group), edges, label=label, linewidth=1.6, **_LINES[label])
+        axes.stairs(counts / len(group), edges, label=label, linewidth=1.6, **LINES[label])
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
@@ -154,7 +93,7 @@ def _draw_formats(axes: Axes, rows: pd.DataFrame) -> None:
     for number, (label, group) in enumerate(_by_class(rows)):
         shares = group["format"].value_counts(normalize=True).reindex(formats, fill_value=0.0)
         places = np.arange(len(formats)) + (number - 0.5) * 0.4
-        axes.bar(places, shares, width=0.36, label=label, **_BARS[label])
+        axes.bar(places, shares, width=0.36, label=label, **BARS[label])
     axes.set(xticks=range(len(formats)), xticklabels=formats, xlim=(-1, len(formats)))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 

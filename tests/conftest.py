@@ -1,13 +1,6 @@
 """What many tests need: a detector small enough to build by hand, images it can judge, and a real MLflow server."""
 
 import io
-import os
-import signal
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,7 +11,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from collecting import collect
-from figures.stack import free_ports
+from figures.mlflow_server import running_mlflow
 from model import artifact
 from model.artifact import Card, Golden
 from model.ingest import assemble, publish
@@ -148,35 +141,6 @@ def draw_flat(level: int) -> bytes:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an MLflow server of its own, on SQLite and a free port, empty at first."""
-    folder = tmp_path_factory.mktemp("mlflow")
-    [port] = free_ports(1)
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += [
-        "--backend-store-uri",
-        f"sqlite:///{folder}/mlflow.db",
-        "--artifacts-destination",
-        f"{folder}/artifacts",
-    ]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, cwd=folder, env=os.environ | quiet, start_new_session=True
-        )
-    try:
-        wait_until_healthy(server, f"http://127.0.0.1:{port}/health", folder / "log")
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait(30)
-
-
-def wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path, *, seconds: float = 200) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            time.sleep(0.2)
-    pytest.fail(f"no answer from {url}; the end of its log:\n{log.read_text()[-2000:]}")
+    """The address of an MLflow server of its own, empty at first."""
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as address:
+        yield address

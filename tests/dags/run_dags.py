@@ -2,26 +2,80 @@
 
 Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ...]'
 
-Training and the registry are not here: what the tasks call for them is replaced, and the calls are printed as well.
+Training and the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A
+person who is asked approves the first time and rejects the second.
 """
 
 import json
 import sys
+import threading
+import time
 import types
+from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
+from airflow.models.hitl import HITLDetail
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.trigger import handle_event_submit
+from airflow.serialization.serialized_objects import DagSerialization
+from airflow.triggers.base import TriggerEvent
+from airflow.utils.session import create_session
+from airflow.utils.timezone import utcnow
 
 from truegrain_airflow import training_process
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    run_id: str
+    dataset_version: str
+    generator: str
 
 
 def main(scenarios: list[tuple[str, dict[str, object]]]) -> None:
     calls: list[list[object]] = []
     replace_training(calls)
+    asked: list[str] = []
+    threading.Thread(target=answer, args=(["Approve", "Reject"], asked), daemon=True).start()
     bag = DagBag()
     runs = [bag.dags[dag].test(run_conf=conf) for dag, conf in scenarios]
     states = [{name(task): str(task.state) for task in run.get_task_instances()} for run in runs]
-    print("\n" + json.dumps({"states": states, "calls": calls}))
+    links = read_links(bag, runs)
+    print("\n" + json.dumps({"states": states, "calls": calls, "asked": asked, "links": links}, default=vars))
+
+
+class Decision(SimpleNamespace):
+    def __str__(self) -> str:
+        return "every rule passed\nfor a reason"
+
+
+def answer(answers: list[str], asked: list[str]) -> None:
+    """Answer each request for approval as Airflow's API does when somebody clicks, and note what was shown."""
+    while len(asked) < len(answers):
+        time.sleep(0.5)
+        with create_session() as session:
+            waiting = session.query(TaskInstance).filter(TaskInstance.state == "awaiting_input").first()
+            if waiting is None:
+                continue
+            request = session.get(HITLDetail, waiting.id)
+            request.chosen_options, request.params_input = [answers[len(asked)]], {}
+            request.responded_by, request.responded_at = {"id": "1", "name": "Ada"}, utcnow()
+            asked.append(request.body)
+            event = TriggerEvent(request.as_resume_event_payload(timedout=False))
+            handle_event_submit(event, task_instance=waiting, session=session)
+
+
+def read_links(bag: DagBag, runs: list[Any]) -> list[tuple[str, str]]:
+    """The buttons of the tasks that have any, and where they lead, as Airflow's webserver finds out."""
+    shown = {dag.dag_id: DagSerialization.from_dict(DagSerialization.to_dict(dag)) for dag in bag.dags.values()}
+    found = []
+    for run in runs:
+        for instance in run.get_task_instances():
+            task = shown[run.dag_id].get_task(instance.task_id)
+            found += [(f"{task.task_id}: {link}", task.get_extra_links(instance, link)) for link in task.extra_links]
+    return [(button, address) for button, address in found if address]
 
 
 def name(task: object) -> str:
@@ -44,10 +98,16 @@ def replace_training(calls: list[list[object]]) -> None:
     training_process.train = train
     retrain = types.ModuleType("model.retrain")
     retrain.evaluate_run = record("evaluate", None)
-    retrain.decide_run = record("decide", lambda training: SimpleNamespace(promote=training == "good"))
+    retrain.decide_run = record("decide", lambda training: Decision(promote=training == "good"))
     retrain.promote_run = record("promote", SimpleNamespace(version="7"))
     retrain.rollback = record("rollback", SimpleNamespace(version="6"))
+    retrain.report_address = lambda _settings, training: f"http://mlflow/{training}"
     sys.modules["model.retrain"] = retrain
+    forecasting = types.ModuleType("model.forecasting")
+    forecasting.LeftOut = LeftOut
+    forecasting.plan_forecast = record("plan", [LeftOut("good", "v1", "glow"), LeftOut("good", "v1", "glare")])
+    forecasting.publish_forecast = record("publish", None)
+    sys.modules["model.forecasting"] = forecasting
 
 
 if __name__ == "__main__":

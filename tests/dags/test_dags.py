@@ -26,6 +26,8 @@ print(json.dumps({
         "max_active_runs": dag.max_active_runs,
         "catchup": dag.catchup,
         "timeouts": [bool(task.execution_timeout) for task in dag.tasks],
+        "links": {task.task_id: [link.name for link in task.operator_extra_links]
+                  for task in dag.tasks if task.operator_extra_links},
         "outlets": {task.task_id: [asset.name for asset in task.outlets] for task in dag.tasks if task.outlets},
         "schedule": DagSerialization.to_dict(dag)["dag"]["timetable"],
     } for dag in bag.dags.values()},
@@ -60,8 +62,8 @@ def test_a_dag_fits_on_a_screen(file):
 @pytest.mark.parametrize(
     ("dag", "order"),
     [
+        ("forecast_generators", ["plan", "train", "publish"]),
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
-        ("retrain_detector", ["train", "evaluate", "decide", "promote"]),
         ("rollback_detector", ["rollback"]),
         ("withdraw_images", ["withdraw"]),
     ],
@@ -69,6 +71,17 @@ def test_a_dag_fits_on_a_screen(file):
 def test_the_tasks_of_a_dag_form_one_chain(dags, dag, order):
     assert dags[dag]["order"] == order
     assert dags[dag]["edges"] == sorted(map(list, pairwise(order)))
+
+
+def test_a_decision_leads_to_promotion_past_a_person_or_directly(dags):
+    assert dags["retrain_detector"]["order"] == ["train", "evaluate", "decide", "approve", "promote"]
+    assert dags["retrain_detector"]["edges"] == [
+        ["approve", "promote"],
+        ["decide", "approve"],
+        ["decide", "promote"],
+        ["evaluate", "decide"],
+        ["train", "evaluate"],
+    ]
 
 
 def test_ingestion_keeps_a_fortnight_anchored_on_a_monday(dags):
@@ -85,9 +98,19 @@ def test_assets_connect_the_dags(dags):
     assert '"name": "dataset"' in json.dumps(dags["retrain_detector"]["schedule"])
 
 
+def test_what_judges_a_detector_links_to_its_report(dags):
+    assert dags["retrain_detector"]["links"] == {"evaluate": ["Evaluation report"], "decide": ["Evaluation report"]}
+
+
 def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
     assert dags["ingest_images"]["params"] == {"source": "", "parts": 0, "exclude": []}
-    assert dags["retrain_detector"]["params"] == {"dataset_version": "", "recipe": "", "overrides": {}}
+    assert dags["retrain_detector"]["params"] == {
+        "dataset_version": "",
+        "recipe": "",
+        "overrides": {},
+        "approval": False,
+    }
+    assert dags["forecast_generators"]["params"] == {"run": "", "recipe": "", "overrides": {}, "least_images": 30}
     assert set(dags["rollback_detector"]["params"]) == {"version", "reason"}
     assert set(dags["withdraw_images"]["params"]) == {"sha256", "reason"}
 

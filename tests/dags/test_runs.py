@@ -12,6 +12,7 @@ RUN_DAGS = str(Path(__file__).with_name("run_dags.py"))
 AFTER = {"assemble": "success", "validate": "success", "publish": "success"}
 GREEN = {"plan": "success", "collect 1": "success", "collect 2": "success", **AFTER}
 NOTHING_NEW = {"plan": "success", "collect": "skipped", **AFTER, "publish": "skipped"}
+RETRAINED = dict.fromkeys(["train", "evaluate", "decide", "approve", "promote"], "success")
 UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
 
@@ -44,7 +45,10 @@ def outcome(python, tmp_path_factory) -> dict:
         "nobody excluded": ("ingest_images", {"source": SOURCE, "exclude": ["generator:nobody"]}),
         "passes the gate": ("retrain_detector", {"recipe": "good", "overrides": {"epochs": 3}}),
         "fails the gate": ("retrain_detector", {"recipe": "bad"}),
+        "approved": ("retrain_detector", {"recipe": "good", "approval": True}),
+        "rejected": ("retrain_detector", {"recipe": "good", "approval": True}),
         "unknown dataset": ("retrain_detector", {"dataset_version": "20200101-000000000000"}),
+        "a forecast": ("forecast_generators", {"recipe": "good", "overrides": {"epochs": 3}}),
         "rolled back": ("rollback_detector", {"reason": "wrong on receipts", "version": "5"}),
         "blank reason": ("rollback_detector", {"reason": "   "}),
         "withdrawn": ("withdraw_images", {"sha256": [UNSEEN], "reason": "its author asked"}),
@@ -52,7 +56,7 @@ def outcome(python, tmp_path_factory) -> dict:
     }
     python("-m", "airflow", "db", "migrate")
     result = json.loads(python(RUN_DAGS, json.dumps(list(scenarios.values()))))
-    return dict(zip(scenarios, result["states"], strict=True)) | {"calls": result["calls"]}
+    return dict(zip(scenarios, result.pop("states"), strict=True)) | result
 
 
 def test_new_images_become_a_published_version(outcome):
@@ -81,16 +85,22 @@ def test_excluding_what_the_lake_does_not_hold_is_red_and_publishes_nothing(outc
 
 
 def test_a_detector_that_passes_the_gate_is_promoted(outcome):
-    assert set(outcome["passes the gate"].values()) == {"success"}
+    assert outcome["passes the gate"] == RETRAINED | {"approve": "skipped"}
 
 
 def test_a_detector_that_fails_the_gate_is_not_promoted_and_nothing_is_red(outcome):
-    assert outcome["fails the gate"] == {
-        "train": "success",
-        "evaluate": "success",
-        "decide": "success",
-        "promote": "skipped",
-    }
+    assert outcome["fails the gate"] == RETRAINED | {"approve": "skipped", "promote": "skipped"}
+
+
+def test_a_person_who_was_asked_saw_the_decision_and_is_named_in_the_reason(outcome):
+    assert outcome["approved"] == RETRAINED
+    assert outcome["asked"] == ["    every rule passed\n    for a reason"] * 2
+    reasons = [call[2]["reason"] for call in outcome["calls"] if call[0] == "promote"]
+    assert reasons == ["gate", "gate, approved by Ada"]
+
+
+def test_what_a_person_rejects_is_not_promoted_and_nothing_is_red(outcome):
+    assert outcome["rejected"] == RETRAINED | {"promote": "skipped"}
 
 
 def test_the_choices_of_the_form_reach_training_and_the_latest_version_is_the_default(outcome):
@@ -104,13 +114,35 @@ def test_the_decision_remembers_the_dag_run(outcome):
     assert decide[2]["dag_run_id"].startswith("manual__")
 
 
+def test_the_tasks_that_judge_a_detector_have_a_button_to_its_report(outcome):
+    assert sorted(map(tuple, outcome["links"])) == sorted(
+        (f"{task}: Evaluation report", f"http://mlflow/{training}")
+        for training in ("good", "bad", "good", "good")
+        for task in ("evaluate", "decide")
+    )
+
+
+def test_a_forecast_trains_once_without_each_generator(outcome):
+    assert outcome["a forecast"] == dict.fromkeys(("plan", "train 1", "train 2", "publish"), "success")
+    assert ["plan", "", {"least": 30}] in outcome["calls"]
+    trained = [call for call in outcome["calls"] if call[0] == "train" and "leave_out" in call[3]]
+    assert sorted(trained, key=str) == [
+        ["train", "v1", "good", {"epochs": 3, "leave_out": name}] for name in ("glare", "glow")
+    ]
+    published = next(call for call in outcome["calls"] if call[0] == "publish")
+    assert [(training, left_out["generator"]) for training, left_out in published[1]] == [
+        ("good", "glow"),
+        ("good", "glare"),
+    ]
+
+
 def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
     assert outcome["unknown dataset"]["train"] == "failed"
-    assert [call[0] for call in outcome["calls"]].count("train") == 2
+    assert [call[0] for call in outcome["calls"] if "leave_out" not in call[-1]].count("train") == 4
 
 
-def test_a_rollback_hands_over_version_and_reason(outcome):
-    assert ["rollback", {"reason": "wrong on receipts", "to": "5"}] in outcome["calls"]
+def test_a_rollback_hands_over_version_reason_and_user(outcome):
+    assert ["rollback", {"reason": "wrong on receipts", "to": "5", "by": "dag_test"}] in outcome["calls"]
 
 
 def test_a_rollback_without_a_reason_does_nothing(outcome):

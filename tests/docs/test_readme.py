@@ -30,6 +30,7 @@ def dags() -> dict[str, set[str]]:
         decorated = {node.name: " ".join(map(ast.unparse, node.decorator_list)) for node in functions}
         (dag,) = (name for name, decorators in decorated.items() if decorators.startswith("dag"))
         found[dag] = {name for name, decorators in decorated.items() if decorators.startswith("task")}
+        found[dag] |= {"approve"} if "approval.ask()" in path.read_text() else set()
     return found
 
 

@@ -32,6 +32,7 @@ def stack(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         home=tmp_path_factory.mktemp("home"),
         source=str(images),
         recipe=str(Path(__file__).with_name("brief.toml")),
+        gate_policy=str(Path(__file__).with_name("limits.toml")),
         poll_seconds=1,
         tracking_uri=f"http://127.0.0.1:{mlflow}",
         mlflow_port=mlflow,

@@ -36,6 +36,13 @@ def test_a_relative_source_is_the_one_seen_from_here(tmp_path: Path, monkeypatch
     assert settings.source == str(tmp_path / "images")
 
 
+def test_a_relative_gate_policy_is_the_one_seen_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = read_settings({"TRUEGRAIN_GATE_POLICY": "strict.toml"}, dotenv=tmp_path / ".env")
+    assert settings.gate_policy == str(tmp_path / "strict.toml")
+    assert read_settings({}, dotenv=tmp_path / ".env").gate_policy == ""
+
+
 def test_a_source_that_is_no_path_stays_as_it_is(tmp_path: Path) -> None:
     settings = read_settings({"TRUEGRAIN_SOURCE": "synthetic?images=600"}, dotenv=tmp_path / ".env")
     assert settings.source == "synthetic?images=600"

@@ -1,16 +1,19 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from model.degradations import DEGRADATIONS
 from model.detector import Detector
 from model.errors import DatasetError, TruegrainError
-from model.evaluate import evaluate
+from model.evaluate import evaluate, group_images
 from model.images import decode
 from model.lake import Lake
 from model.manifest import read_manifest
+from model.metrics import Estimate
 from model.report import Report
 
 Write = Callable[..., Path]
@@ -73,6 +76,7 @@ def test_slices_count_their_images_and_leave_out_what_has_no_value(
         ("source", "flat"): 60,
         ("format", "BMP"): 30,
         ("format", "PNG"): 30,
+        ("size", "up to 64 px"): 60,
     }
     assert slices["generator", "glow"].accuracy.value == 0 < slices["generator", "glare"].accuracy.value
     assert slices["source", "flat"].accuracy == report.overall["accuracy"]
@@ -81,7 +85,74 @@ def test_slices_count_their_images_and_leave_out_what_has_no_value(
 def test_a_report_survives_json(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
     report = evaluate(Detector.load(tiny_artifact()), lake, manifest, dataset_version="v1")
     assert Report.from_json(report.to_json()) == report
-    assert len(report.to_json()) < 3000 + 110 * report.rows
+    assert len(report.to_json()) < 10_000 + 200 * report.rows
+
+
+def test_every_image_carries_its_groups_and_a_real_one_no_generator(
+    lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
+) -> None:
+    groups = evaluate(Detector.load(tiny_artifact()), lake, manifest, dataset_version="v1").predictions.groups
+    assert list(groups["generator"]) == [None] * 30 + ["glow"] * 15 + ["glare"] * 15
+    assert set(groups["size"]) == {"up to 64 px"}
+
+
+@pytest.mark.parametrize(
+    ("size", "group"),
+    [
+        ((64, 3000), "up to 64 px"),
+        ((65, 65), "65 to 256 px"),
+        ((1000, 256), "65 to 256 px"),
+        ((1024, 257), "257 to 1024 px"),
+        ((1025, 4000), "over 1024 px"),
+    ],
+)
+def test_images_are_grouped_by_their_shorter_side(manifest: pd.DataFrame, size: tuple[int, int], group: str) -> None:
+    width, height = size
+    assert set(group_images(manifest.assign(width=width, height=height))["size"]) == {group}
+
+
+def test_what_is_not_answered_is_no_error(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
+    bias = 10 * (0.5 - 92 / 255)  # real images from level 92 on are called AI, those around it are in the band
+    detector = Detector.load(tiny_artifact(bias))
+    overall = evaluate(detector, lake, manifest, dataset_version="v1").overall
+    answers = {level: 10 * (level - 92) / 255 for level in range(40, 100, 2)}
+    unsure = [level for level, logit in answers.items() if abs(logit) <= np.log(0.55 / 0.45)]
+    assert unsure == [88, 90, 92, 94, 96]
+    assert overall["answered"].value == 55 / 60
+    assert overall["answered_error"].value == 1 / 55  # level 98
+
+
+def test_of_a_detector_that_never_answers_no_error_is_known(
+    lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
+) -> None:
+    detector = Detector.load(tiny_artifact())
+    detector.card = replace(detector.card, band=(0.0, 1.0))
+    overall = evaluate(detector, lake, manifest, dataset_version="v1").overall
+    assert (overall["answered"].value, overall["answered_error"]) == (0, Estimate(0, 0, 1))
+
+
+def test_operating_points_are_measured_at_the_thresholds_of_the_card(
+    lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
+) -> None:
+    report = evaluate(Detector.load(tiny_artifact(0.5)), lake, manifest, dataset_version="v1")
+    assert [(point.rate, point.threshold) for point in report.operating_points] == [(0.01, 0.9), (0.05, 0.8)]
+    ai = 10 * (np.arange(160, 220, 2) / 255 - 0.5) + 0.5
+    for point in report.operating_points:
+        assert point.fpr.value == 0
+        assert point.tpr.value == np.mean(ai >= np.log(point.threshold / (1 - point.threshold)))
+
+
+def test_the_battery_runs_and_what_only_moves_pixels_moves_no_verdict(
+    lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
+) -> None:
+    report = evaluate(Detector.load(tiny_artifact(-2)), lake, manifest, dataset_version="v1")
+    assert [each.name for each in report.robustness] == list(DEGRADATIONS)
+    found = {each.name: each for each in report.robustness}
+    assert found["crop"].flipped.value == 0
+    assert found["brightness"].accuracy.value > report.overall["accuracy"].value  # the tiny artifact likes it bright
+    assert report.stable is not None
+    assert report.stable.value > 0.9
+    assert report.size_bytes > 0
 
 
 def test_something_else_than_a_report_is_refused() -> None:

@@ -41,6 +41,30 @@ def test_auroc_is_the_share_of_pairs_in_the_right_order(case: tuple[metrics.Labe
     assert metrics.area_under_roc(labels, probabilities) == pytest.approx(np.mean(pairs))
 
 
+def test_delongs_interval_is_that_of_a_bootstrap() -> None:
+    random = np.random.default_rng(5)
+    labels = random.integers(0, 2, 400)
+    probabilities = 1 / (1 + np.exp(-random.normal(2.0 * labels - 1, 1.5)))
+    found, expected = (
+        metrics.auroc(labels, probabilities),
+        metrics.bootstrapped(metrics.area_under_roc, labels, probabilities),
+    )
+    assert found.value == expected.value
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.006)
+
+
+@given(scored)
+def test_delongs_interval_holds_its_value_and_stays_among_the_possible(
+    case: tuple[metrics.Labels, metrics.Probabilities],
+) -> None:
+    found = metrics.auroc(*case)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+def test_of_a_single_image_of_a_class_no_auroc_is_known() -> None:
+    assert metrics.auroc(np.array([REAL, REAL, AI]), np.array([0.1, 0.2, 0.3])) == metrics.Estimate(1.0, 0.0, 1.0)
+
+
 def test_auroc_of_one_class_is_refused() -> None:
     with pytest.raises(ValueError, match="2 real and 0 AI"):
         metrics.area_under_roc(np.array([REAL, REAL]), np.array([0.1, 0.2]))

@@ -45,6 +45,12 @@ class Stack:
         """Trigger a DAG and return the state it ends in."""
         return self.finish(dag, self.airflow().trigger(dag, conf))
 
+    def approve(self, dag: str, run: str) -> None:
+        """Wait until a run asks for approval and give it."""
+        api, request = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
+        until(lambda: ("approve", "awaiting_input") in {(t.name, t.state) for t in api.tasks(dag, run)}, seconds=240)
+        api._call("PATCH", request, json={"chosen_options": ["Approve"], "params_input": {}})
+
     def served(self) -> str:
         return str(requests.get(f"{self.service}/model", timeout=10).json()["version"])
 

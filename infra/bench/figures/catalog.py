@@ -4,9 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from figures.data import cifake_twins, near_duplicate_search
+from figures.forecast import unseen_generators
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
+from figures.promotion import racing_and_killed_promoters
 from figures.results import Figure
 from figures.suite import whole_suite
 from figures.validation import planted_defects
@@ -20,7 +22,9 @@ MEANING = MappingProxyType(
         "validate.caught": "Of these, caught by the rule that is meant for them",
         "detector.synthetic_accuracy": "Accuracy on the test split of the built-in images",
         "detector.seed_accuracy": "Accuracy on the test split of a small real set (`cifake_seed`)",
+        "detector.ece": "Expected calibration error on it",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
+        "detector.unseen_generator_recall": "Recall on a family of built-in generators left out of training: mean",
         "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
@@ -31,6 +35,9 @@ MEANING = MappingProxyType(
         "ingest.manifest_1m_seconds": "A million images, half of them new: assembled, split and validated",
         "ingest.manifest_1m_gb": "Memory of that at its peak",
         "ingest.neardup_1m_seconds": "Near-duplicates among a million hashes, on one core",
+        "promotion.rounds": "Rounds of 2 to 8 promoters that change production at the same time",
+        "promotion.kills": "Promotions and rollbacks killed, at every step in turn, and completed by the next",
+        "promotion.violations": "Afterwards: not one version in production, another stage, a gap in the history",
         "tests.seconds": "`make test`",
         "tests.coverage": "Lines and branches that the tests reach",
     }
@@ -50,6 +57,8 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "twins": cifake_twins,
         "cifake": cifake_ingestion,
         "million": million_rows,
+        "unseen": unseen_generators,
+        "promotion": racing_and_killed_promoters,
         "tests": whole_suite,
     }
 )

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from model.settings import Settings
+
 ROOT = Path(__file__).resolve().parents[3]
 PORTS = ("TRUEGRAIN_MLFLOW_PORT", "TRUEGRAIN_AIRFLOW_PORT", "TRUEGRAIN_SERVICE_PORT")
 PYTHON = Path(sys.executable)
@@ -20,9 +22,13 @@ PYTHON = Path(sys.executable)
 
 @dataclass(frozen=True)
 class Stack:
-    """A running Truegrain: the address of its service, how long `make up` took, what it said of itself at the end."""
+    """A running Truegrain: the address of its service, how long `make up` took, what it said of itself at the end.
+
+    `settings` are those that a program needs to work on its lake and its registry.
+    """
 
     service: str
+    settings: Settings
     seconds: float
     summary: dict[str, Any]
 
@@ -42,7 +48,9 @@ def running(
             subprocess.run(up, cwd=root, env=environment, check=True)
             seconds = round(time.monotonic() - begin, 1)
             summary = json.loads((Path(home) / "run" / "summary.json").read_text())
-            yield Stack(f"http://127.0.0.1:{ports['TRUEGRAIN_SERVICE_PORT']}", seconds, summary)
+            mlflow, _, service = (f"http://127.0.0.1:{port}" for port in ports.values())
+            settings = Settings.from_environment({"TRUEGRAIN_HOME": home, "TRUEGRAIN_TRACKING_URI": mlflow})
+            yield Stack(service, settings, seconds, summary)
         finally:
             subprocess.run(down, cwd=root, env=environment, check=True)
 

@@ -38,6 +38,7 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env
     local = {
         "home": (ROOT / settings.home.expanduser()).resolve(),
         "source": make_absolute(settings.source),
+        "gate_policy": settings.gate_policy and str(Path(settings.gate_policy).expanduser().absolute()),
         "tracking_uri": f"http://127.0.0.1:{settings.mlflow_port}",
     }
     return settings.model_copy(update=local)

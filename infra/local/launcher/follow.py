@@ -9,7 +9,7 @@ from launcher.airflow_api import ENDED, AirflowApi, Task
 from launcher.errors import LaunchError
 from launcher.progress import Progress
 
-STARTED = ("running", "success", "failed", "skipped", "up_for_retry")
+STARTED = ("running", "success", "failed", "skipped", "up_for_retry", "awaiting_input")
 PRINTED_BY_TASK = ("task.stdout", "task.stderr", "truegrain")
 """Loggers whose lines a person wants to see; the others tell how Airflow runs the task."""
 

@@ -43,9 +43,11 @@ def production(settings: Settings) -> ModelVersion | None:
 def _require_production(api: AirflowApi, settings: Settings, progress: Progress, *, refused: bool) -> ModelVersion:
     version = production(settings)
     if version is None:
-        raise LaunchError("no detector was promoted: the gate refused it", _log_of(api, RETRAIN, "decide", settings))
+        raise LaunchError(
+            "no detector was promoted: the gate refused it, or a person did", _log_of(api, RETRAIN, "decide", settings)
+        )
     if refused:
-        progress.say("the gate refused the new detector")
+        progress.say("the new detector was refused, by the gate or by a person")
     accuracy = version.tags.get("test_accuracy", "unknown")
     progress.say(f"version {version.version} is in production, its accuracy on test images is {accuracy}")
     return version

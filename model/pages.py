@@ -1,0 +1,44 @@
+"""Pages: HTML files that stand alone, from the templates beside this module, in one look, with pictures inside."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from PIL import Image
+
+_TEMPLATES: Final = Path(__file__).parent
+_WEBP_QUALITY: Final = 70
+
+
+def render_page(template: str, **values: object) -> str:
+    """Fill `template`, the name of a file beside this module; whatever comes from data is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"count": "{:,}".format, "percent": _percent, "size": _readable}
+    return environment.get_template(template).render(**values)
+
+
+def picture(image: Image.Image) -> str:
+    """Write an image as the address of a WebP that is part of the page."""
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=_WEBP_QUALITY)
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
+
+
+def _percent(share: float, digits: int = 2) -> str:
+    return f"{share:.{digits}%}".replace("%", "\u202f%")
+
+
+def _readable(count: int) -> str:
+    """Write a number of bytes as people read it: '17 bytes', '4.2 MB'."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= unit:
+            return f"{count / unit:,.1f} {name}"
+    return f"{count:,} bytes"

@@ -1,0 +1,56 @@
+"""`python -m model.registry`: the history of production, and the ways to change it, for an operator's shell."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from model.errors import TruegrainError
+from model.registry import Change, Registry, connect
+from model.settings import Settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line asks; return the exit status, 1 with the reason on stderr when that failed."""
+    asked = _parse(arguments)
+    try:
+        registry = connect(Settings.from_environment(os.environ))
+        sys.stdout.write(_carry_out(registry, asked))
+    except TruegrainError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _carry_out(registry: Registry, asked: argparse.Namespace) -> str:
+    if asked.command == "promote":
+        registry.promote(asked.version, reason=asked.reason, override=asked.override)
+    elif asked.command == "rollback":
+        registry.rollback(reason=asked.reason, to=asked.to)
+    elif asked.command == "repair":
+        registry.repair()
+    return "".join(f"{_line(change)}\n" for change in registry.history())
+
+
+def _line(change: Change) -> str:
+    versions = f"{change.from_version or '-'} -> {change.to_version or '-'}"
+    return f"{change.number:>4}  {change.at}  {change.how:<9}  {versions:<12}  {change.by}: {change.reason}"
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m model.registry", description="Every command prints the history.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("history", help="print every change of production: when, how, from and to, who and why")
+    commands.add_parser("repair", help="finish a change that was cut short, and record what was moved by hand")
+    promote = commands.add_parser("promote", help="put a version into production")
+    promote.add_argument("version")
+    promote.add_argument("--override", action="store_true", help="although the gate has not passed it")
+    rollback = commands.add_parser("rollback", help="put the version before, or another, back into production")
+    rollback.add_argument("--to", metavar="VERSION")
+    for command in (promote, rollback):
+        command.add_argument("--reason", required=True)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

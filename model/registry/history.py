@@ -1,0 +1,154 @@
+"""History: every change of production in its order, in the parameters of one MLflow run.
+
+A parameter of a run can be written once and never changed: the one operation of MLflow that two writers cannot both
+win. So the history is a line without gaps even where promoters share no lock, and it is written before anything moves:
+what it says last is what production has to be.
+"""
+
+import dataclasses
+import getpass
+import socket
+import uuid
+from collections.abc import Container
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal, Self
+
+from pydantic import TypeAdapter
+
+from model.errors import RegistryError
+from model.registry.client import MISSING, Connection, skipped_on
+from model.registry.runs import create_run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+TAG = "history"
+"""Tag of the registered model: the id of the run that holds its history."""
+
+NOTE = "Every change of production, written by Truegrain. Do not delete: `python -m model.registry history` reads it."
+LONGEST_REASON = 2_000
+"""Characters; MLflow would cut a parameter, and so its JSON, at 6,000."""
+
+How = Literal["promotion", "override", "rollback", "by hand"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A change of what is in production; a version is None where there was none. `at` is a time in UTC (ISO 8601).
+
+    An override is a promotion against the gate. `nonce` makes two equal changes of two writers differ.
+    """
+
+    number: int
+    how: How
+    from_version: str | None
+    to_version: str | None
+    reason: str
+    by: str
+    at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+    nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @property
+    def key(self) -> str:
+        """Name of the parameter that holds the change."""
+        return f"{self.number:06d}"
+
+    @property
+    def done_key(self) -> str:
+        """Name of the parameter that says that aliases and stages have followed."""
+        return f"{self.key}.done"
+
+
+@dataclass(frozen=True)
+class History:
+    """The changes from the first to the last; `done` is false while aliases and stages may not have followed that."""
+
+    run_id: str
+    changes: tuple[Change, ...] = ()
+    done: bool = True
+
+    @property
+    def production(self) -> str | None:
+        """What has to be in production."""
+        return self.changes[-1].to_version if self.changes else None
+
+    def previous(self, existing: Container[str]) -> str | None:
+        """Return what was in production last before what is now, of the `existing` versions."""
+        served = (change.from_version for change in reversed(self.changes))
+        return next((v for v in served if v is not None and v != self.production and v in existing), None)
+
+    def has_served(self, version: str) -> bool:
+        """Tell whether the version has been in production."""
+        return any(version in (change.from_version, change.to_version) for change in self.changes)
+
+    def follow(self, how: How, to_version: str | None, *, reason: str, by: str = "") -> Change:
+        """Return the change that comes next."""
+        return Change(
+            number=len(self.changes) + 1,
+            how=how,
+            from_version=self.production,
+            to_version=to_version,
+            reason=reason[:LONGEST_REASON],
+            by=by or _whoami(),
+        )
+
+    def extended(self, change: Change) -> Self:
+        """Return the history with one more change, which is yet to be carried out."""
+        return dataclasses.replace(self, changes=(*self.changes, change), done=False)
+
+
+_CHANGE = TypeAdapter(Change)
+
+
+def read(client: "MlflowClient", run_id: str | None) -> History | None:
+    """Read the history that a run holds; None when there is no such run. RegistryError when it was put in the bin."""
+    if run_id is None:
+        return None
+    with skipped_on(*MISSING):
+        run = client.get_run(run_id)
+        if run.info.lifecycle_stage != "active":
+            raise RegistryError(
+                f"run {run_id}, the history of promotions, was deleted: `mlflow runs restore --run-id {run_id}` first"
+            )
+        found = sorted((key, text) for key, text in run.data.params.items() if key.isdecimal())
+        changes = tuple(_CHANGE.validate_json(text) for _, text in found)
+        return History(run.info.run_id, changes, done=not changes or changes[-1].done_key in run.data.params)
+    return None
+
+
+def begin(connection: Connection) -> History:
+    """Begin the history of a model that has none."""
+    client, name = connection.client, connection.model_name
+    note = {"mlflow.note.content": NOTE}
+    run_id = create_run(client, f"{connection.experiment}-history", f"promotions of {name}", note)
+    client.set_terminated(run_id)
+    client.set_registered_model_tag(name, TAG, run_id)
+    return History(run_id)
+
+
+def append(client: "MlflowClient", history: History, change: Change) -> bool:
+    """Write the change that follows `history`; False when somebody else has written another of that number."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_param(history.run_id, change.key, _CHANGE.dump_json(change).decode())
+    except MlflowException:
+        latest = read(client, history.run_id)
+        if latest is None or len(latest.changes) < change.number:
+            raise
+        return latest.changes[change.number - 1] == change
+    return True
+
+
+def mark_done(client: "MlflowClient", history: History) -> None:
+    """Write down that aliases and stages have followed the last change."""
+    client.log_param(history.run_id, history.changes[-1].done_key, "yes")
+
+
+def _whoami() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container may run under a number without a name
+        user = "somebody"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,134 @@
+"""Runs: what a step of the loop found and made, as MLflow keeps it."""
+
+import contextlib
+import json
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from model.errors import RegistryError
+from model.registry.client import MISSING, PRESENT, Connection, skipped_on, translated
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of an experiment that can be logged to; made by `Registry.run`."""
+
+    id: str
+    client: "MlflowClient"
+
+    @translated()
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Log numbers, of one epoch when `step` is given."""
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000
+        self.client.log_batch(self.id, metrics=[Metric(k, float(v), now, step or 0) for k, v in metrics.items()])
+
+    @translated()
+    def log_dataset(
+        self, name: str, *, digest: str, source: str, schema: pa.Schema, profile: Mapping[str, object]
+    ) -> None:
+        """Log a dataset as an input of the run: where it lies (`source`, a URL) and what it holds, in numbers.
+
+        Logging the same `name` and `digest` again changes nothing.
+        """
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        protocol, separator, _ = source.partition("://")
+        dataset = Dataset(
+            name=name,
+            digest=digest,
+            source_type=protocol if separator else "local",
+            source=json.dumps({"uri": source}),
+            schema=json.dumps({"mlflow_colspec": [_describe_column(field) for field in schema]}),
+            profile=json.dumps(dict(profile)),
+        )
+        self.client.log_inputs(self.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+
+    @translated()
+    def log_folder(self, path: Path, artifact_path: str | None = None) -> None:
+        """Log the content of a folder under `artifact_path`."""
+        self.client.log_artifacts(self.id, str(path), artifact_path)
+
+    @translated()
+    def log_dict(self, content: Mapping[str, object], artifact_file: str) -> None:
+        """Log JSON under the name `artifact_file`."""
+        self.client.log_dict(self.id, dict(content), artifact_file)
+
+
+@contextmanager
+def open_run(
+    connection: Connection, name: str, *, params: Mapping[str, object], tags: Mapping[str, str], run_id: str | None
+) -> Iterator[Run]:
+    """Open a run to log to, a new one or that of `run_id`; it ends FINISHED, or FAILED when the block raises."""
+    client = connection.client
+    with translated():
+        run = Run(run_id or create_run(client, connection.experiment, name), client)
+        client.update_run(run.id, status="RUNNING")
+        _describe_run(run, params, tags)
+    try:
+        yield run
+    except BaseException:
+        with contextlib.suppress(RegistryError), translated():  # what ended the block is the error to report
+            client.set_terminated(run.id, "FAILED")
+        raise
+    with translated():
+        client.set_terminated(run.id, "FINISHED")
+
+
+def create_run(client: "MlflowClient", experiment: str, name: str, tags: dict[str, str] | None = None) -> str:
+    """Create a run in `experiment`, which is made when it is not there, and return its id."""
+    with skipped_on(PRESENT):
+        client.create_experiment(experiment)
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        raise RegistryError(f"experiment '{experiment}' was deleted while a run was being created; try again")
+    return str(client.create_run(found.experiment_id, run_name=name, tags=tags).info.run_id)
+
+
+def read_file(client: "MlflowClient", run_id: str, artifact_file: str) -> bytes | None:
+    """Return a file that was logged to a run, or None when the run has none of that name."""
+    with tempfile.TemporaryDirectory() as aside, skipped_on(*MISSING):
+        return Path(client.download_artifacts(run_id, artifact_file, aside)).read_bytes()
+    return None
+
+
+def page_address(client: "MlflowClient", run_id: str, artifact_file: str, root: str) -> str:
+    """Return where MLflow, which a browser finds at `root`, shows a file of a run."""
+    experiment = client.get_run(run_id).info.experiment_id
+    return f"{root.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{artifact_file}"
+
+
+def _describe_run(run: Run, params: Mapping[str, object], tags: Mapping[str, str]) -> None:
+    from mlflow.entities import Param, RunTag
+
+    run.client.log_batch(
+        run.id,
+        params=[Param(key, str(value)) for key, value in params.items()],
+        tags=[RunTag(key, value) for key, value in tags.items()],
+    )
+
+
+def _describe_column(field: pa.Field) -> dict[str, object]:
+    """Describe a column in MLflow's words."""
+    from mlflow.types import ColSpec, DataType
+
+    words = {pa.string(): DataType.string, pa.bool_(): DataType.boolean, pa.float32(): DataType.float}
+    if pa.types.is_timestamp(field.type):
+        word = DataType.datetime
+    elif pa.types.is_integer(field.type):
+        word = DataType.long if field.type == pa.int64() else DataType.integer
+    else:
+        word = words[field.type]
+    column: dict[str, object] = ColSpec(word, field.name, required=not field.nullable).to_dict()
+    return column

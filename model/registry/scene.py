@@ -1,0 +1,90 @@
+"""Scene: what the registry says about production at one moment, and whether it is as the history wants it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from model.errors import RegistryError
+from model.registry.client import MISSING, Connection, skipped_on
+from model.registry.history import TAG, History, read
+from model.registry.versions import PREVIOUS, PRODUCTION, describe, search
+
+STAGE = "Production"
+ARCHIVED = "Archived"
+
+
+@dataclass(frozen=True)
+class Scene:
+    """All that a change of production depends on, at one moment; `gates` and `stages` are by version."""
+
+    aliases: Mapping[str, str]
+    gates: Mapping[str, str]
+    stages: Mapping[str, str]
+    history: History
+
+    @property
+    def production(self) -> str | None:
+        """What the alias says."""
+        return self.aliases.get(PRODUCTION)
+
+    @property
+    def previous(self) -> str | None:
+        """Where a rollback goes."""
+        return self.history.previous(self.stages)
+
+    @property
+    def staged(self) -> tuple[str, ...]:
+        """What the deprecated stage says is in production."""
+        return tuple(version for version, stage in self.stages.items() if stage == STAGE)
+
+    @property
+    def moved_by_hand(self) -> tuple[str, str | None] | None:
+        """What somebody moved, alias or stage, and the version it was moved to, where the history knows nothing of it.
+
+        Of a stage only what can be understood counts: one version, which is not the one in production.
+        """
+        recorded = self.history.production
+        if self.production != recorded:
+            return "alias", self.production
+        others = [version for version in self.staged if version != recorded]
+        return ("stage", others[0]) if len(others) == 1 else None
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether aliases and stage are what the history says."""
+        if not self.history.changes:  # nothing is ours yet: neither aliases nor stages
+            return self.moved_by_hand is None
+        mirrored = self.staged == ((self.production,) if self.production else ())
+        followed = self.aliases.get(PREVIOUS) == self.previous
+        return self.history.done and self.moved_by_hand is None and followed and mirrored
+
+    @property
+    def can_be_finished(self) -> bool:
+        """Whether the last change can be carried out: its version is there, and nobody has moved production since."""
+        last = self.history.changes[-1]
+        exists = last.to_version is None or last.to_version in self.stages
+        return exists and self.production in (None, last.from_version, last.to_version)
+
+    def require(self, version: str) -> None:
+        """Raise RegistryError, with what there is, when the version does not exist."""
+        if version not in self.stages:
+            deleted = ", it was deleted" if self.history.has_served(version) else ""
+            raise RegistryError(f"there is no version '{version}'{deleted}: {self}")
+
+    def __str__(self) -> str:
+        if not self.stages:
+            return "nothing is registered under that name"
+        return describe(self.aliases, sorted(map(int, self.stages)))
+
+
+def look(connection: Connection) -> Scene:
+    """Read the registry; changes nothing."""
+    with skipped_on(*MISSING):
+        model = connection.client.get_registered_model(connection.model_name)
+        versions = search(connection)
+        return Scene(
+            aliases={alias: str(version) for alias, version in model.aliases.items()},
+            gates={str(entity.version): entity.tags.get("gate", "") for entity in versions},
+            stages={str(entity.version): entity.current_stage or "" for entity in versions},
+            history=read(connection.client, model.tags.get(TAG)) or History(""),
+        )
+    return Scene({}, {}, {}, History(""))

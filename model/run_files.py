@@ -1,0 +1,69 @@
+"""Run files: what evaluating, deciding and forecasting leave in a run, by name, and the page drawn from all of it."""
+
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from model.errors import RegistryError
+from model.forecast import Forecast
+from model.gallery import Gallery
+from model.gate import Decision
+from model.registry import INT8, Registry, Run
+from model.report import Report
+from model.report_page import render
+
+REPORT: Final = "report.json"
+REPORT_INT8: Final = "report-int8.json"
+CHAMPION: Final = "champion.json"
+GALLERY: Final = "gallery.json"
+DECISION: Final = "decision.json"
+DECISION_INT8: Final = "decision-int8.json"
+FORECAST: Final = "forecast.json"
+PAGE: Final = "report.html"
+
+
+def read_report(registry: Registry, run_id: str, name: str) -> Report | None:
+    """Read one of a run's reports, or None when it has none of that name."""
+    content = registry.read_file(run_id, name)
+    return Report.from_json(content) if content is not None else None
+
+
+def read_judged(registry: Registry, run_id: str) -> Report:
+    """Read the report that the decision on a run is about: that of the variant which was registered.
+
+    Raises RegistryError when there is none.
+    """
+    version = registry.find(run_id)
+    name = REPORT_INT8 if version is not None and version.variant == INT8 else REPORT
+    report = read_report(registry, run_id, name)
+    if report is None:
+        raise RegistryError(f"run {run_id} has no {name}: evaluate it first")
+    return report
+
+
+def read_decision(registry: Registry, run_id: str) -> Decision:
+    """Read what the gate said of a run; raises RegistryError when it was not asked."""
+    content = registry.read_file(run_id, DECISION)
+    if content is None:
+        raise RegistryError(f"run {run_id} has no {DECISION}: it must be evaluated and decided on first")
+    return Decision.from_json(content)
+
+
+def draw_page(registry: Registry, run: Run, report: Report, decision: Decision) -> None:
+    """Draw report.html, with the champion, the gallery and the forecast that the run holds, and log it."""
+    mistakes, forecast = registry.read_file(run.id, GALLERY), registry.read_file(run.id, FORECAST)
+    page = render(
+        report,
+        decision,
+        champion=read_report(registry, run.id, CHAMPION),
+        forecast=Forecast.from_json(forecast) if forecast is not None else None,
+        gallery=Gallery.from_json(mistakes) if mistakes is not None else None,
+    )
+    log_text(run, PAGE, page)
+
+
+def log_text(run: Run, name: str, content: str) -> None:
+    """Log `content` as the file `name` of a run, in the place of one that was there."""
+    with tempfile.TemporaryDirectory() as aside:
+        (Path(aside) / name).write_text(content, encoding="utf-8")
+        run.log_folder(Path(aside))

@@ -1,0 +1,36 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from model.registry import ModelVersion, Registry
+
+
+@pytest.fixture
+def models(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Registry:
+    """A registry in which this test's model is the only one."""
+    return Registry(mlflow_server, model_name=request.node.name, lock=tmp_path / "lock", experiment="tests")
+
+
+@pytest.fixture
+def add(models: Registry) -> Callable[..., ModelVersion]:
+    """Register a run about which the gate says `gate`; there is no artifact in it, for nobody loads one."""
+
+    def add_version(gate: str = "passed") -> ModelVersion:
+        with models.run("train", params={}) as run:
+            pass
+        return models.register(run.id, tags={"gate": gate})
+
+    return add_version
+
+
+@pytest.fixture
+def release(models: Registry, tiny_artifact: Callable[[float], Path]) -> Callable[[float], ModelVersion]:
+    """Log a tiny artifact of some bias and register it."""
+
+    def release_version(bias: float) -> ModelVersion:
+        with models.run("train", params={}) as run:
+            models.log_artifact(run, tiny_artifact(bias))
+        return models.register(run.id, tags={"gate": "passed"})
+
+    return release_version

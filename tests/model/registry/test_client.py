@@ -1,0 +1,77 @@
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from model.errors import RegistryUnavailable
+from model.registry import Registry
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(params=["nobody listens", "nobody answers"])
+def dead_address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A port that refuses, or one that accepts and keeps silent."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        if request.param == "nobody answers":
+            listener.listen()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_a_registry_that_is_down_is_unavailable(dead_address: str, tmp_path: Path) -> None:
+    models = Registry(dead_address, model_name="detector", lock=tmp_path / "lock")
+    with pytest.raises(RegistryUnavailable, match="does not answer"):
+        models.resolve("production")
+    with pytest.raises(RegistryUnavailable), models.run("train", params={}):
+        pytest.fail("the run must not start")
+
+
+class BrokenProxy(BaseHTTPRequestHandler):
+    def answer(self) -> None:
+        self.send_error(503)
+
+    do_GET = do_POST = answer  # noqa: N815 - http.server chose the names
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_registry_behind_a_broken_proxy_is_unavailable(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BrokenProxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        models = Registry(f"http://127.0.0.1:{proxy.server_port}", model_name="detector", lock=tmp_path / "lock")
+        with pytest.raises(RegistryUnavailable):
+            models.resolve("production")
+        proxy.shutdown()
+
+
+def test_importing_the_registry_does_not_import_mlflow() -> None:
+    script = "import sys, model.registry; print('mlflow' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert found.stdout.strip() == "False"
+
+
+def test_mlflow_starts_without_telemetry(tmp_path: Path) -> None:
+    script = f"""
+from pathlib import Path
+from model.errors import RegistryUnavailable
+from model.registry import Registry
+try:
+    Registry("http://127.0.0.1:9", model_name="detector", lock=Path("{tmp_path}/lock")).resolve("production")
+except RegistryUnavailable:
+    from mlflow.telemetry import get_telemetry_client
+    print(get_telemetry_client())
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120, env=environment
+    )
+    assert found.stdout.strip() == "None"

@@ -1,0 +1,79 @@
+"""Promoters that race or are killed at any step leave one version in production and a history without gaps."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from figures.promoters import KILLED, Promoter, violations
+from figures.promotion import Ring, Tally, race
+from model.registry import promotion
+
+WRITTEN = 4
+"""A promotion that is killed before this call has written the history and moved nothing."""
+
+
+@pytest.fixture(scope="module")
+def ring(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ring:
+    """A model with four versions, of which 1 and then 2 were promoted."""
+    return Ring(mlflow_server, tmp_path_factory.mktemp("ring"), "ring")
+
+
+@pytest.fixture
+def fresh_ring(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ring:
+    """The same for one test alone."""
+    return Ring(mlflow_server, tmp_path, request.node.name)
+
+
+@pytest.mark.parametrize("what", ["promotion", "rollback"])
+def test_whatever_is_killed_anywhere_is_finished_by_the_next_or_has_not_begun(
+    ring: Ring, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setattr(promotion, "SECOND_LOOK_SECONDS", 0)
+    seen = set()
+    for step in range(100):
+        production, previous = (ring.registry.resolve(alias) for alias in ("production", "previous"))
+        assert production is not None
+        assert previous is not None
+        to = "" if what == "rollback" else previous.version
+        ended = ring.promoter(to, dies_at=step).start()()
+        ring.registry.repair()
+        assert ring.wrong() == 0
+        after = ring.registry.resolve("production")
+        assert after is not None
+        seen.add(after.version == previous.version)
+        if ended != KILLED:
+            break
+    assert ended == 0
+    assert step >= 10
+    assert seen == {True, False}
+
+
+def test_what_a_person_does_before_a_killed_promotion_is_finished_is_what_counts(
+    fresh_ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promotion, "SECOND_LOOK_SECONDS", 0)
+    client, name = fresh_ring.registry._client, fresh_ring.promoter("").model_name
+    assert fresh_ring.promoter("3", dies_at=WRITTEN).start()() == KILLED
+    client.set_registered_model_alias(name, "production", "4")
+    fresh_ring.registry.repair()
+    assert fresh_ring.promoter("3", dies_at=WRITTEN).start()() == KILLED
+    client.delete_model_version(name, "3")
+    fresh_ring.registry.repair()
+    changes = [(change.from_version, change.to_version) for change in fresh_ring.registry.history()]
+    assert changes[2:] == [("2", "3"), ("3", "4"), ("4", "3"), ("3", "4")]
+    production, previous = (fresh_ring.registry.resolve(alias) for alias in ("production", "previous"))
+    assert (production and production.version, previous and previous.version) == ("4", "2")
+
+
+def test_threads_and_processes_that_race_leave_no_trace_of_it(ring: Ring) -> None:
+    assert race(ring, rounds=3) == Tally(done=3, wrong=0)
+
+
+def test_hosts_without_a_common_lock_still_write_one_history(fresh_ring: Ring, tmp_path: Path) -> None:
+    hosts = [replace(fresh_ring.promoter(version), lock=tmp_path / version) for version in ("1", "3", "4")]
+    with ThreadPoolExecutor(len(hosts)) as threads:
+        list(threads.map(Promoter.act, hosts))
+    fresh_ring.registry.repair()
+    assert set(violations(fresh_ring.registry, fresh_ring.promoter("").model_name)) <= {"hand"}

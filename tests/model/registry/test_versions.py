@@ -1,0 +1,107 @@
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model import artifact, registry
+from model.detector import Detector
+from model.errors import ArtifactError, RegistryError, RegistryUnavailable
+from model.registry import ModelVersion, Registry
+
+Write = Callable[..., Path]
+Add = Callable[..., ModelVersion]
+
+
+def test_an_artifact_comes_back_from_the_registry_as_it_was_logged(
+    models: Registry, release: Add, tmp_path: Path
+) -> None:
+    version = release(1.0)
+    by_version = models.download(version.version, tmp_path / "by version")
+    by_run = models.download(version.run_id, tmp_path / "by run")
+    for name in artifact.FILES:
+        original = (tmp_path / "tiny+1" / name).read_bytes()
+        assert (by_version / name).read_bytes() == (by_run / name).read_bytes() == original
+
+
+def test_a_broken_artifact_is_not_logged(models: Registry, tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    (folder / artifact.MODEL).write_bytes(b"altered")
+    with pytest.raises(ArtifactError, match="altered"), models.run("train", params={}) as run:
+        models.log_artifact(run, folder)
+    assert models.read_file(run.id, f"{registry.FULL}/{artifact.CARD}") is None
+
+
+def test_mlflow_serves_a_logged_artifact_with_the_detectors_own_answers(
+    models: Registry, release: Add, tmp_path: Path
+) -> None:
+    run_id = release(1.0).run_id
+    from mlflow import pyfunc  # after the registry, which silences what this import warns about
+
+    models._client.download_artifacts(run_id, registry.FULL, str(tmp_path))
+    served = pyfunc.load_model(str(tmp_path / registry.FULL))
+    pixels = np.random.default_rng(3).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+    expected = Detector.load(tmp_path / registry.FULL).score(pixels)
+    found = served.predict({"pixels": pixels})
+    np.testing.assert_array_equal(found["probability"], expected.probability)
+    np.testing.assert_array_equal(found["cam"], expected.cam)
+
+
+def test_registering_a_run_twice_gives_one_version(models: Registry, add: Add) -> None:
+    first = add()
+    models.set_alias(registry.CANDIDATE, first.version)
+    second = models.register(first.run_id, tags={"gate": "passed", "git_sha": "abc"})
+    assert second.version == first.version == "1"
+    assert second.aliases == (registry.CANDIDATE,)
+    assert second.tags == {"gate": "passed", "git_sha": "abc"}
+    assert models.find(first.run_id) == models.resolve("1") == second
+
+
+def test_the_variants_of_a_run_are_versions_of_their_own(
+    models: Registry, tiny_artifact: Write, tmp_path: Path
+) -> None:
+    with models.run("train", params={}) as run:
+        models.log_artifact(run, tiny_artifact(1.0))
+        models.log_artifact(run, tiny_artifact(2.0), variant=registry.INT8)
+    full = models.register(run.id, tags={})
+    small = models.register(run.id, tags={}, variant=registry.INT8)
+    assert (full.version, full.variant, small.version, small.variant) == ("1", registry.FULL, "2", registry.INT8)
+    assert models.register(run.id, tags={}, variant=registry.INT8) == small == models.find(run.id)
+    fetched = [
+        models.download(full.version, tmp_path / "full"),
+        models.download(small.version, tmp_path / "small"),
+        models.download(run.id, tmp_path / "of run", variant=registry.INT8),
+    ]
+    written = [tmp_path / "tiny+1", tmp_path / "tiny+2", tmp_path / "tiny+2"]
+    assert [(f / artifact.MODEL).read_bytes() for f in fetched] == [(w / artifact.MODEL).read_bytes() for w in written]
+
+
+def test_registering_a_run_from_two_threads_gives_one_version(models: Registry, add: Add) -> None:
+    add()  # so that the model exists
+    with models.run("train", params={}) as run:
+        pass
+    barrier = threading.Barrier(2)
+
+    def register(_: int) -> str:
+        barrier.wait()
+        return models.register(run.id, tags={}).version
+
+    with ThreadPoolExecutor(2) as pool:
+        assert set(pool.map(register, range(2))) == {"2"}
+
+
+def test_what_nobody_registered_is_none(models: Registry, add: Add) -> None:
+    assert models.resolve("production") is None
+    assert models.find("0" * 32) is None
+    add()
+    assert models.resolve("production") is None
+    assert models.resolve("7") is None
+    assert models.find("0" * 32) is None
+
+
+def test_a_run_that_does_not_exist_cannot_be_registered(models: Registry) -> None:
+    with pytest.raises(RegistryError, match="refused") as caught:
+        models.register("0" * 32, tags={})
+    assert not isinstance(caught.value, RegistryUnavailable)
