@@ -53,15 +53,16 @@ def build_network(config: TrainConfig, *, size: int, pretrained_file: str) -> Ne
     try:
         backbone = timm.create_model(
             config.backbone,
-            pretrained=config.pretrained,
+            pretrained=config.pretrained != "never",
             pretrained_cfg_overlay={"file": pretrained_file} if pretrained_file else None,
             num_classes=0,
             global_pool="",
+            **({"channels": config.widths} if config.widths else {}),
         )
     except (OSError, RuntimeError, SafetensorError) as error:
         raise TrainingError(
             f"pretrained weights for '{config.backbone}' cannot be had from {pretrained_file or 'the hub'}: {error}. "
-            "Set TRUEGRAIN_PRETRAINED to a safetensors file, or train from scratch with pretrained=false"
+            "Set TRUEGRAIN_PRETRAINED to a safetensors file, or train from scratch with pretrained=never"
         ) from error
     if size < _SMALL and isinstance(getattr(backbone, "maxpool", None), nn.Module):
         backbone.maxpool = nn.Identity()  # it would leave a 32-pixel image 8 x 8 before the first block

@@ -1,7 +1,6 @@
 """From a trained network to an artifact folder: calibrate on validation, export, write card and golden arrays."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -54,7 +53,7 @@ def release(
         reference={"probability_histogram": np.histogram(probabilities, _HISTOGRAM_BINS, (0, 1))[0].tolist()},
         dataset_version=dataset_version,
         git_revision=git_revision,
-        training=asdict(config) | {"temperature": temperature},
+        training=config.flat() | {"temperature": temperature},
         onnx_sha256=artifact.sha256(model),
     )
     artifact.write(folder, model=model, card=card, golden=_golden(released, val))

@@ -36,7 +36,7 @@ def test_an_unknown_backbone_is_named_with_near_ones() -> None:
 
 
 def test_missing_pretrained_weights_end_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"TRUEGRAIN_PRETRAINED .* pretrained=false"):
+    with pytest.raises(TrainingError, match=r"TRUEGRAIN_PRETRAINED .* pretrained=never"):
         build_network(read_config("production"), size=64, pretrained_file=str(tmp_path / "absent.safetensors"))
 
 
@@ -51,7 +51,7 @@ def test_local_pretrained_weights_are_loaded(tmp_path: Path) -> None:
     donor = build_network(read_config("quick"), size=64, pretrained_file="")
     save_file(donor.backbone.state_dict(), tmp_path / "donor.safetensors")
     heir = build_network(
-        read_config("quick", {"pretrained": True}), size=64, pretrained_file=str(tmp_path / "donor.safetensors")
+        read_config("quick", {"pretrained": "required"}), size=64, pretrained_file=str(tmp_path / "donor.safetensors")
     )
     for name, tensor in donor.backbone.state_dict().items():
         assert torch.equal(tensor, heir.backbone.state_dict()[name])
