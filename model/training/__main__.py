@@ -14,13 +14,14 @@ from model.errors import TrainingError, TruegrainError
 from model.lake import Lake
 from model.manifest import SCHEMA, read_manifest
 from model.preprocess import Preprocess
-from model.registry import Run, connect
+from model.registry import INT8, Run, connect
 from model.settings import Settings
 from model.training.checkpoint import Progress
 from model.training.config import TrainConfig, read_config, recipes
 from model.training.fit import Epoch, fit
 from model.training.network import build_network
 from model.training.pixels import Samples, input_size, load_samples
+from model.training.quantise import release_int8
 from model.training.release import release
 
 
@@ -71,6 +72,11 @@ def train(settings: Settings, config: TrainConfig, *, dataset_version: str) -> d
             folder=folder / "artifact",
         )
         registry.log_artifact(run, folder / "artifact")
+        if config.int8:
+            speed = release_int8(folder / "artifact", val_samples, folder=folder / "artifact-int8")
+            print(speed, flush=True)
+            if speed.worth:
+                registry.log_artifact(run, folder / "artifact-int8", variant=INT8)
     result = _result(run, dataset_version, progress, seconds=time.monotonic() - started)
     done.write_text(json.dumps(result))
     return result

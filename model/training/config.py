@@ -8,7 +8,7 @@ from dataclasses import asdict, fields
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, ClassVar, Final, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -29,10 +29,12 @@ class TrainConfig:
 
     backbone: str
     """Name of any timm model."""
-    pretrained: bool
-    """Start from ImageNet weights."""
+    pretrained: Literal["required", "preferred", "never"]
+    """Start from ImageNet weights: or do not train at all, or else from scratch, or from scratch in any case."""
     size: Annotated[int, Ge(16), Le(1024)]
     """Side of the network's input in pixels; smaller when the images are: they are never enlarged."""
+    smallest_map: Annotated[int, Ge(1), Le(64)] = 4
+    """Least side of the backbone's last feature map; its first layers keep more of a small image to reach it."""
     epochs: Count
     batch_size: Annotated[int, Ge(2)]
     """Images a step; batch normalisation needs two."""
@@ -47,6 +49,8 @@ class TrainConfig:
     patience: Count
     """Epochs without a lower validation loss after which training stops."""
     seed: int
+    int8: bool = False
+    """Also make a variant in 8-bit integers; pays for plain convolutions (ResNet), not for depthwise ones."""
 
     def digest(self) -> str:
         """Return a short hash that names this config."""

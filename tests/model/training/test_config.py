@@ -16,7 +16,7 @@ def test_every_recipe_can_be_read(recipe: str) -> None:
 
 
 def test_overrides_from_a_command_line_are_strings() -> None:
-    assert read_config("quick", {"epochs": "3", "pretrained": "false"}).epochs == 3
+    assert read_config("quick", {"epochs": "3", "pretrained": "never"}).epochs == 3
 
 
 @pytest.mark.parametrize(
