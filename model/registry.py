@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 PRODUCTION = "production"
 PREVIOUS = "previous"
 CANDIDATE = "candidate"
-ARTIFACT_PATH = "detector"
-"""Where a run keeps its artifact."""
+FULL = "detector"
+INT8 = "detector-int8"
+"""The variants of a run's artifact, each under its own name in the run: as trained, and with 8-bit weights."""
 
 CLIENT_ENVIRONMENT = {
     # A registry that is down is noticed within 10 s (2 requests of 4 s and a pause), not after MLflow's 4 minutes.
@@ -64,6 +65,7 @@ class ModelVersion:
     run_id: str
     tags: Mapping[str, str]
     aliases: tuple[str, ...]
+    variant: str = FULL
 
 
 @contextmanager
@@ -187,13 +189,13 @@ class Registry:
             self._client.set_terminated(run.id, "FINISHED")
 
     @_translated()
-    def log_artifact(self, run: Run, folder: Path) -> None:
+    def log_artifact(self, run: Run, folder: Path, *, variant: str = FULL) -> None:
         """Log the artifact in `folder` with what `mlflow models serve` needs; ArtifactError when it is broken."""
         card = artifact.read(folder)
         with tempfile.TemporaryDirectory() as aside:
-            packed = Path(aside) / ARTIFACT_PATH
+            packed = Path(aside) / variant
             _pack(folder, packed, size=card.preprocess["size"])
-            self._client.log_artifacts(run.id, str(packed), ARTIFACT_PATH)
+            self._client.log_artifacts(run.id, str(packed), variant)
 
     @_translated()
     def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
@@ -203,33 +205,39 @@ class Registry:
         return None
 
     @_translated()
-    def download(self, version_or_run_id: str, into: Path) -> Path:
+    def download(self, version_or_run_id: str, into: Path, *, variant: str = FULL) -> Path:
         """Fetch model.onnx, card.json and golden.npz of a version or of a run into `into` and return that folder.
 
-        Nothing is checked here; `model.detector.Detector.load` does.
+        `variant` chooses among those of a run; a version is the one it was registered with. Nothing is checked here;
+        `model.detector.Detector.load` does.
         """
-        is_run = len(version_or_run_id) == RUN_ID_LENGTH
-        run_id = version_or_run_id if is_run else self._require(version_or_run_id).run_id
+        run_id = version_or_run_id
+        if len(version_or_run_id) != RUN_ID_LENGTH:
+            version = self._require(version_or_run_id)
+            run_id, variant = version.run_id, version.variant
         into.mkdir(parents=True, exist_ok=True)
         for name in artifact.FILES:
-            self._client.download_artifacts(run_id, f"{ARTIFACT_PATH}/{name}", str(into))
+            self._client.download_artifacts(run_id, f"{variant}/{name}", str(into))
         return into
 
     @_translated()
-    def register(self, run_id: str, *, tags: Mapping[str, str]) -> ModelVersion:
-        """Make the artifact of a run a version of the model; a run that is registered already keeps its version."""
+    def register(self, run_id: str, *, tags: Mapping[str, str], variant: str = FULL) -> ModelVersion:
+        """Make a variant of a run's artifact a version of the model; one that is registered already keeps its version.
+
+        Raises RegistryError when there is no such run.
+        """
         with self._locked():
-            found = self.find(run_id)
-            version = found.version if found else self._create_version(run_id)
+            registered = {version.variant: version.version for version in self._find_all(run_id)}
+            version = registered.get(variant) or self._create_version(run_id, variant)
             self.tag(version, tags)
             return self._require(version)
 
     @_translated()
     def find(self, run_id: str) -> ModelVersion | None:
-        """Return the version that was registered from a run."""
-        found = self._client.search_model_versions(f"name = '{self._name}' and run_id = '{run_id}'")
+        """Return the version that was registered from a run, the newest when several of its variants were."""
+        found = self._find_all(run_id)
         # Asked for again by number, because a search returns versions without their aliases.
-        return self._require(found[0].version) if found else None
+        return self._require(max(found, key=lambda version: int(version.version)).version) if found else None
 
     @_translated()
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
@@ -322,8 +330,12 @@ class Registry:
             tags=[RunTag(key, value) for key, value in tags.items()],
         )
 
-    def _create_version(self, run_id: str) -> str:
-        source = f"{self._client.get_run(run_id).info.artifact_uri}/{ARTIFACT_PATH}"
+    def _find_all(self, run_id: str) -> list[ModelVersion]:
+        found = self._client.search_model_versions(f"name = '{self._name}' and run_id = '{run_id}'")
+        return [_to_version(entity) for entity in found]
+
+    def _create_version(self, run_id: str, variant: str) -> str:
+        source = f"{self._client.get_run(run_id).info.artifact_uri}/{variant}"
         with _skipped_on(_PRESENT):
             self._client.create_registered_model(self._name)
         return str(self._client.create_model_version(self._name, source, run_id, await_creation_for=0).version)
@@ -395,7 +407,14 @@ def _describe_column(field: pa.Field) -> dict[str, object]:
 
 
 def _to_version(entity: "Entity") -> ModelVersion:
-    return ModelVersion(entity.name, str(entity.version), entity.run_id or "", dict(entity.tags), tuple(entity.aliases))
+    return ModelVersion(
+        name=entity.name,
+        version=str(entity.version),
+        run_id=entity.run_id or "",
+        tags=dict(entity.tags),
+        aliases=tuple(entity.aliases),
+        variant=INT8 if (entity.source or "").endswith(f"/{INT8}") else FULL,
+    )
 
 
 def _now() -> str:

@@ -11,7 +11,7 @@ from model.evaluate import evaluate
 from model.gate import Decision, Policy, decide
 from model.lake import Lake
 from model.manifest import read_manifest
-from model.registry import ARTIFACT_PATH, CANDIDATE, PRODUCTION, ModelVersion, Registry, Run, connect
+from model.registry import CANDIDATE, FULL, PRODUCTION, ModelVersion, Registry, Run, connect
 from model.report import Report
 from model.report_page import render
 from model.settings import Settings
@@ -87,7 +87,7 @@ def _load(registry: Registry, version_or_run_id: str) -> Detector:
 
 
 def _describe(registry: Registry, run_id: str, report: Report, decision: Decision, dag_run_id: str) -> dict[str, str]:
-    card = Card.from_json(registry.read_file(run_id, f"{ARTIFACT_PATH}/{CARD}") or b"")
+    card = Card.from_json(registry.read_file(run_id, f"{FULL}/{CARD}") or b"")
     tags = {
         "dataset_version": report.dataset_version,
         "git_sha": card.git_revision,

@@ -72,6 +72,8 @@ class TrainConfig:
     """Start from ImageNet weights: or do not train at all, or else from scratch, or from scratch in any case."""
     size: Annotated[int, Ge(16), Le(1024)]
     """Side of the network's input in pixels; smaller when the images are: they are never enlarged."""
+    smallest_map: Annotated[int, Ge(1), Le(64)] = 4
+    """Least side of the backbone's last feature map; its first layers keep more of a small image to reach it."""
     epochs: Count
     batch_size: Annotated[int, Ge(2), MultipleOf(2)]
     """Images a step, of all processes together; even, for images are mixed two by two."""
@@ -98,6 +100,8 @@ class TrainConfig:
     patience: Count
     """Epochs without a lower validation loss after which training stops."""
     seed: int
+    int8: bool = False
+    """Also make a variant in 8-bit integers; pays for plain convolutions (ResNet), not for depthwise ones."""
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def digest(self) -> str:

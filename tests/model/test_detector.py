@@ -56,6 +56,11 @@ def test_two_artifacts_of_different_bias_answer_differently(tiny_artifact: Write
     assert low < 0.2 < 0.8 < high
 
 
+def test_a_detector_knows_how_large_its_graph_is(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    assert Detector.load(folder).size_bytes == (folder / artifact.MODEL).stat().st_size
+
+
 def test_an_artifact_that_misses_its_golden_probability_is_refused(tiny_artifact: Write) -> None:
     folder = tiny_artifact()
     replace_golden(folder, lambda golden: replace(golden, probability=golden.probability + 3 * TOLERANCE))

@@ -111,7 +111,7 @@ def test_a_broken_artifact_is_not_logged(models: Registry, tiny_artifact: Write)
     (folder / artifact.MODEL).write_bytes(b"altered")
     with pytest.raises(ArtifactError, match="altered"), models.run("train", params={}) as run:
         models.log_artifact(run, folder)
-    assert models.read_file(run.id, f"{registry.ARTIFACT_PATH}/{artifact.CARD}") is None
+    assert models.read_file(run.id, f"{registry.FULL}/{artifact.CARD}") is None
 
 
 def test_mlflow_serves_a_logged_artifact_with_the_detectors_own_answers(
@@ -120,10 +120,10 @@ def test_mlflow_serves_a_logged_artifact_with_the_detectors_own_answers(
     run_id = add(1.0).run_id
     from mlflow import pyfunc  # after the registry, which silences what this import warns about
 
-    models._client.download_artifacts(run_id, registry.ARTIFACT_PATH, str(tmp_path))
-    served = pyfunc.load_model(str(tmp_path / registry.ARTIFACT_PATH))
+    models._client.download_artifacts(run_id, registry.FULL, str(tmp_path))
+    served = pyfunc.load_model(str(tmp_path / registry.FULL))
     pixels = np.random.default_rng(3).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
-    expected = Detector.load(tmp_path / registry.ARTIFACT_PATH).score(pixels)
+    expected = Detector.load(tmp_path / registry.FULL).score(pixels)
     found = served.predict({"pixels": pixels})
     np.testing.assert_array_equal(found["probability"], expected.probability)
     np.testing.assert_array_equal(found["cam"], expected.cam)
@@ -137,6 +137,25 @@ def test_registering_a_run_twice_gives_one_version(models: Registry, add: Add) -
     assert second.aliases == (registry.CANDIDATE,)
     assert second.tags == {"gate": "passed", "git_sha": "abc"}
     assert models.find(first.run_id) == models.resolve("1") == second
+
+
+def test_the_variants_of_a_run_are_versions_of_their_own(
+    models: Registry, tiny_artifact: Write, tmp_path: Path
+) -> None:
+    with models.run("train", params={}) as run:
+        models.log_artifact(run, tiny_artifact(1.0))
+        models.log_artifact(run, tiny_artifact(2.0), variant=registry.INT8)
+    full = models.register(run.id, tags={})
+    small = models.register(run.id, tags={}, variant=registry.INT8)
+    assert (full.version, full.variant, small.version, small.variant) == ("1", registry.FULL, "2", registry.INT8)
+    assert models.register(run.id, tags={}, variant=registry.INT8) == small == models.find(run.id)
+    fetched = [
+        models.download(full.version, tmp_path / "full"),
+        models.download(small.version, tmp_path / "small"),
+        models.download(run.id, tmp_path / "of run", variant=registry.INT8),
+    ]
+    written = [tmp_path / "tiny+1", tmp_path / "tiny+2", tmp_path / "tiny+2"]
+    assert [(f / artifact.MODEL).read_bytes() for f in fetched] == [(w / artifact.MODEL).read_bytes() for w in written]
 
 
 def test_registering_a_run_from_two_threads_gives_one_version(models: Registry, add: Add) -> None:
