@@ -60,7 +60,7 @@ def write_images(folder: Path) -> Samples:
         path.write_bytes(image.data)
     prepare = Preprocess(ORDER.size)
     pixels = np.stack([prepare(decode(image.data).rgb) for image in images])
-    return Samples(pixels, np.float32([CLASSES.index(image.label) for image in images]))
+    return Samples(pixels, np.array([CLASSES.index(image.label) for image in images], dtype=np.float32))
 
 
 def our_epoch(samples: Samples, config: TrainConfig) -> Callable[[int], int]:
