@@ -1,6 +1,6 @@
 """Backbones: any timm model by name, made for the size of the images, with pretrained weights where they can be had."""
 
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 from safetensors import SafetensorError
@@ -8,58 +8,60 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from model.errors import TrainingError
+from model.training.config import TrainConfig
 from model.training.feature_map import map_shape
 from model.training.operators import make_torchvision_importable
 from model.training.resolution import keep_resolution
 
-Pretrained = Literal["required", "preferred", "never"]
+Options = dict[str, Any]
+"""How a timm model is built: arguments of its class."""
+
 _COMPLAINTS = 3
 _COMPLAINT_LENGTH = 200
 _log = structlog.get_logger(__name__)
 
 
-def create_backbone(
-    name: str, *, size: int, smallest_map: int, pretrained: Pretrained, pretrained_file: str
-) -> nn.Module:
-    """Create the timm model `name` without its head, for images of `size` pixels, in evaluation mode.
+def create_backbone(config: TrainConfig, *, size: int, pretrained_file: str) -> nn.Module:
+    """Create the timm model of `config` without its head, for images of `size` pixels, in evaluation mode.
 
     The side of its feature map is at least `smallest_map` where its layers or patches can be made to keep that. Weights
     come from `pretrained_file`, from the hub where it is empty. Raises TrainingError for a model that is unknown, gives
-    no feature map or takes no images of this size; for a file that cannot be read or does not fit; and when weights are
-    required and cannot be had.
+    no feature map, or takes no images of this size or no `widths`; for a file that cannot be read or does not fit; and
+    when weights are required and cannot be had.
     """
     make_torchvision_importable()
     import timm
 
+    name = config.backbone
     if not timm.is_model(name):
         near = ", ".join(timm.list_models(f"*{name[:6]}*")[:5]) or "see timm.list_models()"
         raise TrainingError(f"'{name}' is no timm model; did you mean one of: {near}?")
+    options: Options = {"channels": config.widths} if config.widths else {}
     try:
-        options = _fixed_size_options(name, size, smallest_map)
-        backbone = _load(name, options, pretrained, pretrained_file)
-        if not options:
-            keep_resolution(backbone, size=size, smallest_map=smallest_map)
+        fixed_size = timm.get_pretrained_cfg(name).fixed_input_size
+        if fixed_size:
+            options |= _fit_to_size(name, options, size=size, smallest_map=config.smallest_map)
+        backbone = _load(config, options, pretrained_file)
+        if not fixed_size:
+            keep_resolution(backbone, size=size, smallest_map=config.smallest_map)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:  # timm's models raise any of these
-        raise TrainingError(f"'{name}' cannot look at images of {size} pixels: {error}; choose another") from error
+        wanted = ", ".join([f"images of {size} pixels", *(f"{key}={value}" for key, value in options.items())])
+        raise TrainingError(f"'{name}' is not made for {wanted}: {error}; choose another backbone") from error
     return backbone
 
 
-def _fixed_size_options(name: str, size: int, smallest_map: int) -> dict[str, int]:
-    """Say how a model that is built for one size of images is built for `size` pixels; nothing for all others.
+def _fit_to_size(name: str, options: Options, *, size: int, smallest_map: int) -> Options:
+    """Say how a model that is built for one size of images is built for `size` pixels.
 
     A vision transformer cuts its input into patches. Smaller ones keep the resolution of a small image; timm resamples
     pretrained weights of patches and positions to fit.
     """
-    import timm
-
-    if not timm.get_pretrained_cfg(name).fixed_input_size:
-        return {}
-    options = {"img_size": size}
-    backbone = _create(name, options)
+    fitted: Options = {"img_size": size}
+    backbone = _create(name, options | fitted)
     while map_shape(backbone, size=size)[1] < smallest_map and (patch := _patch_size(backbone)) > 1:
-        options["patch_size"] = patch // 2
-        backbone = _create(name, options)
-    return options
+        fitted["patch_size"] = patch // 2
+        backbone = _create(name, options | fitted)
+    return fitted
 
 
 def _patch_size(backbone: nn.Module) -> int:
@@ -67,8 +69,9 @@ def _patch_size(backbone: nn.Module) -> int:
     return int(embedding.patch_size[0]) if hasattr(embedding, "patch_size") else 1
 
 
-def _load(name: str, options: dict[str, int], pretrained: Pretrained, file: str) -> nn.Module:
-    if pretrained == "never":
+def _load(config: TrainConfig, options: Options, file: str) -> nn.Module:
+    name = config.backbone
+    if config.pretrained == "never":
         return _create(name, options)
     if file:
         return _create_from_file(name, options, file)
@@ -76,7 +79,7 @@ def _load(name: str, options: dict[str, int], pretrained: Pretrained, file: str)
         return _create(name, options, pretrained=True)
     except (OSError, RuntimeError, SafetensorError) as error:
         way_out = "set TRUEGRAIN_PRETRAINED to a safetensors file"
-        if pretrained == "required":
+        if config.pretrained == "required":
             raise TrainingError(
                 f"pretrained weights for '{name}' cannot be had from the hub: {error}. "
                 f"Either {way_out}, or train from scratch with pretrained=preferred or pretrained=never"
@@ -85,13 +88,13 @@ def _load(name: str, options: dict[str, int], pretrained: Pretrained, file: str)
         return _create(name, options)
 
 
-def _create_from_file(name: str, options: dict[str, int], file: str) -> nn.Module:
+def _create_from_file(name: str, options: Options, file: str) -> nn.Module:
     """Create the model with the weights in `file`, each of which must have its place and each place its weight."""
     import timm
 
     classifier = timm.get_pretrained_cfg(name).classifier or ()
     heads = tuple(f"{head}." for head in ([classifier] if isinstance(classifier, str) else classifier))
-    weights = {name: tensor for name, tensor in _read(file).items() if not name.startswith(heads)}
+    weights = {key: tensor for key, tensor in _read(file).items() if not key.startswith(heads)}
     try:
         # Without a classifier timm loads strictly: what has no counterpart is an error, not left as it was.
         overlay = {"state_dict": weights, "classifier": None}
@@ -114,7 +117,7 @@ def _read(file: str) -> dict[str, Tensor]:
         ) from error
 
 
-def _create(name: str, options: dict[str, int], **weights: Any) -> nn.Module:
+def _create(name: str, options: Options, **weights: Any) -> nn.Module:
     import timm
 
     model: nn.Module = timm.create_model(name, num_classes=0, global_pool="", **options, **weights)

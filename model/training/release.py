@@ -1,7 +1,6 @@
 """From a trained network to an artifact folder: calibrate on validation, export, write card and golden arrays."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +49,7 @@ def release(
         metrics=metrics,
         dataset_version=dataset_version,
         git_revision=git_revision,
-        training=asdict(config) | {"temperature": temperature},
+        training=config.flat() | {"temperature": temperature},
         onnx_sha256=artifact.sha256(model),
         **calibrated_fields(expit(logits / temperature), labels),
     )

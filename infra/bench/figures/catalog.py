@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from figures.data import cifake_twins, near_duplicate_search
+from figures.export import exported_network
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
@@ -21,6 +22,10 @@ MEANING = MappingProxyType(
         "detector.synthetic_accuracy": "Accuracy on the test split of the built-in images",
         "detector.seed_accuracy": "Accuracy on the test split of a small real set (`cifake_seed`)",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
+        "detector.conformal_error": "Share of the worse class decided wrongly outside the band, over 100 splits",
+        "detector.conformal_promise": "What the band promises that share to be at most",
+        "export.max_difference": "Probability of the exported graph and of the trained network: largest difference",
+        "export.map_correlation": "Map of the exported graph and Grad-CAM of the network by autograd: correlation",
         "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
@@ -39,7 +44,7 @@ MEANING = MappingProxyType(
 Measurement = Callable[[], Iterator[Figure]]
 
 SHORT: Mapping[str, Measurement] = MappingProxyType(
-    {"loop": builtin_loop, "near": near_duplicate_search, "planted": planted_defects}
+    {"loop": builtin_loop, "near": near_duplicate_search, "planted": planted_defects, "export": exported_network}
 )
 """`make bench`: at most ten minutes together."""
 
