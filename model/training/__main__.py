@@ -17,14 +17,14 @@ from model.errors import HOPELESS_STATUS, RegistryUnavailable, TrainingError, Tr
 from model.lake import Lake
 from model.manifest import SCHEMA, read_manifest
 from model.preprocess import Preprocess
-from model.registry import INT8, Run, connect
+from model.registry import INT8, Registry, Run, connect
 from model.settings import Settings
 from model.training.checkpoint import Progress
 from model.training.config import TrainConfig, read_config, recipes
 from model.training.distributed import ALONE, Place, joined
 from model.training.fit import Epoch, fit
 from model.training.launch import launch
-from model.training.network import build_network
+from model.training.network import Network, build_network
 from model.training.pixels import Samples, input_size, load_samples
 from model.training.quantise import release_int8
 from model.training.release import release
@@ -61,7 +61,7 @@ def train(settings: Settings, config: TrainConfig, *, dataset_version: str, plac
     The result names the MLflow run that holds the artifact: run_id, dataset_version, best_epoch, val_loss, seconds.
     Of several processes only the first one logs and releases, and has a result.
     """
-    folder = settings.home / "training" / f"{dataset_version}-{config.digest()}"
+    folder = _folder(settings, config, dataset_version)
     done = folder / "result.json"
     if done.exists():
         finished: dict[str, object] = json.loads(done.read_text())
@@ -82,23 +82,7 @@ def train(settings: Settings, config: TrainConfig, *, dataset_version: str, plac
         _log_dataset(run, Lake(settings.lake_url), dataset_version)
         report = _reporter(run, config)
         progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, place=place)
-        metrics: Mapping[str, object] = {"best_epoch": progress.best_epoch, "val_loss": progress.best_loss}
-        release(
-            network,
-            val_samples,
-            config,
-            name=settings.model_name,
-            dataset_version=dataset_version,
-            git_revision=settings.revision or _git_revision(),
-            metrics=metrics,
-            folder=folder / "artifact",
-        )
-        registry.log_artifact(run, folder / "artifact")
-        if config.int8:
-            speed = release_int8(folder / "artifact", val_samples, folder=folder / "artifact-int8")
-            print(speed, flush=True)
-            if speed.worth:
-                registry.log_artifact(run, folder / "artifact-int8", variant=INT8)
+        _publish(registry, run, network, val_samples, config, progress, settings=settings, version=dataset_version)
     result = _result(run, dataset_version, progress, seconds=time.monotonic() - started)
     write_text(UPath(done), json.dumps(result))
     return result
@@ -135,6 +119,43 @@ def _log_dataset(run: Run, lake: Lake, version: str) -> None:
         schema=SCHEMA,
         profile={"images": len(rows)} | {str(kind): int(count) for kind, count in images.items()},
     )
+
+
+def _publish(
+    registry: Registry,
+    run: Run,
+    network: Network,
+    val: Samples,
+    config: TrainConfig,
+    progress: Progress,
+    *,
+    settings: Settings,
+    version: str,
+) -> None:
+    """Release the network and log the artifact, and its variant in 8-bit integers when it is worth having."""
+    folder = _folder(settings, config, version)
+    metrics: Mapping[str, object] = {"best_epoch": progress.best_epoch, "val_loss": progress.best_loss}
+    release(
+        network,
+        val,
+        config,
+        name=settings.model_name,
+        dataset_version=version,
+        git_revision=settings.revision or _git_revision(),
+        metrics=metrics,
+        folder=folder / "artifact",
+    )
+    registry.log_artifact(run, folder / "artifact")
+    if config.int8:
+        speed = release_int8(folder / "artifact", val, folder=folder / "artifact-int8")
+        print(speed, flush=True)
+        if speed.worth:
+            registry.log_artifact(run, folder / "artifact-int8", variant=INT8)
+
+
+def _folder(settings: Settings, config: TrainConfig, version: str) -> Path:
+    """Return where a training keeps what it needs to go on: another config is another training."""
+    return settings.home / "training" / f"{version}-{config.digest()}"
 
 
 def _reporter(run: Run, config: TrainConfig) -> Callable[[Epoch], None]:
