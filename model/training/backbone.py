@@ -38,7 +38,7 @@ def create_backbone(config: TrainConfig, *, size: int, pretrained_file: str) -> 
         raise TrainingError(f"'{name}' is no timm model; did you mean one of: {near}?")
     options: Options = {"channels": config.widths} if config.widths else {}
     try:
-        fixed_size = timm.get_pretrained_cfg(name).fixed_input_size
+        fixed_size = _known(name).fixed_input_size
         if fixed_size:
             options |= _fit_to_size(name, options, size=size, smallest_map=config.smallest_map)
         backbone = _load(config, options, pretrained_file)
@@ -90,9 +90,7 @@ def _load(config: TrainConfig, options: Options, file: str) -> nn.Module:
 
 def _create_from_file(name: str, options: Options, file: str) -> nn.Module:
     """Create the model with the weights in `file`, each of which must have its place and each place its weight."""
-    import timm
-
-    classifier = timm.get_pretrained_cfg(name).classifier or ()
+    classifier = _known(name).classifier or ()
     heads = tuple(f"{head}." for head in ([classifier] if isinstance(classifier, str) else classifier))
     weights = {key: tensor for key, tensor in _read(file).items() if not key.startswith(heads)}
     try:
@@ -102,7 +100,8 @@ def _create_from_file(name: str, options: Options, file: str) -> nn.Module:
     except RuntimeError as error:
         complaints = [line.strip()[:_COMPLAINT_LENGTH] for line in str(error).splitlines()[1 : _COMPLAINTS + 1]]
         raise TrainingError(f"TRUEGRAIN_PRETRAINED={file!r} does not fit '{name}': {' '.join(complaints)}") from error
-    backbone.pretrained_cfg.pop("state_dict")  # type: ignore[operator]  # a dict; else all weights stay in memory twice
+    remembered: Any = backbone.pretrained_cfg
+    remembered.pop("state_dict")  # else all weights would stay in memory a second time
     return backbone
 
 
@@ -115,6 +114,13 @@ def _read(file: str) -> dict[str, Tensor]:
         raise TrainingError(
             f"TRUEGRAIN_PRETRAINED={file!r} cannot be read: {error}. Name another file, or none to ask the hub"
         ) from error
+
+
+def _known(name: str) -> Any:
+    """Return what timm knows of a model's inputs, head and weights."""
+    import timm
+
+    return timm.get_pretrained_cfg(name, allow_unregistered=False)
 
 
 def _create(name: str, options: Options, **weights: Any) -> nn.Module:
