@@ -21,7 +21,7 @@ def to_map(output: Tensor, *, prefix_tokens: int = 0) -> Tensor:
     if output.ndim == 3:
         side = isqrt(places := output.shape[1] - prefix_tokens)
         if side * side == places > 0:
-            return output[:, prefix_tokens:].transpose(1, 2).unflatten(2, (side, side))
+            return output[:, prefix_tokens:].transpose(1, 2).reshape(-1, output.shape[2], side, side)
     raise TrainingError(
         f"the backbone's output of shape {list(output.shape[1:])} an image is no square map; choose one whose features "
         "are [C, h, w], [h, w, C] or tokens [L, C]"

@@ -42,13 +42,6 @@ def build_network(config: TrainConfig, *, size: int, pretrained_file: str) -> Ne
     when pretrained weights are asked for and cannot be had.
     """
     torch.manual_seed(config.seed)
-    backbone = create_backbone(
-        config.backbone,
-        size=size,
-        smallest_map=config.smallest_map,
-        pretrained=config.pretrained,
-        pretrained_file=pretrained_file,
-        widths=config.widths,
-    )
+    backbone = create_backbone(config, size=size, pretrained_file=pretrained_file)
     channels, _ = map_shape(backbone, size=size)
     return Network(backbone, channels=channels, dropout=config.dropout).train()

@@ -1,5 +1,6 @@
 """The int8 variant of an artifact: its backbone in 8-bit integers, with a calibration of its own."""
 
+import os
 import tempfile
 import time
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
     made = artifact.load(full)
     picked = np.linspace(0, len(val.labels) - 1, min(_CALIBRATION_IMAGES, len(val.labels))).astype(int)
     model = quantise(made.model, val.pixels[picked])
-    session = open_session(model, threads=1)
+    session = open_session(model, threads=os.cpu_count() or 1)
     starts = range(0, len(val.labels), _BATCH)
     probabilities = np.concatenate([_score(session, val.pixels[i : i + _BATCH]).probability for i in starts])
     card = replace(
@@ -60,7 +61,8 @@ def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
     )
     golden = _score(session, made.golden.pixels)
     artifact.write(folder, model=model, card=card, golden=Golden(made.golden.pixels, golden.probability, golden.cam))
-    return judge_speed(*_time_in_turns((open_session(made.model, threads=1), session), made.golden.pixels))
+    alone = [open_session(graph, threads=1) for graph in (made.model, model)]
+    return judge_speed(*_time_in_turns(alone, made.golden.pixels))
 
 
 def quantise(model: bytes, pixels: NDArray[np.uint8]) -> bytes:

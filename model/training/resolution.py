@@ -54,7 +54,7 @@ def _stride(layer: nn.Module) -> int:
 
 def _halved(convolution: nn.Conv2d) -> nn.Conv2d:
     """Return the convolution with half its stride and the padding that doubles the side of its output."""
-    from timm.layers import Conv2dSame
+    from timm.layers.conv2d_same import Conv2dSame
 
     stride, kernel = _stride(convolution) // 2, convolution.kernel_size[0]
     if stride > 1 or kernel % 2:
@@ -65,7 +65,7 @@ def _halved(convolution: nn.Conv2d) -> nn.Conv2d:
     padded: nn.Conv2d = Conv2dSame(
         convolution.in_channels,
         convolution.out_channels,
-        convolution.kernel_size,
+        kernel,
         groups=convolution.groups,
         bias=convolution.bias is not None,
     )

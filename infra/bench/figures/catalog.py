@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from figures.data import cifake_twins, near_duplicate_search
+from figures.export import exported_network
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
@@ -22,6 +23,10 @@ MEANING = MappingProxyType(
         "detector.synthetic_accuracy": "Accuracy on the test split of the built-in images",
         "detector.seed_accuracy": "Accuracy on the test split of a small real set (`cifake_seed`)",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
+        "detector.conformal_error": "Share of the worse class decided wrongly outside the band, over 100 splits",
+        "detector.conformal_promise": "What the band promises that share to be at most",
+        "export.max_difference": "Probability of the exported graph and of the trained network: largest difference",
+        "export.map_correlation": "Map of the exported graph and Grad-CAM of the network by autograd: correlation",
         "train.images_per_second": "Training with the quick recipe, images of 512 pixels seen at 64",
         "train.step_ratio": "Its rate over that of its steps alone, on tensors at hand",
         "train.vs_imagefolder": "Its rate over that of ImageFolder, DataLoader and float32: same network, same augmentation",
@@ -43,7 +48,7 @@ MEANING = MappingProxyType(
 Measurement = Callable[[], Iterator[Figure]]
 
 SHORT: Mapping[str, Measurement] = MappingProxyType(
-    {"loop": builtin_loop, "near": near_duplicate_search, "planted": planted_defects}
+    {"loop": builtin_loop, "near": near_duplicate_search, "planted": planted_defects, "export": exported_network}
 )
 """`make bench`: at most ten minutes together."""
 

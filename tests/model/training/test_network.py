@@ -10,14 +10,17 @@ from torch import nn
 
 from model.errors import TrainingError
 from model.training.backbone import create_backbone
-from model.training.config import read_config
+from model.training.config import TrainConfig, read_config
 from model.training.feature_map import to_map
 from model.training.network import Network, build_network
 
 
-def build(backbone: str, *, size: int, pretrained: str = "never", file: str = "", **overrides: object) -> Network:
-    config = read_config("quick", {"backbone": backbone, "pretrained": pretrained, "smallest_map": 4} | overrides)
-    return build_network(config, size=size, pretrained_file=file)
+def configure(backbone: str, **overrides: object) -> TrainConfig:
+    return read_config("quick", {"backbone": backbone, "pretrained": "never", "smallest_map": 4} | overrides)
+
+
+def build(backbone: str, *, size: int, file: str = "", **overrides: object) -> Network:
+    return build_network(configure(backbone, **overrides), size=size, pretrained_file=file)
 
 
 @pytest.fixture
@@ -89,8 +92,14 @@ def test_an_unknown_backbone_is_named_with_near_ones() -> None:
 
 
 def test_a_backbone_that_cannot_take_the_size_is_refused() -> None:
-    with pytest.raises(TrainingError, match=r"'inception_v3' cannot look at images of 32 pixels: .*choose another"):
+    with pytest.raises(TrainingError, match=r"'inception_v3' is not made for images of 32 pixels: .*choose another"):
         build("inception_v3", size=32)
+
+
+def test_widths_are_those_of_the_stages_where_they_can_be_chosen() -> None:
+    assert build("resnet10t", size=32, widths=(8, 16, 24, 40)).hidden.in_features == 40
+    with pytest.raises(TrainingError, match=r"'convnext_atto' is not made for .*channels=\(8, 16\)"):
+        build("convnext_atto", size=32, widths=(8, 16))
 
 
 @pytest.mark.usefixtures("no_hub")
@@ -120,7 +129,7 @@ def test_a_file_of_weights_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_local_pretrained_weights_for_photographs_are_loaded_for_small_images_too(
     tmp_path: Path, backbone: str
 ) -> None:
-    donor = create_backbone(backbone, size=224, smallest_map=1, pretrained="never", pretrained_file="").state_dict()
+    donor = create_backbone(configure(backbone), size=224, pretrained_file="").state_dict()
     save_file(donor, tmp_path / "donor.safetensors")
     heir = build(backbone, size=32, pretrained="required", file=str(tmp_path / "donor.safetensors"), seed=1)
     inherited = heir.backbone.state_dict()
@@ -139,9 +148,3 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
     complaint = r'donor\.safetensors\' does not fit \'resnet10t\': Missing .*"conv1\.0\.weight".*"conv1\.elsewhere"'
     with pytest.raises(TrainingError, match=complaint + r".* layer1\.0\.bn1\.weight"):
         build("resnet10t", size=64, pretrained="preferred", file=str(file))
-
-
-def test_the_widths_of_a_backbones_stages_can_be_chosen_where_timm_lets_them() -> None:
-    assert build("resnet18", size=32, widths="8,16,24,40").hidden.in_features == 40
-    with pytest.raises(TrainingError, match=r"'convnext_atto' cannot .* with widths \(8, 16, 24, 40\)"):
-        build("convnext_atto", size=32, widths="8,16,24,40")

@@ -7,6 +7,7 @@ import onnx
 import pytest
 import torch
 
+from made_samples import bright_or_dark
 from model import artifact
 from model.detector import Detector
 from model.training.config import read_config
@@ -20,11 +21,7 @@ SIZE = 32
 
 @pytest.fixture(scope="module")
 def val() -> Samples:
-    """Noise, bright when AI."""
-    labels = np.arange(48) % 2
-    ceilings = np.where(labels == 1, 256, 128)[:, None, None, None]
-    pixels = np.random.default_rng(0).integers(0, ceilings, (48, SIZE, SIZE, 3), dtype=np.uint8)
-    return Samples(pixels, labels.astype(np.float32))
+    return bright_or_dark(48, seed=0)
 
 
 @pytest.fixture(scope="module")
