@@ -25,7 +25,8 @@ class Card:
     """What is known about a detector.
 
     `threshold`, `operating_points` (by false-positive rate, such as "0.01") and `band` are calibrated probabilities of
-    AI; a probability inside `band` is 'unsure'. `reference` is the distribution that drift is measured against and
+    AI; a probability inside `band` is 'unsure', and outside it at most a share `alpha` of each class is decided wrongly
+    (see `model.calibration.conformal_band`). `reference` is the distribution that drift is measured against and
     `training` the configuration the network was trained with.
     """
 
@@ -36,6 +37,7 @@ class Card:
     threshold: float
     operating_points: Mapping[str, float]
     band: tuple[float, float]
+    alpha: float
     classes: tuple[str, ...]
     metrics: Mapping[str, object]
     reference: Mapping[str, object]

@@ -1,7 +1,8 @@
 """Calibration: from raw logits to probabilities that mean what they say, and to the limits that decisions rest on."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
@@ -11,9 +12,39 @@ from model.metrics import Labels, Probabilities
 
 NEUTRAL_THRESHOLD = 0.5
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)
+PROMISE = 0.05
+"""The largest share of each class that the conformal band lets be decided wrongly, unless another is asked for."""
 _TEMPERATURES = (0.05, 20.0)
 _ROUNDING = 1e-9
 """So that (19 + 1) * (1 - 0.05) is 19 and not a little more."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The limits that decisions rest on, all calibrated probabilities of AI.
+
+    `operating_points` are thresholds by false-positive rate. Outside `band` at most a share `alpha` of each class is
+    decided wrongly; `threshold` lies within it.
+    """
+
+    threshold: float
+    operating_points: Mapping[float, float]
+    band: tuple[float, float]
+    alpha: float
+
+
+def calibrate(probabilities: Probabilities, labels: Labels, *, alpha: float = PROMISE) -> Calibration:
+    """Derive the limits from the probabilities [N] of images that the network was not trained on, with their labels.
+
+    Raises ValueError unless both classes are present.
+    """
+    threshold = choose_threshold(probabilities, labels)
+    return Calibration(
+        threshold,
+        operating_points(probabilities, labels),
+        conformal_band(probabilities, labels, alpha, around=threshold),
+        alpha,
+    )
 
 
 def fit_temperature(logits: Probabilities, labels: Labels) -> float:
@@ -64,26 +95,30 @@ def operating_points(
     return {rate: _lowest_threshold(real, rate) for rate in rates}
 
 
-def conformal_band(probabilities: Probabilities, labels: Labels, alpha: float = 0.05) -> tuple[float, float]:
-    """Return the band of probabilities of AI in which a detector should not commit itself.
+def conformal_band(
+    probabilities: Probabilities, labels: Labels, alpha: float = PROMISE, *, around: float
+) -> tuple[float, float]:
+    """Return the band of probabilities of AI in which a detector should not commit itself; it holds `around`.
 
     Class-conditional split conformal prediction (Vovk, 2012, "Conditional validity of inductive conformal predictors";
     Angelopoulos and Bates, 2021, arXiv 2107.07511): the label real stays possible up to the (1 - alpha) quantile of the
     real images' probabilities, the label ai from the alpha quantile of the AI images' on, both quantiles corrected for
     the finite sample. Between the two, both labels are possible or neither is.
 
-    Guaranteed, with no assumption on the network, for new images drawn like the validation images and for a threshold
-    inside the band: at most a share alpha of the real images is decided 'ai', and at most a share alpha of the AI
-    images is decided 'real'. Nothing is guaranteed for generators the validation images do not hold. With fewer than
-    1 / alpha - 1 images of a class nothing can be, and the band reaches 0 or 1. Raises ValueError unless both classes
-    are present.
+    Guaranteed, with no assumption on the network, for new images drawn like the validation images: above the band at
+    most a share alpha of the real images is found, below it at most a share alpha of the AI images. So a threshold
+    within it decides no more than that wrongly, and `around`, the threshold to be used, is made to lie within: a wider
+    band answers less but promises as much, whereas a threshold moved into the band can end up where it tells nothing
+    apart. That happens when a class has fewer than 1 / alpha - 1 images: nothing can be promised for it, its quantile
+    is 0 or 1, and the band may lie beside all images. Nothing is guaranteed for generators the validation images do not
+    hold. Raises ValueError unless both classes are present.
     """
     real, ai = _by_class(probabilities, labels)
     rank_real = math.ceil((len(real) + 1) * (1 - alpha) - _ROUNDING)
     rank_ai = math.floor((len(ai) + 1) * alpha + _ROUNDING)
     highest_real = float(real[rank_real - 1]) if rank_real <= len(real) else 1.0
     lowest_ai = float(ai[rank_ai - 1]) if rank_ai >= 1 else 0.0
-    return min(lowest_ai, highest_real), max(lowest_ai, highest_real)
+    return min(lowest_ai, highest_real, around), max(lowest_ai, highest_real, around)
 
 
 def _by_class(probabilities: Probabilities, labels: Labels) -> tuple[Probabilities, Probabilities]:

@@ -9,7 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from model import artifact
-from model.artifact import Artifact, Card, Golden
+from model.artifact import Card, Golden
 from model.errors import ArtifactError
 from model.preprocess import Preprocess
 
@@ -47,7 +47,7 @@ class Detector:
         reproduce its golden outputs on this machine.
         """
         loaded = artifact.load(folder)
-        detector = cls(loaded.card, _open_session(loaded, threads), size_bytes=len(loaded.model))
+        detector = cls(loaded.card, open_session(loaded.model, threads=threads), size_bytes=len(loaded.model))
         detector._check(loaded.golden)
         return detector
 
@@ -70,7 +70,8 @@ class Detector:
         _compare("cam", np.concatenate([s.cam for s in scores]), golden.cam)
 
 
-def _open_session(loaded: Artifact, threads: int) -> onnxruntime.InferenceSession:
+def open_session(model: bytes, *, threads: int) -> onnxruntime.InferenceSession:
+    """Make a serialised graph ready to run; raises ArtifactError when onnxruntime refuses it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -78,7 +79,7 @@ def _open_session(loaded: Artifact, threads: int) -> onnxruntime.InferenceSessio
     # Weights outside model.onnx escape its hash: point the search for them at a folder that cannot exist.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/dev/null/refused")
     try:
-        return onnxruntime.InferenceSession(loaded.model, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors share no narrower base class
         raise ArtifactError(f"onnxruntime refuses {artifact.MODEL}: {error}") from error
 

@@ -5,13 +5,19 @@ TruegrainError
 ├── InvalidImage           bytes that are not an image we accept; carries a short `reason`
 ├── SourceError            a source of labelled images cannot be read or understood
 ├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
-├── StorageFull            the lake has no room for what was to be written
+├── StorageFull            there is no room for what was to be written
 ├── ValidationFailed       a dataset version may not be trained on
 ├── TrainingError          training cannot start, resume or finish
+│   └── TrainingInterrupted   something outside ended it, and it may go on where it was
 ├── ArtifactError          a released detector is incomplete, altered or does not compute what it promised
 └── RegistryError          the model registry refused, or holds no such model, version or alias
     └── RegistryUnavailable   the registry did not answer
 """
+
+from typing import Final
+
+HOPELESS_STATUS: Final = 2
+"""Exit status of a process whose error a person has to mend: the same call would end in it again."""
 
 
 class TruegrainError(Exception):
@@ -42,7 +48,7 @@ class DatasetError(TruegrainError):
 
 
 class StorageFull(TruegrainError):
-    """The lake has no room for what was to be written."""
+    """There is no room for what was to be written."""
 
 
 class ValidationFailed(TruegrainError):
@@ -51,6 +57,10 @@ class ValidationFailed(TruegrainError):
 
 class TrainingError(TruegrainError):
     """Training cannot start, resume or finish."""
+
+
+class TrainingInterrupted(TrainingError):
+    """Training was ended by something outside; the same call may go on where it was."""
 
 
 class ArtifactError(TruegrainError):

@@ -1,4 +1,4 @@
-"""How the lake is changed, on any file system: each file whole or not at all, and a full disk by its name."""
+"""How files are written, on any file system: each one whole or not at all, and a full disk by its name."""
 
 import errno
 import shutil
@@ -80,6 +80,6 @@ def naming_full_disk(path: UPath) -> Iterator[None]:
             raise
         raise StorageFull(
             f"There is no room for '{path}': the disk is full ({error.strerror}). Free some space, or set "
-            "TRUEGRAIN_LAKE to a larger place, and run the task again: what was complete is untouched, and what is "
-            "half done counts for nothing."
+            "TRUEGRAIN_HOME (for the lake alone TRUEGRAIN_LAKE) to a larger place, and run the task again: what was "
+            "complete is untouched, and what is half done counts for nothing."
         ) from error

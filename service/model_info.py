@@ -23,6 +23,7 @@ class ModelInfo(BaseModel):
     input_size: int = Field(description="Side of the square the detector looks at, in pixels")
     threshold: float = Field(description="Probability from which on the label is 'ai'")
     band: tuple[float, float] = Field(description="Probabilities between these are 'unsure'")
+    alpha: float = Field(description="Largest share of each class that is decided wrongly outside the band")
     operating_points: dict[str, float] = Field(description="Threshold for each false-positive rate")
     metrics: dict[str, object] = Field(description="What was measured when it was made")
     loaded_at: datetime = Field(description="When this worker took it into service")
@@ -45,6 +46,7 @@ def model() -> ModelInfo:
         input_size=served.detector.preprocess.size,
         threshold=card.threshold,
         band=card.band,
+        alpha=card.alpha,
         operating_points=dict(card.operating_points),
         metrics=dict(card.metrics),
         loaded_at=datetime.fromtimestamp(served.loaded_at, UTC),

@@ -87,6 +87,7 @@ def tiny_artifact(tmp_path: Path) -> Callable[..., Path]:
             threshold=0.5,
             operating_points={"0.01": 0.9, "0.05": 0.8},
             band=(0.45, 0.55),
+            alpha=0.05,
             classes=CLASSES,
             metrics={},
             reference={},

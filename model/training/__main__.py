@@ -10,69 +10,81 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from model.errors import TrainingError, TruegrainError
+import torch
+from upath import UPath
+
+from model.errors import HOPELESS_STATUS, RegistryUnavailable, TrainingError, TruegrainError
 from model.lake import Lake
 from model.manifest import SCHEMA, read_manifest
 from model.preprocess import Preprocess
-from model.registry import Run, connect
+from model.registry import INT8, Registry, Run, connect
 from model.settings import Settings
 from model.training.checkpoint import Progress
 from model.training.config import TrainConfig, read_config, recipes
+from model.training.distributed import ALONE, Place, joined
 from model.training.fit import Epoch, fit
-from model.training.network import build_network
+from model.training.launch import launch
+from model.training.network import Network, build_network
 from model.training.pixels import Samples, input_size, load_samples
+from model.training.quantise import release_int8
 from model.training.release import release
+from model.writing import write_text
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line, train, print the result; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    """Parse the command line, train, print the result; returns the exit status.
+
+    0 is success, HOPELESS_STATUS (which argparse uses as well) an error that the same call would end in again, and
+    anything else one that may be gone next time. On a machine with several GPUs each gets a process.
+    """
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(given)
+    processes = options.processes or torch.cuda.device_count()
+    if processes > 1 and "WORLD_SIZE" not in os.environ:
+        return launch(given, processes=processes)
     try:
         settings = Settings.from_environment(os.environ)
         config = read_config(options.recipe or settings.recipe, _overrides(options.set))
-        result = train(settings, config, dataset_version=options.dataset)
+        with joined(os.environ) as place:
+            result = train(settings, config, dataset_version=options.dataset, place=place)
     except TruegrainError as error:
         print(f"training failed: {error}", file=sys.stderr)
-        return 1
-    print(json.dumps(result), flush=True)
+        return 1 if isinstance(error, RegistryUnavailable) else HOPELESS_STATUS
+    if place.first:
+        print(json.dumps(result), flush=True)
     return 0
 
 
-def train(settings: Settings, config: TrainConfig, *, dataset_version: str) -> dict[str, object]:
+def train(settings: Settings, config: TrainConfig, *, dataset_version: str, place: Place = ALONE) -> dict[str, object]:
     """Train `config` on a dataset version, or finish what was begun; the same call again returns the same result.
 
-    The result names the MLflow run that holds the artifact: run_id, dataset_version, val_accuracy, seconds.
+    The result names the MLflow run that holds the artifact: run_id, dataset_version, best_epoch, val_loss, seconds.
+    Of several processes only the first one logs and releases, and has a result.
     """
-    folder = settings.home / "training" / f"{dataset_version}-{config.digest()}"
+    folder = _folder(settings, config, dataset_version)
     done = folder / "result.json"
     if done.exists():
         finished: dict[str, object] = json.loads(done.read_text())
-        print(f"already trained: {folder}", flush=True)
+        if place.first:
+            print(f"already trained: {folder}", flush=True)
         return finished
     started = time.monotonic()
     train_samples, val_samples = _load(settings, config, dataset_version)
     size = train_samples.pixels.shape[1]
     network = build_network(config, size=size, pretrained_file=settings.pretrained)
+    if not place.first:
+        fit(network, train_samples, val_samples, config, folder=folder, report=_keep_quiet, place=place)
+        return {}
     registry = connect(settings)
-    params = asdict(config) | {"input_size": size, "dataset_version": dataset_version}
+    params = config.flat() | {"input_size": size, "dataset_version": dataset_version}
     with registry.run(f"train {dataset_version}", params=params, run_id=_begun(folder)) as run:
         _remember(folder, run)
         _log_dataset(run, Lake(settings.lake_url), dataset_version)
-        progress = fit(network, train_samples, val_samples, config, folder=folder, report=_reporter(run, config))
-        metrics: Mapping[str, object] = {"best_epoch": progress.best_epoch, "val_loss": progress.best_loss}
-        release(
-            network,
-            val_samples,
-            config,
-            name=settings.model_name,
-            dataset_version=dataset_version,
-            git_revision=settings.revision or _git_revision(),
-            metrics=metrics,
-            folder=folder / "artifact",
-        )
-        registry.log_artifact(run, folder / "artifact")
+        report = _reporter(run, config)
+        progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, place=place)
+        _publish(registry, run, network, val_samples, config, progress, settings=settings, version=dataset_version)
     result = _result(run, dataset_version, progress, seconds=time.monotonic() - started)
-    done.write_text(json.dumps(result))
+    write_text(UPath(done), json.dumps(result))
     return result
 
 
@@ -80,8 +92,11 @@ def _load(settings: Settings, config: TrainConfig, version: str) -> tuple[Sample
     lake = Lake(settings.lake_url)
     preprocess = Preprocess(input_size(read_manifest(lake, version), largest=config.size))
     cache = settings.home / "cache"
-    train_samples = load_samples(lake, version, "train", preprocess, cache=cache)
-    return train_samples, load_samples(lake, version, "val", preprocess, cache=cache)
+    train_samples, val_samples = (
+        load_samples(lake, version, split, preprocess, cache=cache, leave_out=config.leave_out)
+        for split in ("train", "val")
+    )
+    return train_samples, val_samples
 
 
 def _begun(folder: Path) -> str | None:
@@ -91,8 +106,7 @@ def _begun(folder: Path) -> str | None:
 
 
 def _remember(folder: Path, run: Run) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text(json.dumps({"run_id": run.id}))
+    write_text(UPath(folder / "run.json"), json.dumps({"run_id": run.id}))
 
 
 def _log_dataset(run: Run, lake: Lake, version: str) -> None:
@@ -105,6 +119,43 @@ def _log_dataset(run: Run, lake: Lake, version: str) -> None:
         schema=SCHEMA,
         profile={"images": len(rows)} | {str(kind): int(count) for kind, count in images.items()},
     )
+
+
+def _publish(
+    registry: Registry,
+    run: Run,
+    network: Network,
+    val: Samples,
+    config: TrainConfig,
+    progress: Progress,
+    *,
+    settings: Settings,
+    version: str,
+) -> None:
+    """Release the network and log the artifact, and its variant in 8-bit integers when it is worth having."""
+    folder = _folder(settings, config, version)
+    metrics: Mapping[str, object] = {"best_epoch": progress.best_epoch, "val_loss": progress.best_loss}
+    release(
+        network,
+        val,
+        config,
+        name=settings.model_name,
+        dataset_version=version,
+        git_revision=settings.revision or _git_revision(),
+        metrics=metrics,
+        folder=folder / "artifact",
+    )
+    registry.log_artifact(run, folder / "artifact")
+    if config.int8:
+        speed = release_int8(folder / "artifact", val, folder=folder / "artifact-int8")
+        print(speed, flush=True)
+        if speed.worth:
+            registry.log_artifact(run, folder / "artifact-int8", variant=INT8)
+
+
+def _folder(settings: Settings, config: TrainConfig, version: str) -> Path:
+    """Return where a training keeps what it needs to go on: another config is another training."""
+    return settings.home / "training" / f"{version}-{config.digest()}"
 
 
 def _reporter(run: Run, config: TrainConfig) -> Callable[[Epoch], None]:
@@ -121,6 +172,10 @@ def _reporter(run: Run, config: TrainConfig) -> Callable[[Epoch], None]:
         run.log_metrics(metrics, step=epoch.number)
 
     return report
+
+
+def _keep_quiet(_: Epoch) -> None:
+    """Report nothing, as any process but the first does."""
 
 
 def _result(run: Run, version: str, progress: Progress, *, seconds: float) -> dict[str, object]:
@@ -155,6 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", required=True, metavar="VERSION", help="a published dataset version")
     parser.add_argument("--recipe", help=f"{', '.join(recipes())}, or the path of a TOML file [TRUEGRAIN_RECIPE]")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a line of the recipe")
+    parser.add_argument("--processes", type=int, default=0, metavar="N", help="share the work among N [one a GPU]")
     return parser
 
 

@@ -1,12 +1,20 @@
-"""Batches for the network: shuffled, augmented for training, normalised."""
+"""Batches for the network: drawn and augmented for training, normalised."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from model.errors import TrainingError
+from model.training.ahead import made_ahead
+from model.training.augment import Labels, Pixels, augment
+from model.training.config import TrainConfig
+from model.training.distributed import ALONE, Place
+from model.training.luck import Luck, draw_luck
 from model.training.pixels import Samples
+from model.training.sampling import Order, draw_order
 
 # Mean and standard deviation of ImageNet's pixels, 0-255: what timm's pretrained backbones expect.
 _MEAN = (123.675, 116.28, 103.53)
@@ -20,18 +28,60 @@ def normalise(pixels: Tensor) -> Tensor:
     return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
 
-def training_batches(
-    samples: Samples, *, batch_size: int, max_shift: float, generator: np.random.Generator
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield one epoch of (pixels [B, S, S, 3] uint8, labels [B]), shuffled, mirrored and shifted at random.
+@dataclass(frozen=True)
+class Epoch:
+    """An epoch before it is run: the images it shows, with the luck of each, and how many of them are a step.
 
-    The last batch is left out when it is short.
+    The last images are left out when they do not fill a step.
     """
-    order = generator.permutation(len(samples.labels))
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        picked = np.sort(order[start : start + batch_size])  # sorted: the memory map is read in its own order
-        pixels = _shift(_mirror(samples.pixels[picked], generator), max_shift, generator)
-        yield torch.from_numpy(pixels), torch.from_numpy(samples.labels[picked])
+
+    order: Order
+    luck: Luck
+    images: int
+
+    @property
+    def steps(self) -> int:
+        """How many steps the epoch has."""
+        return len(self.order) // self.images
+
+    def of_step(self, step: int, place: Place) -> slice:
+        """Return which of `order` and `luck` one process shows in a step: a share of neighbours."""
+        share = self.images // place.world
+        start = step * self.images + place.rank * share
+        return slice(start, start + share)
+
+
+def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> Epoch:
+    """Draw an epoch, by nothing but the config and the epoch's number, so that all processes draw the same.
+
+    Raises TrainingError when there are too few images for a step.
+    """
+    random = np.random.default_rng([config.seed, number])
+    order = draw_order(samples.groups, balanced=config.balanced, random=random)
+    images = config.batch_size // (2 if config.augmentation.paired else 1)
+    if len(order) < images:
+        raise TrainingError(
+            f"{len(order)} training images do not fill one batch of {images}: add images or lower batch_size"
+        )
+    return Epoch(order, draw_luck(len(order), random), images)
+
+
+def training_batches(
+    samples: Samples, config: TrainConfig, epoch: Epoch, *, place: Place = ALONE
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield this process's share of each step: pixels [B, S, S, 3] uint8 and labels [B], soft where images are mixed.
+
+    All shares of a step hold the same images whatever the number of processes; only threads run ahead of the step.
+    """
+
+    def make(step: int) -> tuple[Tensor, Tensor]:
+        own = epoch.of_step(step, place)
+        pixels, labels = _read(samples, epoch.order[own])
+        pixels, labels = augment(pixels, labels, epoch.luck[own], config.augmentation)
+        tensors = torch.from_numpy(pixels), torch.from_numpy(labels)
+        return (tensors[0].pin_memory(), tensors[1].pin_memory()) if place.device.type == "cuda" else tensors
+
+    return made_ahead(make, epoch.steps, threads=place.helpers)
 
 
 def evaluation_batches(samples: Samples, *, batch_size: int) -> Iterator[Tensor]:
@@ -40,16 +90,9 @@ def evaluation_batches(samples: Samples, *, batch_size: int) -> Iterator[Tensor]
         yield torch.from_numpy(np.array(samples.pixels[start : start + batch_size]))
 
 
-def _mirror(pixels: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    chosen = generator.random(len(pixels)) < 0.5
-    pixels[chosen] = pixels[chosen, :, ::-1]
-    return pixels
-
-
-def _shift(pixels: np.ndarray, max_shift: float, generator: np.random.Generator) -> np.ndarray:
-    """Shift the whole batch by one random offset; the uncovered border shows the mirrored image."""
-    size = pixels.shape[1]
-    margin = round(size * max_shift)
-    top, left = generator.integers(0, 2 * margin + 1, size=2)
-    padded = np.pad(pixels, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
-    return np.ascontiguousarray(padded[:, top : top + size, left : left + size])
+def _read(samples: Samples, picked: Order) -> tuple[Pixels, Labels]:
+    """Copy images out of the memory map, in its own order for the disk's sake, and put them in that of `picked`."""
+    ascending = np.argsort(picked)
+    pixels = np.empty((len(picked), *samples.pixels.shape[1:]), np.uint8)
+    pixels[ascending] = samples.pixels[picked[ascending]]
+    return pixels, samples.labels[picked]

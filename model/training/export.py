@@ -26,7 +26,7 @@ class ReleasedNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return (probability [N], cam [N, h, w])."""
-        features = self.network.backbone(normalise(pixels))  # [N, C, h, w]
+        features = self.network.features(normalise(pixels))  # [N, C, h, w]
         pooled = features.mean((2, 3))
         cam = torch.einsum("nchw,nc->nhw", features, self._gradient(pooled))
         return torch.sigmoid(self.network.classify(pooled) / self.temperature), cam

@@ -1,7 +1,6 @@
 """The training loop: epochs of steps, validation after each, a checkpoint, early stopping."""
 
 import math
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -10,21 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
-from torch.optim import AdamW
+from torch import nn
 from tqdm import tqdm
 
 from model.errors import TrainingError
-from model.training.batches import evaluation_batches, normalise, training_batches
-from model.training.checkpoint import (
-    Progress,
-    load_checkpoint,
-    load_network,
-    save_checkpoint,
-    save_network,
-)
+from model.training.batches import evaluation_batches, normalise, plan_epoch, training_batches
+from model.training.checkpoint import Progress, load_checkpoint, load_network, save_checkpoint, save_network
 from model.training.config import TrainConfig
+from model.training.distributed import ALONE, Place, check_shares, own_part, put_together
+from model.training.learner import Learner
+from model.training.losses import cross_entropy
 from model.training.pixels import Samples
 
 _EVALUATION_BATCH = 256
@@ -32,7 +26,10 @@ _EVALUATION_BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """What one finished epoch showed; losses are mean binary cross-entropies in nats."""
+    """What one finished epoch showed; losses are mean binary cross-entropies in nats, that of training with all in it.
+
+    `images_per_second` counts what training showed the network, without validation.
+    """
 
     number: int
     train_loss: float
@@ -50,30 +47,37 @@ def fit(
     *,
     folder: Path,
     report: Callable[[Epoch], None],
+    place: Place = ALONE,
 ) -> Progress:
-    """Train `network` in place and leave it with the weights of its best epoch.
+    """Train `network` in place and leave it with the weights of its best epoch: the averaged ones, if the config says.
 
-    Resumes from the checkpoint in `folder` when there is one; a kill costs at most the epoch it fell into. `report` is
-    called after each epoch. Raises TrainingError when there are too few images or the loss is no longer a number.
+    Resumes from the checkpoint in `folder` when there is one; a kill costs at most the epoch it fell into. Several
+    processes, each at its own `place`, do together what one would do, but for rounding and the masks of dropout; only
+    the first one reports, writes to `folder`, and gets the best weights. Raises TrainingError when there are too few
+    images, when a checkpoint does not fit or the loss is no longer a number, and StorageFull.
     """
-    _check(train, config)
-    device = choose_device()
-    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
-    optimizer = AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    check_shares(config, place)
+    steps = plan_epoch(train, config, number=0).steps
+    learner = Learner(network, config, place)
     last, best = folder / "last.safetensors", folder / "best.safetensors"
-    progress = load_checkpoint(last, network, optimizer) if last.exists() else Progress()
+    progress = load_checkpoint(last, learner, config) if last.exists() else Progress()
+    learner.start()
     while progress.epochs < config.epochs and progress.epochs - progress.best_epoch < config.patience:
         started = time.monotonic()
         number = progress.epochs + 1
-        train_loss = _train_one_epoch(network, optimizer, train, config, number=number, device=device)
+        train_loss = _train_one_epoch(learner, train, config, number=number, place=place)
         seconds = time.monotonic() - started
-        logits = predict_logits(network, val)
-        val_loss = _loss(torch.from_numpy(logits), torch.from_numpy(val.labels), smoothing=0.0).item()
+        logits = _validate(learner.judged, val, place)
+        val_loss = cross_entropy(torch.from_numpy(logits), torch.from_numpy(val.labels)).item()
+        _refuse_no_number(val_loss, config, number)
+        better = val_loss < progress.best_loss
         progress = replace(progress, epochs=number)
-        if val_loss < progress.best_loss:
-            save_network(best, network)
-            progress = replace(progress, best_epoch=number, best_loss=val_loss)
-        save_checkpoint(last, network, optimizer, progress)
+        progress = replace(progress, best_epoch=number, best_loss=val_loss) if better else progress
+        if not place.first:
+            continue
+        if better:
+            save_network(best, learner.judged)
+        save_checkpoint(last, learner, config, progress)
         report(
             Epoch(
                 number=number,
@@ -81,10 +85,11 @@ def fit(
                 val_loss=val_loss,
                 val_accuracy=float(((logits > 0) == (val.labels > 0)).mean()),
                 seconds=seconds,
-                images_per_second=len(train.labels) / seconds,
+                images_per_second=steps * config.batch_size / seconds,
             )
         )
-    load_network(best, network)
+    if place.first:
+        load_network(best, network)
     return progress
 
 
@@ -107,63 +112,34 @@ def learning_rate(step: int, *, steps_per_epoch: int, config: TrainConfig) -> fl
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
 
 
-def choose_device() -> torch.device:
-    """Return the GPU where there is one, else the CPU with all its cores."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    torch.set_num_threads(os.cpu_count() or 1)
-    return torch.device("cpu")
-
-
-def _train_one_epoch(
-    network: nn.Module,
-    optimizer: AdamW,
-    samples: Samples,
-    config: TrainConfig,
-    *,
-    number: int,
-    device: torch.device,
-) -> float:
+def _train_one_epoch(learner: Learner, samples: Samples, config: TrainConfig, *, number: int, place: Place) -> float:
     """Run one epoch and return its mean loss. Seeded by its number, so that a resumed run repeats it exactly."""
-    torch.manual_seed(config.seed * 1_000_003 + number)
-    generator = np.random.default_rng([config.seed, number])
-    batches = training_batches(samples, batch_size=config.batch_size, max_shift=config.max_shift, generator=generator)
-    steps = len(samples.labels) // config.batch_size
+    torch.manual_seed((config.seed * 1_000_003 + number) * 1_009 + place.rank)  # each process its own dropout
+    epoch = plan_epoch(samples, config, number=number)
+    batches = training_batches(samples, config, epoch, place=place)
     name = f"epoch {number}/{config.epochs}"
-    bar = tqdm(batches, name, total=steps, leave=False, disable=not sys.stderr.isatty())
-    network.train()
-    total = torch.zeros((), device=device)
-    for step, (pixels, labels) in enumerate(bar, start=(number - 1) * steps):
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, steps_per_epoch=steps, config=config)
-        with torch.autocast(device.type, torch.bfloat16, enabled=_has_fast_bfloat16(device)):
-            logits = network(normalise(pixels.to(device)))
-        loss = _loss(logits.float(), labels.to(device), smoothing=config.label_smoothing)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
-        optimizer.step()
-        total += loss.detach()
-    mean = float(total) / steps
-    if not math.isfinite(mean):
-        raise TrainingError(f"the loss became {mean} in {name}: lower learning_rate (now {config.learning_rate})")
+    shown = sys.stderr.isatty() and place.first
+    learner.network.train()
+    total = torch.zeros((), device=learner.device)
+    bar = tqdm(batches, name, total=epoch.steps, leave=False, disable=not shown)
+    for step, (pixels, labels) in enumerate(bar, start=(number - 1) * epoch.steps):
+        rate = learning_rate(step, steps_per_epoch=epoch.steps, config=config)
+        total += learner.step(pixels, labels, number=step, rate=rate)
+    mean = float(total) / epoch.steps
+    _refuse_no_number(mean, config, number)
     return mean
 
 
-def _loss(logits: Tensor, labels: Tensor, *, smoothing: float) -> Tensor:
-    return functional.binary_cross_entropy_with_logits(logits, labels * (1 - smoothing) + smoothing / 2)
+def _validate(network: nn.Module, val: Samples, place: Place) -> np.ndarray:
+    """Return the logits [N], each process having computed its part of them."""
+    part = own_part(len(val.labels), place)
+    own = predict_logits(network, replace(val, pixels=val.pixels[part], labels=val.labels[part]))
+    return put_together(torch.from_numpy(own), len(val.labels), place).numpy()
 
 
-def _has_fast_bfloat16(device: torch.device) -> bool:
-    """Tell whether the device computes in bfloat16; elsewhere it is emulated and slower than float32."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    features = torch.cpu.get_capabilities()
-    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
-
-
-def _check(train: Samples, config: TrainConfig) -> None:
-    if len(train.labels) < config.batch_size:
+def _refuse_no_number(loss: float, config: TrainConfig, number: int) -> None:
+    if not math.isfinite(loss):
         raise TrainingError(
-            f"{len(train.labels)} training images do not fill one batch of {config.batch_size}: "
-            "add images or lower batch_size"
+            f"the loss became {loss} in epoch {number}/{config.epochs}: lower learning_rate (now "
+            f"{config.learning_rate}), or shorten the steps with clip_norm (now {config.clip_norm}; 0 is off)"
         )

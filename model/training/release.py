@@ -1,8 +1,8 @@
 """From a trained network to an artifact folder: calibrate on validation, export, write card and golden arrays."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +10,9 @@ from scipy.special import expit
 
 from model import artifact
 from model.artifact import Card, Golden
-from model.calibration import choose_threshold, conformal_band, fit_temperature, operating_points
+from model.calibration import calibrate, fit_temperature
 from model.labels import CLASSES
+from model.metrics import Labels, Probabilities
 from model.training.config import TrainConfig
 from model.training.export import ReleasedNetwork, export
 from model.training.fit import predict_logits
@@ -38,27 +39,34 @@ def release(
     logits = predict_logits(network, val)
     labels = val.labels.astype(np.int64)
     temperature = fit_temperature(logits, labels)
-    probabilities = expit(logits / temperature)
-    band = conformal_band(probabilities, labels)
     released = ReleasedNetwork(network, temperature=temperature)
     size = val.pixels.shape[1]
     model = export(released, size=size)
     card = Card(
         name=name,
         preprocess={"size": size},
-        threshold=float(np.clip(choose_threshold(probabilities, labels), *band)),  # outside, the band promises nothing
-        operating_points={str(rate): point for rate, point in operating_points(probabilities, labels).items()},
-        band=band,
         classes=CLASSES,
         metrics=metrics,
-        reference={"probability_histogram": np.histogram(probabilities, _HISTOGRAM_BINS, (0, 1))[0].tolist()},
         dataset_version=dataset_version,
         git_revision=git_revision,
-        training=asdict(config) | {"temperature": temperature},
+        training=config.flat() | {"temperature": temperature},
         onnx_sha256=artifact.sha256(model),
+        **calibrated_fields(expit(logits / temperature), labels),
     )
     artifact.write(folder, model=model, card=card, golden=_golden(released, val))
     return card
+
+
+def calibrated_fields(probabilities: Probabilities, labels: Labels) -> dict[str, Any]:
+    """Return those fields of a card that follow from the probabilities [N] of the validation images."""
+    limits = calibrate(probabilities, labels)
+    return {
+        "threshold": limits.threshold,
+        "operating_points": {str(rate): point for rate, point in limits.operating_points.items()},
+        "band": limits.band,
+        "alpha": limits.alpha,
+        "reference": {"probability_histogram": np.histogram(probabilities, _HISTOGRAM_BINS, (0, 1))[0].tolist()},
+    }
 
 
 def _golden(released: ReleasedNetwork, val: Samples) -> Golden:

@@ -5,12 +5,12 @@ from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
-from model.errors import RegistryUnavailable, TrainingError, TruegrainError
+from model.errors import RegistryUnavailable, TrainingInterrupted, TruegrainError
 
 MENDABLE = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception=[RegistryUnavailable, TrainingError],
+            exception=[RegistryUnavailable, TrainingInterrupted],
             action=RetryAction.RETRY,
             reason="the registry may come back, and training resumes from its last epoch",
         ),

@@ -10,13 +10,13 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from types import FrameType, MappingProxyType
 from typing import IO, Any, Final
 
-from model.errors import TrainingError
+from model.errors import HOPELESS_STATUS, TrainingError, TrainingInterrupted
 
 _GRACE_SECONDS: Final = 3.0
 """From SIGTERM to SIGKILL. Airflow itself kills the task 5 s after its SIGTERM, and the group must be gone by then."""
@@ -35,11 +35,11 @@ Log = Callable[[str], None]
 def train(dataset_version: str, recipe: str, overrides: str, *, log: Log) -> str:
     """Train on a dataset version and return the id of the MLflow run that holds the detector.
 
-    An empty `recipe` means that of the settings; `overrides` is a JSON object of fields of it. Raises TrainingError,
-    with the last lines of stderr when training failed.
+    An empty `recipe` means that of the settings; `overrides` is a JSON object of fields of it, those of a table in an
+    object of its own. With several GPUs the process shares the work out itself. Raises what `run` raises.
     """
     arguments = ["--dataset", dataset_version] + (["--recipe", recipe] if recipe else [])
-    for key, value in _parse(overrides, "the overrides").items():
+    for key, value in _flat(_parse(overrides, "the overrides")):
         arguments += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
     return str(run([sys.executable, "-u", "-m", "model.training", *arguments], log=log)["run_id"])
 
@@ -48,7 +48,8 @@ def run(command: Sequence[str], *, log: Log) -> dict[str, Any]:
     """Run `command` (no shell) in its own process group, pass its output on, return its last line, a JSON object.
 
     Whatever ends this call early (a timeout, SIGTERM, SIGINT) ends the whole group; call it in the main thread. Raises
-    TrainingError when the command fails or its last line is no JSON object.
+    TrainingError, with the last lines of stderr, when the command ends with HOPELESS_STATUS or its last line is no JSON
+    object, and TrainingInterrupted when it ends in any other way that is no success.
     """
     output: deque[str] = deque(maxlen=1)
     errors: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -59,7 +60,8 @@ def run(command: Sequence[str], *, log: Log) -> dict[str, Any]:
         reader.join()
         code = process.wait()
     if code != 0:
-        raise TrainingError(f"{' '.join(command)} ended with code {code}. Its last words:\n" + "\n".join(errors))
+        failure = TrainingError if code == HOPELESS_STATUS else TrainingInterrupted
+        raise failure(f"{' '.join(command)} ended with code {code}. Its last words:\n" + "\n".join(errors))
     return _parse("".join(output), "the last line of the output")
 
 
@@ -129,6 +131,15 @@ def _relay(stream: IO[bytes] | None, tail: deque[str], log: Log) -> None:
                 continue
             shown = time.monotonic()
             log(text)
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield ("augmentation.jpeg", 0.5) for {"augmentation": {"jpeg": 0.5}}."""
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
 
 
 def _parse(text: str, what: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from model.calibration import choose_threshold, conformal_band, fit_temperature, operating_points
+from model.calibration import calibrate, choose_threshold, conformal_band, fit_temperature, operating_points
+from model.decision import UNSURE, decide
 from model.labels import AI, REAL
 from model.metrics import Labels, Probabilities
 
@@ -72,33 +73,47 @@ def test_equal_scores_do_not_break_the_promise_of_an_operating_point() -> None:
 
 
 @pytest.mark.parametrize("distance", [1.0, 3.3, 8.0])
-def test_the_band_keeps_its_promise_for_both_classes(distance: float) -> None:
-    """Averaged over many validation splits, wrong decisions stay below alpha whether the classes overlap or not."""
+@pytest.mark.parametrize("lean", [0.0, 2.0])
+def test_the_promise_is_kept_for_both_classes(distance: float, lean: float) -> None:
+    """Averaged over validation splits, few decisions are wrong whether the classes overlap or not, 0.5 fits or not."""
     alpha, wrong = 0.1, []
     for seed in range(200):
-        probabilities, labels = draw_scores(78, seed=seed, distance=distance)
-        low, high = conformal_band(probabilities, labels, alpha)
-        new, truth = draw_scores(2000, seed=10_000 + seed, distance=distance)
+        limits = calibrate(*draw_scores(78, seed=seed, distance=distance, lean=lean), alpha=alpha)
+        new, truth = draw_scores(2000, seed=10_000 + seed, distance=distance, lean=lean)
+        low, high = limits.band
+        assert low <= limits.threshold <= high
         called_ai, called_real = new > high, new < low
         wrong.append((np.mean(called_ai[truth == REAL]), np.mean(called_real[truth == AI])))
     assert np.mean(wrong, axis=0).max() <= alpha + 0.005
+
+
+@pytest.mark.parametrize(("few", "decided"), [(AI, "ai"), (REAL, "real")])
+def test_a_class_of_few_images_does_not_move_the_threshold_beside_all_images(few: int, decided: str) -> None:
+    """Of 22 images that a network separates perfectly three are of one class, for which nothing is promised."""
+    labels = np.where(np.arange(22) < 3, few, 1 - few)
+    limits = calibrate(np.where(labels == AI, 0.999, 0.001), labels)
+    assert limits.threshold == 0.5
+    low, high = limits.band
+    assert low <= 0.5 <= high
+    answers = {decide(probability, limits.threshold, limits.band) for probability in (0.0005, 0.9995)}
+    assert answers == {decided, UNSURE}
 
 
 def test_the_band_is_made_of_the_corrected_quantiles() -> None:
     real, ai = np.arange(1, 20) / 100, 1 - np.arange(1, 20) / 100
     probabilities = np.concatenate([real, ai])
     labels = np.repeat([REAL, AI], 19)
-    assert conformal_band(probabilities, labels, 0.05) == pytest.approx((0.19, 0.81))
-    assert conformal_band(probabilities, labels, 0.10) == pytest.approx((0.18, 0.82))
+    assert conformal_band(probabilities, labels, 0.05, around=0.5) == pytest.approx((0.19, 0.81))
+    assert conformal_band(probabilities, labels, 0.10, around=0.5) == pytest.approx((0.18, 0.82))
 
 
 def test_with_too_few_images_everything_is_unsure() -> None:
     probabilities, labels = draw_scores(36, seed=8)
-    assert conformal_band(probabilities, labels, 0.05) == (0.0, 1.0)
+    assert conformal_band(probabilities, labels, 0.05, around=0.5) == (0.0, 1.0)
 
 
 def test_calibration_without_one_of_the_classes_is_refused() -> None:
     probabilities, labels = np.array([0.1, 0.2]), np.array([REAL, REAL])
-    for calibrate in (choose_threshold, operating_points, conformal_band):
+    for step in (choose_threshold, operating_points, calibrate):
         with pytest.raises(ValueError, match="2 real and 0 AI"):
-            calibrate(probabilities, labels)
+            step(probabilities, labels)

@@ -1,7 +1,7 @@
 import pytest
 from airflow.sdk import RetryAction
 
-from model.errors import RegistryUnavailable, SourceError, TrainingError, ValidationFailed
+from model.errors import RegistryUnavailable, SourceError, TrainingError, TrainingInterrupted, ValidationFailed
 from truegrain_airflow.defaults import MENDABLE
 
 
@@ -11,7 +11,8 @@ from truegrain_airflow.defaults import MENDABLE
         (ValidationFailed("one class"), RetryAction.FAIL),
         (SourceError("no such folder"), RetryAction.FAIL),
         (RegistryUnavailable("no answer"), RetryAction.RETRY),
-        (TrainingError("killed"), RetryAction.RETRY),
+        (TrainingInterrupted("killed"), RetryAction.RETRY),
+        (TrainingError("no such recipe"), RetryAction.FAIL),
         (ConnectionError("reset"), RetryAction.DEFAULT),
     ],
 )

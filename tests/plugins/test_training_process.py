@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from model.errors import TrainingError
+from model.errors import HOPELESS_STATUS, TrainingError, TrainingInterrupted
 from truegrain_airflow import training_process
 from truegrain_airflow.training_process import run
 
@@ -65,9 +65,16 @@ def test_a_progress_bar_is_shown_now_and_then_and_its_end_always():
     assert len(shown) < 10
 
 
-def test_a_failure_is_raised_with_the_last_words_of_stderr():
-    with pytest.raises(TrainingError, match=r"ended with code 3(.|\n)*no memory left"):
-        run(python("import sys; print('no memory left', file=sys.stderr); sys.exit(3)"), log=print)
+@pytest.mark.parametrize(("status", "error"), [(HOPELESS_STATUS, TrainingError), (1, TrainingInterrupted)])
+def test_a_failure_is_raised_with_the_last_words_of_stderr_and_tells_whether_to_try_again(status, error):
+    with pytest.raises(TrainingError, match=rf"ended with code {status}(.|\n)*no memory left") as raised:
+        run(python(f"import sys; print('no memory left', file=sys.stderr); sys.exit({status})"), log=print)
+    assert raised.type is error
+
+
+def test_a_killed_training_is_worth_another_try():
+    with pytest.raises(TrainingInterrupted, match="ended with code -9"):
+        run(python("import os; os.kill(os.getpid(), 9)"), log=print)
 
 
 @pytest.mark.parametrize("last", ["", "print('done')", "print('[1]')"])
@@ -143,6 +150,13 @@ def test_training_is_started_without_a_shell_and_with_plain_arguments(monkeypatc
     assert training_process.train("v1", "quick", hostile, log=print) == "abc"
     assert commands[0][1:4] == ["-u", "-m", "model.training"]
     assert commands[0][4:] == ["--dataset", "v1", "--recipe", "quick", "--set", "epochs=3", "--set", "name=; rm -rf /"]
+
+
+def test_overrides_of_a_table_are_named_by_their_path(monkeypatch):
+    commands = []
+    monkeypatch.setattr(training_process, "run", lambda command, **_: commands.append(command) or {"run_id": "abc"})
+    training_process.train("v1", "", '{"augmentation": {"jpeg": 0.5, "paired": true}}', log=print)
+    assert commands[0][6:] == ["--set", "augmentation.jpeg=0.5", "--set", "augmentation.paired=true"]
 
 
 @pytest.mark.parametrize("overrides", ["", "[]", "epochs=3"])

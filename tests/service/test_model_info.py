@@ -17,5 +17,6 @@ def test_the_model_tells_its_version_and_its_card(publish: Callable[..., Pointer
     assert answer["input_size"] == 32
     assert answer["threshold"] == 0.5
     assert answer["band"] == [0.45, 0.55]
+    assert answer["alpha"] == 0.05
     assert answer["operating_points"] == {"0.01": 0.9, "0.05": 0.8}
     assert answer["loaded_at"].endswith("Z")

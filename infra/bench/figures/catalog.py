@@ -5,12 +5,14 @@ from types import MappingProxyType
 
 from figures.data import cifake_twins, near_duplicate_search
 from figures.forecast import unseen_generators
+from figures.export import exported_network
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
 from figures.promotion import racing_and_killed_promoters
 from figures.results import Figure
 from figures.suite import whole_suite
+from figures.training import training_rates
 from figures.validation import planted_defects
 
 MEANING = MappingProxyType(
@@ -25,6 +27,13 @@ MEANING = MappingProxyType(
         "detector.ece": "Expected calibration error on it",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
         "detector.unseen_generator_recall": "Recall on a family of built-in generators left out of training: mean",
+        "detector.conformal_error": "Share of the worse class decided wrongly outside the band, over 100 splits",
+        "detector.conformal_promise": "What the band promises that share to be at most",
+        "export.max_difference": "Probability of the exported graph and of the trained network: largest difference",
+        "export.map_correlation": "Map of the exported graph and Grad-CAM of the network by autograd: correlation",
+        "train.images_per_second": "Training with the quick recipe, images of 512 pixels seen at 64",
+        "train.step_ratio": "Its rate over that of its steps alone, on tensors at hand",
+        "train.vs_imagefolder": "Its rate over that of ImageFolder, DataLoader and float32: same network and augmentation",
         "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
@@ -46,7 +55,7 @@ MEANING = MappingProxyType(
 Measurement = Callable[[], Iterator[Figure]]
 
 SHORT: Mapping[str, Measurement] = MappingProxyType(
-    {"loop": builtin_loop, "near": near_duplicate_search, "planted": planted_defects}
+    {"loop": builtin_loop, "near": near_duplicate_search, "planted": planted_defects, "export": exported_network}
 )
 """`make bench`: at most ten minutes together."""
 
@@ -59,6 +68,7 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "million": million_rows,
         "unseen": unseen_generators,
         "promotion": racing_and_killed_promoters,
+        "training": training_rates,
         "tests": whole_suite,
     }
 )

@@ -1,7 +1,8 @@
 """Recipes and what may be laid over them."""
 
-import json
-from dataclasses import asdict
+import re
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -9,33 +10,72 @@ import pytest
 from model.errors import TrainingError
 from model.training.config import read_config, recipes
 
+README = Path(__file__).parents[3] / "README.md"
+
 
 @pytest.mark.parametrize("recipe", recipes())
 def test_every_recipe_can_be_read(recipe: str) -> None:
     assert read_config(recipe).backbone
 
 
+def test_readme_tells_what_each_recipe_is_for() -> None:
+    training = README.read_text().partition("## Training")[2].partition("\n## ")[0]
+    named = {name for row in training.splitlines() if row.startswith("| `") for name in re.findall("`(.+?)`", row)}
+    assert named == set(recipes())
+
+
+def test_a_recipe_names_nothing_that_is_so_anyway() -> None:
+    """What stands in a recipe is a decision; a line that repeats a default would hide the others."""
+    for recipe in recipes():
+        text = (files("model.training") / "recipes" / f"{recipe}.toml").read_text()
+        for key, value in tomllib.loads(text).get("augmentation", {}).items():
+            assert value, f"{recipe}: augmentation.{key}"
+
+
 def test_overrides_from_a_command_line_are_strings() -> None:
-    assert read_config("quick", {"epochs": "3", "pretrained": "false"}).epochs == 3
+    config = read_config("quick", {"epochs": "3", "balanced": "true", "augmentation.jpeg": "0.5"})
+    assert (config.epochs, config.balanced, config.augmentation.jpeg) == (3, True, 0.5)
+
+
+@pytest.mark.parametrize("widths", ["16,32", "[16, 32]", [16, 32]])
+def test_numbers_in_a_row_can_be_written_several_ways(widths: object) -> None:
+    assert read_config("quick", {"widths": widths}).widths == (16, 32)
+
+
+def test_a_table_is_overridden_value_by_value() -> None:
+    recipe = read_config("quick")
+    for overrides in ({"augmentation": {"webp": 0.25}}, {"augmentation.webp": 0.25}):
+        augmentation = read_config("quick", overrides).augmentation
+        assert (augmentation.webp, augmentation.mirror) == (0.25, recipe.augmentation.mirror)
 
 
 @pytest.mark.parametrize(
     ("overrides", "complaint"),
-    [({"epoch": 3}, "epoch=3"), ({"epochs": "many"}, "epochs='many'"), ({"dropout": 1.5}, "dropout=1.5")],
+    [
+        ({"epoch": 3}, "epoch=3"),
+        ({"epochs": "many"}, "epochs='many'"),
+        ({"dropout": 1.5}, "dropout=1.5"),
+        ({"learning_rate": "inf"}, "learning_rate='inf'"),
+        ({"batch_size": 33}, "batch_size=33"),
+        ({"pretrained": "maybe"}, "pretrained='maybe'"),
+        ({"augmentation.jpg": 0.5}, "augmentation.jpg=0.5"),
+        ({"augmentation": {"jpeg": 2}}, "augmentation.jpeg=2"),
+        ({"augmentation": 1}, "augmentation=1"),
+    ],
 )
 def test_an_override_that_is_not_allowed_is_named(overrides: dict[str, object], complaint: str) -> None:
-    with pytest.raises(TrainingError, match=f"{complaint}.*Keys: backbone, pretrained"):
+    with pytest.raises(TrainingError, match=f"{complaint}.*Keys: backbone, widths.*augmentation.cutmix"):
         read_config("quick", overrides)
 
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(TrainingError, match=r"no recipe '\.\./quick'; known are production, quick"):
+    with pytest.raises(TrainingError, match=r"no recipe '\.\./quick'; known are .*production, quick"):
         read_config("../quick")
 
 
 def test_a_recipe_of_ones_own_is_read_by_its_path(tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
-    own.write_text("\n".join(f"{key} = {json.dumps(value)}" for key, value in asdict(read_config("quick")).items()))
+    own.write_bytes((files("model.training") / "recipes" / "quick.toml").read_bytes())
     assert read_config(str(own)) == read_config("quick")
     own.write_text("epochs = ")
     with pytest.raises(TrainingError, match=r"own\.toml' cannot be read: Invalid value"):
@@ -47,3 +87,10 @@ def test_a_recipe_of_ones_own_is_read_by_its_path(tmp_path: Path) -> None:
 def test_the_digest_tells_configs_apart() -> None:
     assert read_config("quick").digest() == read_config("quick").digest()
     assert read_config("quick").digest() != read_config("quick", {"seed": 1}).digest()
+    assert read_config("quick").digest() != read_config("quick", {"augmentation.blur": 0.5}).digest()
+
+
+def test_a_config_is_logged_flat_under_the_names_that_override_it() -> None:
+    flat = read_config("quick").flat()
+    assert flat["augmentation.mirror"] == 0.5
+    assert read_config("production", flat) == read_config("quick")

@@ -4,24 +4,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+from upath import UPath
 
-from model.errors import TrainingError
-from model.training.config import TrainConfig
+from filling_disk import PROTOCOL, ROOM, register
+from made_samples import bright_or_dark
+from model.errors import StorageFull, TrainingError
+from model.training.config import Augmentation, TrainConfig
 from model.training.fit import Epoch, fit, learning_rate
 from model.training.network import Network, build_network
 from model.training.pixels import Samples
 
-
-def bright_or_dark(count: int, seed: int) -> Samples:
-    labels = (np.arange(count) % 2).astype(np.float32)
-    noise = np.random.default_rng(seed).integers(0, 150, (count, 32, 32, 3), dtype=np.uint8)
-    return Samples(noise + (labels * 100).astype(np.uint8)[:, None, None, None], labels)
-
-
-TRAIN, VAL = bright_or_dark(192, 0), bright_or_dark(64, 1)
+TRAIN, VAL = bright_or_dark(160, 0), bright_or_dark(64, 1)
 
 
 def build(config: TrainConfig) -> Network:
@@ -52,14 +48,19 @@ def test_it_learns_what_can_be_learned_and_reports_each_epoch(config: TrainConfi
     assert progress.best_loss == min(epoch.val_loss for epoch in epochs)
 
 
+ALL = Augmentation(mirror=0.5, shift=0.1, crop=0.3, noise=0.3, jpeg=0.3, mixup=0.3, paired=True)
+
+
 def test_a_killed_training_goes_on_after_its_last_epoch_and_ends_the_same(config: TrainConfig, tmp_path: Path) -> None:
+    everything = {"ema_decay": 0.99, "clip_norm": 1.0, "prior_weight": 0.1, "balanced": True, "augmentation": ALL}
+    config = replace(config, epochs=2, **everything)
     whole, resumed = build(config), build(config)
     fit(whole, TRAIN, VAL, config, folder=tmp_path / "whole", report=ignore)
     with pytest.raises(Killed):
-        fit(resumed, TRAIN, VAL, config, folder=tmp_path / "killed", report=kill_after(2))
+        fit(resumed, TRAIN, VAL, config, folder=tmp_path / "killed", report=kill_after(1))
     again: list[Epoch] = []
     fit(build(config), TRAIN, VAL, config, folder=tmp_path / "killed", report=again.append)
-    assert [epoch.number for epoch in again] == [3]
+    assert [epoch.number for epoch in again] == [2]
     first, second = ((tmp_path / name / "best.safetensors").read_bytes() for name in ("whole", "killed"))
     assert first == second
 
@@ -71,11 +72,48 @@ def test_it_stops_early_and_keeps_the_best_epoch(config: TrainConfig, tmp_path: 
     assert progress.epochs == progress.best_epoch + 2 < 9
 
 
+def test_a_checkpoint_of_another_config_names_what_differs_and_the_way_out(config: TrainConfig, tmp_path: Path) -> None:
+    fit(build(config), TRAIN, VAL, replace(config, epochs=1), folder=tmp_path, report=ignore)
+    with pytest.raises(TrainingError, match=r"another config \(epochs=1, now 3\)\. Delete it"):
+        fit(build(config), TRAIN, VAL, config, folder=tmp_path, report=ignore)
+
+
 def test_a_checkpoint_of_another_network_is_refused_with_the_way_out(config: TrainConfig, tmp_path: Path) -> None:
     fit(build(config), TRAIN, VAL, replace(config, epochs=1), folder=tmp_path, report=ignore)
     other = build(replace(config, backbone="resnet18"))
     with pytest.raises(TrainingError, match=r"does not fit this network.*Delete it"):
-        fit(other, TRAIN, VAL, config, folder=tmp_path, report=ignore)
+        fit(other, TRAIN, VAL, replace(config, epochs=1), folder=tmp_path, report=ignore)
+
+
+def test_a_full_disk_at_a_checkpoint_leaves_the_one_before_to_go_on_from(config: TrainConfig, tmp_path: Path) -> None:
+    config = replace(config, epochs=2)
+    fit(build(config), TRAIN, VAL, config, folder=tmp_path / "whole", report=ignore)
+    folder = tmp_path / "full"
+    register()
+    ROOM.reset()
+
+    def fill(_: Epoch) -> None:
+        ROOM.full_at = ROOM.changes + 1
+
+    with pytest.raises(StorageFull, match=r"no room for .*\.safetensors'.*the disk is full.*TRUEGRAIN_HOME"):
+        fit(build(config), TRAIN, VAL, config, folder=UPath(f"{PROTOCOL}://{folder}"), report=fill)
+    ROOM.reset()
+    assert sorted(file.name for file in folder.iterdir()) == ["best.safetensors", "last.safetensors"]
+    epochs: list[Epoch] = []
+    fit(build(config), TRAIN, VAL, config, folder=folder, report=epochs.append)
+    assert [epoch.number for epoch in epochs] == [2]
+    assert (folder / "best.safetensors").read_bytes() == (tmp_path / "whole" / "best.safetensors").read_bytes()
+
+
+def test_the_average_of_the_weights_is_what_is_judged_and_kept(config: TrainConfig, tmp_path: Path) -> None:
+    config = replace(config, epochs=1, ema_decay=0.99)
+    first, kept = build(config), build(config)
+    fit(kept, TRAIN, VAL, config, folder=tmp_path, report=ignore)
+    trained = load_file(tmp_path / "last.safetensors")
+    now = kept.output.weight.detach()
+    assert torch.equal(now, trained["average/output.weight"])
+    assert not torch.equal(now, trained["network/output.weight"])
+    assert not torch.equal(now, first.output.weight)
 
 
 def test_a_damaged_checkpoint_is_named(config: TrainConfig, tmp_path: Path) -> None:
@@ -89,12 +127,6 @@ def test_a_loss_that_is_no_number_ends_training_and_names_the_rate(config: Train
     torch.nn.init.constant_(network.output.weight, float("nan"))
     with pytest.raises(TrainingError, match=r"the loss became nan in epoch 1/3: lower learning_rate \(now 0\.002\)"):
         fit(network, TRAIN, VAL, config, folder=tmp_path, report=ignore)
-
-
-def test_too_few_images_for_a_batch_are_counted(config: TrainConfig, tmp_path: Path) -> None:
-    few = Samples(TRAIN.pixels[:10], TRAIN.labels[:10])
-    with pytest.raises(TrainingError, match="10 training images do not fill one batch of 32"):
-        fit(build(config), few, VAL, config, folder=tmp_path, report=ignore)
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls_to_nothing(config: TrainConfig) -> None:

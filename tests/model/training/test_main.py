@@ -10,20 +10,25 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset
 
+from figures.stack import free_ports
 from model.detector import Detector
-from model.errors import DatasetError, TrainingError
+from model.errors import HOPELESS_STATUS, DatasetError, TrainingError
 from model.lake import Lake
 from model.manifest import read_manifest, split_rows
-from model.preprocess import Preprocess
 from model.registry import Registry
 from model.settings import Settings
 from model.training.__main__ import main, train
 from model.training.config import TrainConfig
-from model.training.pixels import input_size, load_samples
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     return {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+
+
+def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "model.training", *arguments]
+    environment = os.environ | as_environment(settings)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
 def logged_datasets(settings: Settings, run_id: str) -> list[Dataset]:
@@ -39,16 +44,15 @@ def test_the_command_trains_logs_an_artifact_and_prints_json_last(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     options = ["--dataset", dataset, "--set", "epochs=2", "--set", "batch_size=32"]
-    command, environment = [sys.executable, "-m", "model.training", *options], os.environ | as_environment(settings)
-    finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    finished = run(settings, *options, "--processes", "2")
     assert finished.returncode == 0, finished.stderr
     result = json.loads(finished.stdout.splitlines()[-1])
-    assert "epoch 2/2" in finished.stdout
+    assert finished.stdout.count("epoch 2/2") == 1
     registry = Registry(settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock")
     detector = Detector.load(registry.download(result["run_id"], tmp_path / "downloaded"))
     assert detector.card.dataset_version == dataset
     assert detector.card.training["epochs"] == 2
-    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr(os, "environ", as_environment(settings))
     assert main(options) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == result
 
@@ -68,10 +72,26 @@ def test_a_wrong_option_ends_with_a_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(os, "environ", as_environment(settings))
-    assert main(options) == 1
+    assert main(options) == HOPELESS_STATUS
     message = capsys.readouterr().err
     assert message.startswith("training failed: ")
     assert sentence in message
+
+
+def test_what_is_wrong_with_every_process_is_the_status_of_them_all(settings: Settings) -> None:
+    finished = run(settings, "--dataset", "any", "--recipe", "nonsense", "--processes", "2")
+    assert finished.returncode == HOPELESS_STATUS
+    assert "there is no recipe 'nonsense'" in finished.stderr
+    assert "Traceback" not in finished.stderr
+
+
+def test_a_registry_that_does_not_answer_is_worth_another_try(
+    settings: Settings, dataset: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    silent = settings.model_copy(update={"tracking_uri": f"http://127.0.0.1:{free_ports(1)[0]}"})
+    monkeypatch.setattr(os, "environ", as_environment(silent))
+    assert main(["--dataset", dataset]) == 1
+    assert "does not answer" in capsys.readouterr().err
 
 
 def test_an_interrupted_training_goes_on_in_the_same_run(
@@ -105,24 +125,6 @@ def test_the_run_names_the_dataset_version_it_was_trained_on(
     profile = json.loads(logged.profile)
     assert profile.pop("images") == len(manifest) == sum(profile.values())
     assert profile["train ai"] == len(split_rows(manifest[manifest["label"] == "ai"], "train"))
-
-
-def test_images_smaller_than_the_recipe_are_not_enlarged(settings: Settings, dataset: str) -> None:
-    manifest = read_manifest(Lake(settings.lake_url), dataset)
-    assert input_size(manifest, largest=64) == 32
-    assert input_size(manifest, largest=16) == 16
-
-
-def test_samples_are_decoded_once_and_mapped_afterwards(settings: Settings, dataset: str, tmp_path: Path) -> None:
-    lake = Lake(settings.lake_url)
-    first = load_samples(lake, dataset, "train", Preprocess(32), cache=tmp_path / "cache")
-    (stored,) = (tmp_path / "cache").iterdir()
-    written = stored.stat().st_mtime_ns
-    again = load_samples(lake, dataset, "train", Preprocess(32), cache=tmp_path / "cache")
-    assert stored.stat().st_mtime_ns == written
-    assert (first.pixels == again.pixels).all()
-    rows = split_rows(read_manifest(lake, dataset), "train")
-    assert list(first.labels) == [float(label == "ai") for label in rows["label"]]
 
 
 def test_an_unpublished_version_cannot_be_trained_on(settings: Settings, config: TrainConfig) -> None:

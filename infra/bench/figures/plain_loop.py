@@ -1,0 +1,44 @@
+"""The training loop that everybody writes first: torchvision's ImageFolder, a DataLoader, float32."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from torch.nn import functional
+from torch.optim import AdamW
+from torch.utils.data import DataLoader
+
+from model.training.config import TrainConfig
+
+
+def plain_batches(folder: Path, config: TrainConfig, *, size: int) -> DataLoader[Any]:
+    """Read the images of `folder`/<class>/ with a worker a core: scaled, mirrored and shifted as the recipe has it."""
+    from torchvision import transforms
+    from torchvision.datasets import ImageFolder
+
+    steps = [
+        transforms.Resize(size),
+        transforms.RandomCrop(size, padding=round(size * config.augmentation.shift), padding_mode="reflect"),
+        transforms.RandomHorizontalFlip(config.augmentation.mirror),
+        transforms.ToTensor(),
+        transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    ]
+    images = ImageFolder(str(folder), transforms.Compose(steps))
+    workers = os.cpu_count() or 1
+    return DataLoader(
+        images, config.batch_size, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=True
+    )
+
+
+def plain_epoch(network: nn.Module, optimizer: AdamW, batches: DataLoader[Any]) -> int:
+    """Train one epoch and return how many images it showed."""
+    shown = 0
+    network.train()
+    for pixels, labels in batches:
+        loss = functional.binary_cross_entropy_with_logits(network(pixels), labels.float())
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        optimizer.step()
+        shown += len(labels)
+    return shown

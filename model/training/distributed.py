@@ -1,0 +1,125 @@
+"""One training by several processes, as torchrun starts them: who each is, and how they meet."""
+
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch import distributed as group
+from torch.distributed.nn.functional import all_reduce
+
+from model.errors import TrainingError
+from model.training.config import TrainConfig
+
+_MOST_HELPERS: Final = 8
+"""More threads would wait for the interpreter rather than for Pillow."""
+_PATIENCE: Final = timedelta(hours=2)
+"""How long the others wait for the one that decodes the images or fetches weights."""
+_PR_SET_PDEATHSIG: Final = 1
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which of how many processes this one is, among all and among those of its machine."""
+
+    rank: int = 0
+    world: int = 1
+    local_rank: int = 0
+    local_world: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the process that logs, writes checkpoints and releases."""
+        return self.rank == 0
+
+    @property
+    def device(self) -> torch.device:
+        """The GPU of this process where there is one, else the CPU."""
+        return torch.device("cuda", self.local_rank) if torch.cuda.is_available() else torch.device("cpu")
+
+    @property
+    def cores(self) -> int:
+        """Cores of the machine that fall to this process."""
+        return max(1, (os.cpu_count() or 1) // self.local_world)
+
+    @property
+    def helpers(self) -> int:
+        """Threads that make batches ahead of the step; on a small machine the step wants the cores itself."""
+        return max(1, min(_MOST_HELPERS, self.cores - 1))
+
+
+ALONE: Final = Place()
+
+
+@contextmanager
+def joined(environment: Mapping[str, str]) -> Iterator[Place]:
+    """Take the place that torchrun's variables name, or be alone without them; leaves the group at the end.
+
+    The processes talk through NCCL on GPUs and through gloo elsewhere.
+    """
+    if "WORLD_SIZE" not in environment:
+        yield _settled(ALONE)
+        return
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    place = Place(*(int(environment[name]) for name in names))
+    _die_with_parent()
+    group.init_process_group("nccl" if place.device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    try:
+        yield _settled(place)
+    finally:
+        group.destroy_process_group()
+
+
+def check_shares(config: TrainConfig, place: Place) -> None:
+    """Raise TrainingError unless each process gets as many images of a step, in whole pairs."""
+    smallest = place.world * (4 if config.augmentation.paired else 2)
+    if config.batch_size % smallest:
+        raise TrainingError(
+            f"a batch of {config.batch_size} images cannot be shared out among {place.world} processes in pairs: "
+            f"make batch_size a multiple of {smallest}, such as {-(-config.batch_size // smallest) * smallest}"
+        )
+
+
+def own_part(count: int, place: Place) -> slice:
+    """Return which of `count` images this process evaluates."""
+    bounds = [count * rank // place.world for rank in (place.rank, place.rank + 1)]
+    return slice(*bounds)
+
+
+def put_together(own: Tensor, count: int, place: Place) -> Tensor:
+    """Join what each process found for its `own_part` of `count` images; the same on all of them."""
+    if place.world == 1:
+        return own
+    whole = torch.zeros(count, device=place.device)
+    whole[own_part(count, place)] = own.to(place.device)
+    group.all_reduce(whole)
+    return whole.cpu()
+
+
+def mean_over_all(own: Tensor) -> Tensor:
+    """Return the mean over all processes of what each has; gradients flow back to each of them."""
+    if not group.is_initialized():
+        return own
+    total: Tensor = all_reduce(own)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return total / group.get_world_size()
+
+
+def _settled(place: Place) -> Place:
+    if place.device.type == "cuda":
+        torch.cuda.set_device(place.device)
+    else:
+        torch.set_num_threads(place.cores)
+    return place
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end this process when torchrun is killed outright and cannot do it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

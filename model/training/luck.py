@@ -1,0 +1,54 @@
+"""The random numbers behind an epoch's augmentation: drawn at once, so that it matters to none who uses which."""
+
+from enum import IntEnum, auto
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Of(IntEnum):
+    """What each column of a table of luck decides."""
+
+    MIRROR = 0
+    TOP = auto()
+    LEFT = auto()
+    CROP = auto()
+    CROP_SIDE = auto()
+    CROP_TOP = auto()
+    CROP_LEFT = auto()
+    COLOUR = auto()
+    BRIGHTNESS = auto()
+    CONTRAST = auto()
+    SATURATION = auto()
+    NOISE = auto()
+    NOISE_STRENGTH = auto()
+    NOISE_SEED = auto()
+    RESIZE = auto()
+    RESIZE_SIDE = auto()
+    RESIZE_FILTER = auto()
+    BLUR = auto()
+    BLUR_RADIUS = auto()
+    JPEG = auto()
+    JPEG_QUALITY = auto()
+    JPEG_SUBSAMPLING = auto()
+    WEBP = auto()
+    WEBP_QUALITY = auto()
+    MIXUP = auto()
+    CUTMIX = auto()
+    SHARE = auto()
+    CUT_TOP = auto()
+    CUT_LEFT = auto()
+
+
+Luck = NDArray[np.float32]
+"""[N, len(Of)], uniform in [0, 1): a row for each image that an epoch shows."""
+
+
+def draw_luck(count: int, random: np.random.Generator) -> Luck:
+    """Draw the luck of `count` images."""
+    return random.random((count, len(Of)), dtype=np.float32)
+
+
+def between(low: float, high: float, luck: Luck) -> Luck:
+    """Turn luck into numbers from `low` to `high`."""
+    return np.float32(low) + np.float32(high - low) * luck

@@ -1,0 +1,44 @@
+"""A small training that one process does alone and two do together: `torchrun together.py <folder>`."""
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from made_samples import bright_or_dark
+from model.training import learner
+from model.training.config import Augmentation, TrainConfig, read_config
+from model.training.distributed import Place, joined
+from model.training.fit import fit, predict_logits
+from model.training.network import build_network
+
+MIXED = Augmentation(mirror=0.5, shift=0.1, jpeg=0.5, mixup=0.5, paired=True)
+"""Everything that could go wrong when a batch is shared out."""
+
+
+def configure() -> TrainConfig:
+    config = read_config("quick", {"epochs": 1, "batch_size": 32, "warmup_epochs": 0.5, "dropout": 0.0})
+    return replace(config, ema_decay=0.9, clip_norm=1.0, prior_weight=0.5, augmentation=MIXED)
+
+
+def train(folder: Path, place: Place) -> np.ndarray:
+    """Train in float32, for bfloat16 is too coarse to compare by, and return the logits on 50 images."""
+    learner._has_fast_bfloat16 = lambda _: False  # type: ignore[assignment]
+    config = configure()
+    network = build_network(config, size=32, pretrained_file="")
+    losses: list[float] = []
+    val = bright_or_dark(51, 1)
+    report = lambda epoch: losses.append(epoch.val_loss)  # noqa: E731
+    fit(network, bright_or_dark(96, 0), val, config, folder=folder, report=report, place=place)
+    return predict_logits(network, val)
+
+
+if __name__ == "__main__":
+    with joined(os.environ) as place:
+        torch.set_num_threads(1)
+        logits = train(Path(sys.argv[1]), place)
+        if place.first:
+            np.save(Path(sys.argv[1]) / "logits.npy", logits)
