@@ -48,6 +48,7 @@ def test_the_command_trains_logs_an_artifact_and_prints_json_last(
     assert finished.returncode == 0, finished.stderr
     result = json.loads(finished.stdout.splitlines()[-1])
     assert finished.stdout.count("epoch 2/2") == 1
+    assert finished.stdout.count("int8 is ") == 1
     registry = Registry(settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock")
     detector = Detector.load(registry.download(result["run_id"], tmp_path / "downloaded"))
     assert detector.card.dataset_version == dataset
