@@ -53,7 +53,7 @@ def test_the_command_trains_logs_an_artifact_and_prints_json_last(
     detector = Detector.load(registry.download(result["run_id"], tmp_path / "downloaded"))
     assert detector.card.dataset_version == dataset
     assert detector.card.training["epochs"] == 2
-    monkeypatch.setattr(os, "environ", as_environment(settings))
+    monkeypatch.setattr(os, "environ", os.environ | as_environment(settings))
     assert main(options) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == result
 
@@ -72,7 +72,7 @@ def test_a_wrong_option_ends_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(os, "environ", as_environment(settings))
+    monkeypatch.setattr(os, "environ", os.environ | as_environment(settings))
     assert main(options) == HOPELESS_STATUS
     message = capsys.readouterr().err
     assert message.startswith("training failed: ")
@@ -90,7 +90,7 @@ def test_a_registry_that_does_not_answer_is_worth_another_try(
     settings: Settings, dataset: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     silent = settings.model_copy(update={"tracking_uri": f"http://127.0.0.1:{free_ports(1)[0]}"})
-    monkeypatch.setattr(os, "environ", as_environment(silent))
+    monkeypatch.setattr(os, "environ", os.environ | as_environment(silent))
     assert main(["--dataset", dataset]) == 1
     assert "does not answer" in capsys.readouterr().err
 
