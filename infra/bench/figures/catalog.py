@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from figures.data import cifake_twins, near_duplicate_search
-from figures.forecast import unseen_generators
 from figures.export import exported_network
+from figures.forecast import unseen_generators
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
@@ -33,7 +33,7 @@ MEANING = MappingProxyType(
         "export.map_correlation": "Map of the exported graph and Grad-CAM of the network by autograd: correlation",
         "train.images_per_second": "Training with the quick recipe, images of 512 pixels seen at 64",
         "train.step_ratio": "Its rate over that of its steps alone, on tensors at hand",
-        "train.vs_imagefolder": "Its rate over that of ImageFolder, DataLoader and float32: same network and augmentation",
+        "train.vs_imagefolder": "Its rate over that of ImageFolder and DataLoader in float32, likewise augmented",
         "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
