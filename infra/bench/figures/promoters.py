@@ -6,10 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from model.errors import RegistryError
+from model.errors import RegistryError, RegistryUnavailable
 from model.registry import PREVIOUS, PRODUCTION, Registry
+
+PATIENCE = MappingProxyType({"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"})
+"""Environment of all promoters: a server that many ask at once is slow, and silence would leave changes unfinished."""
 
 KILLED = 9
 """Exit status of a process that was killed at a call."""
@@ -40,6 +44,8 @@ class Promoter:
                 registry.promote(self.version, reason="race")
             else:
                 registry.rollback(reason="race")
+        except RegistryUnavailable:
+            raise
         except RegistryError:
             if self.version:
                 raise

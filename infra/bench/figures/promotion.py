@@ -1,14 +1,17 @@
 """Whether production stays one version with an unbroken history while promoters race and are killed."""
 
+import os
 import random
+import sys
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 from figures.mlflow_server import running_mlflow
-from figures.promoters import KILLED, Promoter, add_version, violations
+from figures.promoters import KILLED, PATIENCE, Promoter, add_version, violations
 from figures.results import Figure
 from model.registry import PRODUCTION, Registry
 
@@ -55,13 +58,17 @@ class Ring:
         return self.promoter(self.random.choice(["", *VERSIONS]))
 
     def wrong(self) -> int:
-        """How much is wrong now."""
-        return len(violations(self.registry, self._name))
+        """How much is wrong now; what it is goes to stderr."""
+        found = violations(self.registry, self._name)
+        if found:
+            sys.stderr.write(f"{self._name}: {', '.join(found)}; the last change: {self.registry.history()[-1]}\n")
+        return len(found)
 
 
 def racing_and_killed_promoters() -> Iterator[Figure]:
     """Let promoters race, kill others at every step, and look for what is wrong after each round and each kill."""
     with (
+        patch.dict(os.environ, PATIENCE),
         tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder,
         running_mlflow(Path(folder), workers=2) as address,
         ThreadPoolExecutor(LANES) as lanes,

@@ -6,12 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from figures.promoters import KILLED, Promoter, violations
+from figures.promoters import KILLED, PATIENCE, Promoter, violations
 from figures.promotion import Ring, Tally, kill, race
 from model.registry import promotion
 
 WRITTEN = 4
 """A promotion that is killed before this call has written the history and moved nothing."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, value in PATIENCE.items():
+        monkeypatch.setenv(variable, value)
 
 
 @pytest.fixture(scope="module")
