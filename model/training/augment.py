@@ -63,7 +63,8 @@ def _shift(pixels: Pixels, luck: Luck, largest: float) -> Pixels:
     padded = np.pad(pixels, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (size, size), axis=(1, 2))  # [N, 2m+1, 2m+1, 3, S, S]
     top, left = ((luck[:, of] * (2 * margin + 1)).astype(int) for of in (Of.TOP, Of.LEFT))
-    return windows[np.arange(len(pixels)), top, left].transpose(0, 2, 3, 1).copy()
+    shifted: Pixels = windows[np.arange(len(pixels)), top, left].transpose(0, 2, 3, 1).copy()
+    return shifted
 
 
 def _tone(pixels: Pixels, luck: Luck) -> Pixels:
@@ -109,8 +110,10 @@ def _outside_rectangle(luck: Luck, size: int) -> NDArray[np.float32]:
     cells = np.arange(size) + 0.5
     rows = np.abs(cells - luck[:, Of.CUT_TOP, None] * size) < half[:, None]
     columns = np.abs(cells - luck[:, Of.CUT_LEFT, None] * size) < half[:, None]
-    return 1 - (rows[:, :, None] & columns[:, None, :]).astype(np.float32)
+    inside: NDArray[np.bool_] = rows[:, :, None] & columns[:, None, :]
+    return (~inside).astype(np.float32)
 
 
-def _to_pixels(light: NDArray[np.float32]) -> Pixels:
-    return np.clip(np.rint(light), 0, 255).astype(np.uint8)
+def _to_pixels(light: NDArray[np.floating]) -> Pixels:
+    pixels: Pixels = np.clip(np.rint(light), 0, 255).astype(np.uint8)
+    return pixels

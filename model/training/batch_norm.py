@@ -3,18 +3,18 @@
 import torch
 from torch import Tensor, nn
 from torch import distributed as group
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from model.training.distributed import Place
+from model.training.distributed import Place, mean_over_all
 
 
 def synchronise(network: nn.Module, place: Place) -> nn.Module:
     """Replace each batch normalisation in `network` by one over all processes; weights and their names stay."""
     if place.device.type == "cuda":
-        from timm.layers import convert_sync_batchnorm
+        from timm.layers import norm_act
 
-        return convert_sync_batchnorm(network)  # type: ignore[no-any-return]  # untyped
+        converted: nn.Module = norm_act.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # timm's
+        return converted
     for name, child in network.named_children():
         setattr(network, name, SharedBatchNorm(child) if isinstance(child, _BatchNorm) else synchronise(child, place))
     return network
@@ -38,8 +38,8 @@ class SharedBatchNorm(nn.Module):
         axes = [axis for axis in range(light.ndim) if axis != 1]
         shape = [-1 if axis == 1 else 1 for axis in range(light.ndim)]
         if self.training:
-            mean = _over_all(light.mean(axes))
-            variance = _over_all((light - mean.view(shape)).square().mean(axes))
+            mean = mean_over_all(light.mean(axes))
+            variance = mean_over_all((light - mean.view(shape)).square().mean(axes))
             self._remember(mean, variance, count=light.numel() // len(mean) * group.get_world_size())
         else:
             mean, variance = self.running_mean, self.running_var  # type: ignore[assignment]
@@ -50,11 +50,6 @@ class SharedBatchNorm(nn.Module):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, *, count: int) -> None:
-        self.num_batches_tracked.add_(1)  # type: ignore[operator, union-attr]
-        self.running_mean.lerp_(mean, self.momentum)  # type: ignore[operator, union-attr]
-        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)  # type: ignore[operator, union-attr]
-
-
-def _over_all(own: Tensor) -> Tensor:
-    mean: Tensor = all_reduce(own) / group.get_world_size()
-    return mean
+        self.num_batches_tracked.add_(1)  # type: ignore[operator]
+        self.running_mean.lerp_(mean, self.momentum)  # type: ignore[operator]
+        self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)  # type: ignore[operator]

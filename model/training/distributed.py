@@ -13,6 +13,7 @@ from typing import Final
 import torch
 from torch import Tensor
 from torch import distributed as group
+from torch.distributed.nn.functional import all_reduce
 
 from model.errors import TrainingError
 from model.training.config import TrainConfig
@@ -100,6 +101,14 @@ def put_together(own: Tensor, count: int, place: Place) -> Tensor:
     whole[own_part(count, place)] = own.to(place.device)
     group.all_reduce(whole)
     return whole.cpu()
+
+
+def mean_over_all(own: Tensor) -> Tensor:
+    """Return the mean over all processes of what each has; gradients flow back to each of them."""
+    if not group.is_initialized():
+        return own
+    total: Tensor = all_reduce(own)  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    return total / group.get_world_size()
 
 
 def _settled(place: Place) -> Place:

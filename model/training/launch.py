@@ -14,7 +14,7 @@ def launch(arguments: list[str], *, processes: int) -> int:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))  # torchrun would say 1
     options = ["--standalone", f"--nproc-per-node={processes}", "-m", "model.training", *arguments]
     try:
-        torchrun.run(torchrun.parse_args(options))
+        torchrun.run(torchrun.parse_args(options))  # type: ignore[no-untyped-call]  # torch leaves both untyped
     except ChildFailedError as error:
         _, first = error.get_first_failure()
         return int(first.exitcode)

@@ -38,11 +38,11 @@ class Learner:
 
     def start(self) -> None:
         """Meet the other processes, once all have what they start from; call it before the first step."""
-        if self._config.compile:
-            self.network.compile()
         if self._place.world > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
             self._shared = DistributedDataParallel(self.network, devices, broadcast_buffers=False)
+        if self._config.compile:  # a wrapper: what is judged, saved and exported stays as it is
+            self._shared = torch.compile(self._shared)  # type: ignore[assignment]  # it is a module, too
 
     def step(self, pixels: Tensor, labels: Tensor, *, number: int, rate: float) -> Tensor:
         """Take step `number` (from 0) on pixels [B, S, S, 3] uint8 and labels [B]; returns the loss before it."""
@@ -65,7 +65,7 @@ class Learner:
 def _averaged(network: nn.Module, config: TrainConfig) -> Any:
     """Average the weights, and batch normalisation's statistics, over recent steps: few at first, then ever more."""
     make_torchvision_importable()
-    from timm.utils import ModelEmaV3
+    from timm.utils.model_ema import ModelEmaV3
 
     return ModelEmaV3(network, decay=config.ema_decay, use_warmup=True)
 

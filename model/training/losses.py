@@ -2,11 +2,10 @@
 
 import torch
 from torch import Tensor
-from torch import distributed as group
-from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional
 
 from model.training.config import TrainConfig
+from model.training.distributed import mean_over_all
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
@@ -23,7 +22,5 @@ def training_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor
     loss = cross_entropy(logits, labels, smoothing=config.label_smoothing)
     if not config.prior_weight:
         return loss
-    mean = torch.sigmoid(logits).mean()
-    if group.is_initialized():
-        mean = all_reduce(mean) / group.get_world_size()
+    mean = mean_over_all(torch.sigmoid(logits).mean())
     return loss + config.prior_weight * (mean - config.prior).square()

@@ -114,7 +114,7 @@ def _decode_into(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preproc
 
     with write_whole(UPath(path)) as file, ThreadPoolExecutor(_DECODERS) as pool:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(file, header)  # type: ignore[arg-type]  # any writable file will do
+        np.lib.format.write_array_header_1_0(file, header)
         for images in _chunks(lake.read_images(rows)):
             file.writelines(pool.map(prepare, images))
 

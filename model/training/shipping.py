@@ -61,17 +61,16 @@ def _blur(image: Image.Image, luck: Luck) -> Image.Image:
 
 def _as_jpeg(image: Image.Image, luck: Luck) -> Image.Image:
     subsampling = _CHROMA[int(luck[Of.JPEG_SUBSAMPLING] * len(_CHROMA))]
-    return _encoded(image, "JPEG", quality=_quality(luck[Of.JPEG_QUALITY]), subsampling=subsampling)
+    return _encoded(image, "JPEG", quality=_quality(float(luck[Of.JPEG_QUALITY])), subsampling=subsampling)
 
 
 def _as_webp(image: Image.Image, luck: Luck) -> Image.Image:
-    return _encoded(
-        image, "WEBP", quality=_quality(luck[Of.WEBP_QUALITY]), method=0
-    )  # the others take several times as long
+    quick = 0  # of WebP's methods; the others take several times as long
+    return _encoded(image, "WEBP", quality=_quality(float(luck[Of.WEBP_QUALITY])), method=quick)
 
 
-def _quality(luck: np.float32) -> int:
-    return round(float(between(*_QUALITY, luck)))
+def _quality(luck: float) -> int:
+    return round(_QUALITY[0] + (_QUALITY[1] - _QUALITY[0]) * luck)
 
 
 def _encoded(image: Image.Image, kind: str, **options: object) -> Image.Image:

@@ -13,11 +13,12 @@ from model.training.config import TrainConfig
 
 
 def plain_batches(folder: Path, config: TrainConfig, *, size: int) -> DataLoader[Any]:
-    """Read the images of `folder`/<class>/ with a worker a core, mirrored and shifted as the recipe has it."""
+    """Read the images of `folder`/<class>/ with a worker a core: scaled, mirrored and shifted as the recipe has it."""
     from torchvision import transforms
     from torchvision.datasets import ImageFolder
 
     steps = [
+        transforms.Resize(size),
         transforms.RandomCrop(size, padding=round(size * config.augmentation.shift), padding_mode="reflect"),
         transforms.RandomHorizontalFlip(config.augmentation.mirror),
         transforms.ToTensor(),
