@@ -29,7 +29,7 @@ MEANING = MappingProxyType(
         "export.map_correlation": "Map of the exported graph and Grad-CAM of the network by autograd: correlation",
         "train.images_per_second": "Training with the quick recipe, images of 512 pixels seen at 64",
         "train.step_ratio": "Its rate over that of its steps alone, on tensors at hand",
-        "train.vs_imagefolder": "Its rate over that of ImageFolder, DataLoader and float32: same network and augmentation",
+        "train.vs_imagefolder": "Its rate over that of ImageFolder, DataLoader, float32: network, augmentation alike",
         "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
