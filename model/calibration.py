@@ -51,13 +51,17 @@ def fit_temperature(logits: Probabilities, labels: Labels) -> float:
     """Return the temperature T in [0.05, 20] for which sigmoid(logits / T) has the highest likelihood.
 
     `logits` [N] and `labels` [N] must be images the network was not trained on. One parameter cannot overfit a small
-    validation split and leaves the order of the scores alone (Guo et al., 2017, arXiv 1706.04599). The bounds hold when
-    the classes are separated perfectly, where the likelihood has no maximum.
+    validation split and leaves the order of the scores alone (Guo et al., 2017, arXiv 1706.04599). For classes that are
+    separated perfectly the likelihood has no maximum, and few images would make a network cocksure; hence the targets
+    of Platt (1999, "Probabilistic outputs for support vector machines", section 2.1): (n + 1) / (n + 2) for the n
+    images of a class instead of 1, a prior that many images outvote. Raises ValueError unless both classes are present.
     """
-    signed = np.where(labels == AI, 1.0, -1.0) * logits.astype(np.float64)
+    real, ai = (len(scores) for scores in _by_class(logits, labels))
+    targets = np.where(labels == AI, (ai + 1) / (ai + 2), 1 / (real + 2))
 
     def negative_log_likelihood(log_temperature: float) -> float:
-        return float(np.logaddexp(0, -signed / math.exp(log_temperature)).mean())
+        scaled = logits.astype(np.float64) / math.exp(log_temperature)
+        return float((np.logaddexp(0, scaled) - targets * scaled).mean())
 
     low, high = (math.log(bound) for bound in _TEMPERATURES)
     return math.exp(minimize_scalar(negative_log_likelihood, bounds=(low, high), method="bounded").x)
@@ -103,7 +107,8 @@ def conformal_band(
     Class-conditional split conformal prediction (Vovk, 2012, "Conditional validity of inductive conformal predictors";
     Angelopoulos and Bates, 2021, arXiv 2107.07511): the label real stays possible up to the (1 - alpha) quantile of the
     real images' probabilities, the label ai from the alpha quantile of the AI images' on, both quantiles corrected for
-    the finite sample. Between the two, both labels are possible or neither is.
+    the finite sample. Between the two, both labels are possible or neither is; where neither is, the two themselves are
+    outside, for an image on such a quantile is as typical of its class as the promise asks.
 
     Guaranteed, with no assumption on the network, for new images drawn like the validation images: above the band at
     most a share alpha of the real images is found, below it at most a share alpha of the AI images. So a threshold
@@ -118,6 +123,8 @@ def conformal_band(
     rank_ai = math.floor((len(ai) + 1) * alpha + _ROUNDING)
     highest_real = float(real[rank_real - 1]) if rank_real <= len(real) else 1.0
     lowest_ai = float(ai[rank_ai - 1]) if rank_ai >= 1 else 0.0
+    if highest_real < lowest_ai:
+        highest_real, lowest_ai = float(np.nextafter(highest_real, 1.0)), float(np.nextafter(lowest_ai, 0.0))
     return min(lowest_ai, highest_real, around), max(lowest_ai, highest_real, around)
 
 

@@ -24,9 +24,11 @@ def test_the_temperature_that_spoiled_the_logits_is_found(true_temperature: floa
     assert fit_temperature(honest * true_temperature, labels) == pytest.approx(true_temperature, rel=0.05)
 
 
-def test_perfectly_separated_logits_give_a_finite_temperature() -> None:
-    temperature = fit_temperature(np.array([-3.0, -2.0, 2.0, 3.0], np.float32), np.array([REAL, REAL, AI, AI]))
-    assert 0.05 <= temperature < 0.06
+@pytest.mark.parametrize("each", [2, 30, 1_000])
+def test_images_separated_perfectly_are_believed_as_far_as_their_number_allows(each: int) -> None:
+    labels = np.repeat([REAL, AI], each)
+    logits = np.where(labels == AI, 4.0, -4.0).astype(np.float32)
+    assert expit(4.0 / fit_temperature(logits, labels)) == pytest.approx((each + 1) / (each + 2), abs=1e-4)
 
 
 def test_logits_that_know_nothing_are_flattened() -> None:
@@ -99,6 +101,13 @@ def test_a_class_of_few_images_does_not_move_the_threshold_beside_all_images(few
     assert answers == {decided, UNSURE}
 
 
+@pytest.mark.parametrize("certain", [1.0, 0.999])
+def test_a_network_that_is_always_certain_and_right_answers(certain: float) -> None:
+    labels = np.arange(60) % 2
+    limits = calibrate(np.where(labels == AI, certain, 1 - certain), labels)
+    assert {decide(p, limits.threshold, limits.band) for p in (1 - certain, 0.5, certain)} == {"real", UNSURE, "ai"}
+
+
 def test_the_band_is_made_of_the_corrected_quantiles() -> None:
     real, ai = np.arange(1, 20) / 100, 1 - np.arange(1, 20) / 100
     probabilities = np.concatenate([real, ai])
@@ -114,6 +123,6 @@ def test_with_too_few_images_everything_is_unsure() -> None:
 
 def test_calibration_without_one_of_the_classes_is_refused() -> None:
     probabilities, labels = np.array([0.1, 0.2]), np.array([REAL, REAL])
-    for step in (choose_threshold, operating_points, calibrate):
+    for step in (fit_temperature, choose_threshold, operating_points, calibrate):
         with pytest.raises(ValueError, match="2 real and 0 AI"):
             step(probabilities, labels)
