@@ -49,6 +49,8 @@ class Stack:
         """Wait until a run asks for approval and give it."""
         api, request = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
         until(lambda: ("approve", "awaiting_input") in {(t.name, t.state) for t in api.tasks(dag, run)}, seconds=240)
+        # An answer in the second in which the task pauses is lost on Airflow 3.3's scheduler, and it asks once more.
+        time.sleep(5)
         api._call("PATCH", request, json={"chosen_options": ["Approve"], "params_input": {}})
 
     def served(self) -> str:
