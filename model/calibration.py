@@ -12,8 +12,8 @@ from model.metrics import Labels, Probabilities
 
 NEUTRAL_THRESHOLD = 0.5
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)
-PROMISE = 0.05
-"""The largest share of each class that the conformal band lets be decided wrongly, unless another is asked for."""
+PROMISE = 0.02
+"""The largest share of each class that the conformal band lets be decided wrongly, where there are images to tell."""
 _TEMPERATURES = (0.05, 20.0)
 _ROUNDING = 1e-9
 """So that (19 + 1) * (1 - 0.05) is 19 and not a little more."""
@@ -23,8 +23,8 @@ _ROUNDING = 1e-9
 class Calibration:
     """The limits that decisions rest on, all calibrated probabilities of AI.
 
-    `operating_points` are thresholds by false-positive rate. Outside `band` at most a share `alpha` of each class is
-    decided wrongly; `threshold` lies within it.
+    `operating_points` are thresholds by false-positive rate. Outside `band`, which `threshold` lies in, at most a share
+    `alpha` of each class is decided wrongly.
     """
 
     threshold: float
@@ -36,15 +36,14 @@ class Calibration:
 def calibrate(probabilities: Probabilities, labels: Labels, *, alpha: float = PROMISE) -> Calibration:
     """Derive the limits from the probabilities [N] of images that the network was not trained on, with their labels.
 
-    Raises ValueError unless both classes are present.
+    With fewer than 1 / alpha - 1 images of a class so little cannot be promised; the promise is then the least that can
+    be. Raises ValueError unless both classes are present.
     """
+    fewest = min(len(scores) for scores in _by_class(probabilities, labels))
+    promise = max(alpha, 1 / (fewest + 1))
     threshold = choose_threshold(probabilities, labels)
-    return Calibration(
-        threshold,
-        operating_points(probabilities, labels),
-        conformal_band(probabilities, labels, alpha, around=threshold),
-        alpha,
-    )
+    band = conformal_band(probabilities, labels, promise, around=threshold)
+    return Calibration(threshold, operating_points(probabilities, labels), band, promise)
 
 
 def fit_temperature(logits: Probabilities, labels: Labels) -> float:
@@ -99,33 +98,26 @@ def operating_points(
     return {rate: _lowest_threshold(real, rate) for rate in rates}
 
 
-def conformal_band(
-    probabilities: Probabilities, labels: Labels, alpha: float = PROMISE, *, around: float
-) -> tuple[float, float]:
-    """Return the band of probabilities of AI in which a detector should not commit itself; it holds `around`.
+def conformal_band(probabilities: Probabilities, labels: Labels, alpha: float, *, around: float) -> tuple[float, float]:
+    """Return the narrowest band of probabilities of AI, `around` in it, in which a detector must not commit itself.
 
     Class-conditional split conformal prediction (Vovk, 2012, "Conditional validity of inductive conformal predictors";
-    Angelopoulos and Bates, 2021, arXiv 2107.07511): the label real stays possible up to the (1 - alpha) quantile of the
-    real images' probabilities, the label ai from the alpha quantile of the AI images' on, both quantiles corrected for
-    the finite sample. Between the two, both labels are possible or neither is; where neither is, the two themselves are
-    outside, for an image on such a quantile is as typical of its class as the promise asks.
+    Angelopoulos and Bates, 2021, arXiv 2107.07511): of new real images at most a share alpha lies above the (1 - alpha)
+    quantile of the validation images' probabilities, corrected for the finite sample; of AI images as many below their
+    alpha quantile. So outside a band that reaches from the one to the other at most that share of each class is decided
+    wrongly by the threshold `around`. Where the threshold alone errs less, the band is nothing but it: the better a
+    detector is, the more it answers.
 
-    Guaranteed, with no assumption on the network, for new images drawn like the validation images: above the band at
-    most a share alpha of the real images is found, below it at most a share alpha of the AI images. So a threshold
-    within it decides no more than that wrongly, and `around`, the threshold to be used, is made to lie within: a wider
-    band answers less but promises as much, whereas a threshold moved into the band can end up where it tells nothing
-    apart. That happens when a class has fewer than 1 / alpha - 1 images: nothing can be promised for it, its quantile
-    is 0 or 1, and the band may lie beside all images. Nothing is guaranteed for generators the validation images do not
-    hold. Raises ValueError unless both classes are present.
+    Guaranteed with no assumption on the network, for new images drawn like the validation images; not for generators
+    that these do not hold. With fewer than 1 / alpha - 1 images of a class nothing is, and the band reaches 0 or 1.
+    Raises ValueError unless both classes are present.
     """
     real, ai = _by_class(probabilities, labels)
     rank_real = math.ceil((len(real) + 1) * (1 - alpha) - _ROUNDING)
     rank_ai = math.floor((len(ai) + 1) * alpha + _ROUNDING)
     highest_real = float(real[rank_real - 1]) if rank_real <= len(real) else 1.0
     lowest_ai = float(ai[rank_ai - 1]) if rank_ai >= 1 else 0.0
-    if highest_real < lowest_ai:
-        highest_real, lowest_ai = float(np.nextafter(highest_real, 1.0)), float(np.nextafter(lowest_ai, 0.0))
-    return min(lowest_ai, highest_real, around), max(lowest_ai, highest_real, around)
+    return min(lowest_ai, around), max(highest_real, around)
 
 
 def _by_class(probabilities: Probabilities, labels: Labels) -> tuple[Probabilities, Probabilities]:

@@ -66,7 +66,7 @@ def _band_keeps_promise(report: Report, limit: float) -> Rule:
         return missing(name, limit, name)
     share = answered.value * wrong.value if wrong else 0.0
     found = proportion(round(share * report.rows), report.rows)
-    detail = f"{interval(found)} of all images are answered and wrong, the band promises at most {percent(limit)}"
+    detail = f"{interval(found)} of all images are answered and wrong, at most {percent(limit)} is allowed"
     return Rule(name, found.value, limit, found.low <= limit, detail)
 
 
