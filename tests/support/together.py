@@ -4,6 +4,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -13,7 +14,7 @@ from model.training import learner
 from model.training.config import Augmentation, TrainConfig, read_config
 from model.training.distributed import Place, joined
 from model.training.fit import fit, predict_logits
-from model.training.network import build_network
+from model.training.network import Network, build_network
 
 MIXED = Augmentation(mirror=0.5, shift=0.1, jpeg=0.5, mixup=0.5, paired=True)
 """Everything that could go wrong when a batch is shared out."""
@@ -26,14 +27,15 @@ def configure() -> TrainConfig:
 
 def train(folder: Path, place: Place) -> np.ndarray:
     """Train in float32, for bfloat16 is too coarse to compare by, and return the logits on 50 images."""
-    learner._has_fast_bfloat16 = lambda _: False  # type: ignore[assignment]
-    config = configure()
-    network = build_network(config, size=32, pretrained_file="")
-    losses: list[float] = []
-    val = bright_or_dark(51, 1)
-    report = lambda epoch: losses.append(epoch.val_loss)  # noqa: E731
-    fit(network, bright_or_dark(96, 0), val, config, folder=folder, report=report, place=place)
+    network, val = begin(), bright_or_dark(51, 1)
+    with patch.object(learner, "_has_fast_bfloat16", return_value=False):
+        fit(network, bright_or_dark(96, 0), val, configure(), folder=folder, report=lambda _: None, place=place)
     return predict_logits(network, val)
+
+
+def begin() -> Network:
+    """Build the network as it is before training."""
+    return build_network(configure(), size=32, pretrained_file="")
 
 
 if __name__ == "__main__":
