@@ -18,6 +18,7 @@ from model.ingest import assemble, publish
 from model.labels import CLASSES
 from model.lake import Lake
 from model.manifest import read_candidates, write_rows
+from model.plots import Plot
 from model.sources.labelled import LabelledImage
 
 TINY_SIZE = 32
@@ -138,6 +139,13 @@ def draw_flat(level: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (40, 48), (level,) * 3).save(file, "PNG" if level % 4 else "BMP")
     return file.getvalue()
+
+
+@pytest.fixture
+def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the plots of a page empty: each takes a third of a second, and most tests are about something else."""
+    for module in ("version_plots", "report_plots"):
+        monkeypatch.setattr(f"model.{module}.draw_plot", lambda title, text, _: Plot(title, text, "<svg></svg>"))
 
 
 @pytest.fixture(scope="session")

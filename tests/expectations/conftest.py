@@ -1,4 +1,4 @@
-"""A lake for each test."""
+"""A lake for each test, and pages without plots."""
 
 from pathlib import Path
 
@@ -10,3 +10,8 @@ from model.lake import Lake
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
+
+
+@pytest.fixture(autouse=True)
+def plain_pages(without_plots: None) -> None:
+    """Every validation draws the page of its version."""

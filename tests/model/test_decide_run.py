@@ -17,6 +17,8 @@ from model.retrain import decide_run, evaluate_run
 from model.settings import Settings
 from reports import make_report, right_but
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 GOOD, BAD = right_but(2, of=100), right_but(30, of=100)
 SLOW, FAST = Latency(10.0, 12.0), Latency(5.0, 6.0)
 

@@ -15,6 +15,8 @@ from model.registry import Registry, connect
 from model.retrain import decide_run, evaluate_run, promote_run
 from model.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 Write = Callable[..., Path]
 TOO_STRICT = -2.5
 """Calls nothing darker than three quarters AI."""

@@ -12,6 +12,8 @@ from model.report import Report
 from model.retrain import decide_run, evaluate_run, promote_run, report_address, rollback
 from model.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("without_plots")
+
 Write = Callable[..., Path]
 
 

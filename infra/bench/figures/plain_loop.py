@@ -25,9 +25,14 @@ def plain_batches(folder: Path, config: TrainConfig, *, size: int) -> DataLoader
         transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     ]
     images = ImageFolder(str(folder), transforms.Compose(steps))
-    workers = os.cpu_count() or 1
     return DataLoader(
-        images, config.batch_size, shuffle=True, drop_last=True, num_workers=workers, persistent_workers=True
+        images,
+        config.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=os.cpu_count() or 1,
+        persistent_workers=True,
+        multiprocessing_context="fork",  # so that torchvision can be imported there as it can be here
     )
 
 
