@@ -27,7 +27,7 @@ MEANING = MappingProxyType(
         "detector.ece": "Expected calibration error on it",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
         "detector.unseen_generator_recall": "Recall on a family of built-in generators left out of training: mean",
-        "detector.conformal_error": "Share of the worse class decided wrongly outside the band, over 100 splits",
+        "detector.conformal_error": "Share of the worse class decided wrongly outside the band, over 1,000 splits",
         "detector.conformal_promise": "What the band promises that share to be at most",
         "export.max_difference": "Probability of the exported graph and of the trained network: largest difference",
         "export.map_correlation": "Map of the exported graph and Grad-CAM of the network by autograd: correlation",

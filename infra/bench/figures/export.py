@@ -27,7 +27,7 @@ TRAINED, CALIBRATED, COMPARED = 1200, 300, 1000
 """Images, in the order in which the built-in source draws them."""
 
 EPOCHS = 2
-SPLITS = 100
+SPLITS = 1000
 
 
 def exported_network() -> Iterator[Figure]:
