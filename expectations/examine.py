@@ -87,9 +87,7 @@ def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, ru
         batch_parameters={"dataframe": table}, result_format=_RESULT_FORMAT, run_id=RunIdentifier(run_name=run)
     )
     record: dict[str, Any] = json.loads(json.dumps(outcome.to_json_dict()))  # type: ignore[no-untyped-call]
-    document = ValidationResultsPageRenderer().render(_plain(record))
-    page = DefaultJinjaPageView().render(document)  # type: ignore[no-untyped-call]
-    return Examination(suite, tuple(_finding(result) for result in record["results"]), page)
+    return Examination(suite, tuple(_finding(result) for result in record["results"]), _draw_page(record))
 
 
 def _context() -> EphemeralDataContext:
@@ -101,6 +99,12 @@ def _context() -> EphemeralDataContext:
         analytics_enabled=False,
     )
     return gx.get_context(mode="ephemeral", project_config=config)
+
+
+def _draw_page(record: Mapping[str, Any]) -> str:
+    document = ValidationResultsPageRenderer().render(_plain(record))
+    page: str = DefaultJinjaPageView().render(document)  # type: ignore[no-untyped-call]
+    return page
 
 
 def _plain(record: Mapping[str, Any]) -> ExpectationSuiteValidationResult:

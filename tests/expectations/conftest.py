@@ -15,3 +15,9 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture(autouse=True)
 def plain_pages(without_plots: None) -> None:
     """Every validation draws the page of its version."""
+
+
+@pytest.fixture
+def without_docs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave Great Expectations' own pages empty, for tests of what is found and not of how it is shown."""
+    monkeypatch.setattr("expectations.examine._draw_page", lambda _: "<html></html>")

@@ -12,6 +12,8 @@ from clean_images import clean_images, encoded, recode, rotated
 from model.lake import Lake
 from planting import NOTHING_WRONG, LabelledImages, Outcome, Spoil, validated
 
+pytestmark = pytest.mark.usefixtures("without_docs")
+
 Encode = Callable[[Image.Image], bytes]
 Plant = Callable[[LabelledImages], LabelledImages]
 

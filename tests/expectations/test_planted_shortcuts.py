@@ -10,6 +10,8 @@ from clean_images import clean_images, encoded, opened, recode, rotated
 from model.lake import Lake
 from planting import LabelledImages, Outcome, validated
 
+pytestmark = pytest.mark.usefixtures("without_docs")
+
 Encode = Callable[[Image.Image], bytes]
 Plant = Callable[[LabelledImages], LabelledImages]
 
