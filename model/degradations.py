@@ -27,11 +27,14 @@ _SCREEN_SHARPNESS: Final = 50
 """Per cent of the unsharp mask."""
 
 
-def recode(image: Image.Image, *, format_: str, quality: int) -> Image.Image:
-    """Encode an image with loss and decode it again; JPEG with 4:2:0 chroma, as Pillow and most senders write it."""
+def recode(image: Image.Image, *, format_: str, quality: int, **options: object) -> Image.Image:
+    """Encode an image with loss and decode it again; JPEG with 4:2:0 chroma, as Pillow and most senders write it.
+
+    `options` are those of Pillow's encoder.
+    """
     buffer = io.BytesIO()
-    image.save(buffer, format_, quality=quality)
-    return Image.open(buffer).convert("RGB")
+    image.save(buffer, format_, quality=quality, **options)
+    return Image.open(buffer, formats=(format_,)).convert("RGB")
 
 
 def resize(image: Image.Image, *, factor: float) -> Image.Image:

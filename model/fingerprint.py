@@ -74,7 +74,7 @@ def fingerprint(data: bytes) -> Fingerprint:
         sha256=sha256,
         bytes=len(data),
         pixel_hash=pixel_hash(image.rgb),
-        phash=_perceptual_hash(grey),
+        phash=perceptual_hash(grey),
         width=image.width,
         height=image.height,
         format=image.format,
@@ -96,17 +96,13 @@ def pixel_hash(rgb: Image.Image) -> str:
     return digest.hexdigest()
 
 
-def perceptual_hash(rgb: Image.Image) -> int:
-    """Return the 64-bit DCT hash of an RGB image as a signed integer; similar pictures differ in few bits.
+def perceptual_hash(grey: Image.Image) -> int:
+    """Return the 64-bit DCT hash of a greyscale image as a signed integer; similar pictures differ in few bits.
 
     A picture with something to see has 32 bits set; one with less, such as a plain colour or stripes, has fewer.
 
     Source: C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010.
     """
-    return _perceptual_hash(rgb.convert("L"))
-
-
-def _perceptual_hash(grey: Image.Image) -> int:
     small = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
     # Rounded, so that what is zero is zero: the noise of the arithmetic would make plain colours look like pictures.
     low: NDArray[np.float64] = (_COSINES @ small @ _COSINES.T).round(6).ravel()

@@ -4,18 +4,18 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean, stdev
-from typing import Final, Self
+from typing import ClassVar, Final
 
 import pandas as pd
-from pydantic import TypeAdapter, ValidationError
 from scipy.stats import t
 
 from model.detector import Detector
-from model.errors import DatasetError, TruegrainError
+from model.errors import DatasetError
 from model.labels import AI, CLASSES
 from model.lake import Lake
 from model.manifest import split_rows
 from model.metrics import CONFIDENCE, Estimate, proportion
+from model.record import Record
 from model.scoring import score_images
 
 LEAST_IMAGES: Final = 30
@@ -32,36 +32,24 @@ class Unseen:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Forecast(Record):
     """What the detectors of one dataset version, each trained without one generator, say of generators to come.
 
     `recall` is the mean over generators, each counting the same, with Student's interval of that mean: generators are
     the sample here, not images. Of a single one it is [0, 1].
     """
 
+    kind: ClassVar = "forecast"
+    indent: ClassVar = 2
+
     dataset_version: str
     unseen: tuple[Unseen, ...]
     recall: Estimate
-
-    def to_json(self) -> str:
-        """Write the forecast as indented JSON."""
-        return _FORECAST.dump_json(self, indent=2).decode()
 
     def __str__(self) -> str:
         lines = (f"{one.generator}: {one.recall.value:.2%} of {one.rows} images found" for one in self.unseen)
         mean = f"{self.recall.value:.2%} ({self.recall.low:.2%} to {self.recall.high:.2%})"
         return "\n".join((f"of a generator not yet seen, {mean} may be found", *lines))
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raises TruegrainError when it is something else."""
-        try:
-            return _FORECAST.validate_json(text)  # type: ignore[return-value]  # Forecast is never subclassed
-        except ValidationError as error:
-            raise TruegrainError(f"this is no forecast: {error}") from error
-
-
-_FORECAST = TypeAdapter(Forecast)
 
 
 def choose_generators(manifest: pd.DataFrame, *, least: int = LEAST_IMAGES) -> list[str]:

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from model.artifact import CARD, Card
 from model.errors import RegistryError
 from model.forecast import LEAST_IMAGES, Forecast, choose_generators, measure_unseen, summarise
 from model.lake import Lake
 from model.manifest import read_manifest
-from model.registry import FULL, PRODUCTION, Registry, connect
+from model.registry import PRODUCTION, Registry, connect
 from model.retrain import load_detector
-from model.run_files import FORECAST, draw_page, log_text, read_decision, read_judged
+from model.run_files import FORECAST, draw_page, log_text, read_card, read_decision, read_judged
 from model.settings import Settings
 
 
@@ -32,7 +31,7 @@ def plan_forecast(settings: Settings, run_id: str = "", *, least: int = LEAST_IM
     registry = connect(settings)
     run_id = run_id or _in_production(registry)
     read_decision(registry, run_id)
-    version = _read_card(registry, run_id).dataset_version
+    version = read_card(registry, run_id).dataset_version
     manifest = read_manifest(Lake(settings.lake_url), version, columns=("split", "generator"))
     return [LeftOut(run_id, version, generator) for generator in choose_generators(manifest, least=least)]
 
@@ -64,10 +63,3 @@ def _in_production(registry: Registry) -> str:
     if production is None or not production.run_id:
         raise RegistryError("nothing that was trained here is in production: name the run the forecast is for")
     return production.run_id
-
-
-def _read_card(registry: Registry, run_id: str) -> Card:
-    content = registry.read_file(run_id, f"{FULL}/{CARD}")
-    if content is None:
-        raise RegistryError(f"run {run_id} holds no detector")
-    return Card.from_json(content)

@@ -2,21 +2,20 @@
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, ClassVar, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
-from pydantic import TypeAdapter, ValidationError
 
 from model.detector import Detector
-from model.errors import TruegrainError
 from model.images import SOURCE_LIMITS, decode
 from model.labels import AI, CLASSES, REAL
 from model.lake import Lake
 from model.pages import picture
 from model.plots import COLOURS
+from model.record import Record
 from model.report import Report
 
 MOST_MISTAKES: Final = 8
@@ -46,25 +45,12 @@ class Mistake:
 
 
 @dataclass(frozen=True)
-class Gallery:
+class Gallery(Record):
     """A detector's worst mistakes, the worst first, those on real images before those on AI images."""
 
+    kind: ClassVar = "gallery of mistakes"
+
     mistakes: tuple[Mistake, ...] = ()
-
-    def to_json(self) -> str:
-        """Write the gallery, pictures included: some 10 kB a mistake."""
-        return _GALLERY.dump_json(self).decode()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raises TruegrainError when it is something else."""
-        try:
-            return _GALLERY.validate_json(text)  # type: ignore[return-value]  # Gallery is never subclassed
-        except ValidationError as error:
-            raise TruegrainError(f"this is no gallery of mistakes: {error}") from error
-
-
-_GALLERY = TypeAdapter(Gallery)
 
 
 def draw_gallery(detector: Detector, lake: Lake, manifest: pd.DataFrame, report: Report) -> Gallery:

@@ -1,21 +1,22 @@
 """Gate: may the challenger replace the champion? A pure decision with a line for every rule."""
 
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar
 
-from pydantic import TypeAdapter, ValidationError
-
-from model.errors import TruegrainError
 from model.gate_alone import judge_alone
 from model.gate_champion import judge_against, judge_growth, judge_speed
 from model.gate_policy import Policy
 from model.gate_rule import Rule
+from model.record import Record
 from model.report import Report
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(Record):
     """`promote` is true when every rule passed."""
+
+    kind: ClassVar = "decision of the gate"
+    indent: ClassVar = 2
 
     promote: bool
     rules: tuple[Rule, ...]
@@ -26,24 +27,9 @@ class Decision:
         failed = [f"{rule.name} ({rule.detail})" for rule in self.rules if not rule.passed]
         return f"failed: {'; '.join(failed)}" if failed else f"all {len(self.rules)} rules passed"
 
-    def to_json(self) -> str:
-        """Write the decision as indented JSON."""
-        return _DECISION.dump_json(self, indent=2).decode()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raises TruegrainError when it is something else."""
-        try:
-            return _DECISION.validate_json(text)  # type: ignore[return-value]  # Decision is never subclassed
-        except ValidationError as error:
-            raise TruegrainError(f"this is no decision of the gate: {error}") from error
-
     def __str__(self) -> str:
         lines = (f"{'passed' if rule.passed else 'FAILED'}  {rule.name}: {rule.detail}" for rule in self.rules)
         return "\n".join(("promote" if self.promote else "do not promote", *lines))
-
-
-_DECISION = TypeAdapter(Decision)
 
 
 def decide(challenger: Report, champion: Report | None, policy: Policy, *, original: Report | None = None) -> Decision:

@@ -10,8 +10,6 @@ from model.gate_rule import Rule, interval, missing, percent
 from model.metrics import Estimate, proportion
 from model.report import Report
 
-_MEGABYTE = 1e6
-
 
 def judge_alone(report: Report, limits: Alone) -> Iterator[Rule]:
     """Hold a report against the absolute limits, one rule each."""
@@ -26,7 +24,7 @@ def judge_alone(report: Report, limits: Alone) -> Iterator[Rule]:
     yield _robust(report, limits.min_degraded_accuracy)
     yield _at_least("stability", report.stable, limits.min_stable)
     yield _within("latency", report.latency.p95_ms, limits.max_p95_ms, "ms for one image (95th percentile)")
-    yield _within("size", report.size_bytes / _MEGABYTE, limits.max_megabytes, "MB")
+    yield _within("size", report.megabytes, limits.max_megabytes, "MB")
 
 
 def _at_least(name: str, estimate: Estimate | None, limit: float) -> Rule:

@@ -11,7 +11,6 @@ from model.gate_rule import Rule, missing, percent, points
 from model.metrics import Estimate
 from model.report import Report
 
-_MEGABYTE = 1e6
 _SMALL = "the small ones together"
 
 
@@ -30,10 +29,9 @@ def judge_growth(ours: Report, champion: Report, limits: AgainstChampion) -> Ite
 
     Time is the median: the 95th percentile of a hundred images on a busy machine differs from itself by half.
     """
-    sizes = ours.size_bytes / _MEGABYTE, champion.size_bytes / _MEGABYTE
     times = ours.latency.p50_ms, champion.latency.p50_ms
     yield _grown("latency", *times, limits.latency_growth, limits.unnoticed_ms, "ms (median)")
-    yield _grown("size", *sizes, limits.size_growth, limits.unnoticed_megabytes, "MB")
+    yield _grown("size", ours.megabytes, champion.megabytes, limits.size_growth, limits.unnoticed_megabytes, "MB")
 
 
 def judge_speed(ours: Report, original: Report, limits: AgainstChampion) -> Rule:

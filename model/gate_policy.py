@@ -1,7 +1,6 @@
 """Gate policy: the limits that the gate holds a detector against, read from TOML."""
 
 import tomllib
-from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -12,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from model.errors import SettingsError
+from model.options import lay_over, list_problems
 
 Share = Annotated[float, Ge(0.0), Le(1.0)]
 Positive = Annotated[float, Gt(0.0)]
@@ -79,11 +79,10 @@ def read_policy(path: str = "") -> Policy:
     shipped = _read(files("model") / "gate.toml")
     given = _read(Path(path)) if path else {}
     try:
-        return _POLICY.validate_python(_overlay(shipped, given))
+        return _POLICY.validate_python(lay_over(shipped, given))
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}={p['input']!r}: {p['msg']}" for p in error.errors())
         raise SettingsError(
-            f"the gate policy '{path}' is not allowed: {problems}. model/gate.toml lists all"
+            f"the gate policy '{path}' is not allowed: {list_problems(error)}. model/gate.toml lists all"
         ) from error
 
 
@@ -92,11 +91,3 @@ def _read(file: Traversable) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
         raise SettingsError(f"the gate policy '{file}' cannot be read: {error}") from error
-
-
-def _overlay(shipped: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay one file over another, heading by heading; what is no heading stays as it is, to be refused by name."""
-    both = {
-        name: shipped[name] | given[name] for name in shipped.keys() & given.keys() if isinstance(given[name], dict)
-    }
-    return {**shipped, **given, **both}

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Self
+from typing import ClassVar, Final
 
-from pydantic import TypeAdapter, ValidationError
-
-from model.errors import TruegrainError
 from model.metrics import Estimate
+from model.record import Record
+
+_MEGABYTE: Final = 1e6
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,15 @@ class Predictions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class Report(Record):
     """How a detector, known by its `onnx_sha256`, did on the images of one split at its own threshold.
 
     `overall` holds accuracy, f1, auroc, ece, fpr, tpr, `answered` (the share outside the conformal band) and
     `answered_error` (the share of these that is wrong). `stable` is the share of images whose verdict survives being
     shipped again. `size_bytes` is that of the graph. `predictions` lets two reports be compared image by image.
     """
+
+    kind: ClassVar = "evaluation report"
 
     dataset_version: str
     split: str
@@ -89,6 +91,11 @@ class Report:
     stable: Estimate | None = None
 
     @property
+    def megabytes(self) -> float:
+        """Size of the graph in MB."""
+        return self.size_bytes / _MEGABYTE
+
+    @property
     def probabilities(self) -> dict[str, float]:
         """Probability of AI by the sha256 of the image."""
         return dict(zip(self.predictions.sha256, self.predictions.probability, strict=True))
@@ -98,18 +105,3 @@ class Report:
         """Whether the detector was right, by the sha256 of the image."""
         columns = zip(self.predictions.sha256, self.predictions.label, self.predictions.probability, strict=True)
         return {sha256: (probability >= self.threshold) == bool(label) for sha256, label, probability in columns}
-
-    def to_json(self) -> str:
-        """Write the report as compact JSON, about 200 bytes an image."""
-        return _REPORT.dump_json(self).decode()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raises TruegrainError when it is something else."""
-        try:
-            return _REPORT.validate_json(text)  # type: ignore[return-value]  # Report is never subclassed
-        except ValidationError as error:
-            raise TruegrainError(f"this is no evaluation report: {error}") from error
-
-
-_REPORT = TypeAdapter(Report)

@@ -3,7 +3,7 @@
 import tempfile
 from pathlib import Path
 
-from model.artifact import CARD, Card
+from model.artifact import CARD
 from model.detector import Detector
 from model.errors import RegistryError
 from model.evaluate import evaluate
@@ -12,7 +12,18 @@ from model.gate import Decision, decide
 from model.gate_policy import read_policy
 from model.lake import Lake
 from model.manifest import read_manifest
-from model.registry import CANDIDATE, FULL, INT8, PRODUCTION, ModelVersion, Registry, connect
+from model.registry import (
+    CANDIDATE,
+    FAILED,
+    FULL,
+    INT8,
+    NOTHING,
+    PASSED,
+    PRODUCTION,
+    ModelVersion,
+    Registry,
+    connect,
+)
 from model.report import Report
 from model.run_files import (
     CHAMPION,
@@ -24,12 +35,13 @@ from model.run_files import (
     REPORT_INT8,
     draw_page,
     log_text,
+    read_card,
     read_report,
 )
 from model.settings import Settings
 
 JUDGED_AGAINST = "gate_champion"
-"""Tag of a version: the one that the gate compared it with, "none" when nothing was in production."""
+"""Tag of a version: the one that the gate compared it with, NOTHING when there was none."""
 LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
 
 
@@ -87,7 +99,7 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Deci
                 report, decision, variant = smaller, of_smaller, INT8
         log_text(run, DECISION, decision.to_json())
         draw_page(registry, run, report, decision)
-    judged_against = production.version if production is not None and champion is not None else "none"
+    judged_against = production.version if production is not None and champion is not None else NOTHING
     tags = _describe(registry, run_id, variant, report, decision)
     tags |= {JUDGED_AGAINST: judged_against, "dag_run_id": dag_run_id}
     version = registry.register(run_id, tags={name: value for name, value in tags.items() if value}, variant=variant)
@@ -138,7 +150,7 @@ def _read_reports(
         raise RegistryError(f"run {run_id} has no {REPORT}: evaluate it first")
     if production is None or production.run_id == run_id:
         return report, None
-    expected = _read_card(registry, production.run_id, production.variant).onnx_sha256
+    expected = read_card(registry, production.run_id, variant=production.variant).onnx_sha256
     if champion is None or champion.onnx_sha256 != expected:
         evaluate_run(settings, run_id)
         report, champion = (read_report(registry, run_id, name) for name in (REPORT, CHAMPION))
@@ -147,16 +159,12 @@ def _read_reports(
     return report, champion
 
 
-def _read_card(registry: Registry, run_id: str, variant: str) -> Card:
-    return Card.from_json(registry.read_file(run_id, f"{variant}/{CARD}") or b"")
-
-
 def _describe(registry: Registry, run_id: str, variant: str, report: Report, decision: Decision) -> dict[str, str]:
     tags = {
         "dataset_version": report.dataset_version,
-        "git_sha": _read_card(registry, run_id, variant).git_revision,
+        "git_sha": read_card(registry, run_id, variant=variant).git_revision,
         "onnx_sha256": report.onnx_sha256,
-        "gate": "passed" if decision.promote else "failed",
+        "gate": PASSED if decision.promote else FAILED,
         "gate_reason": decision.reason,
         "report": PAGE,
     }

@@ -4,11 +4,12 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+from model.artifact import CARD, Card
 from model.errors import RegistryError
 from model.forecast import Forecast
 from model.gallery import Gallery
 from model.gate import Decision
-from model.registry import INT8, Registry, Run
+from model.registry import FULL, INT8, Registry, Run
 from model.report import Report
 from model.report_page import render
 
@@ -20,6 +21,14 @@ DECISION: Final = "decision.json"
 DECISION_INT8: Final = "decision-int8.json"
 FORECAST: Final = "forecast.json"
 PAGE: Final = "report.html"
+
+
+def read_card(registry: Registry, run_id: str, *, variant: str = FULL) -> Card:
+    """Read the card of a run's detector; raises RegistryError when the run holds none of that variant."""
+    content = registry.read_file(run_id, f"{variant}/{CARD}")
+    if content is None:
+        raise RegistryError(f"run {run_id} holds no detector '{variant}'")
+    return Card.from_json(content)
 
 
 def read_report(registry: Registry, run_id: str, name: str) -> Report | None:

@@ -15,6 +15,7 @@ from model.registry import promotion, runs, scene, versions
 from model.registry.client import CLIENT_ENVIRONMENT, Connection, translated
 from model.registry.history import Change
 from model.registry.lock import locked
+from model.registry.promotion import FAILED, NOTHING, PASSED
 from model.registry.runs import Run
 from model.registry.versions import CANDIDATE, FULL, INT8, PREVIOUS, PRODUCTION, ModelVersion
 from model.settings import Settings
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CANDIDATE",
+    "FAILED",
     "FULL",
     "INT8",
+    "NOTHING",
+    "PASSED",
     "PREVIOUS",
     "PRODUCTION",
     "Change",

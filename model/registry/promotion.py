@@ -26,8 +26,10 @@ SECOND_LOOK_SECONDS = 1.0
 ATTEMPTS = 10
 """How often one who loses the race for the next entry of the history tries again."""
 
-PASSED, OVERRIDDEN = ADMITTED = ("passed", "overridden")
-"""Values of the tag `gate` with which a version may go into production; others may only go back."""
+PASSED, OVERRIDDEN, FAILED = "passed", "overridden", "failed"
+"""Values of the tag `gate` of a version."""
+ADMITTED = (PASSED, OVERRIDDEN)
+"""Those with which a version may go into production; others may only go back."""
 NOTHING = "none"
 """What a version was judged against when nothing was in production."""
 

@@ -60,11 +60,6 @@ class Run:
         """Log the content of a folder under `artifact_path`."""
         self.client.log_artifacts(self.id, str(path), artifact_path)
 
-    @translated()
-    def log_dict(self, content: Mapping[str, object], artifact_file: str) -> None:
-        """Log JSON under the name `artifact_file`."""
-        self.client.log_dict(self.id, dict(content), artifact_file)
-
 
 @contextmanager
 def open_run(

@@ -66,10 +66,13 @@ def find(connection: Connection, run_id: str) -> ModelVersion | None:
 
 
 def register(connection: Connection, run_id: str, *, tags: Mapping[str, str], variant: str) -> ModelVersion:
-    """Make a variant of a run's artifact a version, unless it is one already, and tag it."""
+    """Make a variant of a run's artifact a version, with its tags from the first; tag it when it is one already."""
     registered = {version.variant: version.version for version in _find_all(connection, run_id)}
-    version = registered.get(variant) or _create(connection, run_id, variant)
-    tag(connection, version, tags)
+    version = registered.get(variant)
+    if version is None:
+        version = _create(connection, run_id, variant, tags)
+    else:
+        tag(connection, version, tags)
     return require(connection, version)
 
 
@@ -120,12 +123,12 @@ def _find_all(connection: Connection, run_id: str) -> list[ModelVersion]:
     return [to_version(entity) for entity in search(connection, f" and run_id = '{run_id}'")]
 
 
-def _create(connection: Connection, run_id: str, variant: str) -> str:
+def _create(connection: Connection, run_id: str, variant: str, tags: Mapping[str, str]) -> str:
     client, name = connection.client, connection.model_name
     source = f"{client.get_run(run_id).info.artifact_uri}/{variant}"
     with skipped_on(PRESENT):
         client.create_registered_model(name)
-    return str(client.create_model_version(name, source, run_id, await_creation_for=0).version)
+    return str(client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=0).version)
 
 
 def _describe_model(connection: Connection) -> str:

@@ -29,7 +29,7 @@ def normalise(pixels: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Epoch:
+class EpochPlan:
     """An epoch before it is run: the images it shows, with the luck of each, and how many of them are a step.
 
     The last images are left out when they do not fill a step.
@@ -51,7 +51,7 @@ class Epoch:
         return slice(start, start + share)
 
 
-def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> Epoch:
+def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> EpochPlan:
     """Draw an epoch, by nothing but the config and the epoch's number, so that all processes draw the same.
 
     Raises TrainingError when there are too few images for a step.
@@ -63,11 +63,11 @@ def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> Epoch:
         raise TrainingError(
             f"{len(order)} training images do not fill one batch of {images}: add images or lower batch_size"
         )
-    return Epoch(order, draw_luck(len(order), random), images)
+    return EpochPlan(order, draw_luck(len(order), random), images)
 
 
 def training_batches(
-    samples: Samples, config: TrainConfig, epoch: Epoch, *, place: Place = ALONE
+    samples: Samples, config: TrainConfig, epoch: EpochPlan, *, place: Place = ALONE
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield this process's share of each step: pixels [B, S, S, 3] uint8 and labels [B], soft where images are mixed.
 

@@ -8,13 +8,14 @@ from dataclasses import asdict, field, fields
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MultipleOf
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from model.errors import TrainingError
+from model.options import lay_over, list_problems
 
 Share = Annotated[float, Ge(0.0), Lt(1.0)]
 Probability = Annotated[float, Ge(0.0), Le(1.0)]
@@ -131,25 +132,13 @@ def read_config(recipe: str, overrides: Mapping[str, object] | None = None) -> T
     strings, as from a command line. Raises TrainingError for an unknown recipe, a file that cannot be read, an unknown
     key or a value that is not allowed.
     """
-    given = _lay_over(_read(recipe), overrides or {})
+    given = lay_over(_read(recipe), overrides or {})
     try:
         return _CONFIG.validate_python(given)
     except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, p['loc']))}={p['input']!r}: {p['msg']}" for p in error.errors())
-        raise TrainingError(f"recipe '{recipe}' so overridden is not allowed: {problems}. Keys: {_keys()}") from error
-
-
-def _lay_over(table: Mapping[str, Any], overrides: Mapping[str, object]) -> dict[str, Any]:
-    laid = dict(table)
-    for key, value in overrides.items():
-        outer, dot, inner = key.partition(".")
-        replacement = {inner: value} if dot else value
-        below = laid.get(outer, {})
-        if isinstance(replacement, Mapping) and isinstance(below, Mapping):
-            laid[outer] = _lay_over(below, replacement)
-        else:
-            laid[outer] = replacement
-    return laid
+        raise TrainingError(
+            f"recipe '{recipe}' so overridden is not allowed: {list_problems(error)}. Keys: {_keys()}"
+        ) from error
 
 
 def _keys() -> str:

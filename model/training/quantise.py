@@ -18,7 +18,7 @@ from model import artifact
 from model.artifact import Golden
 from model.detector import Scores, open_session
 from model.training.pixels import Samples
-from model.training.release import calibrated_fields
+from model.training.release import calibrated_fields, spread
 
 MARGIN = 0.2
 """How much faster the variant must be to be worth offering: it is a second detector to judge, store and explain."""
@@ -49,8 +49,7 @@ def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
     probabilities of the validation images. Its golden outputs are what onnxruntime computes here.
     """
     made = artifact.load(full)
-    picked = np.linspace(0, len(val.labels) - 1, min(_CALIBRATION_IMAGES, len(val.labels))).astype(int)
-    model = quantise(made.model, val.pixels[picked])
+    model = quantise(made.model, spread(val, _CALIBRATION_IMAGES))
     session = open_session(model, threads=os.cpu_count() or 1)
     starts = range(0, len(val.labels), _BATCH)
     probabilities = np.concatenate([_score(session, val.pixels[i : i + _BATCH]).probability for i in starts])

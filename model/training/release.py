@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.special import expit
 
 from model import artifact
@@ -69,10 +70,15 @@ def calibrated_fields(probabilities: Probabilities, labels: Labels) -> dict[str,
     }
 
 
+def spread(samples: Samples, most: int) -> NDArray[np.uint8]:
+    """Copy at most `most` images [n, S, S, 3], at even distances from the first to the last."""
+    count = len(samples.labels)
+    return np.array(samples.pixels[np.linspace(0, count - 1, min(most, count)).astype(int)])
+
+
 def _golden(released: ReleasedNetwork, val: Samples) -> Golden:
     """Compute golden outputs with torch, so that loading the artifact also proves the export right."""
-    picked = np.linspace(0, len(val.labels) - 1, min(_GOLDEN_IMAGES, len(val.labels))).astype(int)
-    pixels = np.array(val.pixels[picked])
+    pixels = spread(val, _GOLDEN_IMAGES)
     with torch.inference_mode():
         probability, cam = released(torch.from_numpy(pixels))
     return Golden(pixels, probability.numpy(), cam.numpy())

@@ -1,12 +1,12 @@
 """What happens to a picture on its way through platforms: scaled, blurred, encoded; one image at a time, by Pillow."""
 
-import io
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
+from model.degradations import recode
 from model.training.config import Augmentation
 from model.training.luck import Luck, Of, between
 
@@ -61,19 +61,13 @@ def _blur(image: Image.Image, luck: Luck) -> Image.Image:
 
 def _as_jpeg(image: Image.Image, luck: Luck) -> Image.Image:
     subsampling = _CHROMA[int(luck[Of.JPEG_SUBSAMPLING] * len(_CHROMA))]
-    return _encoded(image, "JPEG", quality=_quality(float(luck[Of.JPEG_QUALITY])), subsampling=subsampling)
+    return recode(image, format_="JPEG", quality=_quality(luck[Of.JPEG_QUALITY]), subsampling=subsampling)
 
 
 def _as_webp(image: Image.Image, luck: Luck) -> Image.Image:
     quick = 0  # of WebP's methods; the others take several times as long
-    return _encoded(image, "WEBP", quality=_quality(float(luck[Of.WEBP_QUALITY])), method=quick)
+    return recode(image, format_="WEBP", quality=_quality(luck[Of.WEBP_QUALITY]), method=quick)
 
 
-def _quality(luck: float) -> int:
-    return round(_QUALITY[0] + (_QUALITY[1] - _QUALITY[0]) * luck)
-
-
-def _encoded(image: Image.Image, kind: str, **options: object) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return Image.open(buffer, formats=(kind,))
+def _quality(luck: Luck) -> int:
+    return round(float(between(*_QUALITY, luck)))

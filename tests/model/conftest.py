@@ -1,4 +1,4 @@
-"""Lakes for the tests of the domain."""
+"""Lakes and registries for the tests of the domain."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -10,6 +10,8 @@ from collecting import collect
 from model.ingest import assemble, publish
 from model.lake import Lake
 from model.manifest import read_candidates, write_rows
+from model.registry import Registry, connect
+from model.settings import Settings
 from model.sources.labelled import LabelledImage
 from model_images import NOW
 
@@ -32,3 +34,14 @@ def publish_images(lake: Lake) -> Callable[[Iterator[LabelledImage]], str]:
         return version
 
     return bring
+
+
+@pytest.fixture
+def settings(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """Settings with a home and a registered model of this test's own."""
+    return Settings(home=tmp_path / "home", tracking_uri=mlflow_server, model_name=request.node.name)
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Registry:
+    return connect(settings)

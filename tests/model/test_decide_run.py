@@ -23,13 +23,6 @@ GOOD, BAD = right_but(2, of=100), right_but(30, of=100)
 SLOW, FAST = Latency(10.0, 12.0), Latency(5.0, 6.0)
 
 
-@pytest.fixture
-def settings(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    return Settings.model_validate(
-        {"home": tmp_path / "home", "tracking_uri": mlflow_server, "model_name": request.node.name}
-    )
-
-
 @dataclass(frozen=True)
 class Trainer:
     """Makes runs that hold a tiny artifact of some bias, and the reports that an evaluation would have left."""

@@ -11,7 +11,7 @@ from model.errors import RegistryError
 from model.forecast import Forecast
 from model.forecasting import LeftOut, plan_forecast, publish_forecast
 from model.lake import Lake
-from model.registry import Registry, connect
+from model.registry import Registry
 from model.retrain import decide_run, evaluate_run, promote_run
 from model.settings import Settings
 
@@ -20,18 +20,6 @@ pytestmark = pytest.mark.usefixtures("without_plots")
 Write = Callable[..., Path]
 TOO_STRICT = -2.5
 """Calls nothing darker than three quarters AI."""
-
-
-@pytest.fixture
-def settings(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    return Settings.model_validate(
-        {"home": tmp_path / "home", "tracking_uri": mlflow_server, "model_name": request.node.name}
-    )
-
-
-@pytest.fixture
-def registry(settings: Settings) -> Registry:
-    return connect(settings)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from model.errors import RegistryError
 from model.lake import Lake
-from model.registry import FULL, INT8, Registry, connect
+from model.registry import FULL, INT8, Registry
 from model.report import Report
 from model.retrain import decide_run, evaluate_run, promote_run, report_address, rollback
 from model.settings import Settings
@@ -15,18 +15,6 @@ from model.settings import Settings
 pytestmark = pytest.mark.usefixtures("without_plots")
 
 Write = Callable[..., Path]
-
-
-@pytest.fixture
-def settings(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    return Settings.model_validate(
-        {"home": tmp_path / "home", "tracking_uri": mlflow_server, "model_name": request.node.name}
-    )
-
-
-@pytest.fixture
-def registry(settings: Settings) -> Registry:
-    return connect(settings)
 
 
 @pytest.fixture

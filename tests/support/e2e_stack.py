@@ -47,12 +47,20 @@ class Stack:
         return self.finish(dag, self.airflow().trigger(dag, conf))
 
     def approve(self, dag: str, run: str) -> None:
-        """Wait until a run asks for approval and give it."""
-        api, request = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
-        until(lambda: ("approve", "awaiting_input") in {(t.name, t.state) for t in api.tasks(dag, run)}, seconds=240)
-        # An answer in the second in which the task pauses is lost on Airflow 3.3's scheduler, and it asks once more.
-        time.sleep(5)
-        api._call("PATCH", request, json={"chosen_options": ["Approve"], "params_input": {}})
+        """Approve whenever the run asks, until it goes on.
+
+        Airflow 3.3 loses an answer that it gets while its scheduler is still busy with the pausing of the task, and
+        asks once more.
+        """
+        api, question = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
+
+        def went_on() -> bool:
+            state = {task.name: task.state for task in api.tasks(dag, run)}["approve"]
+            if state == "awaiting_input" and not api._call("GET", question)["response_received"]:
+                api._call("PATCH", question, json={"chosen_options": ["Approve"], "params_input": {}})
+            return state in {"success", "failed", "skipped"}
+
+        until(went_on, seconds=300)
 
     def served(self) -> str:
         return str(requests.get(f"{self.service}/model", timeout=10).json()["version"])

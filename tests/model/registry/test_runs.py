@@ -33,7 +33,6 @@ def test_a_run_keeps_what_is_logged_to_it(models: Registry, tmp_path: Path) -> N
     with models.run("train", params={"epochs": 3}, tags={"recipe": "quick"}) as run:
         run.log_metrics({"loss": 0.5}, step=1)
         run.log_metrics({"loss": 0.25}, step=2)
-        run.log_dict({"size": 32}, "config.json")
         run.log_folder(tmp_path / "report", "report")
     logged = models._client.get_run(run.id)
     assert logged.info.status == "FINISHED"
@@ -41,7 +40,6 @@ def test_a_run_keeps_what_is_logged_to_it(models: Registry, tmp_path: Path) -> N
     assert logged.data.tags["recipe"] == "quick"
     assert [m.value for m in models._client.get_metric_history(run.id, "loss")] == [0.5, 0.25]
     assert models.read_file(run.id, "report/page.html") == b"<p>"
-    assert b'"size": 32' in (models.read_file(run.id, "config.json") or b"")
 
 
 def test_a_run_that_fails_is_marked_failed_and_can_be_resumed(models: Registry) -> None:

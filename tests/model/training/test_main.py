@@ -17,8 +17,9 @@ from model.lake import Lake
 from model.manifest import read_manifest, split_rows
 from model.registry import Registry
 from model.settings import Settings
-from model.training.__main__ import main, train
+from model.training.__main__ import main
 from model.training.config import TrainConfig
+from model.training.train import train
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
@@ -102,7 +103,7 @@ def test_an_interrupted_training_goes_on_in_the_same_run(
         raise TrainingError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("model.training.__main__.release", refuse)
+        broken.setattr("model.training.train.release", refuse)
         with pytest.raises(TrainingError, match="disk is full"):
             train(settings, config, dataset_version=dataset)
     folder = settings.home / "training" / f"{dataset}-{config.digest()}"
