@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -152,8 +151,5 @@ def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server of its own, empty at first."""
-    with ExitStack() as running:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # none of our code runs there
-            address = running.enter_context(running_mlflow(tmp_path_factory.mktemp("mlflow")))
+    with running_mlflow(tmp_path_factory.mktemp("mlflow")) as address:
         yield address

@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import requests
 
-import untraced
 from launcher.airflow_api import AirflowApi
 from launcher.components import seed_password
 from launcher.environment import ROOT, as_environment
@@ -105,7 +104,7 @@ def load(stack: Stack, image: bytes, *, clients: int = 2) -> Iterator[Load]:
 
 
 def launch(script: str, settings: Settings, *, seconds: float) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, untraced.__file__, str(ROOT / "infra" / "local" / script)]
+    command = [sys.executable, str(ROOT / "infra" / "local" / script)]
     environment = os.environ | as_environment(settings)
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
 

@@ -11,7 +11,7 @@ from figures.loop import builtin_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
 from figures.promotion import racing_and_killed_promoters
 from figures.results import Figure
-from figures.suite import whole_suite
+from figures.suite import reached_code, whole_suite
 from figures.training import training_rates
 from figures.validation import planted_defects
 
@@ -70,6 +70,7 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "promotion": racing_and_killed_promoters,
         "training": training_rates,
         "tests": whole_suite,
+        "coverage": reached_code,
     }
 )
 """What `make bench-full` measures besides."""
