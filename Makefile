@@ -11,7 +11,7 @@ lock := $(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-ann
         --overrides $(locks)/overrides.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down check test bench bench-full lock format
+.PHONY: help install up down check test coverage bench bench-full lock format
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

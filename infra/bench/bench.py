@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from figures.catalog import LONG, MEANING, SHORT
+from figures.published import comparison
 from figures.results import record, show_in, table
 from figures.stack import ROOT
 
@@ -22,7 +23,8 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(known)}")
     for name in arguments.names or (known if arguments.full else SHORT):
         results = record(RESULTS, list(known[name]()), root=ROOT)
-        show_in(ROOT / "README.md", table(results, MEANING))
+        show_in(ROOT / "README.md", "figures", table(results, MEANING))
+        show_in(ROOT / "README.md", "comparison", comparison(results))
     sys.stdout.write(table(results, MEANING) + "\n")
 
 

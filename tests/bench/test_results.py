@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from figures.catalog import LONG, MEANING, SHORT
-from figures.results import BEGIN, END, Figure, read, record, show_in, table
+from figures.published import OURS, PUBLISHED, comparison
+from figures.results import Figure, markers, read, record, show_in, table
 
 ROOT = Path(__file__).parents[2]
 P50 = Figure("serve.p50_ms", 12.5, "ms", "make bench")
@@ -29,10 +30,17 @@ def test_the_table_has_a_row_for_what_was_measured_and_none_for_the_rest(tmp_pat
 
 
 def test_only_what_is_between_the_markers_of_a_document_is_replaced(tmp_path: Path) -> None:
-    readme = tmp_path / "README.md"
-    readme.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
-    show_in(readme, "new")
-    assert readme.read_text() == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    readme, (begin, end) = tmp_path / "README.md", markers("figures")
+    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
+    show_in(readme, "figures", "new")
+    assert readme.read_text() == f"before\n{begin}\nnew\n{end}\nafter\n"
+
+
+def test_ours_stands_among_the_published_once_it_is_measured(tmp_path: Path) -> None:
+    assert len(comparison({}).splitlines()) == 2 + len(PUBLISHED)
+    ours = [Figure("detector.cifake_accuracy", 97.7, "%", "measure"), Figure("detector.cifake_auroc", 99.8, "%", "")]
+    lines = comparison(record(tmp_path / "results.json", ours, root=ROOT)).splitlines()
+    assert lines[4] == f"| {OURS} | 97.7 % | 99.8 % | `measure` |"
 
 
 def test_no_measurement_is_listed_twice() -> None:

@@ -2,12 +2,14 @@
 
 import ast
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from figures import results
 from figures.catalog import MEANING
+from figures.published import comparison
 from model.settings import PREFIX, Settings
 from service.app import create_app
 
@@ -71,10 +73,15 @@ def test_the_example_file_lists_every_setting_with_its_default() -> None:
     assert listed == set(Settings.variables())
 
 
-def test_the_figures_are_those_that_were_measured() -> None:
-    measured = results.read(ROOT / "infra" / "bench" / "results.json")
-    shown = README.split(results.BEGIN)[1].split(results.END)[0].strip()
-    assert shown == (results.table(measured, MEANING) if measured else "")
+@pytest.mark.parametrize(
+    ("part", "write"), [("figures", lambda measured: results.table(measured, MEANING)), ("comparison", comparison)]
+)
+def test_the_figures_are_those_that_were_measured(
+    part: str, write: Callable[[Mapping[str, results.Result]], str]
+) -> None:
+    begin, end = results.markers(part)
+    shown = README.split(begin)[1].split(end)[0].strip()
+    assert shown == write(results.read(ROOT / "infra" / "bench" / "results.json"))
 
 
 def test_every_measured_figure_has_a_meaning() -> None:

@@ -87,8 +87,9 @@ def test_bad_uploads_get_a_clear_answer(stack: Stack, data: bytes, status: int) 
 def test_a_second_version_is_approved_and_promoted_under_load_without_a_failed_request(
     stack: Stack, registry: Registry
 ) -> None:
+    run = stack.airflow().trigger("retrain_detector", {"overrides": {"seed": 1, "epochs": 4}, "approval": True})
+    stack.await_question("retrain_detector", run)
     with load(stack, labelled(0, "ai").data) as seen:
-        run = stack.airflow().trigger("retrain_detector", {"overrides": {"seed": 1, "epochs": 4}, "approval": True})
         stack.approve("retrain_detector", run)
         assert stack.finish("retrain_detector", run) == "success"
         until(lambda: len(seen.answers) > 0 and seen.answers[-1][1] == "2")

@@ -45,6 +45,11 @@ class Stack:
         """Trigger a DAG and return the state it ends in."""
         return self.finish(dag, self.airflow().trigger(dag, conf))
 
+    def await_question(self, dag: str, run: str) -> None:
+        """Wait until a run asks for approval."""
+        api = self.airflow()
+        until(lambda: _approval(api, dag, run) == "awaiting_input", seconds=240)
+
     def approve(self, dag: str, run: str) -> None:
         """Approve whenever the run asks, until it goes on.
 
@@ -54,12 +59,12 @@ class Stack:
         api, question = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
 
         def went_on() -> bool:
-            state = {task.name: task.state for task in api.tasks(dag, run)}["approve"]
+            state = _approval(api, dag, run)
             if state == "awaiting_input" and not api._call("GET", question)["response_received"]:
                 api._call("PATCH", question, json={"chosen_options": ["Approve"], "params_input": {}})
             return state in {"success", "failed", "skipped"}
 
-        until(went_on, seconds=300)
+        until(went_on, seconds=120)
 
     def served(self) -> str:
         return str(requests.get(f"{self.service}/model", timeout=10).json()["version"])
@@ -101,6 +106,10 @@ def load(stack: Stack, image: bytes, *, clients: int = 2) -> Iterator[Load]:
         done.set()
         for thread in threads:
             thread.join()
+
+
+def _approval(api: AirflowApi, dag: str, run: str) -> str:
+    return {task.name: task.state for task in api.tasks(dag, run)}["approve"]
 
 
 def launch(script: str, settings: Settings, *, seconds: float) -> subprocess.CompletedProcess[str]:

@@ -7,7 +7,7 @@ from figures.data import cifake_twins, near_duplicate_search
 from figures.export import exported_network
 from figures.forecast import unseen_generators
 from figures.ingestion import cifake_ingestion
-from figures.loop import builtin_loop, fresh_clone, seed_loop
+from figures.loop import builtin_loop, cifake_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
 from figures.promotion import racing_and_killed_promoters
 from figures.results import Figure
@@ -25,6 +25,11 @@ MEANING = MappingProxyType(
         "detector.synthetic_accuracy": "Accuracy on the test split of the built-in images",
         "detector.seed_accuracy": "Accuracy on the test split of a small real set (`cifake_seed`)",
         "detector.ece": "Expected calibration error on it",
+        "detector.cifake_accuracy": "Accuracy on CIFAKE's own test, recipe `cifake`, its twins never trained on",
+        "detector.cifake_auroc": "Area under the ROC curve there, of 100",
+        "detector.cifake_ece": "Expected calibration error there",
+        "detector.jpeg50_drop_plain": "What JPEG at quality 50 takes from its AUROC there, of 100",
+        "detector.jpeg50_drop_hardened": "The same, when half of the images of training were degraded by JPEG",
         "detector.seed_seconds": "`make up SOURCE=<cifake_seed>` when installed",
         "detector.unseen_generator_recall": "Recall on a family of built-in generators left out of training: mean",
         "detector.conformal_error": "Share of the worse class decided wrongly outside the band, over 1,000 splits",
@@ -62,9 +67,10 @@ SHORT: Mapping[str, Measurement] = MappingProxyType(
 LONG: Mapping[str, Measurement] = MappingProxyType(
     {
         "seed": seed_loop,
+        "cifake": cifake_loop,
         "fresh": fresh_clone,
         "twins": cifake_twins,
-        "cifake": cifake_ingestion,
+        "ingestion": cifake_ingestion,
         "million": million_rows,
         "unseen": unseen_generators,
         "promotion": racing_and_killed_promoters,

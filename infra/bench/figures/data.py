@@ -16,6 +16,7 @@ from model.sources.recognise import open_source
 
 CIFAKE_VARIABLE = "CIFAKE"
 """Environment variable naming the folder or archive with all of CIFAKE, for those who have it."""
+CIFAKE_COMMAND = f"{CIFAKE_VARIABLE}=<folder or archive> make bench-full"
 
 HASHES = 1_000_000
 COPY_SWAPS = 3
@@ -42,10 +43,9 @@ def cifake_twins() -> Iterator[Figure]:
     if set(images["split"]) != {"train", "test"}:
         raise SourceError(f"{location} is not CIFAKE as it was published: it has to hold train/ and test/")
     train, test = (images.loc[images["split"] == split, "pixel_hash"] for split in ("train", "test"))
-    command = f"{CIFAKE_VARIABLE}=<folder or archive> make bench-full"
-    yield Figure("ingest.twins_within_train", int(train.duplicated().sum()), "images", command)
-    yield Figure("ingest.twins_within_test", int(test.duplicated().sum()), "images", command)
-    yield Figure("ingest.twins_across_splits", int(test.isin(train).sum()), "images", command)
+    yield Figure("ingest.twins_within_train", int(train.duplicated().sum()), "images", CIFAKE_COMMAND)
+    yield Figure("ingest.twins_within_test", int(test.duplicated().sum()), "images", CIFAKE_COMMAND)
+    yield Figure("ingest.twins_across_splits", int(test.isin(train).sum()), "images", CIFAKE_COMMAND)
 
 
 def _million_hashes(rng: np.random.Generator) -> NDArray[np.int64]:

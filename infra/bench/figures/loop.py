@@ -13,6 +13,8 @@ import numpy as np
 import requests
 from PIL import Image
 
+from figures.data import CIFAKE_COMMAND, CIFAKE_VARIABLE
+from figures.jpeg import jpeg_drops
 from figures.results import Figure
 from figures.stack import ROOT, running
 
@@ -43,6 +45,21 @@ def seed_loop() -> Iterator[Figure]:
         yield Figure("detector.seed_seconds", stack.seconds, "s", FULL)
         yield Figure("detector.seed_accuracy", _percent(stack.summary, "test_accuracy"), "%", FULL)
         yield Figure("detector.ece", _percent(stack.summary, "test_ece"), "%", FULL)
+        yield from jpeg_drops(stack)
+
+
+def cifake_loop() -> Iterator[Figure]:
+    """Run the loop on all of CIFAKE with the recipe made for it; measures nothing without CIFAKE.
+
+    In a home that stays: training takes hours, and goes on when the measurement is repeated.
+    """
+    source = os.environ.get(CIFAKE_VARIABLE)
+    if source is None:
+        return
+    with running(source=str(Path(source).resolve()), recipe="cifake", home=ROOT / ".local" / "bench-cifake") as stack:
+        yield Figure("detector.cifake_accuracy", _percent(stack.summary, "test_accuracy"), "%", CIFAKE_COMMAND)
+        yield Figure("detector.cifake_auroc", _percent(stack.summary, "test_auroc"), "%", CIFAKE_COMMAND)
+        yield Figure("detector.cifake_ece", _percent(stack.summary, "test_ece"), "%", CIFAKE_COMMAND)
 
 
 def fresh_clone() -> Iterator[Figure]:

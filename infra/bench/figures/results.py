@@ -11,9 +11,6 @@ from pathlib import Path
 
 import psutil
 
-BEGIN = "<!-- figures: written by infra/bench/bench.py -->"
-END = "<!-- end of figures -->"
-
 
 @dataclass(frozen=True)
 class Figure:
@@ -61,11 +58,17 @@ def table(results: Mapping[str, Result], meaning: Mapping[str, str]) -> str:
     return "\n".join(["| what | measured | how |", "|---|---|---|", *rows])
 
 
-def show_in(readme: Path, rendered: str) -> None:
-    """Replace what stands between the two markers of `readme` by `rendered`."""
-    before, _, rest = readme.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    readme.write_text(f"{before}{BEGIN}\n{rendered}\n{END}{after}")
+def show_in(readme: Path, part: str, rendered: str) -> None:
+    """Replace what stands between the two markers of `part` in `readme` by `rendered`."""
+    begin, end = markers(part)
+    before, _, rest = readme.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    readme.write_text(f"{before}{begin}\n{rendered}\n{end}{after}")
+
+
+def markers(part: str) -> tuple[str, str]:
+    """Return the lines between which a part of the README is written by the benchmark."""
+    return f"<!-- {part}: written by infra/bench/bench.py -->", f"<!-- end of {part} -->"
 
 
 def _machine() -> str:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,24 +35,46 @@ class Stack:
 
 @contextmanager
 def running(
-    *, source: str = "synthetic", up: Sequence[str] = (), down: Sequence[str] = (), root: Path = ROOT
+    *,
+    source: str = "synthetic",
+    recipe: str = "quick",
+    home: Path | None = None,
+    up: Sequence[str] = (),
+    down: Sequence[str] = (),
+    root: Path = ROOT,
 ) -> Iterator[Stack]:
-    """Start Truegrain with `up` (default: the launcher), yield it, and stop it whatever happens."""
+    """Start Truegrain with `up` (default: the launcher), yield it, and stop it whatever happens.
+
+    Without a `home` it gets one of its own, which is gone afterwards.
+    """
     up = up or (str(PYTHON), "infra/local/up.py")
     down = down or (str(PYTHON), "infra/local/down.py")
-    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as home:
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
+        home = home or Path(passing)
         ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
-        environment = {**os.environ, **ports, "TRUEGRAIN_HOME": home, "TRUEGRAIN_SOURCE": source}
+        environment = {**os.environ, **ports, "TRUEGRAIN_HOME": str(home)}
+        environment |= {"TRUEGRAIN_SOURCE": source, "TRUEGRAIN_RECIPE": recipe}
         try:
             begin = time.monotonic()
             subprocess.run(up, cwd=root, env=environment, check=True)
             seconds = round(time.monotonic() - begin, 1)
-            summary = json.loads((Path(home) / "run" / "summary.json").read_text())
+            summary = json.loads((home / "run" / "summary.json").read_text())
             mlflow, _, service = (f"http://127.0.0.1:{port}" for port in ports.values())
-            settings = Settings.from_environment({"TRUEGRAIN_HOME": home, "TRUEGRAIN_TRACKING_URI": mlflow})
+            settings = Settings.from_environment({"TRUEGRAIN_HOME": str(home), "TRUEGRAIN_TRACKING_URI": mlflow})
             yield Stack(service, settings, seconds, summary)
         finally:
             subprocess.run(down, cwd=root, env=environment, check=True)
+
+
+def train(settings: Settings, dataset_version: str, overrides: Mapping[str, object]) -> str:
+    """Train the quick recipe, so overridden, in a process of its own; return the id of the run."""
+    command = [sys.executable, "-m", "model.training", "--dataset", dataset_version]
+    command += [f"--set={key}={value}" for key, value in overrides.items()]
+    surroundings = {"TRUEGRAIN_HOME": str(settings.home), "TRUEGRAIN_TRACKING_URI": settings.tracking_uri}
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **surroundings}, stdout=subprocess.PIPE, text=True, check=True
+    )
+    return str(json.loads(done.stdout.splitlines()[-1])["run_id"])
 
 
 def free_ports(count: int) -> list[int]:
