@@ -6,12 +6,15 @@ from types import MappingProxyType
 from figures.data import cifake_twins, near_duplicate_search
 from figures.export import exported_network
 from figures.forecast import unseen_generators
+from figures.hostile import hostile_requests
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, cifake_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
 from figures.promotion import racing_and_killed_promoters
 from figures.results import Figure
+from figures.serving import serving_rates
 from figures.suite import reached_code, whole_suite
+from figures.swapping import swapping
 from figures.training import training_rates
 from figures.validation import planted_defects
 
@@ -40,6 +43,21 @@ MEANING = MappingProxyType(
         "train.step_ratio": "Its rate over that of its steps alone, on tensors at hand",
         "train.vs_imagefolder": "Its rate over that of ImageFolder and DataLoader in float32, likewise augmented",
         "serve.p50_ms": "`POST /predict`, a 224-pixel JPEG, one at a time: median",
+        "serve.bound_ratio": "Verdicts a second of the small detector over decoding and scoring in a loop on all cores",
+        "serve.vs_mlflow": "The same over those of `mlflow models serve`, which is spared the decoding",
+        "serve.p99_over_p50": "Latency at 70 % of capacity: the 99th percentile over the median",
+        "serve.overload_p99": "At three times the capacity: that percentile of accepted requests over the calm one",
+        "serve.overload_shed": "There, requests answered 503 at once",
+        "serve.overload_recovery_seconds": "Until all is as before, once the crowd is gone",
+        "serve.b0_224_p50_ms": "`POST /predict`, EfficientNet-B0 at 224 pixels, one at a time: median",
+        "serve.b0_224_images_per_second": "Verdicts a second of it",
+        "serve.b0_224_bound_ratio": "The same over decoding and scoring in a loop on all cores",
+        "serve.ready_seconds": "From the start of the service until it gives verdicts",
+        "serve.rss_mb": "Memory of a worker after all that",
+        "serve.swaps": "Detectors that took the place of another under load",
+        "serve.swap_failures": "Answers meanwhile that were no verdict, or not wholly of one version",
+        "hostile.requests": "Mutated, truncated, exploding and two-faced files sent, and requests malformed",
+        "hostile.failures": "Of these, answered by a 5xx or not at all; workers lost or grown",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
         "ingest.twins_across_splits": "Images of CIFAKE's test whose pixels are in its train",
@@ -60,7 +78,14 @@ MEANING = MappingProxyType(
 Measurement = Callable[[], Iterator[Figure]]
 
 SHORT: Mapping[str, Measurement] = MappingProxyType(
-    {"loop": builtin_loop, "near": near_duplicate_search, "planted": planted_defects, "export": exported_network}
+    {
+        "loop": builtin_loop,
+        "near": near_duplicate_search,
+        "planted": planted_defects,
+        "export": exported_network,
+        "serving": serving_rates,
+        "swaps": swapping,
+    }
 )
 """`make bench`: at most ten minutes together."""
 
@@ -74,6 +99,7 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "million": million_rows,
         "unseen": unseen_generators,
         "promotion": racing_and_killed_promoters,
+        "hostile": hostile_requests,
         "training": training_rates,
         "tests": whole_suite,
         "coverage": reached_code,

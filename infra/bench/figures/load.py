@@ -1,0 +1,62 @@
+"""Requests that `hey` sends, from another process and language, and what became of them."""
+
+import io
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+OK = 200
+
+
+@dataclass(frozen=True)
+class Load:
+    """What became of each request [N]: its seconds, its HTTP status, and when it was answered, from the beginning.
+
+    hey leaves out requests that got no answer; `length` is how long it sent, in seconds.
+    """
+
+    seconds: NDArray[np.float64]
+    status: NDArray[np.int64]
+    at: NDArray[np.float64]
+    length: float
+
+    @property
+    def accepted(self) -> NDArray[np.bool_]:
+        """Which requests got what they asked for [N]."""
+        return np.equal(self.status, OK)
+
+    @property
+    def rate(self) -> float:
+        """Accepted requests a second."""
+        return float(self.accepted.sum()) / self.length
+
+    def quantile(self, share: float) -> float:
+        """Return the seconds within which a share of the accepted requests was answered."""
+        return float(np.quantile(self.seconds[self.accepted], share))
+
+
+def fire(
+    url: str, body: Path, *, seconds: float, clients: int, rate: float | None = None, kind: str = "image/jpeg"
+) -> Load:
+    """POST a file for some `seconds` from `clients` at once: as fast as answers come, or `rate` requests a second.
+
+    Raises RuntimeError, naming the package, when hey is not installed.
+    """
+    command = ["hey", "-z", f"{seconds}s", "-c", str(clients), "-m", "POST", "-T", kind, "-D", str(body)]
+    command += ["-o", "csv", "-t", "30", "-disable-compression"]
+    command += ["-q", f"{rate / clients:.6f}"] if rate else []
+    try:
+        done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
+    except FileNotFoundError as error:
+        raise RuntimeError("the load comes from 'hey': apt-get install hey") from error
+    answers = pd.read_csv(io.StringIO(done.stdout))
+    return Load(
+        seconds=answers["response-time"].to_numpy(np.float64),
+        status=answers["status-code"].to_numpy(np.int64),
+        at=answers["offset"].to_numpy(np.float64),
+        length=seconds,
+    )

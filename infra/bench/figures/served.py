@@ -1,0 +1,86 @@
+"""The service under gunicorn in front of an artifact, without a registry."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import requests
+
+from figures.stack import ROOT, free_ports
+from model import artifact
+from service.pointer import Pointer, pointer_path
+
+START_SECONDS = 60.0
+NOBODY = "http://127.0.0.1:9"
+"""A registry that does not answer: the service goes on with what is on its disk."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: its address, the folder it lives in, gunicorn's process, and what its start took."""
+
+    url: str
+    home: Path
+    process: psutil.Popen
+    ready_seconds: float
+
+    def workers(self) -> list[psutil.Process]:
+        """Return gunicorn's workers, without the follower beside them."""
+        return [child for child in self.process.children() if "service.follower" not in child.cmdline()]
+
+
+@contextmanager
+def serving(folder: Path, *, workers: int = 2, **settings: object) -> Iterator[Service]:
+    """Serve the artifact in `folder` with `settings` until the block ends; time how long it takes to be ready."""
+    [port] = free_ports(1)
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
+        home = Path(passing)
+        point_at(home, folder, version="1")
+        chosen = {"home": home, "service_port": port, "workers": workers, "tracking_uri": NOBODY, "poll_seconds": 60}
+        variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in (chosen | settings).items()}
+        command = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"]
+        with (home / "log").open("wb") as log:
+            begin = time.perf_counter()
+            process = psutil.Popen(command, cwd=ROOT, env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _await_ready(f"http://127.0.0.1:{port}", process, home / "log")
+            yield Service(f"http://127.0.0.1:{port}", home, process, time.perf_counter() - begin)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def point_at(home: Path, folder: Path, *, version: str) -> None:
+    """Put an artifact into production on this machine, as the follower does when a version was promoted."""
+    card, kept = artifact.read(folder), pointer_path(home).parent / f"version-{version}"
+    if not kept.exists():
+        shutil.copytree(folder, kept)
+    pointer = Pointer(
+        name=card.name,
+        version=version,
+        run_id=version,
+        folder=kept.name,
+        sha256=card.onnx_sha256,
+        dataset_version=card.dataset_version,
+    )
+    pointer.write(pointer_path(home))
+
+
+def _await_ready(url: str, process: psutil.Popen, log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if requests.get(f"{url}/readyz", timeout=1).ok:
+                return
+        except requests.RequestException:
+            pass
+        time.sleep(0.02)
+    raise RuntimeError(f"the service did not become ready; the end of its log:\n{log.read_text()[-2000:]}")

@@ -1,0 +1,96 @@
+"""What it costs those who ask that one detector takes the place of another."""
+
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import requests
+
+from figures.artifacts import draw_photo, untrained
+from figures.processes import pool
+from figures.results import Figure
+from figures.served import Service, point_at, serving
+from figures.serving import SMALL
+from model.detector import Detector
+from model.images import decode
+
+COMMAND = "make bench"
+SWAPS = 100
+CLIENTS = 4
+PATIENCE = 30.0
+OK = 200
+CLOSE = 1e-6
+
+
+@dataclass
+class Answers:
+    """What the clients were told: how many answers were no verdict, or not wholly of one version; the last version."""
+
+    expected: dict[str, float]
+    failures: int = 0
+    last: str = ""
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def take(self, answer: requests.Response) -> None:
+        """Hold an answer against what the version it names says of the photograph."""
+        if answer.status_code != OK:
+            self.failures += 1
+            return
+        verdict = answer.json()
+        self.last = verdict["model"]["version"]
+        self.failures += abs(verdict["probability"] - self.expected[self.last]) > CLOSE
+
+
+def swapping() -> Iterator[Figure]:
+    """Put one detector in the other's place again and again while clients ask."""
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as torch:
+        folder = Path(name)
+        photo = draw_photo(folder / "photo.jpg").read_bytes()
+        versions = {
+            str(number): torch.submit(untrained, SMALL, folder / str(number), seed=number).result() for number in (1, 2)
+        }
+        expected = {version: _judge(artifact, photo) for version, artifact in versions.items()}
+        with serving(versions["1"]) as service, _asking(service, photo, Answers(expected)) as answers:
+            for swap in range(SWAPS):
+                version = str(2 - swap % 2)
+                point_at(service.home, versions[version], version=version)
+                _await(answers, version)
+    yield Figure("serve.swaps", SWAPS, "swaps", COMMAND)
+    yield Figure("serve.swap_failures", answers.failures, "answers", COMMAND)
+
+
+def _judge(artifact: Path, photo: bytes) -> float:
+    detector = Detector.load(artifact)
+    return float(detector.score(detector.preprocess(decode(photo).rgb)[None]).probability[0])
+
+
+@contextmanager
+def _asking(service: Service, photo: bytes, answers: Answers) -> Iterator[Answers]:
+    """Ask for verdicts without a pause, from several clients, while the block runs."""
+
+    def ask() -> None:
+        with requests.Session() as session:
+            while not answers.done.is_set():
+                answers.take(session.post(f"{service.url}/predict", data=photo, timeout=30))
+
+    clients = [threading.Thread(target=ask) for _ in range(CLIENTS)]
+    for client in clients:
+        client.start()
+    try:
+        yield answers
+    finally:
+        answers.done.set()
+        for client in clients:
+            client.join()
+
+
+def _await(answers: Answers, version: str) -> None:
+    end = time.monotonic() + PATIENCE
+    while answers.last != version:
+        if time.monotonic() > end:
+            raise RuntimeError(f"version {version} was not served within {PATIENCE:.0f} s")
+        time.sleep(0.05)
