@@ -1,0 +1,78 @@
+// From files to verdicts: one alone with its heat map, several in batches that the service accepts.
+
+import { describeDetector, explain, judge, Problem } from "./api.js";
+
+const bands = new Map(); // promises by detector version, whose band never changes
+
+/** Judge `checks` and call `changed(check)` whenever one has got its verdict or its problem. */
+export async function judgeChecks(checks, options, limits, changed) {
+  const fitting = checks.filter((check) => check.file.size <= limits.fileBytes);
+  for (const check of checks.filter((check) => !fitting.includes(check))) {
+    conclude(check, { problem: tooLarge(check.file, limits) }, changed);
+  }
+  if (fitting.length === 1) return judgeOne(fitting[0], options, changed);
+  for (const batch of intoBatches(fitting, limits)) await judgeBatch(batch, options, changed);
+}
+
+/** Consecutive `checks` in batches of at most `batchFiles` files and `batchBytes` bytes. */
+export function intoBatches(checks, { batchFiles, batchBytes }) {
+  const batches = [];
+  let bytes = Infinity;
+  for (const check of checks) {
+    bytes += check.file.size;
+    if (bytes > batchBytes || batches.at(-1).length === batchFiles) {
+      batches.push([]);
+      bytes = check.file.size;
+    }
+    batches.at(-1).push(check);
+  }
+  return batches;
+}
+
+async function judgeOne(check, options, changed) {
+  try {
+    conclude(check, await explain(check.file, options), changed);
+  } catch (problem) {
+    conclude(check, { problem }, changed);
+  }
+}
+
+async function judgeBatch(batch, options, changed) {
+  try {
+    const items = await judge(batch.map(({ file }) => file), options);
+    // Together they may have had too many pixels, which nobody knows before they are decoded; so these go once more.
+    const isOver = (check, index) => items[index].problem?.reason === "too_many_pixels";
+    const over = batch.filter(isOver);
+    const isFinal = over.length === batch.length;
+    batch.forEach((check, index) => (isFinal || !isOver(check, index)) && conclude(check, items[index], changed));
+    if (over.length && !isFinal) await judgeBatch(over, options, changed);
+  } catch (problem) {
+    batch.forEach((check) => conclude(check, { problem }, changed));
+  }
+}
+
+async function conclude(check, { verdict = null, map = null, problem = null }, changed) {
+  if (problem && !problem.message) problem = new Problem(problem);
+  const band = verdict && (await bandOf(verdict.model.version));
+  changed(Object.assign(check, { verdict, map, band, problem }));
+}
+
+/** The probabilities between which `version` is unsure; null when another one is in service by now. */
+function bandOf(version) {
+  if (!bands.has(version)) bands.set(version, askForBand(version));
+  return bands.get(version);
+}
+
+async function askForBand(version) {
+  try {
+    const detector = await describeDetector();
+    return detector.version === version ? detector.band : null;
+  } catch {
+    return null; // the scale goes without its zone of doubt
+  }
+}
+
+function tooLarge(file, { fileBytes }) {
+  const [size, most] = [file.size, fileBytes].map((bytes) => bytes.toLocaleString("en"));
+  return new Problem({ title: "The file is too large", detail: `It has ${size} bytes; at most ${most} are accepted.`, status: 413 });
+}

@@ -1,0 +1,140 @@
+"""One picture: how it gets in, and what a person is told about it."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from PIL import Image, PngImagePlugin
+from selenium.webdriver.common.keys import Keys
+
+Draw = Callable[..., bytes]
+Page = Any  # the class is in conftest.py, which cannot be imported
+
+HAND_OVER = """
+    const [event, name, list] = arguments;
+    const files = new DataTransfer();
+    files.items.add(new File([new Uint8Array(list)], name, { type: "image/png" }));
+    const fields = { bubbles: true, cancelable: true, dataTransfer: files, clipboardData: files };
+    const made = event === "paste" ? new ClipboardEvent(event, fields) : new DragEvent(event, fields);
+    document.body.dispatchEvent(made);
+"""
+
+
+@pytest.mark.parametrize(
+    ("brightness", "headline", "sentence"),
+    [
+        (230, "Looks AI-generated", "Of 100 test pictures that scored like this one, about 98 were AI-generated."),
+        (25, "Looks real", "Of 100 test pictures that scored like this one, about 98 were real."),
+        (128, "Unsure", "Too close to call"),
+    ],
+)
+def test_a_chosen_picture_gets_a_verdict_in_words(
+    page: Page, draw: Draw, brightness: int, headline: str, sentence: str
+) -> None:
+    page.judge(("photo.jpg", draw(brightness)))
+    assert page.text("#headline") == headline
+    assert sentence in page.text(".sentence")
+    assert page.text(".verdict > .name") == "photo.jpg"
+
+
+def test_the_bytes_that_are_judged_are_those_of_the_file(page: Page, draw: Draw) -> None:
+    image = draw(230, size=(640, 480))[:-2] + b"a tail that no encoder would keep\xff\xd9"
+    page.judge(("large.jpg", image))
+    page.click("#result summary")
+    facts = page.text(".facts")
+    assert hashlib.sha256(image).hexdigest() in facts
+    assert "640 × 480" in facts
+    assert "ai-image-detector, version 7" in facts
+
+
+@pytest.mark.parametrize("event", ["drop", "paste"])
+def test_a_picture_can_be_dropped_and_pasted(page: Page, draw: Draw, event: str) -> None:
+    page.driver.execute_script(HAND_OVER, event, "handed.png", list(draw(230, kind="PNG")))
+    page.wait(lambda: page.text("#headline") == "Looks AI-generated", what="the verdict")
+    assert page.text(".verdict > .name") == "handed.png"
+
+
+def test_the_place_to_drop_lights_up_while_a_file_is_over_the_page(page: Page) -> None:
+    page.driver.execute_script(HAND_OVER, "dragenter", "x.png", [])
+    assert page.find("body.dropping")
+    page.driver.execute_script(HAND_OVER, "dragleave", "x.png", [])
+    assert not page.find("body.dropping")
+
+
+def test_the_arrow_keys_draw_the_heat_map_over_the_picture(page: Page, spotlight: bytes) -> None:
+    page.judge(("photo.png", spotlight))
+    slider, heat_map = page.find(".wipe"), page.find(".map")
+    assert heat_map.get_property("naturalWidth") > 0
+    before = heat_map.value_of_css_property("clip-path")
+    slider.send_keys(Keys.ARROW_RIGHT * 5)
+    assert slider.get_attribute("aria-valuetext") == "55 %"
+    assert heat_map.value_of_css_property("clip-path") != before
+    slider.send_keys(Keys.END)
+    assert heat_map.value_of_css_property("clip-path") == "inset(0px 0% 0px 0px)"
+
+
+def test_a_heat_map_comes_with_its_test_and_without_passing_not_at_all(
+    page: Page, spotlight: bytes, draw: Draw
+) -> None:
+    page.judge(("spotlight.png", spotlight))
+    assert "The redder a place, the more it spoke for AI" in page.text(".caption")
+    assert "25 % of the picture" in page.text(".caption")
+    page.judge(("even.jpg", draw(230)))
+    assert "No heat map" in page.text(".caption")
+    assert page.find(".map").get_attribute("hidden")
+
+
+def test_metadata_is_told_apart_from_the_verdict_it_contradicts(page: Page) -> None:
+    dark, text = io.BytesIO(), PngImagePlugin.PngInfo()
+    text.add_text("parameters", "a lighthouse at dusk\nSteps: 20, Sampler: Euler a, Seed: 1, Model: dream")
+    Image.new("RGB", (64, 64), (20, 20, 20)).save(dark, "PNG", pnginfo=text)
+    page.judge(("dark.png", dark.getvalue()))
+    assert page.text("#headline") == "Looks real"
+    assert "speaks for AI" in page.text(".evidence")
+    assert "contradicts the verdict" in page.text(".conflict")
+
+
+def test_a_file_that_says_nothing_of_itself_leaves_no_conflict(page: Page, draw: Draw) -> None:
+    page.judge(("photo.jpg", draw(230)))
+    assert page.text(".evidence") == "Nothing about where it comes from."
+    assert page.text(".conflict") == ""
+
+
+def test_the_options_reach_the_verdict(page: Page, draw: Draw) -> None:
+    page.click("#intake summary")
+    page.click("#stability")
+    page.click("#max-fpr option[value='0.01']")
+    page.judge(("photo.jpg", draw(240)))
+    assert "copies get the same verdict" in page.text(".checks")
+    assert "At most 1 % of real pictures" in page.text(".checks")
+    page.click("#result summary")
+    assert "0.9000" in page.text(".facts")
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [("notes.pdf", b"%PDF-1.7" + bytes(99), "PDF files are not accepted"), ("huge.bin", bytes(200_001), "200,001 bytes")],
+)
+def test_a_file_that_cannot_be_judged_says_why_and_not_to_try_again(
+    page: Page, name: str, data: bytes, words: str
+) -> None:
+    page.judge((name, data))
+    assert page.text("#headline") == "Not judged"
+    assert words in page.text(".sentence")
+    assert page.text(".again") == ""
+    assert "cannot show" in page.text(".blank")
+
+
+def test_a_picture_that_found_no_service_can_be_tried_again(page: Page, draw: Draw) -> None:
+    page.driver.execute_script("window.whole = fetch; window.fetch = () => Promise.reject(new TypeError('offline'))")
+    page.judge(("photo.jpg", draw(230)))
+    assert "cannot be reached" in page.text(".sentence")
+    page.driver.execute_script("window.fetch = window.whole")
+    page.click(".again")
+    page.wait(lambda: page.text("#headline") == "Looks AI-generated", what="the verdict")
+
+
+def test_before_the_first_detector_the_page_says_so(empty_page: Page, draw: Draw) -> None:
+    assert "No detector is in service yet" in empty_page.text(".notice")
