@@ -6,7 +6,7 @@ from apiflask import APIFlask
 
 from model.images import Limits
 from model.settings import Settings
-from service import docs, errors, health, model_info, openapi, page, predict, request_log, scrape, uploads
+from service import batch, docs, errors, health, model_info, openapi, page, predict, request_log, scrape, uploads
 from service.context import Context
 from service.metrics import Metrics
 from service.model_store import ModelStore
@@ -29,7 +29,14 @@ def create_app(settings: Settings | None = None) -> APIFlask:
 
     for part in (request_log, uploads, errors, scrape, openapi):
         part.init_app(app)
-    for blueprint in (page.blueprint, predict.blueprint, model_info.blueprint, health.blueprint, docs.blueprint):
+    for blueprint in (
+        page.blueprint,
+        predict.blueprint,
+        batch.blueprint,
+        model_info.blueprint,
+        health.blueprint,
+        docs.blueprint,
+    ):
         app.register_blueprint(blueprint)
     store.start()
     return app

@@ -4,8 +4,9 @@ from typing import Any, Final, cast
 
 from apiflask import APIFlask
 
+from service.options import describe_options
 from service.problems import Problem
-from service.uploads import FIELD
+from service.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
 DESCRIPTION: Final = (
     "Tells AI-generated images from real ones. The detector behind it is retrained while the generators change; "
@@ -13,15 +14,26 @@ DESCRIPTION: Final = (
 )
 
 _IMAGE: Final = {"type": "string", "format": "binary"}
-_UPLOAD: Final = {
+
+
+def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": {"type": "object", "required": [field], "properties": {field: schema}}}
+
+
+_ONE_IMAGE: Final = {
+    "required": True,
+    "content": {"multipart/form-data": _form(FIELD, _IMAGE), "image/*": {"schema": _IMAGE}},
+}
+_IMAGES: Final = {
     "required": True,
     "content": {
-        "multipart/form-data": {
-            "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _IMAGE}},
-        },
-        "image/*": {"schema": _IMAGE},
+        "multipart/form-data": _form(
+            BATCH_FIELD, {"type": "array", "items": _IMAGE, "minItems": 1, "maxItems": MOST_FILES}
+        )
     },
 }
+UPLOADS: Final = {"/predict": _ONE_IMAGE, "/predict/batch": _IMAGES}
+"""What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
 
 
 def init_app(app: APIFlask) -> None:
@@ -34,7 +46,8 @@ def init_app(app: APIFlask) -> None:
 def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-    spec["paths"]["/predict"]["post"]["requestBody"] = _UPLOAD
+    for path, body in UPLOADS.items():
+        spec["paths"][path]["post"] |= {"requestBody": body, "parameters": describe_options()}
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec
