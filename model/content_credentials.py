@@ -102,10 +102,10 @@ def _read_claims(report: Mapping[str, Any]) -> Iterator[tuple[Says, str]]:
 def _trace_actions(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Follow the picture back from parent to parent; what was only placed in it is not its origin."""
     manifests = dict(report["manifests"])
-    label = report["active_manifest"]
-    while manifest := manifests.pop(label, None):
+    label: str | None = report["active_manifest"]
+    while label and (manifest := manifests.pop(label, None)):
         for assertion in manifest.get("assertions", ()):
             if assertion["label"].startswith("c2pa.actions"):
                 yield from assertion["data"].get("actions", ())
         parents = (each for each in manifest.get("ingredients", ()) if each.get("relationship") == "parentOf")
-        label = next(parents, {}).get("active_manifest")
+        label = next((parent.get("active_manifest") for parent in parents), None)
