@@ -1,16 +1,32 @@
 """The application factory: settings in, a Flask application that serves verdicts out."""
 
 import os
+from pathlib import Path
 
 from apiflask import APIFlask
 
 from model.images import Limits
 from model.settings import Settings
-from service import batch, docs, errors, health, model_info, openapi, page, predict, request_log, scrape, uploads
+from service import (
+    batch,
+    docs,
+    errors,
+    explain,
+    health,
+    model_info,
+    openapi,
+    page,
+    predict,
+    receipt_desk,
+    request_log,
+    scrape,
+    uploads,
+)
 from service.context import Context
 from service.metrics import Metrics
 from service.model_store import ModelStore
 from service.pointer import pointer_path
+from service.receipts import Notary
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
@@ -25,7 +41,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     metrics = Metrics()
     store = ModelStore(pointer_path(settings.home), metrics)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
-    app.extensions["truegrain"] = Context(limits=limits, metrics=metrics, store=store)
+    notary = Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None
+    app.extensions["truegrain"] = Context(limits=limits, metrics=metrics, store=store, notary=notary)
 
     for part in (request_log, uploads, errors, scrape, openapi):
         part.init_app(app)
@@ -33,6 +50,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         page.blueprint,
         predict.blueprint,
         batch.blueprint,
+        explain.blueprint,
+        receipt_desk.blueprint,
         model_info.blueprint,
         health.blueprint,
         docs.blueprint,

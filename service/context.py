@@ -1,4 +1,4 @@
-"""What the request handlers share: the limits, the metrics and the detector in service."""
+"""What the request handlers share: the limits, the metrics, the detector in service and who signs receipts."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -9,6 +9,7 @@ from model.images import Limits
 from service.metrics import Metrics
 from service.model_store import ModelStore, ServedModel
 from service.problems import Refusal
+from service.receipts import Notary
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class Context:
     limits: Limits
     metrics: Metrics
     store: ModelStore
+    notary: Notary | None = None
 
     def require_model(self) -> ServedModel:
         """Return the model in service; a request calls this once, so that its answer is wholly one version's.
@@ -28,6 +30,15 @@ class Context:
         if model is None:
             raise Refusal("not_ready", "no detector is in service yet: none was promoted, or it is still being fetched")
         return model
+
+    def require_notary(self) -> Notary:
+        """Return who signs receipts; raises Refusal `receipts_off` where no key was set."""
+        if self.notary is None:
+            raise Refusal(
+                "receipts_off",
+                "this service signs no receipts; its operator can let it by naming a key in TRUEGRAIN_RECEIPT_KEY",
+            )
+        return self.notary
 
 
 def context() -> Context:

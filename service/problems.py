@@ -16,6 +16,7 @@ PROBLEMS: Final = {
     "unknown_operating_point": (400, "The detector has no operating point for this rate"),
     "not_found": (404, "There is no such page"),
     "method_not_allowed": (405, "The method is not allowed here"),
+    "receipts_off": (409, "This service signs no receipts"),
     "too_many_bytes": (413, "The file is too large"),
     "too_many_parts": (413, "The form has too many parts"),
     "too_many_pixels": (413, "The image has too many pixels"),
@@ -23,6 +24,7 @@ PROBLEMS: Final = {
     "not_an_image": (415, "The file is not an image"),
     "format_not_allowed": (415, "The image format is not accepted"),
     "broken": (422, "The image is damaged"),
+    "receipt_not_valid": (422, "The receipt is not valid"),
     "internal_error": (500, "The service made a mistake"),
     "not_ready": (503, "No detector is in service yet"),
 }
