@@ -61,10 +61,10 @@ export function describeFinding({ source, says, name, detail }) {
 export function describeMap({ label }, map) {
   if (!map) return "";
   const { share, before, after } = map.deletion;
-  const blurred = `with the ${percent(share)} of the picture that it calls most important blurred`;
-  const [from, to] = [before, after].map(percent);
+  const blurred = `with the ${percent(share)} of the picture blurred that it calls most important`;
+  const [from, to] = [before, after].map((probability) => `${(100 * probability).toFixed(1)} %`);
   if (!map.overlay) {
-    return `No heat map: ${blurred}, ${from} became ${to}, no more than blurring other places does. It would mislead.`;
+    return `No heat map, for it would mislead: ${blurred}, ${from} become ${to}, which blurring other places does as well.`;
   }
   const spokeFor = label === "ai" ? "AI" : "a real picture";
   return `The redder a place, the more it spoke for ${spokeFor}; what is grey is not looked at. Tested: ${blurred}, ${from} become ${to}.`;

@@ -21,22 +21,26 @@ HAND_OVER = """
     document.body.dispatchEvent(made);
 """
 
+GUARD = """
+    const whole = window.fetch;
+    const problem = { title: "An API key is needed", status: 401, detail: "this needs an API key", reason: "key_missing" };
+    window.fetch = (address, request) => request.headers.Authorization === "Bearer secret"
+      ? whole(address, request)
+      : Promise.resolve(new Response(JSON.stringify(problem), { status: 401 }));
+"""
 
-@pytest.mark.parametrize(
-    ("brightness", "headline", "sentence"),
-    [
-        (230, "Looks AI-generated", "Of 100 test pictures that scored like this one, about 98 were AI-generated."),
-        (25, "Looks real", "Of 100 test pictures that scored like this one, about 98 were real."),
-        (128, "Unsure", "Too close to call"),
-    ],
-)
-def test_a_chosen_picture_gets_a_verdict_in_words(
-    page: Page, draw: Draw, brightness: int, headline: str, sentence: str
-) -> None:
-    page.judge(("photo.jpg", draw(brightness)))
-    assert page.text("#headline") == headline
-    assert sentence in page.text(".sentence")
-    assert page.text(".verdict > .name") == "photo.jpg"
+
+def test_a_chosen_picture_gets_a_verdict_in_words(page: Page, draw: Draw) -> None:
+    page.judge(("bright.jpg", draw(230)))
+    assert page.text("#headline") == "Looks AI-generated"
+    assert page.text(".sentence") == "Of 100 test pictures that scored like this one, about 98 were AI-generated."
+    page.judge(("dark.jpg", draw(25)))
+    assert page.text("#headline") == "Looks real"
+    assert page.text(".sentence") == "Of 100 test pictures that scored like this one, about 98 were real."
+    page.judge(("grey.jpg", draw(128)))
+    assert page.text("#headline") == "Unsure"
+    assert "Too close to call" in page.text(".sentence")
+    assert page.text(".verdict > .name") == "grey.jpg"
 
 
 def test_the_bytes_that_are_judged_are_those_of_the_file(page: Page, draw: Draw) -> None:
@@ -49,11 +53,11 @@ def test_the_bytes_that_are_judged_are_those_of_the_file(page: Page, draw: Draw)
     assert "ai-image-detector, version 7" in facts
 
 
-@pytest.mark.parametrize("event", ["drop", "paste"])
-def test_a_picture_can_be_dropped_and_pasted(page: Page, draw: Draw, event: str) -> None:
-    page.driver.execute_script(HAND_OVER, event, "handed.png", list(draw(230, kind="PNG")))
-    page.wait(lambda: page.text("#headline") == "Looks AI-generated", what="the verdict")
-    assert page.text(".verdict > .name") == "handed.png"
+def test_a_picture_can_be_dropped_and_pasted(page: Page, draw: Draw) -> None:
+    for event, headline, brightness in (("drop", "Looks AI-generated", 230), ("paste", "Looks real", 25)):
+        page.driver.execute_script(HAND_OVER, event, f"{event}.png", list(draw(brightness, kind="PNG")))
+        page.wait(lambda headline=headline: page.text("#headline") == headline, what=f"the verdict after a {event}")
+        assert page.text(".verdict > .name") == f"{event}.png"
 
 
 def test_the_place_to_drop_lights_up_while_a_file_is_over_the_page(page: Page) -> None:
@@ -76,12 +80,14 @@ def test_the_arrow_keys_draw_the_heat_map_over_the_picture(page: Page, spotlight
 
 
 def test_a_heat_map_comes_with_its_test_and_without_passing_not_at_all(
-    page: Page, spotlight: bytes, draw: Draw
+    page: Page, spotlight: bytes
 ) -> None:
     page.judge(("spotlight.png", spotlight))
     assert "The redder a place, the more it spoke for AI" in page.text(".caption")
     assert "25 % of the picture" in page.text(".caption")
-    page.judge(("even.jpg", draw(230)))
+    even = io.BytesIO()
+    Image.new("RGB", (48, 48), (230, 230, 230)).save(even, "PNG")
+    page.judge(("even.png", even.getvalue()))
     assert "No heat map" in page.text(".caption")
     assert page.find(".map").get_attribute("hidden")
 
@@ -113,18 +119,19 @@ def test_the_options_reach_the_verdict(page: Page, draw: Draw) -> None:
     assert "0.9000" in page.text(".facts")
 
 
-@pytest.mark.parametrize(
-    ("name", "data", "words"),
-    [("notes.pdf", b"%PDF-1.7" + bytes(99), "PDF files are not accepted"), ("huge.bin", bytes(200_001), "200,001 bytes")],
-)
-def test_a_file_that_cannot_be_judged_says_why_and_not_to_try_again(
-    page: Page, name: str, data: bytes, words: str
-) -> None:
-    page.judge((name, data))
+def test_a_file_that_cannot_be_judged_says_why_and_not_to_try_again(page: Page) -> None:
+    page.judge(("notes.pdf", b"%PDF-1.7" + bytes(99)))
     assert page.text("#headline") == "Not judged"
-    assert words in page.text(".sentence")
+    assert "PDF files are not accepted" in page.text(".sentence")
     assert page.text(".again") == ""
     assert "cannot show" in page.text(".blank")
+
+
+def test_a_file_that_is_too_large_is_not_sent(page: Page, metric: Callable[..., float]) -> None:
+    page.judge(("huge.bin", bytes(200_001)))
+    assert "200,001 bytes; at most 200,000" in page.text(".sentence")
+    with pytest.raises(AssertionError, match="nothing exports"):
+        metric("flask_http_request_total", method="POST")
 
 
 def test_a_picture_that_found_no_service_can_be_tried_again(page: Page, draw: Draw) -> None:
@@ -136,5 +143,26 @@ def test_a_picture_that_found_no_service_can_be_tried_again(page: Page, draw: Dr
     page.wait(lambda: page.text("#headline") == "Looks AI-generated", what="the verdict")
 
 
-def test_before_the_first_detector_the_page_says_so(empty_page: Page, draw: Draw) -> None:
+def test_a_service_that_wants_a_key_is_given_one_for_as_long_as_the_tab_lives(page: Page, draw: Draw) -> None:
+    page.driver.execute_script(GUARD)
+    page.choose(("photo.jpg", draw(230)))
+    page.wait(lambda: page.text("#key"), what="the dialog")
+    assert "this needs an API key" in page.text("#key .why")
+    page.find("#key input").send_keys("secret", Keys.ENTER)
+    page.wait(lambda: page.text("#headline") == "Looks AI-generated", what="the verdict")
+    page.judge(("another.jpg", draw(25)))
+    assert page.text("#headline") == "Looks real"
+    assert page.run("return JSON.stringify(localStorage)") == "{}"
+
+
+def test_a_dialog_that_is_cancelled_leaves_a_picture_to_try_again(page: Page, draw: Draw) -> None:
+    page.driver.execute_script(GUARD)
+    page.choose(("photo.jpg", draw(230)))
+    page.wait(lambda: page.text("#key"), what="the dialog")
+    page.click("#key .cancel")
+    page.wait(lambda: page.text("#headline") == "Not judged", what="the refusal")
+    assert page.text(".again") == "Try again"
+
+
+def test_before_the_first_detector_the_page_says_so(empty_page: Page) -> None:
     assert "No detector is in service yet" in empty_page.text(".notice")
