@@ -4,6 +4,8 @@ import { askForKey, keyOfTab } from "./key.js";
 
 const PATIENCE = 3; // attempts at a service that says it is busy
 const LONGEST_PAUSE = 20; // seconds; who is told to wait longer should read it
+const NONSENSE = { title: "The service did not answer as it should", detail: "Try again, or tell who runs it." };
+const UNREACHABLE = { title: "The service cannot be reached", detail: "Check the connection, then try again." };
 
 /** A request that failed: `title` in a few words, `message` with the way out, `reason` a word of the service's. */
 export class Problem extends Error {
@@ -30,7 +32,7 @@ export async function judge(files, options) {
   const body = new FormData();
   for (const file of files) body.append("files", file);
   const { items } = await send("predict/batch", { body, options });
-  return items.map(({ verdict, problem }) => (problem ? { problem } : { verdict }));
+  return items.map(({ verdict, problem }) => (problem ? { problem: new Problem(problem) } : { verdict }));
 }
 
 /** Tell the service what the picture of an earlier verdict is; with `file` it may keep the picture. Returns the id. */
@@ -59,8 +61,9 @@ async function send(path, { method = "POST", body, options = {} }) {
   const query = new URLSearchParams(options).toString();
   for (let attempt = 1; ; attempt++) {
     const answer = await reach(`/${path}${query && `?${query}`}`, { method, body, headers: keyOfTab() });
-    if (answer.ok) return answer.json();
-    const problem = await readProblem(answer);
+    const said = await answer.json().catch(() => null);
+    if (answer.ok && said) return said;
+    const problem = new Problem(said ?? { ...NONSENSE, status: answer.status });
     if ([401, 403].includes(answer.status) && (await askForKey(problem.message))) continue;
     const pause = Number(answer.headers.get("Retry-After"));
     if (![429, 503].includes(answer.status) || attempt === PATIENCE || !pause || pause > LONGEST_PAUSE) throw problem;
@@ -72,14 +75,6 @@ async function reach(address, request) {
   try {
     return await fetch(address, request);
   } catch {
-    throw new Problem({ title: "The service cannot be reached", detail: "Check the connection, then try again.", reason: "unreachable" });
-  }
-}
-
-async function readProblem(answer) {
-  try {
-    return new Problem(await answer.json());
-  } catch {
-    return new Problem({ title: "The service did not answer as it should", detail: `It said ${answer.status} ${answer.statusText}.`, status: answer.status });
+    throw new Problem(UNREACHABLE);
   }
 }

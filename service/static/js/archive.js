@@ -17,8 +17,8 @@ export async function openArchive() {
 /** The oldest of `checks` (newest first) that must go so that the rest is within the bounds. */
 export function surplus(checks, { mostChecks = MOST_CHECKS, mostBytes = MOST_BYTES } = {}) {
   let bytes = 0;
-  const firstTooMany = checks.findIndex((check, index) => (bytes += check.file.size) > mostBytes || index >= mostChecks);
-  return firstTooMany < 0 ? [] : checks.slice(firstTooMany);
+  const first = checks.findIndex(({ file }, index) => (bytes += file.size) > mostBytes || index >= mostChecks);
+  return first < 0 ? [] : checks.slice(first);
 }
 
 class Archive {

@@ -23,7 +23,8 @@ const COLUMNS = {
 
 /** RFC 4180 text of the checks that have a verdict, newest first as they come. */
 export function toCsv(checks) {
-  const rows = checks.filter(({ verdict }) => verdict).map((check) => Object.values(COLUMNS).map((read) => read(check)));
+  const judged = checks.filter(({ verdict }) => verdict);
+  const rows = judged.map((check) => Object.values(COLUMNS).map((read) => read(check)));
   return [Object.keys(COLUMNS), ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }
 

@@ -30,6 +30,9 @@ function watchDrop(hand) {
   listen("dragover", () => {});
   listen("drop", (event) => {
     mark(0);
-    hand(event.dataTransfer.files);
+    hand([...event.dataTransfer.items].filter(isNoFolder).map((item) => item.getAsFile()));
   });
 }
+
+// A folder cannot be sent, and would fail all the files that were dropped with it.
+const isNoFolder = (item) => item.kind === "file" && !item.webkitGetAsEntry()?.isDirectory;

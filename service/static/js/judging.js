@@ -52,7 +52,6 @@ async function judgeBatch(batch, options, changed) {
 }
 
 async function conclude(check, { verdict = null, map = null, problem = null }, changed) {
-  if (problem && !problem.message) problem = new Problem(problem);
   const band = verdict && (await bandOf(verdict.model.version));
   changed(Object.assign(check, { verdict, map, band, problem }));
 }
@@ -74,5 +73,6 @@ async function askForBand(version) {
 
 function tooLarge(file, { fileBytes }) {
   const [size, most] = [file.size, fileBytes].map((bytes) => bytes.toLocaleString("en"));
-  return new Problem({ title: "The file is too large", detail: `It has ${size} bytes; at most ${most} are accepted.`, status: 413 });
+  const detail = `It has ${size} bytes; at most ${most} are accepted.`;
+  return new Problem({ title: "The file is too large", detail, status: 413 });
 }

@@ -16,7 +16,8 @@ const limits = JSON.parse(document.body.dataset.limits);
 let checks = []; // newest first
 let opened = null;
 const archive = await openArchive();
-const result = new Result(byId("result"), { explain: explainAgain, report: reportOn, again: (check) => judge([check]) });
+const again = (check) => judge([check]);
+const result = new Result(byId("result"), { explain: explainOne, report: reportOn, again });
 const gallery = new Gallery(byId("history"), { open, forget });
 
 function show() {
@@ -69,12 +70,8 @@ async function keep(check) {
   }
 }
 
-async function explainAgain(check) {
-  try {
-    settle(Object.assign(check, await explain(check.file, readOptions())));
-  } catch (problem) {
-    byId("news").textContent = problem.message;
-  }
+async function explainOne(check) {
+  settle(Object.assign(check, await explain(check.file, readOptions())));
 }
 
 /** Report `label` for a check; the label that it has already is taken back instead. */

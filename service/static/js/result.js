@@ -9,9 +9,9 @@ export class Result {
   constructor(section, react) {
     this.section = section;
     this.stage = new Stage(this.#find("figure"), () => react.explain(this.check));
-    const [agree, differ] = [this.#find(".agree"), this.#find(".differ")];
-    agree.addEventListener("click", () => this.#answer(react.report, this.check.verdict.label));
-    differ.addEventListener("click", () => this.#answer(react.report, this.check.verdict.label === "ai" ? "real" : "ai"));
+    this.report = react.report;
+    this.#find(".agree").addEventListener("click", () => this.#answer(this.check.verdict.label));
+    this.#find(".differ").addEventListener("click", () => this.#answer(opposite(this.check.verdict.label)));
     this.#find(".download").addEventListener("click", () => this.#download());
     this.#find(".again").addEventListener("click", () => react.again(this.check));
   }
@@ -43,35 +43,34 @@ export class Result {
     this.#write(".checks", words.describeChecks(verdict));
     this.#find(".conflict").hidden = !verdict.conflict;
     this.#find(".evidence").replaceChildren(...listEvidence(verdict.evidence));
-    this.#find(".facts").replaceChildren(...words.listFacts(check).flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
+    const facts = words.listFacts(check).flatMap(([name, value]) => [make("dt", name), make("dd", value)]);
+    this.#find(".facts").replaceChildren(...facts);
     this.#showFeedback(check);
   }
 
   #showMeter(verdict, band) {
     const meter = this.#find(".meter");
     const zone = words.zoneOfDoubt(verdict, band);
-    const reading = `${words.percent(verdict.probability)} AI`;
     meter.setAttribute("aria-label", words.describeScale(verdict, zone));
     meter.style.setProperty("--at", verdict.probability);
     meter.style.setProperty("--low", zone?.[0] ?? verdict.threshold);
     meter.style.setProperty("--high", zone?.[1] ?? verdict.threshold);
-    this.#write(".reading", reading);
+    this.#write(".reading", `${words.percent(verdict.probability)} AI`);
   }
 
   #showFeedback({ verdict, feedback }) {
     const [question, agree, differ] = words.askForFeedback(verdict);
     this.#write(".feedback legend", question);
-    for (const [name, text, given] of [[".agree", agree, feedback?.label === verdict.label], [".differ", differ, feedback && feedback.label !== verdict.label]]) {
-      this.#write(`${name} span`, text);
-      this.#find(name).setAttribute("aria-pressed", String(Boolean(given)));
-    }
+    this.#write(".agree span", agree);
+    this.#write(".differ span", differ);
+    this.#press(".agree", feedback?.label === verdict.label);
+    this.#press(".differ", feedback?.label === opposite(verdict.label));
     this.#write(".thanks", feedback ? "Thank you. Press it again to take it back." : "");
   }
 
-  async #answer(report, label) {
-    const { check } = this;
+  async #answer(label) {
     try {
-      await report(check, label, this.#find(".consent").checked);
+      await this.report(this.check, label, this.#find(".consent").checked);
     } catch (problem) {
       this.#write(".thanks", `${problem.title}: ${problem.message}`);
     }
@@ -84,6 +83,10 @@ export class Result {
     const colour = getComputedStyle(this.#find("#headline .icon")).color;
     const picture = await printVerdict(file, { headline, source, colour });
     if (picture) save(picture, `${name.replace(/\.[^.]*$/, "")} - verdict.jpg`);
+  }
+
+  #press(selector, pressed) {
+    this.#find(selector).setAttribute("aria-pressed", String(pressed));
   }
 
   #find(selector) {
@@ -101,6 +104,8 @@ export function save(blob, name) {
   link.click();
   URL.revokeObjectURL(link.href);
 }
+
+const opposite = (label) => (label === "ai" ? "real" : "ai");
 
 function sentence({ verdict, problem }) {
   if (verdict) return words.explain(verdict);

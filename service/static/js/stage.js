@@ -2,7 +2,7 @@
 
 import { describeMap } from "./words.js";
 
-/** Show a check's picture in `figure`; `explain()` is called when its heat map is asked for. */
+/** Show a check's picture in `figure`; `explain()`, which may reject, is called when its heat map is asked for. */
 export class Stage {
   constructor(figure, explain) {
     const find = (selector) => figure.querySelector(selector);
@@ -17,7 +17,9 @@ export class Stage {
     this.wipe.addEventListener("input", () => this.#wipe());
     this.photo.addEventListener("error", () => this.#showPicture(false));
     this.photo.addEventListener("load", () => this.#showPicture(true));
-    this.button.addEventListener("click", explain);
+    this.button.addEventListener("click", async () => {
+      await explain().catch((problem) => (this.caption.textContent = problem.message));
+    });
   }
 
   show({ file, name, verdict, map }) {

@@ -11,6 +11,7 @@ export const HEADLINES = {
 /** The same where there is room for a word. */
 export const SHORT = { ...HEADLINES, ai: "AI", real: "Real" };
 
+const PER_CENT = "\u00a0%"; // the space that no line is broken at
 const SOURCES = { c2pa: "Content Credentials", camera: "Camera data", generator_text: "Generator’s text" };
 const SAYS = { ai: "speaks for AI", real: "speaks for a real picture", nothing: "speaks for neither" };
 
@@ -22,9 +23,9 @@ export function stateOf(check) {
 
 /** A share in whole per cent that never claims certainty: 0.9996 is "over 99 %". */
 export function percent(share) {
-  if (share > 0.99) return "over 99 %";
-  if (share < 0.01) return "under 1 %";
-  return `${Math.round(share * 100)} %`;
+  if (share > 0.99) return `over 99${PER_CENT}`;
+  if (share < 0.01) return `under 1${PER_CENT}`;
+  return `${Math.round(share * 100)}${PER_CENT}`;
 }
 
 /** What the verdict means, for somebody who has never heard of a threshold. */
@@ -33,12 +34,16 @@ export function explain({ decision, probability, stability, threshold }) {
     return "Re-saved, halved or cropped copies of the picture get another verdict, so neither should be relied on.";
   }
   if (decision === "unsure") {
-    return "Too close to call: for pictures that score like this one the detector is wrong too often. Take it as not known, and look for other signs.";
+    return (
+      "Too close to call: for pictures that score like this one the detector is wrong too often. " +
+      "Take it as not known, and look for other signs."
+    );
   }
   const share = decision === "ai" ? probability : 1 - probability;
-  if (share < 0.5) return `The score of ${percent(probability)} for AI is on this side of the threshold, ${percent(threshold)}.`;
+  if (share < 0.5) return `At ${percent(probability)} it is on this side of the threshold, ${percent(threshold)}.`;
   const count = share > 0.99 ? "nearly all" : `about ${Math.round(share * 100)}`;
-  return `Of 100 test pictures that scored like this one, ${count} were ${decision === "ai" ? "AI-generated" : "real"}.`;
+  const kind = decision === "ai" ? "AI-generated" : "real";
+  return `Of 100 test pictures that scored like this one, ${count} were ${kind}.`;
 }
 
 /** What was examined beyond the picture as it came; empty when nothing was. */
@@ -48,26 +53,27 @@ export function describeChecks({ operating_point, stability }) {
   if (stability !== null && stability < 1) {
     checks.push(`Of four re-saved, halved or cropped copies, ${Math.round(stability * 4)} agree with the picture.`);
   }
-  if (operating_point) checks.push(`At most ${Number(operating_point) * 100} % of real pictures are called AI at this setting.`);
+  if (operating_point) {
+    const rate = Number((100 * operating_point).toPrecision(3)) + PER_CENT;
+    checks.push(`At this setting at most ${rate} of real test pictures were called AI.`);
+  }
   return checks.join(" ");
 }
 
 /** A finding in the file's metadata as [whence, what, in which direction]. */
 export function describeFinding({ source, says, name, detail }) {
-  return [SOURCES[source] ?? source, detail ? `${name}: ${detail}` : name, SAYS[says]];
+  return [SOURCES[source] ?? source, detail || name, SAYS[says]];
 }
 
 /** What the heat map shows and how it was tested, or why there is none. */
 export function describeMap({ label }, map) {
   if (!map) return "";
   const { share, before, after } = map.deletion;
-  const blurred = `with the ${percent(share)} of the picture blurred that it calls most important`;
-  const [from, to] = [before, after].map((probability) => `${(100 * probability).toFixed(1)} %`);
-  if (!map.overlay) {
-    return `No heat map, for it would mislead: ${blurred}, ${from} become ${to}, which blurring other places does as well.`;
-  }
-  const spokeFor = label === "ai" ? "AI" : "a real picture";
-  return `The redder a place, the more it spoke for ${spokeFor}; what is grey is not looked at. Tested: ${blurred}, ${from} become ${to}.`;
+  const [from, to] = [before, after].map((probability) => (100 * probability).toFixed(1) + PER_CENT);
+  const test = `with the ${percent(share)} of the picture blurred that it calls most important, ${from} become ${to}`;
+  if (!map.overlay) return `No heat map, for it would mislead: ${test}, as with other places blurred.`;
+  const kind = label === "ai" ? "AI" : "a real picture";
+  return `The redder a place, the more it spoke for ${kind}; what is grey is not looked at. Tested: ${test}.`;
 }
 
 /** The question under a verdict and its two answers, first the one that agrees with the label. */
@@ -108,7 +114,8 @@ export function describeScale({ probability }, zone) {
 
 /** One line under a picture that leaves this page: who said so, when, of which file. */
 export function describeSource({ model, image }, time) {
-  return `Truegrain, detector version ${model.version}, ${time.slice(0, 10)}, SHA-256 of the original ${image.sha256.slice(0, 16)}…`;
+  const original = `SHA-256 of the original ${image.sha256.slice(0, 16)}…`;
+  return `Truegrain, detector version ${model.version}, ${time.slice(0, 10)}, ${original}`;
 }
 
 /** A settled check, as it is read out. */

@@ -102,6 +102,11 @@ class Page:
         self.wait(lambda: len(self.all("#history li")) == before + len(files), what="the new cards")
         self.wait(lambda: not self.all("[data-state=waiting]"), what="the verdicts")
 
+    def await_saved(self, count: int) -> None:
+        """Wait until the browser has written down as many checks as that."""
+        saved = "(await (await it.openArchive()).read()).filter(({ thumbnail }) => thumbnail).length"
+        self.wait(lambda: self.module("archive", saved) == count, what=f"{count} checks to be saved")
+
     def downloaded(self, name: str) -> Path:
         path = self.folder / "downloads" / name
         self.wait(path.exists, what=f"the download of {name}")

@@ -65,9 +65,9 @@ def test_the_keyboard_opens_a_verdict_and_lands_on_it(page: Page, draw: Draw) ->
 def test_a_verdict_is_read_out(page: Page, draw: Draw) -> None:
     page.judge(("photo.jpg", draw(230)))
     assert page.find("#news[role=status]").get_property("textContent") == (
-        "photo.jpg: Looks AI-generated, probability of AI 98 %"
+        "photo.jpg: Looks AI-generated, probability of AI 98\N{NO-BREAK SPACE}%"
     )
-    label = page.find(".meter").get_attribute("aria-label")
+    label = page.find(".meter").get_attribute("aria-label").replace("\N{NO-BREAK SPACE}", " ")
     assert label == "Probability of AI: 98 %; unsure is between 45 % and 55 %"
 
 

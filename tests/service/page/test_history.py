@@ -15,6 +15,7 @@ Page = Any  # the class is in conftest.py, which cannot be imported
 def test_the_history_survives_a_reload_with_picture_and_map(page: Page, draw: Draw, spotlight: bytes) -> None:
     page.judge(("first.png", spotlight))
     page.judge(("second.jpg", draw(25)))
+    page.await_saved(2)
     page.load()
     assert [card.text.splitlines() for card in page.all("#history .open")] == [
         ["Real", "2 % AI", "second.jpg"],
@@ -29,14 +30,16 @@ def test_the_history_survives_a_reload_with_picture_and_map(page: Page, draw: Dr
 
 def test_what_is_forgotten_stays_forgotten(page: Page, draw: Draw) -> None:
     page.judge(("first.jpg", draw(230)), ("second.jpg", draw(25)))
+    page.await_saved(2)
     forget = page.find("[aria-label='Forget first.jpg']")
     page.driver.execute_script("arguments[0].click()", forget)  # the mouse would have to hover first
     assert page.text("#headline") == "Looks real"
+    page.await_saved(1)
     page.load()
     assert [card.text for card in page.all("#history .open .name")] == ["second.jpg"]
     page.click(".clear")
     page.driver.switch_to.alert.accept()
-    page.wait(lambda: page.text("#result") == "", what="the empty page")
+    page.await_saved(0)
     page.load()
     assert page.all("#history li") == []
 
@@ -88,6 +91,7 @@ def test_a_thumb_is_given_changed_and_taken_back(page: Page, draw: Draw) -> None
     page.judge(("photo.jpg", draw(230)))
     page.click(".agree")
     page.wait(lambda: page.find(".agree[aria-pressed=true]"), what="the thumb up")
+    page.await_saved(1)
     page.load()
     page.click(".differ")
     page.wait(lambda: page.find(".differ[aria-pressed=true]"), what="the thumb down")

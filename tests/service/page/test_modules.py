@@ -10,18 +10,20 @@ VERDICT = {"decision": "ai", "label": "ai", "probability": 0.97, "threshold": 0.
 def test_a_share_never_claims_certainty(empty_page: Page) -> None:
     shares = [0.5, 0.99, 0.9996, 1, 0.01, 0.004, 0]
     words = ["50 %", "99 %", "over 99 %", "over 99 %", "1 %", "under 1 %", "under 1 %"]
-    assert empty_page.module("words", "given[0].map(it.percent)", shares) == words
+    found = empty_page.module("words", "given[0].map(it.percent)", shares)
+    assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in found] == words
 
 
 def test_a_verdict_is_explained_by_what_brought_it_about(empty_page: Page) -> None:
     def explain(**changes: object) -> str:
-        return str(empty_page.module("words", "it.explain(given[0])", VERDICT | changes))
+        text = empty_page.module("words", "it.explain(given[0])", VERDICT | changes)
+        return str(text).replace("\N{NO-BREAK SPACE}", " ")
 
     assert explain() == "Of 100 test pictures that scored like this one, about 97 were AI-generated."
     assert explain(probability=0.9999) == "Of 100 test pictures that scored like this one, nearly all were AI-generated."
     assert "Too close to call" in explain(decision="unsure", stability=1)
     assert "copies of the picture get another verdict" in explain(decision="unsure", stability=0.75)
-    assert "this side of the threshold, 30 %" in explain(probability=0.4, threshold=0.3)
+    assert "At 40 % it is on this side of the threshold, 30 %" in explain(probability=0.4, threshold=0.3)
 
 
 def test_at_an_operating_point_doubt_ends_where_ai_begins(empty_page: Page) -> None:
