@@ -11,6 +11,8 @@ PROBLEMS: Final = {
     "missing_file": (400, "No image was sent"),
     "several_files": (400, "More than one image was sent"),
     "bad_request": (400, "The request cannot be understood"),
+    "unknown_option": (400, "There is no such option"),
+    "unknown_operating_point": (400, "The detector has no operating point for this rate"),
     "not_found": (404, "There is no such page"),
     "method_not_allowed": (405, "The method is not allowed here"),
     "too_many_bytes": (413, "The file is too large"),
