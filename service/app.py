@@ -6,30 +6,40 @@ from apiflask import APIFlask
 
 from model.images import Limits
 from model.settings import Settings
-from service import docs, errors, health, model_info, openapi, predict, request_log, scrape, uploads
+from service import compare, docs, errors, health, model_info, openapi, predict, request_log, scrape, uploads
 from service.context import Context
 from service.metrics import Metrics
 from service.model_store import ModelStore
 from service.pointer import pointer_path
+from service.prediction_log import PredictionLog
+from service.shadowing import Shadowing
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
     """Build the application and take the last good detector on this machine into service.
 
-    A thread of the calling process then follows the pointer file; so call this after the fork. Without `settings`
+    Threads of the calling process then follow the pointer files, compare with the shadow and write the prediction log;
+    so call this after the fork, and `Context.stop` at the end. Without `settings`
     they are read from the environment; raises SettingsError when that is wrong.
     """
     settings = settings or Settings.from_environment(os.environ)
     app = APIFlask(__name__, title="Truegrain", docs_path=None, json_errors=False)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a verdict begins with its label
     metrics = Metrics()
-    store = ModelStore(pointer_path(settings.home), metrics)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
-    app.extensions["truegrain"] = Context(limits=limits, metrics=metrics, store=store)
+    shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow")
+    app.extensions["truegrain"] = shared = Context(
+        limits=limits,
+        metrics=metrics,
+        store=ModelStore(pointer_path(settings.home), metrics),
+        shadow=shadow,
+        shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
+        predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days),
+    )
 
     for part in (request_log, uploads, errors, scrape, openapi):
         part.init_app(app)
-    for blueprint in (predict.blueprint, model_info.blueprint, health.blueprint, docs.blueprint):
+    for blueprint in (predict.blueprint, compare.blueprint, model_info.blueprint, health.blueprint, docs.blueprint):
         app.register_blueprint(blueprint)
-    store.start()
+    shared.start()
     return app

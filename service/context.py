@@ -1,4 +1,4 @@
-"""What the request handlers share: the limits, the metrics and the detector in service."""
+"""What the request handlers share: the limits, the metrics, the detectors in service and what runs beside them."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -8,7 +8,9 @@ from flask import current_app
 from model.images import Limits
 from service.metrics import Metrics
 from service.model_store import ModelStore, ServedModel
+from service.prediction_log import PredictionLog
 from service.problems import Refusal
+from service.shadowing import Shadowing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +20,19 @@ class Context:
     limits: Limits
     metrics: Metrics
     store: ModelStore
+    shadow: ModelStore
+    shadowing: Shadowing
+    predictions: PredictionLog
+
+    def start(self) -> None:
+        """Take the last good detectors into service and start the threads; call it after the fork."""
+        for part in (self.store, self.shadow, self.shadowing, self.predictions):
+            part.start()
+
+    def stop(self) -> None:
+        """End the threads, once what they hold is done with."""
+        for part in (self.store, self.shadow, self.shadowing, self.predictions):
+            part.stop()
 
     def require_model(self) -> ServedModel:
         """Return the model in service; a request calls this once, so that its answer is wholly one version's.
@@ -27,6 +42,15 @@ class Context:
         model = self.store.current
         if model is None:
             raise Refusal("not_ready", "no detector is in service yet: none was promoted, or it is still being fetched")
+        return model
+
+    def require_shadow(self) -> ServedModel:
+        """Return the shadow, as `require_model` does; raises Refusal `no_shadow` when there is none."""
+        model = self.shadow.current
+        if model is None:
+            raise Refusal(
+                "no_shadow", "no version is compared with production: give one the alias 'shadow' in the registry"
+            )
         return model
 
 

@@ -3,9 +3,10 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.pointer import Alias, Pointer
-from service.verdict import Verdict
+from service.verdict import Decision, Verdict
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_DIFFERENCES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 
@@ -49,12 +50,42 @@ class Metrics:
             registry=registry,
         )
 
+        self._shadow_verdicts = Counter(
+            "truegrain_shadow_verdicts",
+            "Images that the shadow judged as well, by both decisions",
+            ["production", "shadow"],
+            registry=registry,
+        )
+        self._shadow_difference = Histogram(
+            "truegrain_shadow_difference",
+            "How far the shadow's probability is from production's",
+            registry=registry,
+            buckets=_DIFFERENCES,
+        )
+        self.shadow_skipped = Counter(
+            "truegrain_shadow_skipped",
+            "Images of the share that the shadow did not judge: it was busy, or it failed",
+            ["reason"],
+            registry=registry,
+        )
+        self.predictions_logged = Counter(
+            "truegrain_predictions_logged",
+            "Predictions written to the log, or dropped",
+            ["outcome"],
+            registry=registry,
+        )
+
     def verdict_given(self, verdict: Verdict) -> None:
         """Count a verdict, its probability and where its time went."""
         self._predictions.labels(verdict.decision).inc()
         self._probability.observe(verdict.probability)
         for stage in ("decode", "preprocess", "inference"):
             self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
+
+    def shadow_compared(self, production: Decision, shadow: Decision, difference: float) -> None:
+        """Count what the shadow decided where production had decided, and how far apart their probabilities are."""
+        self._shadow_verdicts.labels(production, shadow).inc()
+        self._shadow_difference.observe(abs(difference))
 
     def model_loaded(self, alias: Alias, version: Pointer, previous: Pointer | None) -> None:
         """Record that this process serves `version` under `alias` in place of `previous`."""

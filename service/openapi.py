@@ -34,7 +34,8 @@ def init_app(app: APIFlask) -> None:
 def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-    spec["paths"]["/predict"]["post"]["requestBody"] = _UPLOAD
+    for path in ("/predict", "/predict/compare"):
+        spec["paths"][path]["post"]["requestBody"] = _UPLOAD
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec

@@ -25,5 +25,8 @@ def predict() -> Verdict:
     """
     shared = context()
     model, options = shared.require_model(), read_options(request)
-    judged = judge(read_image_bytes(request), model, limits=shared.limits, options=options)
-    return deliver(to_verdict(judged, model, request_id=g.request_id))
+    data = read_image_bytes(request)
+    judged = judge(data, model, limits=shared.limits, options=options)
+    verdict = deliver(to_verdict(judged, model, request_id=g.request_id))
+    shared.shadowing.offer(data, options, verdict)
+    return verdict

@@ -15,6 +15,7 @@ PROBLEMS: Final = {
     "unknown_operating_point": (400, "The detector has no operating point for this rate"),
     "not_found": (404, "There is no such page"),
     "method_not_allowed": (405, "The method is not allowed here"),
+    "no_shadow": (409, "There is no shadow to compare with"),
     "too_many_bytes": (413, "The file is too large"),
     "too_many_pixels": (413, "The image has too many pixels"),
     "unsupported_content_type": (415, "The content type carries no image"),
