@@ -6,12 +6,13 @@ from apiflask import APIFlask
 
 from model.images import Limits
 from model.settings import Settings
-from service import compare, docs, errors, health, model_info, openapi, predict, request_log, scrape, uploads
+from service import compare, docs, errors, feedback, health, model_info, openapi, predict, request_log, scrape, uploads
 from service.context import Context
 from service.metrics import Metrics
 from service.model_store import ModelStore
 from service.pointer import pointer_path
 from service.prediction_log import PredictionLog
+from service.reports import Reports
 from service.shadowing import Shadowing
 
 
@@ -35,11 +36,19 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         shadow=shadow,
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
         predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days),
+        reports=Reports(settings.lake_url, lock=settings.home / "tombstones.lock"),
     )
 
     for part in (request_log, uploads, errors, scrape, openapi):
         part.init_app(app)
-    for blueprint in (predict.blueprint, compare.blueprint, model_info.blueprint, health.blueprint, docs.blueprint):
+    for blueprint in (
+        predict.blueprint,
+        compare.blueprint,
+        feedback.blueprint,
+        model_info.blueprint,
+        health.blueprint,
+        docs.blueprint,
+    ):
         app.register_blueprint(blueprint)
     shared.start()
     return app

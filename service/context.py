@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import cast
 
-from flask import current_app
+from flask import current_app, g
 
 from model.images import Limits
 from service.metrics import Metrics
 from service.model_store import ModelStore, ServedModel
 from service.prediction_log import PredictionLog
 from service.problems import Refusal
+from service.reports import Reports
 from service.shadowing import Shadowing
 
 
@@ -23,6 +24,7 @@ class Context:
     shadow: ModelStore
     shadowing: Shadowing
     predictions: PredictionLog
+    reports: Reports
 
     def start(self) -> None:
         """Take the last good detectors into service and start the threads; call it after the fork."""
@@ -57,3 +59,8 @@ class Context:
 def context() -> Context:
     """Return the Context of the application that handles the current request."""
     return cast(Context, current_app.extensions["truegrain"])
+
+
+def client_name() -> str:
+    """Return the name of the API key that the current request came with."""
+    return str(g.get("client", "anonymous"))

@@ -74,6 +74,12 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self.feedback = Counter(
+            "truegrain_feedback",
+            "Reports on verdicts, by what they say the image is and what was decided",
+            ["label", "decision"],
+            registry=registry,
+        )
 
     def verdict_given(self, verdict: Verdict) -> None:
         """Count a verdict, its probability and where its time went."""

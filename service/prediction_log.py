@@ -39,7 +39,7 @@ class PredictionLog:
     def __init__(self, url: str, metrics: Metrics, *, days: int) -> None:
         self._engine = table.open_database(url)
         self._metrics = metrics
-        self._kept = timedelta(days=days)
+        self.days = days
         self._waiting: queue.Queue[Prediction | None] = queue.Queue(MOST_WAITING)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
@@ -67,7 +67,10 @@ class PredictionLog:
     def find(self, id_: str) -> Prediction | None:
         """Return a prediction of the last `days`, by any worker; raises SQLAlchemyError when the database is away."""
         self._prepare()
-        return table.find(self._engine, id_, since=datetime.now(UTC) - self._kept)
+        return table.find(self._engine, id_, since=self._first_kept())
+
+    def _first_kept(self) -> datetime:
+        return datetime.now(UTC) - timedelta(days=self.days)
 
     def _write_all(self) -> None:
         while batch := self._next_batch():
@@ -117,4 +120,4 @@ class PredictionLog:
     def _clear(self) -> None:
         if monotonic() >= self._clear_at:
             self._clear_at = monotonic() + CLEAR_SECONDS
-            table.forget(self._engine, until=datetime.now(UTC) - self._kept)
+            table.forget(self._engine, until=self._first_kept())

@@ -14,7 +14,10 @@ PROBLEMS: Final = {
     "unknown_option": (400, "There is no such option"),
     "unknown_operating_point": (400, "The detector has no operating point for this rate"),
     "not_found": (404, "There is no such page"),
+    "unknown_prediction": (404, "There is no such prediction"),
+    "unknown_report": (404, "There is no such report"),
     "method_not_allowed": (405, "The method is not allowed here"),
+    "already_reviewed": (409, "The report was reviewed already"),
     "no_shadow": (409, "There is no shadow to compare with"),
     "too_many_bytes": (413, "The file is too large"),
     "too_many_pixels": (413, "The image has too many pixels"),
@@ -22,6 +25,7 @@ PROBLEMS: Final = {
     "not_an_image": (415, "The file is not an image"),
     "format_not_allowed": (415, "The image format is not accepted"),
     "broken": (422, "The image is damaged"),
+    "other_image": (422, "The file is not the image of the prediction"),
     "internal_error": (500, "The service made a mistake"),
     "not_ready": (503, "No detector is in service yet"),
 }
