@@ -2,10 +2,11 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from service.pointer import Pointer
-from service.verdict import Verdict
+from service.pointer import Alias, Pointer
+from service.verdict import Decision, Verdict
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_DIFFERENCES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 
@@ -33,8 +34,8 @@ class Metrics:
         # `livemax`: of the workers alive, whether one serves the version; dead workers take their votes with them.
         self._model_info = Gauge(
             "truegrain_model_info",
-            "1 while a worker serves this version, 0 when it was replaced",
-            ["name", "version", "sha256", "dataset_version"],
+            "1 while a worker serves this version under the alias, 0 when it was replaced",
+            ["alias", "name", "version", "sha256", "dataset_version"],
             registry=registry,
             multiprocess_mode="livemax",
         )
@@ -44,8 +45,39 @@ class Metrics:
         )
         self.polls = Counter(
             "truegrain_follower_polls",
-            "Times the follower asked the registry, by outcome",
+            "Times the follower asked the registry, by alias and outcome",
+            ["alias", "outcome"],
+            registry=registry,
+        )
+
+        self._shadow_verdicts = Counter(
+            "truegrain_shadow_verdicts",
+            "Images that the shadow judged as well, by both decisions",
+            ["production", "shadow"],
+            registry=registry,
+        )
+        self._shadow_difference = Histogram(
+            "truegrain_shadow_difference",
+            "How far the shadow's probability is from production's",
+            registry=registry,
+            buckets=_DIFFERENCES,
+        )
+        self.shadow_skipped = Counter(
+            "truegrain_shadow_skipped",
+            "Images of the share that the shadow did not judge: it was busy, or it failed",
+            ["reason"],
+            registry=registry,
+        )
+        self.predictions_logged = Counter(
+            "truegrain_predictions_logged",
+            "Predictions written to the log, or dropped",
             ["outcome"],
+            registry=registry,
+        )
+        self.feedback = Counter(
+            "truegrain_feedback",
+            "Reports on verdicts, by what they say the image is and what was decided",
+            ["label", "decision"],
             registry=registry,
         )
 
@@ -56,13 +88,22 @@ class Metrics:
         for stage in ("decode", "preprocess", "inference"):
             self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
 
-    def model_loaded(self, version: Pointer, previous: Pointer | None) -> None:
-        """Record that this process serves `version` in place of `previous`."""
-        self._loads.inc()
-        # Set to 0, not removed: prometheus_client cannot remove a series that other processes may share.
-        if previous is not None:
-            self._info_of(previous).set(0)
-        self._info_of(version).set(1)
+    def shadow_compared(self, production: Decision, shadow: Decision, difference: float) -> None:
+        """Count what the shadow decided where production had decided, and how far apart their probabilities are."""
+        self._shadow_verdicts.labels(production, shadow).inc()
+        self._shadow_difference.observe(abs(difference))
 
-    def _info_of(self, version: Pointer) -> Gauge:
-        return self._model_info.labels(version.name, version.version, version.sha256, version.dataset_version)
+    def model_loaded(self, alias: Alias, version: Pointer, previous: Pointer | None) -> None:
+        """Record that this process serves `version` under `alias` in place of `previous`."""
+        self._loads.inc()
+        self.model_dropped(alias, previous)
+        self._info_of(alias, version).set(1)
+
+    def model_dropped(self, alias: Alias, version: Pointer | None) -> None:
+        """Record that this process no longer serves `version` under `alias`."""
+        # Set to 0, not removed: prometheus_client cannot remove a series that other processes may share.
+        if version is not None:
+            self._info_of(alias, version).set(0)
+
+    def _info_of(self, alias: Alias, version: Pointer) -> Gauge:
+        return self._model_info.labels(alias, version.name, version.version, version.sha256, version.dataset_version)

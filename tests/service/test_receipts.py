@@ -17,6 +17,7 @@ from model.errors import SettingsError
 from model.settings import Settings
 from service import receipts
 from service.app import create_app
+from service.receipt_desk import CHECKED_EXAMPLE, KEY_EXAMPLE, Checked, PublicKey
 from service.receipts import Notary
 
 Draw = Callable[..., bytes]
@@ -29,7 +30,7 @@ def signing(home: Path, tmp_path: Path, publish: Callable[..., object]) -> Itera
     receipts.make_key(tmp_path / "key.pem")
     app = create_app(Settings(home=home, receipt_key=str(tmp_path / "key.pem")))
     yield app.test_client()
-    app.extensions["truegrain"].store.stop()
+    app.extensions["truegrain"].stop()
 
 
 def predict(client: FlaskClient, image: bytes, query: str = "?receipt=true") -> dict[str, Any]:
@@ -125,3 +126,8 @@ def test_a_key_that_cannot_be_used_stops_the_start_with_the_way_out(tmp_path: Pa
     for name, words in {"absent.pem": "No such file", "ec.pem": "Ed25519", "text.pem": "no private key"}.items():
         with pytest.raises(SettingsError, match=f"TRUEGRAIN_RECEIPT_KEY.*{words}.*new-key"):
             create_app(Settings(home=tmp_path / "home", receipt_key=str(tmp_path / name)))
+
+
+def test_the_examples_in_the_documentation_are_answers() -> None:
+    assert Checked.model_validate(CHECKED_EXAMPLE).model_dump(mode="json") == CHECKED_EXAMPLE
+    assert PublicKey.model_validate(KEY_EXAMPLE).model_dump(mode="json") == KEY_EXAMPLE
