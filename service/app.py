@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
     shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow")
     app.extensions["truegrain"] = shared = Context(
+        home=settings.home,
         limits=limits,
         metrics=metrics,
         store=ModelStore(pointer_path(settings.home), metrics),
