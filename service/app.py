@@ -6,7 +6,20 @@ from apiflask import APIFlask
 
 from model.images import Limits
 from model.settings import Settings
-from service import compare, docs, errors, feedback, health, model_info, openapi, predict, request_log, scrape, uploads
+from service import (
+    batch,
+    compare,
+    docs,
+    errors,
+    feedback,
+    health,
+    model_info,
+    openapi,
+    predict,
+    request_log,
+    scrape,
+    uploads,
+)
 from service.context import Context
 from service.metrics import Metrics
 from service.model_store import ModelStore
@@ -44,6 +57,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         part.init_app(app)
     for blueprint in (
         predict.blueprint,
+        batch.blueprint,
         compare.blueprint,
         feedback.blueprint,
         model_info.blueprint,
