@@ -8,6 +8,7 @@ from apiflask import APIFlask
 from model.images import Limits
 from model.settings import Settings
 from service import (
+    batch,
     compare,
     docs,
     errors,
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
     shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow")
     app.extensions["truegrain"] = shared = Context(
+        home=settings.home,
         limits=limits,
         metrics=metrics,
         store=ModelStore(pointer_path(settings.home), metrics),
@@ -60,6 +62,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         part.init_app(app)
     for blueprint in (
         predict.blueprint,
+        batch.blueprint,
         explain.blueprint,
         receipt_desk.blueprint,
         compare.blueprint,

@@ -1,6 +1,7 @@
 """What the request handlers share: the limits, the metrics, the detectors in service and what runs beside them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from flask import current_app, g
@@ -19,6 +20,7 @@ from service.shadowing import Shadowing
 class Context:
     """One per application, made by the factory."""
 
+    home: Path
     limits: Limits
     metrics: Metrics
     store: ModelStore

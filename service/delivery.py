@@ -1,5 +1,7 @@
 """What happens to every verdict before it leaves, whichever endpoint gives it."""
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from structlog.contextvars import bind_contextvars
@@ -11,8 +13,24 @@ from service.verdict import Verdict
 
 def deliver(verdict: Verdict) -> Verdict:
     """Count the verdict, remember it and name it in the request's line of log."""
+    _record(verdict)
+    bind_contextvars(
+        version=verdict.model.version,
+        decision=verdict.decision,
+        image_sha256=verdict.image.sha256,
+        timings_ms=verdict.timings_ms.model_dump(),
+    )
+    return verdict
+
+
+def deliver_batch(verdicts: Sequence[Verdict], *, version: str) -> None:
+    """Count and remember each verdict of `version` and sum them up in the request's line of log."""
+    for verdict in verdicts:
+        _record(verdict)
+    bind_contextvars(version=version, decisions=dict(Counter(verdict.decision for verdict in verdicts)))
+
+
+def _record(verdict: Verdict) -> None:
     shared = context()
     shared.metrics.verdict_given(verdict)
     shared.predictions.record(Prediction.of(verdict, client=client_name(), at=datetime.now(UTC)))
-    bind_contextvars(version=verdict.model.version, decision=verdict.decision, image_sha256=verdict.image.sha256)
-    return verdict

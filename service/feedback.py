@@ -18,6 +18,7 @@ blueprint = APIBlueprint("feedback", __name__)
 
 _ID = re.compile("[0-9a-f]{32}")
 _HOW: Final = 'send JSON such as {"prediction_id": "…", "label": "real"}, or the same fields as multipart/form-data'
+_ID_EXAMPLE: Final = "0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43"
 
 
 class Feedback(BaseModel):
@@ -25,10 +26,12 @@ class Feedback(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prediction_id: str = Field(max_length=64, description="The `id` of the verdict")
-    label: Literal["real", "ai"] = Field(description="What the image is")
-    comment: str = Field("", max_length=500, description="Why you think so, for the person who reviews it")
-    consent: bool = Field(default=False, description="Whether the image may be kept, and trained on once reviewed")
+    prediction_id: str = Field(max_length=64, description="The `id` of the verdict", examples=[_ID_EXAMPLE])
+    label: Literal["real", "ai"] = Field(description="What the image is", examples=["real"])
+    comment: str = Field(default="", max_length=500, description="Why you think so, for the person who reviews it")
+    consent: bool = Field(
+        default=False, description="Whether the image may be kept, and trained on once reviewed", examples=[True]
+    )
 
 
 class Reported(BaseModel):
@@ -46,7 +49,6 @@ class Withdrawn(BaseModel):
     kept_out: bool = Field(description="It had been accepted: its image is kept out of every later dataset version")
 
 
-_ID_EXAMPLE: Final = "0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43"
 REQUEST_EXAMPLE: Final = {"prediction_id": _ID_EXAMPLE, "label": "real"}
 EXAMPLE: Final = {"id": _ID_EXAMPLE, "label": "real", "image_kept": False}
 WITHDRAWN_EXAMPLE: Final = {"id": _ID_EXAMPLE, "kept_out": False}

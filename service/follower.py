@@ -47,7 +47,7 @@ class Versions(Protocol):
 
 @dataclass(frozen=True)
 class _Refused:
-    run_id: str
+    wanted: ModelVersion
     pause: float
     until: float
 
@@ -123,7 +123,8 @@ class Follower:
         return pointer.names(wanted.version, wanted.run_id)
 
     def _take(self, wanted: ModelVersion) -> Outcome:
-        refused = self._refused if self._refused and self._refused.run_id == wanted.run_id else None
+        # A version of which the registry says something new, such as its signature, is tried at once.
+        refused = self._refused if self._refused and self._refused.wanted == wanted else None
         if refused and self._clock() < refused.until:
             return "refused"
         try:
@@ -134,7 +135,7 @@ class Follower:
             return "unavailable"
         except Exception:  # whatever a broken artifact provokes, the version in service goes on and so do we
             pause = min(refused.pause * 2, LONGEST_PAUSE) if refused else self._poll_seconds
-            self._refused = _Refused(wanted.run_id, pause, self._clock() + pause)
+            self._refused = _Refused(wanted, pause, self._clock() + pause)
             self._metrics.load_failures.inc()
             log.exception("version refused", alias=self._alias, version=wanted.version, next_attempt_seconds=pause)
             return "refused"

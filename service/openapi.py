@@ -6,9 +6,10 @@ from apiflask import APIFlask
 
 from service.feedback import REQUEST_EXAMPLE as FEEDBACK_EXAMPLE
 from service.feedback import Feedback
+from service.options import describe_options
 from service.problems import Problem
 from service.receipt_desk import PRESENTED_EXAMPLE, Presented
-from service.uploads import FIELD
+from service.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
 DESCRIPTION: Final = (
     "Tells AI-generated images from real ones. The detector behind it is retrained while the generators change; "
@@ -16,41 +17,43 @@ DESCRIPTION: Final = (
 )
 
 _IMAGE: Final = {"type": "string", "format": "binary"}
-_UPLOAD: Final = {
+
+
+def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": {"type": "object", "required": [field], "properties": {field: schema}}}
+
+
+_ONE_IMAGE: Final = {
+    "required": True,
+    "content": {"multipart/form-data": _form(FIELD, _IMAGE), "image/*": {"schema": _IMAGE}},
+}
+_IMAGES: Final = {
     "required": True,
     "content": {
-        "multipart/form-data": {
-            "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _IMAGE}},
-        },
-        "image/*": {"schema": _IMAGE},
+        "multipart/form-data": _form(
+            BATCH_FIELD, {"type": "array", "items": _IMAGE, "minItems": 1, "maxItems": MOST_FILES}
+        )
     },
 }
-_BODIES: Final = {
-    "/predict": _UPLOAD,
-    "/predict/compare": _UPLOAD,
-    "/predict/explain": _UPLOAD,
-    "/receipts/verify": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/Presented"}, "example": PRESENTED_EXAMPLE}
-        },
-    },
-    "/feedback": {
-        "required": True,
-        "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/Feedback"}, "example": FEEDBACK_EXAMPLE},
-            "multipart/form-data": {
-                "schema": {
-                    "allOf": [
-                        {"$ref": "#/components/schemas/Feedback"},
-                        {"type": "object", "properties": {FIELD: _IMAGE}},
-                    ]
-                }
-            },
-        },
-    },
+UPLOADS: Final = {
+    "/predict": _ONE_IMAGE,
+    "/predict/batch": _IMAGES,
+    "/predict/compare": _ONE_IMAGE,
+    "/predict/explain": _ONE_IMAGE,
 }
-"""The bodies of POST requests by path."""
+"""What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
+
+
+def _describe_feedback() -> dict[str, Any]:
+    schema = Feedback.model_json_schema()
+    with_image = schema | {"properties": schema["properties"] | {FIELD: _IMAGE}}
+    as_json = {"schema": {"$ref": "#/components/schemas/Feedback"}, "example": FEEDBACK_EXAMPLE}
+    return {"required": True, "content": {"application/json": as_json, "multipart/form-data": {"schema": with_image}}}
+
+
+def _describe_presented() -> dict[str, Any]:
+    as_json = {"schema": {"$ref": "#/components/schemas/Presented"}, "example": PRESENTED_EXAMPLE}
+    return {"required": True, "content": {"application/json": as_json}}
 
 
 def init_app(app: APIFlask) -> None:
@@ -66,8 +69,10 @@ def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     spec["components"]["schemas"]["Feedback"] = Feedback.model_json_schema()
     spec["components"]["schemas"]["Presented"] = Presented.model_json_schema()
-    for path, body in _BODIES.items():
-        spec["paths"][path]["post"]["requestBody"] = body
+    for path, body in UPLOADS.items():
+        spec["paths"][path]["post"] |= {"requestBody": body, "parameters": describe_options()}
+    spec["paths"]["/feedback"]["post"]["requestBody"] = _describe_feedback()
+    spec["paths"]["/receipts/verify"]["post"]["requestBody"] = _describe_presented()
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec

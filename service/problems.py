@@ -1,6 +1,6 @@
 """Every way a request can fail: a word, an HTTP status, a title; and how that reads as RFC 9457 problem+json."""
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, Field
 
@@ -10,6 +10,7 @@ PROBLEMS: Final = {
     "empty": (400, "The file is empty"),
     "missing_file": (400, "No image was sent"),
     "several_files": (400, "More than one image was sent"),
+    "too_many_files": (400, "The batch holds too many images"),
     "bad_request": (400, "The request cannot be understood"),
     "unknown_option": (400, "There is no such option"),
     "unknown_operating_point": (400, "The detector has no operating point for this rate"),
@@ -21,6 +22,7 @@ PROBLEMS: Final = {
     "no_shadow": (409, "There is no shadow to compare with"),
     "receipts_off": (409, "This service signs no receipts"),
     "too_many_bytes": (413, "The file is too large"),
+    "too_many_parts": (413, "The form has too many parts"),
     "too_many_pixels": (413, "The image has too many pixels"),
     "unsupported_content_type": (415, "The content type carries no image"),
     "not_an_image": (415, "The file is not an image"),
@@ -56,6 +58,19 @@ class Problem(BaseModel):
     detail: str = Field(description="What was wrong this time, and the way out")
     reason: str = Field(description="The problem as one word of a closed set")
     request_id: str = Field(description="Also the X-Request-ID header; names this request in the service's log")
+
+    @classmethod
+    def of(cls, reason: str, detail: str, *, request_id: str, status: int | None = None) -> Self:
+        """Word a problem of PROBLEMS; `status` where the usual one does not fit."""
+        usual_status, title = PROBLEMS[reason]
+        return cls(
+            type=f"/docs#{reason}",
+            title=title,
+            status=status or usual_status,
+            detail=detail,
+            reason=reason,
+            request_id=request_id,
+        )
 
 
 def answers(*statuses: int) -> Answers:

@@ -60,3 +60,10 @@ def test_a_finding_says_where_it_stands_and_what_it_means(client: FlaskClient) -
         "name": "Canon EOS R5",
         "detail": "the file's EXIF, unsigned, names the camera Canon EOS R5",
     }
+
+
+def test_each_image_of_a_batch_has_its_own_evidence(client: FlaskClient) -> None:
+    files = [(io.BytesIO(picture(230, Make="Canon")), "a.png"), (io.BytesIO(picture(230)), "b.png")]
+    answer = client.post("/predict/batch", data={"files": files}).json
+    assert answer is not None
+    assert [len(item["verdict"]["evidence"]) for item in answer["items"]] == [1, 0]

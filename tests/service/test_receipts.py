@@ -1,5 +1,6 @@
 """A verdict's receipt: given when asked for, checked by the service or by anyone, worthless once altered."""
 
+import io
 import json
 import stat
 from collections.abc import Callable, Iterator
@@ -131,3 +132,11 @@ def test_a_key_that_cannot_be_used_stops_the_start_with_the_way_out(tmp_path: Pa
 def test_the_examples_in_the_documentation_are_answers() -> None:
     assert Checked.model_validate(CHECKED_EXAMPLE).model_dump(mode="json") == CHECKED_EXAMPLE
     assert PublicKey.model_validate(KEY_EXAMPLE).model_dump(mode="json") == KEY_EXAMPLE
+
+
+def test_each_image_of_a_batch_has_its_own_receipt(signing: FlaskClient, draw: Draw) -> None:
+    files = [(io.BytesIO(draw(brightness)), "a.jpg") for brightness in (20, 230)]
+    items = (signing.post("/predict/batch?receipt=true", data={"files": files}).json or {})["items"]
+    for item in items:
+        statement = (verify(signing, item["verdict"]["receipt"]).json or {})["statement"]
+        assert statement["id"] == item["verdict"]["id"]
