@@ -79,6 +79,14 @@ def test_a_receipt_with_one_byte_changed_is_a_problem(signing: FlaskClient, draw
     assert "altered" in problem.json["detail"]
 
 
+def test_something_else_that_the_key_signed_is_no_receipt(signing: FlaskClient, tmp_path: Path) -> None:
+    key = Notary.load(tmp_path / "key.pem").key
+    problem = verify(signing, receipts.jws.sign(b'{"label": "ai"}', key)).json
+    assert problem is not None
+    assert problem["reason"] == "receipt_not_valid"
+    assert "not as a receipt" in problem["detail"]
+
+
 @pytest.mark.parametrize(
     "body", ["", "{}", "[]", "null", '{"receipt": 7}', '{"receipt": "' + "a" * 9000 + '"}', "\x00", "{" * 5000]
 )
