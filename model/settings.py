@@ -55,6 +55,9 @@ class Settings(BaseModel):
     )
     max_upload_bytes: PositiveInt = Field(15_000_000, description="Largest image file accepted, in bytes")
     max_pixels: PositiveInt = Field(50_000_000, description="Largest image accepted, in pixels after decoding")
+    receipt_key: str = Field(
+        "", description="PEM file with the Ed25519 key that signs receipts; without one there are none"
+    )
     mlflow_port: PositiveInt = Field(5000, description="Port of MLflow under `make up`")
     airflow_port: PositiveInt = Field(8080, description="Port of Airflow under `make up`")
     service_port: PositiveInt = Field(8000, description="Port of the service under `make up`")

@@ -1,6 +1,7 @@
 """The application factory: settings in, a Flask application that serves verdicts out."""
 
 import os
+from pathlib import Path
 
 from apiflask import APIFlask
 
@@ -11,11 +12,13 @@ from service import (
     compare,
     docs,
     errors,
+    explain,
     feedback,
     health,
     model_info,
     openapi,
     predict,
+    receipt_desk,
     request_log,
     scrape,
     uploads,
@@ -25,6 +28,7 @@ from service.metrics import Metrics
 from service.model_store import ModelStore
 from service.pointer import pointer_path
 from service.prediction_log import PredictionLog
+from service.receipts import Notary
 from service.reports import Reports
 from service.shadowing import Shadowing
 
@@ -51,6 +55,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
         predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days),
         reports=Reports(settings.lake_url, lock=settings.home / "tombstones.lock"),
+        notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )
 
     for part in (request_log, uploads, errors, scrape, openapi):
@@ -58,6 +63,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     for blueprint in (
         predict.blueprint,
         batch.blueprint,
+        explain.blueprint,
+        receipt_desk.blueprint,
         compare.blueprint,
         feedback.blueprint,
         model_info.blueprint,

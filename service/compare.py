@@ -3,17 +3,18 @@
 from typing import Final, cast
 
 from apiflask import APIBlueprint
-from flask import g, request
+from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.context import context
 from service.delivery import deliver
-from service.judging import judge, to_verdict
+from service.judging import judge
 from service.options import read_options
 from service.problems import answers
 from service.uploads import read_image_bytes
 from service.verdict import EXAMPLE as VERDICT_EXAMPLE
 from service.verdict import Verdict
+from service.wording import word
 
 blueprint = APIBlueprint("compare", __name__)
 
@@ -56,8 +57,7 @@ def compare() -> Comparison:
     models = shared.require_model(), shared.require_shadow()
     data = read_image_bytes(request)
     production, shadow = (
-        to_verdict(judge(data, model, limits=shared.limits, options=options), model, request_id=g.request_id)
-        for model in models
+        word(judge(data, model, limits=shared.limits, options=options), data, model, options) for model in models
     )
     return Comparison(
         agreement=production.decision == shadow.decision,

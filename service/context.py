@@ -11,6 +11,7 @@ from service.metrics import Metrics
 from service.model_store import ModelStore, ServedModel
 from service.prediction_log import PredictionLog
 from service.problems import Refusal
+from service.receipts import Notary
 from service.reports import Reports
 from service.shadowing import Shadowing
 
@@ -27,6 +28,7 @@ class Context:
     shadowing: Shadowing
     predictions: PredictionLog
     reports: Reports
+    notary: Notary | None
 
     def start(self) -> None:
         """Take the last good detectors into service and start the threads; call it after the fork."""
@@ -47,6 +49,15 @@ class Context:
         if model is None:
             raise Refusal("not_ready", "no detector is in service yet: none was promoted, or it is still being fetched")
         return model
+
+    def require_notary(self) -> Notary:
+        """Return who signs receipts; raises Refusal `receipts_off` where no key was set."""
+        if self.notary is None:
+            raise Refusal(
+                "receipts_off",
+                "this service signs no receipts; its operator can let it by naming a key in TRUEGRAIN_RECEIPT_KEY",
+            )
+        return self.notary
 
     def require_shadow(self) -> ServedModel:
         """Return the shadow, as `require_model` does; raises Refusal `no_shadow` when there is none."""

@@ -20,6 +20,7 @@ PROBLEMS: Final = {
     "method_not_allowed": (405, "The method is not allowed here"),
     "already_reviewed": (409, "The report was reviewed already"),
     "no_shadow": (409, "There is no shadow to compare with"),
+    "receipts_off": (409, "This service signs no receipts"),
     "too_many_bytes": (413, "The file is too large"),
     "too_many_parts": (413, "The form has too many parts"),
     "too_many_pixels": (413, "The image has too many pixels"),
@@ -28,6 +29,7 @@ PROBLEMS: Final = {
     "format_not_allowed": (415, "The image format is not accepted"),
     "broken": (422, "The image is damaged"),
     "other_image": (422, "The file is not the image of the prediction"),
+    "receipt_not_valid": (422, "The receipt is not valid"),
     "internal_error": (500, "The service made a mistake"),
     "not_ready": (503, "No detector is in service yet"),
 }
