@@ -47,13 +47,12 @@ UPLOADS: Final = {
 def _describe_feedback() -> dict[str, Any]:
     schema = Feedback.model_json_schema()
     with_image = schema | {"properties": schema["properties"] | {FIELD: _IMAGE}}
-    as_json = {"schema": {"$ref": "#/components/schemas/Feedback"}, "example": FEEDBACK_EXAMPLE}
-    return {"required": True, "content": {"application/json": as_json, "multipart/form-data": {"schema": with_image}}}
+    as_json = _as_json("Feedback", FEEDBACK_EXAMPLE)
+    return {"required": True, "content": as_json | {"multipart/form-data": {"schema": with_image}}}
 
 
-def _describe_presented() -> dict[str, Any]:
-    as_json = {"schema": {"$ref": "#/components/schemas/Presented"}, "example": PRESENTED_EXAMPLE}
-    return {"required": True, "content": {"application/json": as_json}}
+def _as_json(schema: str, example: dict[str, str]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}}
 
 
 def init_app(app: APIFlask) -> None:
@@ -72,7 +71,8 @@ def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     for path, body in UPLOADS.items():
         spec["paths"][path]["post"] |= {"requestBody": body, "parameters": describe_options()}
     spec["paths"]["/feedback"]["post"]["requestBody"] = _describe_feedback()
-    spec["paths"]["/receipts/verify"]["post"]["requestBody"] = _describe_presented()
+    presented = _as_json("Presented", PRESENTED_EXAMPLE)
+    spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": presented}
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec
