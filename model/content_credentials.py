@@ -64,20 +64,20 @@ def _context() -> Any:
 
 def _judge(report: Mapping[str, Any]) -> Finding:
     manifest = report["manifests"][report["active_manifest"]]
-    signer = manifest.get("signature_info", {}).get("issuer") or "somebody unnamed"
+    signer = tidy(manifest.get("signature_info", {}).get("issuer") or "somebody unnamed")
     if trust := _TRUST.get(report["validation_state"]):
         says, record = _summarise(report)
         detail = f"Content Credentials signed by {signer} record {record}; {trust}"
     else:
         says = "nothing"
         detail = f"Content Credentials signed by {signer} do not fit the file, so what they record does not count"
-    return Finding(source="c2pa", says=says, name=tidy(_name_generator(manifest)), detail=tidy(detail))
+    return Finding(source="c2pa", says=says, name=tidy(_name_generator(manifest)), detail=detail)
 
 
 def _name_generator(manifest: Mapping[str, Any]) -> str:
     """Name the program that made the claim; version 1 of the claim has a string, version 2 a list."""
     for info in manifest.get("claim_generator_info") or ():
-        return f"{info['name']} {info.get('version', '')}"
+        return f"{info.get('name')} {info.get('version', '')}"
     return manifest.get("claim_generator") or "Content Credentials"
 
 

@@ -93,6 +93,7 @@ def explain() -> Explanation:
     judged = judge(data, model, limits=shared.limits, options=options)
     importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
     deletion = _test(judged, importance, model.detector)
+    shared.metrics.map_tested(faithful=deletion.faithful)
     return Explanation.of(deliver(word(judged, data, model, options)), deletion, importance)
 
 

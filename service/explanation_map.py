@@ -35,8 +35,9 @@ def draw_overlay(importance: NDArray[np.float32], *, width: int, height: int) ->
 
 
 def _colour(importance: NDArray[np.float32], side: int) -> Image.Image:
-    loudest = max(float(importance.max()), np.finfo(np.float32).tiny)
-    smooth = Image.fromarray(importance / loudest).resize((side, side), Image.Resampling.BICUBIC)
+    loudest = float(importance.max())
+    relative = importance / loudest if loudest > 0 else np.zeros_like(importance)
+    smooth = Image.fromarray(relative).resize((side, side), Image.Resampling.BICUBIC)
     strength = np.asarray(smooth).clip(0, 1)[..., np.newaxis]
     cover = 255 * _DEEPEST * strength
     colour = _WEAK + (_STRONG - _WEAK) * strength

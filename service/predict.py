@@ -28,4 +28,6 @@ def predict() -> Verdict:
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request)
     judged = judge(data, model, limits=shared.limits, options=options)
-    return deliver(word(judged, data, model, options))
+    verdict = deliver(word(judged, data, model, options))
+    shared.shadowing.offer(data, options, verdict)
+    return verdict

@@ -10,6 +10,7 @@ from service import jws
 from service.context import context
 from service.problems import Refusal, answers
 from service.receipts import Statement
+from service.verdict import EXAMPLE
 
 blueprint = APIBlueprint("receipts", __name__)
 
@@ -41,9 +42,31 @@ class PublicKey(BaseModel):
     alg: Literal["EdDSA"] = Field(description="The algorithm of the signatures")
 
 
+_FACTS: Final = ("id", "label", "decision", "probability", "threshold", "operating_point", "stability", "model")
+PRESENTED_EXAMPLE: Final = {"receipt": "eyJhbGciOiJFZERTQSIs….eyJpZCI6IjBmOGMxYzVk….QeUw0mSO5xGZ2b5r…"}
+CHECKED_EXAMPLE: Final = {
+    "valid": True,
+    "statement": {name: EXAMPLE[name] for name in _FACTS}
+    | {
+        "image_sha256": "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",
+        "request_id": EXAMPLE["request_id"],
+        "issued_at": "2026-11-23T09:41:07Z",
+    },
+}
+KEY_EXAMPLE: Final = {
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    "use": "sig",
+    "alg": "EdDSA",
+}
+"""As the documentation shows them; the key is that of RFC 8037."""
+
+
 @blueprint.post("/receipts/verify")
 @blueprint.doc(responses=answers(400, 409, 422))
-@blueprint.output(Checked, description="The receipt is ours")
+@blueprint.output(Checked, description="The receipt is ours", example=CHECKED_EXAMPLE)
 def verify_receipt() -> Checked:
     """Check a receipt.
 
@@ -59,7 +82,7 @@ def verify_receipt() -> Checked:
 
 @blueprint.get("/receipts/key")
 @blueprint.doc(responses=answers(409))
-@blueprint.output(PublicKey, description="The public key")
+@blueprint.output(PublicKey, description="The public key", example=KEY_EXAMPLE)
 def receipt_key() -> PublicKey:
     """Tell the key that receipts are checked with.
 

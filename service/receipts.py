@@ -16,7 +16,7 @@ from typing import Literal, Self
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import SettingsError
 from service import jws
@@ -82,7 +82,11 @@ class Notary:
 
     def read(self, receipt: str) -> Statement:
         """Return what a receipt says; raises `jws.NotSigned` unless it was signed with this key and is unaltered."""
-        return Statement.model_validate_json(jws.verify(receipt, self.public_key))
+        signed = jws.verify(receipt, self.public_key)
+        try:
+            return Statement.model_validate_json(signed)
+        except ValidationError as error:
+            raise jws.NotSigned("the key did sign it, but not as a receipt of this release") from error
 
 
 def make_key(path: Path) -> Notary:
