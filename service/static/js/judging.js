@@ -29,25 +29,31 @@ export function intoBatches(checks, { batchFiles, batchBytes }) {
   return batches;
 }
 
-async function judgeOne(check, options, changed) {
-  try {
-    conclude(check, await explain(check.file, options), changed);
-  } catch (problem) {
-    conclude(check, { problem }, changed);
-  }
+/** Judge one check with its heat map; rejects with the Problem, and leaves the check as it is, when that fails. */
+export async function explainCheck(check, options, changed) {
+  await conclude(check, await explain(check.file, options), changed);
 }
 
+async function judgeOne(check, options, changed) {
+  await explainCheck(check, options, changed).catch((problem) => conclude(check, { problem }, changed));
+}
+
+/** Judge a batch, and what had too many pixels for it once more: nobody knows these before they are decoded. */
 async function judgeBatch(batch, options, changed) {
+  const answers = new Map(await askAbout(batch, options));
+  const over = batch.filter((check) => answers.get(check).problem?.reason === "too_many_pixels");
+  const again = over.length < batch.length ? over : [];
+  for (const check of batch) if (!again.includes(check)) conclude(check, answers.get(check), changed);
+  if (again.length) await judgeBatch(again, options, changed);
+}
+
+/** Each check of a batch with its answer; the failure of the request is the answer to all of them. */
+async function askAbout(batch, options) {
   try {
     const items = await judge(batch.map(({ file }) => file), options);
-    // Together they may have had too many pixels, which nobody knows before they are decoded; so these go once more.
-    const isOver = (check, index) => items[index].problem?.reason === "too_many_pixels";
-    const over = batch.filter(isOver);
-    const isFinal = over.length === batch.length;
-    batch.forEach((check, index) => (isFinal || !isOver(check, index)) && conclude(check, items[index], changed));
-    if (over.length && !isFinal) await judgeBatch(over, options, changed);
+    return batch.map((check, index) => [check, items[index]]);
   } catch (problem) {
-    batch.forEach((check) => conclude(check, { problem }, changed));
+    return batch.map((check) => [check, { problem }]);
   }
 }
 

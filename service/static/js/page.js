@@ -1,11 +1,11 @@
 // The page: what is checked, which check is shown in full, and who is told when that changes.
 
-import { explain, report, withdraw } from "./api.js";
+import { report, withdraw } from "./api.js";
 import { openArchive, surplus } from "./archive.js";
 import { toCsv } from "./csv.js";
 import { Gallery } from "./gallery.js";
 import { watchIntake } from "./intake.js";
-import { judgeChecks } from "./judging.js";
+import { explainCheck, judgeChecks } from "./judging.js";
 import { makeThumbnail } from "./picture.js";
 import { Result, save } from "./result.js";
 import { announce } from "./words.js";
@@ -16,8 +16,11 @@ const limits = JSON.parse(document.body.dataset.limits);
 let checks = []; // newest first
 let opened = null;
 const archive = await openArchive();
-const again = (check) => judge([check]);
-const result = new Result(byId("result"), { explain: explainOne, report: reportOn, again });
+const result = new Result(byId("result"), {
+  explain: (check) => explainCheck(check, readOptions(), settle),
+  report: reportOn,
+  again: (check) => judge([check]),
+});
 const gallery = new Gallery(byId("history"), { open, forget });
 
 function show() {
@@ -68,10 +71,6 @@ async function keep(check) {
     byId("news").textContent = `This browser has no room for ${check.name}: it will be gone after a reload.`;
     console.warn(error);
   }
-}
-
-async function explainOne(check) {
-  settle(Object.assign(check, await explain(check.file, readOptions())));
 }
 
 /** Report `label` for a check; the label that it has already is taken back instead. */

@@ -17,6 +17,7 @@ export class Result {
   }
 
   show(check) {
+    if (check !== this.check) this.#find(".consent").checked = false; // it is given for one picture at a time
     this.check = check;
     this.section.hidden = !check;
     if (!check) return;

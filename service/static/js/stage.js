@@ -31,7 +31,7 @@ export class Stage {
     this.photo.alt = name;
     const drawn = Boolean(map?.overlay);
     for (const part of [this.map, this.edge, this.wipe]) part.hidden = !drawn;
-    if (drawn) this.map.src = map.overlay;
+    if (drawn && this.map.src !== map.overlay) this.map.src = map.overlay;
     this.caption.textContent = verdict ? describeMap(verdict, map) : "";
     this.button.hidden = !verdict || Boolean(map);
     this.#wipe();

@@ -3,13 +3,33 @@
 import csv
 import io
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from flask.testing import FlaskClient
 from PIL import Image
 
 Draw = Callable[..., bytes]
 Page = Any  # the class is in conftest.py, which cannot be imported
+
+
+# A service that judges the first picture of a batch and has no room for the pixels of the others.
+ONE_AT_A_TIME = """
+    const whole = window.fetch;
+    window.sizes = [];
+    window.fetch = async (address, request) => {
+      if (!address.startsWith("/predict/batch")) return whole(address, request);
+      const size = request.body.getAll("files").length;
+      window.sizes.push(size);
+      const { items } = await (await whole(address, request)).json();
+      const problem = { title: "The image has too many pixels", status: 413, reason: "too_many_pixels", detail: "x" };
+      const answers = items.map((item, index) => (index || size === 1 ? { problem } : item));
+      return new Response(JSON.stringify({ items: answers }));
+    };
+"""
 
 
 def test_the_history_survives_a_reload_with_picture_and_map(page: Page, draw: Draw, spotlight: bytes) -> None:
@@ -79,6 +99,13 @@ def test_twenty_pictures_are_judged_together(page: Page, draw: Draw, metric: Cal
     assert metric("flask_http_request_total", **answers) == 1
 
 
+def test_what_was_too_much_for_one_batch_goes_in_the_next(page: Page, draw: Draw) -> None:
+    page.driver.execute_script(ONE_AT_A_TIME)
+    page.judge(*((f"{n}.jpg", draw(230)) for n in range(3)))
+    assert [card.text.splitlines()[0] for card in page.all("#history .open")] == ["AI", "AI", "Not judged"]
+    assert page.run("return window.sizes") == [3, 2, 1]
+
+
 def test_a_picture_of_many_shows_its_map_when_asked(page: Page, draw: Draw, spotlight: bytes) -> None:
     page.judge(("first.png", spotlight), ("second.jpg", draw(25)))
     assert page.find(".map").get_attribute("hidden")
@@ -87,8 +114,18 @@ def test_a_picture_of_many_shows_its_map_when_asked(page: Page, draw: Draw, spot
     assert page.text(".explain") == ""
 
 
-def test_a_thumb_is_given_changed_and_taken_back(page: Page, draw: Draw) -> None:
-    page.judge(("photo.jpg", draw(230)))
+@pytest.fixture
+def judged(page: Page, draw: Draw, client: FlaskClient) -> bytes:
+    """A picture that was judged to be AI, which the service remembers by now."""
+    image = draw(230)
+    page.judge(("photo.jpg", image))
+    written = 'truegrain_predictions_logged_total{outcome="written"} 1.0'
+    page.wait(lambda: written in client.get("/metrics").text, what="the prediction to be written")
+    return image
+
+
+@pytest.mark.usefixtures("judged")
+def test_a_thumb_is_given_changed_and_taken_back(page: Page) -> None:
     page.click(".agree")
     page.wait(lambda: page.find(".agree[aria-pressed=true]"), what="the thumb up")
     page.await_saved(1)
@@ -100,9 +137,18 @@ def test_a_thumb_is_given_changed_and_taken_back(page: Page, draw: Draw) -> None
     page.wait(lambda: not page.find("[aria-pressed=true]"), what="the thumb to go")
 
 
-def test_a_picture_is_given_only_with_consent(page: Page, draw: Draw) -> None:
-    page.judge(("photo.jpg", draw(230)))
+def test_a_picture_is_given_only_with_consent(page: Page, judged: bytes, draw: Draw, home: Path) -> None:
+    def reported() -> list[tuple[str, bytes | None]]:
+        rows = (row for file in (home / "lake" / "feedback").iterdir() for row in pq.read_table(file).to_pylist())
+        return [(row["label"], row["image"]["bytes"]) for row in rows]
+
+    page.click(".agree")
+    page.wait(lambda: page.find(".agree[aria-pressed=true]"), what="the thumb up")
+    assert reported() == [("ai", None)]
     page.click(".consent")
     page.click(".differ")
     page.wait(lambda: page.find(".differ[aria-pressed=true]"), what="the thumb down")
+    assert reported() == [("real", judged)]
     assert "Thank you" in page.text(".thanks")
+    page.judge(("another.jpg", draw(25)))
+    assert not page.find(".consent").is_selected()

@@ -20,7 +20,9 @@ def test_a_verdict_is_explained_by_what_brought_it_about(empty_page: Page) -> No
         return str(text).replace("\N{NO-BREAK SPACE}", " ")
 
     assert explain() == "Of 100 test pictures that scored like this one, about 97 were AI-generated."
-    assert explain(probability=0.9999) == "Of 100 test pictures that scored like this one, nearly all were AI-generated."
+    assert (
+        explain(probability=0.9999) == "Of 100 test pictures that scored like this one, nearly all were AI-generated."
+    )
     assert "Too close to call" in explain(decision="unsure", stability=1)
     assert "copies of the picture get another verdict" in explain(decision="unsure", stability=0.75)
     assert "At 40 % it is on this side of the threshold, 30 %" in explain(probability=0.4, threshold=0.3)

@@ -24,7 +24,7 @@ HAND_OVER = """
 # A service that wants a key, before the one under test, which wants none.
 GUARD = """
     const whole = window.fetch;
-    const problem = { title: "An API key is needed", status: 401, detail: "this needs an API key", reason: "key_missing" };
+    const problem = { title: "An API key is needed", status: 401, detail: "this needs an API key" };
     window.fetch = (address, request) => request.headers.Authorization === "Bearer secret"
       ? whole(address, { ...request, headers: {} })
       : Promise.resolve(new Response(JSON.stringify(problem), { status: 401 }));
@@ -80,9 +80,7 @@ def test_the_arrow_keys_draw_the_heat_map_over_the_picture(page: Page, spotlight
     assert heat_map.value_of_css_property("clip-path") == "inset(0px 0% 0px 0px)"
 
 
-def test_a_heat_map_comes_with_its_test_and_without_passing_not_at_all(
-    page: Page, spotlight: bytes
-) -> None:
+def test_a_heat_map_comes_with_its_test_and_without_passing_not_at_all(page: Page, spotlight: bytes) -> None:
     page.judge(("spotlight.png", spotlight))
     assert "The redder a place, the more it spoke for AI" in page.text(".caption")
     assert "25 % of the picture" in page.text(".caption")
