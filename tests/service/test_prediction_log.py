@@ -95,7 +95,7 @@ def test_predictions_that_find_the_queue_full_are_dropped_and_counted(
     assert logged(metrics, "dropped") == 3
     log.start()
     log.stop()
-    assert count(database) == 5
+    assert count(database) == 5, "those that wait are written, though the queue has no room for a word to stop"
 
 
 def test_a_database_that_is_away_for_a_while_loses_nothing(
