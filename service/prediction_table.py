@@ -124,13 +124,18 @@ def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
     if row is None:
         return None
     values: dict[str, Any] = dict(row)
-    return Prediction(**values | {"at": row["at"].replace(tzinfo=UTC)})  # SQLite forgets that it is UTC
+    return Prediction(**values | {"at": _in_utc(row["at"])})
 
 
 def forget(engine: Engine, *, until: datetime) -> int:
     """Delete the predictions given up to `until` and return how many they were."""
     with engine.begin() as connection:
         return connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.at <= until)).rowcount
+
+
+def _in_utc(at: datetime) -> datetime:
+    """Return a time as a database returns it: SQLite forgets the zone, PostgreSQL has its own."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _set(pragma: str, connection: sqlite3.Connection, _record: object) -> None:
