@@ -73,7 +73,7 @@ def _name_generator(manifest: Mapping[str, Any]) -> str:
 
 def _summarise(report: Mapping[str, Any]) -> tuple[Says, str]:
     if report["validation_state"] == "Invalid":
-        return "nothing", "what does not count, since the signature does not fit the file"
+        return "nothing", "what does not count, since its signature does not hold"
     untold: tuple[Says, str] = ("nothing", "made or changed, but not by what")
     says, words = min(_read_claims(report), key=lambda claim: _STRONGEST.index(claim[0]), default=untold)
     trust = "the signature is valid, but no list of trusted signers vouches for whose it is"
