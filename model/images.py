@@ -123,7 +123,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep(image)
     if image.has_transparency_data:
-        layered = image.convert("RGBA")
+        layered = image if image.mode == "RGBA" else image.convert("RGBA")
         background = Image.new("RGB", image.size, _BACKGROUND)
         background.paste(layered, mask=layered.getchannel("A"))
         return background
@@ -132,9 +132,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _from_deep(image: Image.Image) -> Image.Image:
     """Keep the upper 8 of 16 bits; Pillow's own conversion would clip everything above 255 to white."""
-    values = np.asarray(image, dtype=np.float64)
-    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
-    return Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8)).convert("RGB")
+    values = np.asarray(image)
+    top = 65535.0 if values.max(initial=0) > 255 else 255.0
+    levels = np.empty(values.shape, np.uint8)
+    for row in range(len(values)):  # one by one: 8 bytes for each pixel at once can be more than a worker may have
+        levels[row] = values[row].astype(np.float64).clip(0, top) * (255.0 / top)
+    return Image.fromarray(levels).convert("RGB")
 
 
 def _too_many_pixels(what: str, limits: Limits) -> InvalidImage:

@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from flask import Response
+from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars
 
 from service.context import context
@@ -26,6 +28,11 @@ def deliver_batch(verdicts: Sequence[Verdict], *, version: str) -> None:
     for verdict in verdicts:
         _record(verdict)
     bind_contextvars(version=version, decisions=dict(Counter(verdict.decision for verdict in verdicts)))
+
+
+def respond(answer: BaseModel) -> Response:
+    """Write an answer as JSON in one step; APIFlask takes three, by way of a dict, which a verdict a request feels."""
+    return Response(answer.model_dump_json(), content_type="application/json")
 
 
 def _record(verdict: Verdict) -> None:

@@ -130,7 +130,7 @@ def _choose_rule(card: Card, options: Options) -> _Rule:
 def _judge_seen(seen: Sequence[Seen], detector: Detector, rule: _Rule) -> list[Judged]:
     """Score the views of all images and decide on each image, which bears an equal share of the time."""
     started = perf_counter()
-    scores = _score(detector, np.concatenate([one.views for one in seen]))
+    scores = _score(detector, seen[0].views if len(seen) == 1 else np.concatenate([one.views for one in seen]))
     inference = (perf_counter() - started) / len(seen)
     firsts = range(0, len(scores.probability), len(seen[0].views))
     return [
@@ -142,6 +142,8 @@ def _judge_seen(seen: Sequence[Seen], detector: Detector, rule: _Rule) -> list[J
 def _score(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
     _, height, width, _ = pixels.shape
     rows = max(1, TENSOR_PIXELS // (height * width))
+    if len(pixels) <= rows:
+        return detector.score(pixels)
     scores = [detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)]
     return Scores(np.concatenate([s.probability for s in scores]), np.concatenate([s.cam for s in scores]))
 

@@ -1,10 +1,10 @@
 """POST /predict: one image in, one verdict out."""
 
 from apiflask import APIBlueprint
-from flask import g, request
+from flask import Response, g, request
 
 from service.context import context
-from service.delivery import deliver
+from service.delivery import deliver, respond
 from service.judging import judge, to_verdict
 from service.options import read_options
 from service.problems import answers
@@ -17,7 +17,7 @@ blueprint = APIBlueprint("predict", __name__)
 @blueprint.post("/predict")
 @blueprint.doc(responses=answers(400, 413, 415, 422, 503))
 @blueprint.output(Verdict, description="The verdict", example=EXAMPLE)
-def predict() -> Verdict:
+def predict() -> Response:
     """Judge an image.
 
     Send the file as the multipart field 'file', or as the body itself under its image/* content type. The detector in
@@ -26,4 +26,4 @@ def predict() -> Verdict:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     judged = judge(read_image_bytes(request), model, limits=shared.limits, options=options)
-    return deliver(to_verdict(judged, model, request_id=g.request_id))
+    return respond(deliver(to_verdict(judged, model, request_id=g.request_id)))
