@@ -92,12 +92,12 @@ def explain() -> Response:
     data = read_image_bytes(request)
     judged = judge(data, model, limits=shared.limits, options=options)
     importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
-    deletion = _test(judged, importance, model.detector)
+    deletion = _measure(judged, importance, model.detector)
     shared.metrics.map_tested(faithful=deletion.faithful)
     return respond(Explanation.of(deliver(word(judged, data, model, options)), deletion, importance))
 
 
-def _test(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> faithfulness.Deletion:
+def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> faithfulness.Deletion:
     def score(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         probability = score_views(detector, pixels).probability.astype(np.float64)  # 1 - 1e-9 is 1 in float32
         return probability if judged.label == CLASSES[AI] else 1 - probability
