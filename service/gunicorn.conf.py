@@ -11,6 +11,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from model.settings import Settings
+from model.signature import read_public_key
 from service.logs import LOGGING, configure_logging
 from service.supervisor import Supervisor
 
@@ -40,6 +41,8 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str((settings.home / "run" / "metrics")
 def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gunicorn's
     """Start the log, and the metrics from zero: files of an earlier run would be added to ours."""
     configure_logging()
+    if settings.require_signature:  # a file that is no key ends the start here, not the follower again and again
+        read_public_key(Path(settings.require_signature))
     metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(parents=True)

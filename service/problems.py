@@ -32,6 +32,7 @@ PROBLEMS: Final = {
     "other_image": (422, "The file is not the image of the prediction"),
     "receipt_not_valid": (422, "The receipt is not valid"),
     "internal_error": (500, "The service made a mistake"),
+    "log_unavailable": (503, "The prediction log cannot be reached"),
     "not_ready": (503, "No detector is in service yet"),
 }
 """Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""

@@ -76,7 +76,7 @@ def read_batch(request: Request) -> list[NamedFile]:
     request.max_content_length = BATCH_WEIGHT * context().limits.max_bytes + MULTIPART_OVERHEAD
     if request.mimetype != "multipart/form-data":
         raise Refusal("unsupported_content_type", f"the content type '{request.mimetype}' carries no batch; {HOW_MANY}")
-    files = _read_files(request).getlist(BATCH_FIELD)
+    files = read_files(request).getlist(BATCH_FIELD)
     if not files:
         raise _missing_file(request, BATCH_FIELD, HOW_MANY)
     if len(files) > MOST_FILES:
@@ -91,7 +91,7 @@ def describe_excess(request: Request) -> str:
 
 
 def _read_only_file(request: Request) -> bytes:
-    files = _read_files(request).getlist(FIELD)
+    files = read_files(request).getlist(FIELD)
     if not files:
         raise _missing_file(request, FIELD, HOW)
     if len(files) > 1:
@@ -99,7 +99,8 @@ def _read_only_file(request: Request) -> bytes:
     return bytes(files[0].read())
 
 
-def _read_files(request: Request) -> MultiDict[str, FileStorage]:
+def read_files(request: Request) -> MultiDict[str, FileStorage]:
+    """Return the files of a form, none when `request` carries no form; raises Refusal when it has too many parts."""
     try:
         return request.files
     except RequestEntityTooLarge as error:
