@@ -51,6 +51,14 @@ def test_the_recorded_actions_say_what_the_picture_is(
     assert "signature is valid" in finding.detail
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF", "GIF"])
+def test_other_formats_carry_credentials_too(kind: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (24, 24), "teal").save(file, kind)
+    [finding] = read_credentials(sign(file.getvalue(), GENERATED, kind=kind), format_=kind)
+    assert finding.says == "ai"
+
+
 def test_an_edited_picture_is_what_its_parent_was(photo: bytes) -> None:
     assert read(sign(sign(photo, GENERATED), edits=True)).says == "ai"
     assert read(sign(sign(photo, CAPTURED), edits=True)).says == "real"
