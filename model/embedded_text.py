@@ -2,6 +2,7 @@
 
 import html
 import io
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Final
@@ -19,21 +20,23 @@ LONGEST_TEXT: Final = 65_536
 
 _EXIF: Final = ("Make", "Model", "Software", "ImageDescription", "Artist")
 _EXIF_CAPTURE: Final = ("LensModel", "UserComment")
+_CREATOR_TOOL: Final = re.compile(r'xmp:CreatorTool(?:=["\']|>)([^"\'<]{1,200})')
 _CHARSET_BYTES: Final = 8
 """A UserComment begins with the name of its character set (Exif 2.32, 4.6.5)."""
 
 
 def read_texts(data: bytes) -> dict[str, str]:
-    """Return the texts of an image file by where they stand, such as 'EXIF Make', 'PNG parameters', 'comment', XMP.
+    """Return the texts of an image file by where they stand.
 
-    At most MOST_TEXTS, of LONGEST_TEXT characters each; the pixels are not decoded. Raises whatever Pillow raises on
-    a broken file.
+    Such as 'EXIF Make', 'PNG parameters', 'comment', 'XMP CreatorTool', and XMP, the packet as a whole. At most
+    MOST_TEXTS, of LONGEST_TEXT characters each; the pixels are not decoded. Raises whatever Pillow raises on a broken
+    file.
     """
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         texts = dict(islice(_read_container(image), MOST_TEXTS))
         texts |= _read_exif(image)
-    if packet := _find_xmp(data):
-        texts[XMP] = packet
+    if packet := _find_xmp(data) or texts.get(XMP):
+        texts |= _read_xmp(packet)
     return {place: text[:LONGEST_TEXT] for place, text in texts.items()}
 
 
@@ -64,6 +67,11 @@ def _find_xmp(data: bytes) -> str | None:
         return None
     packet, _, _ = data[start : start + LONGEST_TEXT].partition(b"</x:xmpmeta>")
     return html.unescape(packet.decode(errors="replace"))
+
+
+def _read_xmp(packet: str) -> dict[str, str]:
+    tool = _CREATOR_TOOL.search(packet)
+    return {XMP: packet} | ({f"{XMP} CreatorTool": tool[1]} if tool else {})
 
 
 def _decode(value: str | bytes) -> str:

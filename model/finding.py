@@ -8,7 +8,7 @@ from typing import Final, Literal
 Source = Literal["c2pa", "camera", "generator_text"]
 Says = Literal["ai", "real", "nothing"]
 
-_LONGEST: Final = 200
+_LONGEST: Final = 120
 """Characters kept of a text that a stranger wrote."""
 
 

@@ -23,7 +23,7 @@ def _mark(generator: str, place: str, text: str) -> Mark:
 
 
 _SETTINGS: Final = r"PNG parameters|EXIF UserComment|comment"
-_WHO: Final = rf"EXIF Software|EXIF Make|PNG Software|{XMP}"
+_TOOL: Final = r"EXIF Software|PNG Software|XMP CreatorTool"
 
 MARKS: Final = (
     _mark("Stable Diffusion web UI", _SETTINGS, r"\bSteps: \d+, (?:Sampler|Size|Seed|CFG scale|Schedule type): "),
@@ -32,22 +32,22 @@ MARKS: Final = (
         r"PNG (?:prompt|workflow)|EXIF (?:Make|Model|ImageDescription|UserComment)",
         r'"(?:class_type|last_node_id)"',
     ),
-    _mark("NovelAI", r"PNG Software|EXIF Software", r"^NovelAI"),
+    _mark("NovelAI", _TOOL, r"^NovelAI"),
     _mark("InvokeAI", r"PNG (?:invokeai_(?:metadata|graph|workflow)|sd-metadata|Dream)", r"\S"),
     _mark("Fooocus", r"PNG fooocus_scheme", r"\S"),
     _mark("SwarmUI", _SETTINGS, r'"sui_image_params"'),
     _mark("Easy Diffusion", r"PNG use_stable_diffusion_model", r"\S"),
-    _mark("Draw Things", rf"{XMP}|EXIF Software", r"Draw Things"),
+    _mark("Draw Things", _TOOL, r"^Draw Things"),
     _mark("Midjourney", rf"PNG Description|EXIF ImageDescription|{XMP}", r"\bJob ID: [0-9a-f]{8}-"),
-    _mark("DALL·E", _WHO, r"DALL[·-]?E|OpenAI"),
-    _mark("Adobe Firefly", _WHO, r"Adobe Firefly"),
-    _mark("Google AI", XMP, r"Made with Google AI"),
+    _mark("DALL·E", _TOOL, r"DALL[·-]?E|OpenAI"),
+    _mark("Adobe Firefly", _TOOL, r"^Adobe Firefly"),
+    _mark("Google AI", XMP, r"Credit\W{1,2}Made with Google AI"),
     # The sampling scripts of FLUX and their offspring; Make and Model then name the generator.
-    _mark("a generator of the FLUX family", r"EXIF Software", r"^AI generated;"),
+    _mark("a generator of the FLUX family", _TOOL, r"^AI generated;"),
     # The mandatory implicit label of GB 45438-2025, annex E, whose Label 1 is 'certainly generated'.
     _mark("label AIGC (GB 45438)", rf"PNG AIGC|{XMP}|EXIF UserComment", r"AIGC\W.{0,40}?Label\W{1,16}1\b"),
 )
-"""How generators sign. Each was taken from the generator's own code or documents; a place is matched as a whole."""
+"""How generators sign, after public code that writes or reads their files; a place is matched as a whole."""
 
 _SOURCE_TYPE: Final = re.compile(r"newscodes/digitalsourcetype/(\w{1,64})")
 

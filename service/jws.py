@@ -27,7 +27,7 @@ def verify(token: str, key: Ed25519PublicKey) -> bytes:
         header, payload, signature = token.encode("ascii").split(b".")
         found = json.loads(_decode(header))
         content, proof = _decode(payload), _decode(signature)
-    except ValueError as error:  # binascii.Error, UnicodeError and JSONDecodeError are such
+    except (ValueError, RecursionError) as error:  # binascii.Error, UnicodeError and JSONDecodeError are ValueErrors
         raise NotSigned("it is not of the form <header>.<payload>.<signature>, each in base64url") from error
     if not isinstance(found, dict) or found.get("alg") != "EdDSA":
         raise NotSigned("its header does not say that it was signed with Ed25519 (alg EdDSA)")

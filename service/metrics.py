@@ -40,6 +40,18 @@ class Metrics:
             ["outcome"],
             registry=registry,
         )
+        self._findings = Counter(
+            "truegrain_findings",
+            "Findings beside the pixels, by source and what they say",
+            ["source", "says"],
+            registry=registry,
+        )
+        self._conflicts = Counter(
+            "truegrain_conflicts", "Verdicts of which a finding says the opposite", registry=registry
+        )
+        self._explanations = Counter(
+            "truegrain_explanations", "Maps asked for, by whether they were faithful", ["faithful"], registry=registry
+        )
         self.rejections = Counter(
             "truegrain_rejections", "Requests answered with a problem, by its reason", ["reason"], registry=registry
         )
@@ -94,11 +106,18 @@ class Metrics:
         )
 
     def verdict_given(self, verdict: Verdict) -> None:
-        """Count a verdict, its probability and where its time went."""
+        """Count a verdict, its probability, its findings and where its time went."""
         self._predictions.labels(verdict.decision).inc()
         self._probability.observe(verdict.probability)
         for stage in ("decode", "preprocess", "inference"):
             self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
+        for finding in verdict.evidence:
+            self._findings.labels(finding.source, finding.says).inc()
+        self._conflicts.inc(verdict.conflict)
+
+    def map_tested(self, *, faithful: bool) -> None:
+        """Count a map and whether it is shown."""
+        self._explanations.labels(str(faithful).lower()).inc()
 
     def batch_answered(self, outcomes: Sequence[str]) -> None:
         """Count a batch and the outcome of each of its images: 'verdict' or a reason of PROBLEMS."""

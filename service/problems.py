@@ -24,6 +24,7 @@ PROBLEMS: Final = {
     "too_many_bytes": (413, "The file is too large"),
     "too_many_parts": (413, "The form has too many parts"),
     "too_many_pixels": (413, "The image has too many pixels"),
+    "too_many_scans": (413, "The image draws its pixels too often"),
     "unsupported_content_type": (415, "The content type carries no image"),
     "not_an_image": (415, "The file is not an image"),
     "format_not_allowed": (415, "The image format is not accepted"),

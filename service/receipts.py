@@ -7,16 +7,16 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import SettingsError
 from service import jws
@@ -53,7 +53,6 @@ class Notary:
     """Signs verdicts with `key`, and knows its own receipts again."""
 
     key: Ed25519PrivateKey
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -75,14 +74,18 @@ class Notary:
         """The key that checks the receipts."""
         return self.key.public_key()
 
-    def sign(self, verdict: Verdict) -> Verdict:
+    def sign(self, verdict: Verdict, *, at: datetime) -> Verdict:
         """Return the verdict with its receipt, a compact JWS over a Statement."""
-        statement = Statement.of(verdict, issued_at=self.clock())
+        statement = Statement.of(verdict, issued_at=at)
         return verdict.model_copy(update={"receipt": jws.sign(statement.model_dump_json().encode(), self.key)})
 
     def read(self, receipt: str) -> Statement:
         """Return what a receipt says; raises `jws.NotSigned` unless it was signed with this key and is unaltered."""
-        return Statement.model_validate_json(jws.verify(receipt, self.public_key))
+        signed = jws.verify(receipt, self.public_key)
+        try:
+            return Statement.model_validate_json(signed)
+        except ValidationError as error:
+            raise jws.NotSigned("the key did sign it, but not as a receipt of this release") from error
 
 
 def make_key(path: Path) -> Notary:

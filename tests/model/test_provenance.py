@@ -5,10 +5,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from credentials import IPTC, sign
+from model.embedded_text import LONGEST_TEXT, MOST_TEXTS
 from model.finding import Finding
 from model.provenance import read_provenance
 
@@ -78,7 +80,10 @@ MARKED = {
     "Fooocus": (save("PNG", text={"fooocus_scheme": "fooocus", "parameters": "{}"}), "Fooocus"),
     "SwarmUI": (save("PNG", text={"parameters": '{"sui_image_params": {}}'}), "SwarmUI"),
     "Easy Diffusion": (save("PNG", text={"use_stable_diffusion_model": "sd-v1-5"}), "Easy Diffusion"),
-    "Draw Things": (save("PNG", text={"XML:com.adobe.xmp": xmp("Draw Things")}, compressed=True), "Draw Things"),
+    "Draw Things": (
+        save("PNG", text={"XML:com.adobe.xmp": xmp("<xmp:CreatorTool>Draw Things</xmp:CreatorTool>")}, compressed=True),
+        "Draw Things",
+    ),
     "Midjourney": (
         save("PNG", text={"Description": "a fox Job ID: 0b1c2d3e-aaaa-bbbb-cccc-0123456789ab"}),
         "Midjourney",
@@ -111,6 +116,9 @@ def test_a_generator_is_recognised_by_what_it_writes(data: bytes, generator: str
         pytest.param(save("PNG", text={"Title": A1111}), id="another place"),
         pytest.param(save("PNG", text={"Software": "Not by NovelAI", "invokeai_metadata": " "}), id="half a mark"),
         pytest.param(save("WEBP", xmp=xmp('<T:AIGC>{"Label":"2"}</T:AIGC>').encode()), id="AIGC, only possibly"),
+        pytest.param(
+            save("JPEG", xmp=xmp("<dc:title>What OpenAI and Draw Things cannot do</dc:title>").encode()), id="talk"
+        ),
         pytest.param(save("BMP"), id="no metadata"),
     ],
 )
@@ -142,7 +150,7 @@ def test_every_signal_is_a_finding_of_its_own() -> None:
 def test_what_a_stranger_wrote_is_one_short_printable_line() -> None:
     [finding] = read(save("JPEG", exif=exif(Make="Evil\x1b[2J\r\n\u202ecam", Model="x" * 5000)))
     assert finding.name.isprintable()
-    assert len(finding.name) < 450
+    assert len(finding.name) < 250
 
 
 def test_metadata_that_cannot_be_read_costs_only_itself() -> None:
@@ -160,6 +168,12 @@ def test_an_image_cut_off_anywhere_has_findings_or_none() -> None:
         assert isinstance(read_provenance(photo[:end], format_="JPEG"), tuple)
 
 
+def test_only_so_many_texts_are_read_and_of_each_only_so_much() -> None:
+    many = {f"key {number}": "text" for number in range(MOST_TEXTS)}
+    assert read(save("PNG", text=many | {"parameters": A1111})) == []
+    assert read(save("PNG", text={"parameters": "a" * LONGEST_TEXT + A1111})) == []
+
+
 @pytest.mark.timeout(20)  # linear time is milliseconds, quadratic time minutes
 @pytest.mark.parametrize(
     "text", ["Steps: 1, " * 6_000, '"class_typ' * 6_000, "AIGC" * 15_000, "AIGC Label " * 6_000, "Job ID: " * 8_000]
@@ -168,3 +182,14 @@ def test_no_text_makes_the_patterns_slow(text: str) -> None:
     packet = xmp(text).encode()
     data = save("PNG", text={"parameters": text, "prompt": text, "Description": text}) + packet
     assert read(data) == []
+
+
+def test_hostile_credentials_cost_no_more_than_their_finding() -> None:
+    created = {"action": "c2pa.created", "digitalSourceType": IPTC + "trainedAlgorithmicMedia"}
+    signed = sign(save("JPEG"), created)
+    start, random = signed.index(b"jumbc2pa") if b"jumbc2pa" in signed else 20, np.random.default_rng(1)
+    for _ in range(300):
+        spoiled = bytearray(signed)
+        for place in random.integers(start, start + 6000, random.integers(1, 9)):
+            spoiled[place] = random.integers(256)
+        assert {finding.says for finding in read_provenance(bytes(spoiled), format_="JPEG")} <= {"nothing", "ai"}

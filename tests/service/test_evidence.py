@@ -60,3 +60,19 @@ def test_a_finding_says_where_it_stands_and_what_it_means(client: FlaskClient) -
         "name": "Canon EOS R5",
         "detail": "the file's EXIF, unsigned, names the camera Canon EOS R5",
     }
+
+
+def test_each_image_of_a_batch_has_its_own_evidence(client: FlaskClient) -> None:
+    files = [(io.BytesIO(picture(230, Make="Canon")), "a.png"), (io.BytesIO(picture(230)), "b.png")]
+    answer = client.post("/predict/batch", data={"files": files}).json
+    assert answer is not None
+    assert [len(item["verdict"]["evidence"]) for item in answer["items"]] == [1, 0]
+
+
+def test_findings_and_conflicts_are_counted(client: FlaskClient, metric: Callable[..., float]) -> None:
+    for brightness in (230, 25):
+        predict(client, picture(brightness, Make="Canon"))
+    predict(client, picture(25, Software="NovelAI"))
+    assert metric("truegrain_findings_total", source="camera", says="real") == 2
+    assert metric("truegrain_findings_total", source="generator_text", says="ai") == 1
+    assert metric("truegrain_conflicts_total") == 2

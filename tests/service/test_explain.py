@@ -104,11 +104,14 @@ def test_a_map_with_nothing_for_the_verdict_draws_nothing() -> None:
     assert Image.open(io.BytesIO(png)).getchannel("A").getextrema() == (0, 0)
 
 
-def test_an_explanation_carries_evidence_and_is_counted_like_any_verdict(
+def test_an_explanation_is_counted_as_a_verdict_and_by_the_test_of_its_map(
     client: FlaskClient, metric: Callable[..., float]
 ) -> None:
-    explain(client, paint(ground=20, patch=250))
-    assert metric("truegrain_predictions_total", decision="real") == 1
+    explain(client, paint(ground=120, patch=0))
+    explain(client, paint(ground=230, patch=230))
+    assert metric("truegrain_predictions_total") == 2
+    assert metric("truegrain_explanations_total", faithful="true") == 1
+    assert metric("truegrain_explanations_total", faithful="false") == 1
 
 
 def test_the_example_in_the_documentation_is_an_explanation() -> None:

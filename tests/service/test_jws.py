@@ -1,5 +1,6 @@
 """Tokens that other libraries check, and of which no byte can be changed."""
 
+import base64
 import json
 
 import jwt
@@ -14,6 +15,8 @@ RFC_8037 = {
     "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     "thumbprint": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
 }
+
+DEEP = base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.e30"
 
 
 @pytest.fixture
@@ -45,7 +48,9 @@ def test_a_token_with_any_character_changed_is_refused(key: Ed25519PrivateKey) -
                 jws.verify(token[:place] + other + token[place + 1 :], key.public_key())
 
 
-@pytest.mark.parametrize("token", ["", ".", "..", "a.b", "a.b.c.d", "e30.e30.e30", "ä.b.c", "W10.e30.e30", "=.=.="])
+@pytest.mark.parametrize(
+    "token", ["", ".", "..", "a.b", "a.b.c.d", "e30.e30.e30", "ä.b.c", "W10.e30.e30", "=.=.=", DEEP]
+)
 def test_what_is_no_token_is_refused(key: Ed25519PrivateKey, token: str) -> None:
     with pytest.raises(NotSigned):
         jws.verify(token, key.public_key())
