@@ -6,11 +6,28 @@ from apiflask import APIFlask
 
 from model.images import Limits
 from model.settings import Settings
-from service import docs, errors, health, model_info, openapi, predict, request_log, scrape, uploads
+from service import (
+    access,
+    admission,
+    browsers,
+    docs,
+    errors,
+    health,
+    model_info,
+    openapi,
+    predict,
+    rate_limits,
+    request_log,
+    scrape,
+    trust,
+    uploads,
+)
 from service.context import Context
+from service.keyring import Keyring
 from service.metrics import Metrics
 from service.model_store import ModelStore
 from service.pointer import pointer_path
+from service.turnstile import Turnstile
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
@@ -25,11 +42,26 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     metrics = Metrics()
     store = ModelStore(pointer_path(settings.home), metrics)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
-    app.extensions["truegrain"] = Context(limits=limits, metrics=metrics, store=store)
+    turnstile = Turnstile(places=settings.queue, patience=settings.queue_seconds)
+    app.extensions["truegrain"] = Context(limits=limits, metrics=metrics, store=store, turnstile=turnstile)
 
     for part in (request_log, uploads, errors, scrape, openapi):
         part.init_app(app)
+    _protect(app, settings)
     for blueprint in (predict.blueprint, model_info.blueprint, health.blueprint, docs.blueprint):
         app.register_blueprint(blueprint)
     store.start()
     return app
+
+
+def _protect(app: APIFlask, settings: Settings) -> None:
+    """Put what decides on a request before it, in the order in which it is asked."""
+    trust.init_app(app, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
+    browsers.init_app(app, origins=_listed(settings.cors_origins))
+    access.init_app(app, Keyring(settings.api_keys_path), required=settings.require_auth)
+    rate_limits.init_app(app, settings)
+    admission.init_app(app)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

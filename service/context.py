@@ -1,4 +1,4 @@
-"""What the request handlers share: the limits, the metrics and the detector in service."""
+"""What the request handlers share: the limits, the metrics, the detector in service and the turnstile before it."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -9,6 +9,7 @@ from model.images import Limits
 from service.metrics import Metrics
 from service.model_store import ModelStore, ServedModel
 from service.problems import Refusal
+from service.turnstile import Turnstile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +19,7 @@ class Context:
     limits: Limits
     metrics: Metrics
     store: ModelStore
+    turnstile: Turnstile
 
     def require_model(self) -> ServedModel:
         """Return the model in service; a request calls this once, so that its answer is wholly one version's.

@@ -27,6 +27,12 @@ class Metrics:
             registry=registry,
             buckets=_STAGE_SECONDS,
         )
+        self.queue_seconds = Histogram(
+            "truegrain_queue_seconds",
+            "Time a request stood in line before it could compute",
+            registry=registry,
+            buckets=_STAGE_SECONDS,
+        )
         self.rejections = Counter(
             "truegrain_rejections", "Requests answered with a problem, by its reason", ["reason"], registry=registry
         )

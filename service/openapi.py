@@ -1,10 +1,12 @@
-"""What APIFlask cannot derive for the OpenAPI document: the image in a request, the problem in an answer."""
+"""What APIFlask cannot derive for the OpenAPI document: images in requests, problems in answers, keys and roles."""
 
 from typing import Any, Final, cast
 
 from apiflask import APIFlask
 
-from service.problems import Problem
+from service.access import KEY_HEADER, role_of
+from service.admission import COMPUTING
+from service.problems import Problem, answers
 from service.uploads import FIELD
 
 DESCRIPTION: Final = (
@@ -22,6 +24,10 @@ _UPLOAD: Final = {
         "image/*": {"schema": _IMAGE},
     },
 }
+_KEYS: Final = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
+}
 
 
 def init_app(app: APIFlask) -> None:
@@ -35,6 +41,22 @@ def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     spec["paths"]["/predict"]["post"]["requestBody"] = _UPLOAD
+    spec["components"]["securitySchemes"] = _KEYS
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            _guard(operation, path, method)
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec
+
+
+def _guard(operation: dict[str, Any], path: str, method: str) -> None:
+    """Say which role the operation needs, and how it is refused by what stands before every view."""
+    role = role_of(path)
+    if role == "open":
+        return
+    operation["x-role"] = role
+    operation["security"] = [{name: []} for name in _KEYS]
+    computes = method == "post" and path.startswith(COMPUTING)
+    refusals = answers(401, 403, 429, *((408, 503) if computes else ()))
+    operation["responses"] |= {str(status): answer for status, answer in refusals.items()}

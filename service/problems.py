@@ -1,5 +1,6 @@
 """Every way a request can fail: a word, an HTTP status, a title; and how that reads as RFC 9457 problem+json."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel, Field
@@ -11,16 +12,24 @@ PROBLEMS: Final = {
     "missing_file": (400, "No image was sent"),
     "several_files": (400, "More than one image was sent"),
     "bad_request": (400, "The request cannot be understood"),
+    "untrusted_host": (400, "The service is not called so"),
+    "key_missing": (401, "An API key is needed"),
+    "key_unknown": (401, "The API key is not known"),
+    "key_expired": (401, "The API key has expired"),
+    "role_missing": (403, "The API key may not do this"),
     "not_found": (404, "There is no such page"),
     "method_not_allowed": (405, "The method is not allowed here"),
+    "incomplete": (408, "The request did not arrive completely"),
     "too_many_bytes": (413, "The file is too large"),
     "too_many_pixels": (413, "The image has too many pixels"),
     "unsupported_content_type": (415, "The content type carries no image"),
     "not_an_image": (415, "The file is not an image"),
     "format_not_allowed": (415, "The image format is not accepted"),
     "broken": (422, "The image is damaged"),
+    "too_many_requests": (429, "Too many requests were sent"),
     "internal_error": (500, "The service made a mistake"),
     "not_ready": (503, "No detector is in service yet"),
+    "overloaded": (503, "Too many requests at once"),
 }
 """Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""
 
@@ -30,12 +39,13 @@ Answers = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
 
 
 class Refusal(Exception):
-    """A request that is answered with the problem `reason` (a key of PROBLEMS) and the sentence `detail`."""
+    """A request that is answered with the problem `reason` (a key of PROBLEMS), a sentence `detail` and `headers`."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.headers = headers or {}
 
 
 class Problem(BaseModel):

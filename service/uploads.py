@@ -1,11 +1,14 @@
 """The one image that a request carries: its bytes, in memory, or a Refusal that says how to send it."""
 
 import io
-from typing import IO
+from contextlib import suppress
+from typing import IO, cast
 
 from apiflask import APIFlask
 from flask import Request, Response, request
 from werkzeug.datastructures import FileStorage
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from service.context import context
 from service.problems import Refusal
@@ -32,6 +35,13 @@ class MemoryRequest(Request):
         content_length: int | None = None,  # noqa: ARG002
     ) -> IO[bytes]:
         return io.BytesIO()
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """Return the body as Werkzeug does, but raise ClientDisconnected for one that is shorter than announced."""
+        stream = super().stream
+        known = self.content_length
+        return stream if known is None else cast(IO[bytes], LimitedStream(self.environ["wsgi.input"], known))
 
 
 def init_app(app: APIFlask) -> None:
@@ -72,6 +82,7 @@ def _swallow_rest(response: Response) -> Response:
     """
     if request.environ.get("wsgi.input_terminated"):
         left = _PATIENCE * (context().limits.max_bytes + MULTIPART_OVERHEAD)
-        while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
-            left -= len(chunk)
+        with suppress(OSError):  # the connection was broken off
+            while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
+                left -= len(chunk)
     return response
