@@ -26,16 +26,23 @@ def check_limit(text: str) -> str:
     return text
 
 
+Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Limit = Annotated[str, AfterValidator(check_limit)]
+
+
 class Key(BaseModel):
-    """Who may do what. `limit` replaces TRUEGRAIN_RATE_LIMIT; from `expires` on the key is not accepted."""
+    """Who may do what, with the hashes of its secrets, newest first.
+
+    `limit` replaces TRUEGRAIN_RATE_LIMIT; from `expires` on the key is not accepted.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str = Field(pattern=r"^[\w.-]{1,40}$")
     roles: tuple[Role, ...] = Field(min_length=1)
-    hashes: tuple[str, ...] = Field(min_length=1, max_length=HASHES, description="SHA-256 of each secret, newest first")
+    hashes: tuple[Hash, ...] = Field(min_length=1, max_length=HASHES)
     expires: AwareDatetime | None = None
-    limit: Annotated[str, AfterValidator(check_limit)] | None = None
+    limit: Limit | None = None
 
     def may(self, role: Role) -> bool:
         """Whether the key has `role`; 'admin' has every one."""

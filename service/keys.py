@@ -39,6 +39,12 @@ def revoke(known: KeyFile, name: str, *, old: bool = False) -> KeyFile:
     return KeyFile(keys=tuple(other for other in known.keys if other != key))
 
 
+def write(known: KeyFile, path: Path) -> None:
+    """Write the file of keys, readable by its owner alone; services that run notice at the next request."""
+    write_text(UPath(path), known.model_dump_json(indent=2))
+    path.chmod(0o600)
+
+
 def _named(known: KeyFile, name: str) -> Key:
     key = known.named(name)
     if key is None:
@@ -68,9 +74,9 @@ def _carry_out(asked: argparse.Namespace, path: Path) -> str:
     if asked.command == "list":
         return "".join(f"{_line(key)}\n" for key in known.keys)
     if asked.command == "revoke":
-        _write(path, revoke(known, asked.name, old=asked.old))
+        write(revoke(known, asked.name, old=asked.old), path)
         return f"{asked.name}: {'only its newest key is valid' if asked.old else 'revoked'}\n"
-    _write(path, _with_secret(known, asked, hash_of(secret)))
+    write(_with_secret(known, asked, hash_of(secret)), path)
     return f"{secret}\n\nThis is the only time that the key of {asked.name} is shown; {path} holds its hash.\n"
 
 
@@ -83,11 +89,6 @@ def _with_secret(known: KeyFile, asked: argparse.Namespace, digest: str) -> KeyF
     except ValidationError as error:
         (problem, *_) = error.errors()
         raise SettingsError(f"{problem['loc'][0]}={problem['input']!r} is not allowed: {problem['msg']}") from error
-
-
-def _write(path: Path, known: KeyFile) -> None:
-    write_text(UPath(path), known.model_dump_json(indent=2))
-    path.chmod(0o600)
 
 
 def _line(key: Key) -> str:

@@ -1,5 +1,6 @@
 """How many requests each client may send: counted by API key, or by address for those without one."""
 
+import math
 import time
 from typing import Final
 
@@ -53,7 +54,9 @@ def _options(storage: str) -> dict[str, float]:
 
 
 def _refuse(error: RateLimitExceeded, breached: RequestLimit | None) -> Response:
-    seconds = max(1, round(breached.reset_at - time.time())) if breached else error.limit.limit.get_expiry()
+    seconds = (
+        max(1, math.ceil(breached.window.reset_time - time.time())) if breached else error.limit.limit.get_expiry()
+    )
     who = f"the key '{g.client}'" if g.key else "this address"
     detail = f"{error.limit.limit} are granted to {who}; the next is in {seconds} s"
     return refuse(Refusal("too_many_requests", detail, headers={"Retry-After": str(seconds)}))

@@ -21,6 +21,11 @@ LONGEST_HEAD_START: Final = 0.002
 IDLE_SECONDS: Final = 5
 """How long the kernel keeps a connection to itself on which nothing was sent yet."""
 
+GOODBYE_SECONDS: Final = 2
+"""How long a client may take to close its side after the answer."""
+
+_CHUNK: Final = 64 * 1024
+
 
 def head_start(in_progress: int) -> float:
     """Seconds that a worker with so many requests in progress waits before it takes another one."""
@@ -57,12 +62,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._begun[conn] = time.monotonic()
         try:
             stays = super().handle(conn)
+            if not stays:
+                _say_goodbye(conn.sock)
+            return stays
         finally:
             del self._begun[conn]
-        if not stays:
-            # In this thread, for it lasts until the client closes too, and gunicorn would have nobody let in meanwhile.
-            conn.close(graceful=True)
-        return stays
 
     def notify(self) -> None:
         """Cut off the late, and tell the master that we live; gunicorn calls this once a second and more often."""
@@ -74,3 +78,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     conn.sock.shutdown(how)
         if max(ages.values(), default=0) < 2 * self.cfg.timeout:
             super().notify()
+
+
+def _say_goodbye(connection: socket.socket) -> None:
+    """Wait for the client to close, for it may not have read its answer yet (RFC 9112, section 9.6).
+
+    gunicorn does so as well, but in the thread that lets the others in: here nobody waits for a client far away.
+    """
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(GOODBYE_SECONDS)
+        while connection.recv(_CHUNK):
+            pass
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

@@ -39,6 +39,7 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env
         "home": (ROOT / settings.home.expanduser()).resolve(),
         "source": make_absolute(settings.source),
         "gate_policy": settings.gate_policy and str(Path(settings.gate_policy).expanduser().absolute()),
+        "api_keys": settings.api_keys and str(Path(settings.api_keys).expanduser().absolute()),
         "tracking_uri": f"http://127.0.0.1:{settings.mlflow_port}",
     }
     return settings.model_copy(update=local)
