@@ -4,6 +4,7 @@ Threads, so that a slow client holds up nobody else; `service.turnstile` sees to
 """
 
 import contextlib
+import ctypes
 import os
 import socket
 import time
@@ -25,6 +26,7 @@ GOODBYE_SECONDS: Final = 2
 """How long a client may take to close its side after the answer."""
 
 _CHUNK: Final = 64 * 1024
+_M_ARENA_MAX: Final = -8  # as glibc's malloc.h has it
 
 
 def head_start(in_progress: int) -> float:
@@ -46,10 +48,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._begun: dict[TConn, float] = {}
 
     def init_process(self) -> None:
-        """Let the kernel wait for the first bytes of a connection; a thread would do so otherwise."""
+        """Prepare the process: the kernel waits for the first bytes of a connection, which would occupy a thread."""
         for listener in self.sockets:
             if listener.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_DEFER_ACCEPT"):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, IDLE_SECONDS)
+        _share_one_heap()
         super().init_process()
 
     def accept(self, listener: Any) -> None:
@@ -78,6 +81,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     conn.sock.shutdown(how)
         if max(ages.values(), default=0) < 2 * self.cfg.timeout:
             super().notify()
+
+
+def _share_one_heap() -> None:
+    """Have glibc serve all threads from one heap; each of several would keep what the largest image needed."""
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _say_goodbye(connection: socket.socket) -> None:

@@ -1,14 +1,27 @@
 """The worker's deadlines, with clients that are slow on purpose."""
 
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
-from service.worker import LONGEST_HEAD_START, head_start
+import pytest
+
+from service.worker import LONGEST_HEAD_START, Worker, head_start
 
 Serve = Callable[..., Any]
 Draw = Callable[..., bytes]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What the worker sees of gunicorn's connection."""
+
+    sock: socket.socket
+
 
 HALF = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\nhalf"
 
@@ -53,6 +66,35 @@ def test_at_three_times_what_it_can_do_a_worker_answers_everybody(
     assert {answer.status_code for answer in answers} == {200, 503}
     assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
     assert service.predict(draw()).ok, "and is back when they are gone"
+
+
+@pytest.mark.parametrize(
+    ("age", "reads", "writes", "lives"),
+    [(1, True, True, True), (31, False, True, True), (61, False, False, True), (121, False, False, False)],
+)
+def test_a_request_loses_its_connection_first_and_then_its_worker(
+    age: float, reads: bool, writes: bool, lives: bool
+) -> None:
+    beats: list[bool] = []
+    worker = Worker.__new__(Worker)
+    worker.cfg = SimpleNamespace(timeout=60)
+    worker.tmp = SimpleNamespace(notify=lambda: beats.append(True))
+    worker._upload_seconds = 30
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker._begun = {Connection(ours): time.monotonic() - age}
+        theirs.sendall(b"late" if reads else b"")
+        worker.notify()
+        assert (ours.recv(4) == b"late") == reads
+        assert can_write(ours) == writes
+    assert bool(beats) == lives
+
+
+def can_write(connection: socket.socket) -> bool:
+    try:
+        return connection.send(b"answer") > 0
+    except BrokenPipeError:
+        return False
 
 
 def dial(service: Any) -> socket.socket:
