@@ -4,11 +4,13 @@ onnxruntime fills a core, so requests that compute side by side only make each o
 so at once and can come back, while those let in are answered as fast as ever.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Final
 
 from apiflask import APIFlask
-from flask import g, request
+from flask import request
 from structlog.contextvars import bind_contextvars
 
 from service.context import context
@@ -22,30 +24,32 @@ RETRY_SECONDS: Final = 1
 
 
 def init_app(app: APIFlask) -> None:
-    """Send the requests that compute through the turnstile; how long each stood in line is observed and logged."""
-    app.before_request(_enter)
-    app.teardown_request(_leave)
+    """Turn away who could not even stand in line, before the upload is read."""
+    app.before_request(_turn_away)
 
 
-def _enter() -> None:
-    if not _computes():
-        return
-    shared = context()
-    if shared.turnstile.full:
-        raise _turned_away()
-    request.get_data(parse_form_data=True)  # the whole upload, for a slow one would hold up those behind it
-    arrived = perf_counter()
-    g.has_turn = shared.turnstile.enter()
+@contextmanager
+def turn() -> Iterator[None]:
+    """Hold the turn while the block computes; raises Refusal `overloaded` when it does not come.
+
+    To be entered with the upload in memory, for whoever holds the turn while a client sends makes all others wait.
+    """
+    shared, arrived = context(), perf_counter()
+    entered = shared.turnstile.enter()
     waited = perf_counter() - arrived
     shared.metrics.queue_seconds.observe(waited)
     bind_contextvars(queue_ms=round(waited * 1000, 3))
-    if not g.has_turn:
-        raise _turned_away()
+    if not entered:
+        raise _overloaded()
+    try:
+        yield
+    finally:
+        shared.turnstile.leave()
 
 
-def _leave(_: BaseException | None) -> None:
-    if g.pop("has_turn", False):
-        context().turnstile.leave()
+def _turn_away() -> None:
+    if _computes() and context().turnstile.full:
+        raise _overloaded()
 
 
 def _computes() -> bool:
@@ -53,6 +57,6 @@ def _computes() -> bool:
     return request.method == "POST" and (rule == COMPUTING or rule.startswith(f"{COMPUTING}/"))
 
 
-def _turned_away() -> Refusal:
+def _overloaded() -> Refusal:
     detail = f"more images are sent than can be judged; come back in {RETRY_SECONDS} s, or send several in one request"
     return Refusal("overloaded", detail, headers={"Retry-After": str(RETRY_SECONDS)})

@@ -9,6 +9,7 @@ from model.settings import Settings
 from service import (
     access,
     admission,
+    batch,
     browsers,
     docs,
     errors,
@@ -48,7 +49,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     for part in (request_log, uploads, errors, scrape, openapi):
         part.init_app(app)
     _protect(app, settings)
-    for blueprint in (predict.blueprint, model_info.blueprint, health.blueprint, docs.blueprint):
+    for blueprint in (predict.blueprint, batch.blueprint, model_info.blueprint, health.blueprint, docs.blueprint):
         app.register_blueprint(blueprint)
     store.start()
     return app

@@ -9,7 +9,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, SecurityError
 
 from model.errors import InvalidImage
 from service.context import context
-from service.problems import MEDIA_TYPE, PROBLEMS, Problem, Refusal
+from service.problems import MEDIA_TYPE, Problem, Refusal
+from service.uploads import describe_excess
 
 RETRY_SECONDS = 5
 """What `Retry-After` asks of a client that came before the first detector."""
@@ -57,22 +58,14 @@ def _translate(error: HTTPException) -> Response | HTTPException:
 
 def _detail(reason: str, error: HTTPException) -> str:
     if reason == "too_many_bytes":
-        return f"the request is larger than an image of {context().limits.max_bytes:,} bytes can make it"
+        return describe_excess(request)
     if reason == "internal_error":
         return "nothing was wrong with the request; its request_id leads to the cause in the service's log"
     return error.description or error.name
 
 
 def _answer(reason: str, detail: str, *, status: int | None = None) -> Response:
-    usual_status, title = PROBLEMS[reason]
-    problem = Problem(
-        type=f"/docs#{reason}",
-        title=title,
-        status=status or usual_status,
-        detail=detail,
-        reason=reason,
-        request_id=g.request_id,
-    )
+    problem = Problem.of(reason, detail, request_id=g.request_id, status=status)
     context().metrics.rejections.labels(reason).inc()
     bind_contextvars(reason=reason)
     return make_response(problem.model_dump_json(), problem.status, {"Content-Type": MEDIA_TYPE})

@@ -1,11 +1,14 @@
 """Every metric Truegrain's service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from service.pointer import Pointer
 from service.verdict import Verdict
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 
@@ -32,6 +35,15 @@ class Metrics:
             "Time a request stood in line before it could compute",
             registry=registry,
             buckets=_STAGE_SECONDS,
+        )
+        self._batch_images = Histogram(
+            "truegrain_batch_images", "Images in a batch", registry=registry, buckets=_BATCH_SIZES
+        )
+        self._batch_items = Counter(
+            "truegrain_batch_items",
+            "Images of batches, by outcome: 'verdict', or the reason for a problem",
+            ["outcome"],
+            registry=registry,
         )
         self.rejections = Counter(
             "truegrain_rejections", "Requests answered with a problem, by its reason", ["reason"], registry=registry
@@ -61,6 +73,12 @@ class Metrics:
         self._probability.observe(verdict.probability)
         for stage in ("decode", "preprocess", "inference"):
             self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
+
+    def batch_answered(self, outcomes: Sequence[str]) -> None:
+        """Count a batch and the outcome of each of its images: 'verdict' or a reason of PROBLEMS."""
+        self._batch_images.observe(len(outcomes))
+        for outcome in outcomes:
+            self._batch_items.labels(outcome).inc()
 
     def model_loaded(self, version: Pointer, previous: Pointer | None) -> None:
         """Record that this process serves `version` in place of `previous`."""

@@ -6,8 +6,9 @@ from apiflask import APIFlask
 
 from service.access import KEY_HEADER, role_of
 from service.admission import COMPUTING
+from service.options import describe_options
 from service.problems import Problem, answers
-from service.uploads import FIELD
+from service.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
 DESCRIPTION: Final = (
     "Tells AI-generated images from real ones. The detector behind it is retrained while the generators change; "
@@ -15,15 +16,26 @@ DESCRIPTION: Final = (
 )
 
 _IMAGE: Final = {"type": "string", "format": "binary"}
-_UPLOAD: Final = {
+
+
+def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": {"type": "object", "required": [field], "properties": {field: schema}}}
+
+
+_ONE_IMAGE: Final = {
+    "required": True,
+    "content": {"multipart/form-data": _form(FIELD, _IMAGE), "image/*": {"schema": _IMAGE}},
+}
+_IMAGES: Final = {
     "required": True,
     "content": {
-        "multipart/form-data": {
-            "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _IMAGE}},
-        },
-        "image/*": {"schema": _IMAGE},
+        "multipart/form-data": _form(
+            BATCH_FIELD, {"type": "array", "items": _IMAGE, "minItems": 1, "maxItems": MOST_FILES}
+        )
     },
 }
+UPLOADS: Final = {"/predict": _ONE_IMAGE, "/predict/batch": _IMAGES}
+"""What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
 _KEYS: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
@@ -40,7 +52,8 @@ def init_app(app: APIFlask) -> None:
 def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-    spec["paths"]["/predict"]["post"]["requestBody"] = _UPLOAD
+    for path, body in UPLOADS.items():
+        spec["paths"][path]["post"] |= {"requestBody": body, "parameters": describe_options()}
     spec["components"]["securitySchemes"] = _KEYS
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():

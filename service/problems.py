@@ -1,7 +1,7 @@
 """Every way a request can fail: a word, an HTTP status, a title; and how that reads as RFC 9457 problem+json."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, Field
 
@@ -11,7 +11,10 @@ PROBLEMS: Final = {
     "empty": (400, "The file is empty"),
     "missing_file": (400, "No image was sent"),
     "several_files": (400, "More than one image was sent"),
+    "too_many_files": (400, "The batch holds too many images"),
     "bad_request": (400, "The request cannot be understood"),
+    "unknown_option": (400, "There is no such option"),
+    "unknown_operating_point": (400, "The detector has no operating point for this rate"),
     "untrusted_host": (400, "The service is not called so"),
     "key_missing": (401, "An API key is needed"),
     "key_unknown": (401, "The API key is not known"),
@@ -21,7 +24,9 @@ PROBLEMS: Final = {
     "method_not_allowed": (405, "The method is not allowed here"),
     "incomplete": (408, "The request did not arrive completely"),
     "too_many_bytes": (413, "The file is too large"),
+    "too_many_parts": (413, "The form has too many parts"),
     "too_many_pixels": (413, "The image has too many pixels"),
+    "too_many_scans": (413, "The image draws its pixels too often"),
     "unsupported_content_type": (415, "The content type carries no image"),
     "not_an_image": (415, "The file is not an image"),
     "format_not_allowed": (415, "The image format is not accepted"),
@@ -57,6 +62,19 @@ class Problem(BaseModel):
     detail: str = Field(description="What was wrong this time, and the way out")
     reason: str = Field(description="The problem as one word of a closed set")
     request_id: str = Field(description="Also the X-Request-ID header; names this request in the service's log")
+
+    @classmethod
+    def of(cls, reason: str, detail: str, *, request_id: str, status: int | None = None) -> Self:
+        """Word a problem of PROBLEMS; `status` where the usual one does not fit."""
+        usual_status, title = PROBLEMS[reason]
+        return cls(
+            type=f"/docs#{reason}",
+            title=title,
+            status=status or usual_status,
+            detail=detail,
+            reason=reason,
+            request_id=request_id,
+        )
 
 
 def answers(*statuses: int) -> Answers:

@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.access import role_of
+from service.openapi import UPLOADS
 from service.problems import PROBLEMS
 
 
@@ -26,6 +27,19 @@ def test_the_document_says_how_to_send_an_image(spec: dict[str, Any]) -> None:
     body = spec["paths"]["/predict"]["post"]["requestBody"]["content"]
     assert set(body) == {"multipart/form-data", "image/*"}
     assert "file" in body["multipart/form-data"]["schema"]["properties"]
+
+
+def test_the_document_says_how_to_send_a_batch(spec: dict[str, Any]) -> None:
+    body = spec["paths"]["/predict/batch"]["post"]["requestBody"]["content"]
+    assert set(body) == {"multipart/form-data"}
+    files = body["multipart/form-data"]["schema"]["properties"]["files"]
+    assert (files["type"], files["maxItems"]) == ("array", 64)
+
+
+def test_every_endpoint_with_verdicts_documents_the_options(spec: dict[str, Any]) -> None:
+    for path in UPLOADS:
+        names = [parameter["name"] for parameter in spec["paths"][path]["post"]["parameters"]]
+        assert names == ["max_fpr", "stability", "receipt"]
 
 
 def test_every_reference_of_the_document_leads_somewhere(spec: dict[str, Any]) -> None:
@@ -63,7 +77,8 @@ def test_the_document_says_which_role_an_operation_needs_and_how_to_send_a_key(
 def test_the_page_shows_every_endpoint_field_and_problem(client: FlaskClient, spec: dict[str, Any]) -> None:
     page = client.get("/docs").text
     fields = {field for schema in spec["components"]["schemas"].values() for field in schema["properties"]}
-    for word in [*spec["paths"], *fields, *PROBLEMS]:
+    options = [option["name"] for option in spec["paths"]["/predict"]["post"]["parameters"]]
+    for word in [*spec["paths"], *fields, *options, *PROBLEMS]:
         assert f">{word}<" in page
 
 

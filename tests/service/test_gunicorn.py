@@ -135,7 +135,7 @@ def test_clients_see_why_their_large_upload_was_refused(serve: Serve, publish: P
         "multipart without waiting for 100 Continue": (413, "too_many_bytes"),
         "raw": (413, "too_many_bytes"),
         "chunked": (413, "too_many_bytes"),
-        "wrong content type": (413, "too_many_bytes"),
+        "wrong content type": (415, "unsupported_content_type"),
     }
     assert service.predict(bytes(LARGE)).status_code == 413
     endless = (bytes(100_000) for _ in range(LARGE // 100_000))

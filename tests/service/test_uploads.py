@@ -130,6 +130,17 @@ def test_two_files_are_refused(client: FlaskClient, draw: Draw) -> None:
     assert_problem(send(client, {"file": [named(draw(1)), named(draw(2))]}), "several_files", "2 files")
 
 
+def test_a_form_of_thousands_of_parts_is_refused_as_such(client: FlaskClient, draw: Draw) -> None:
+    parts = {f"field-{number}": "x" for number in range(1_001)} | {"file": named(draw())}
+    assert_problem(send(client, parts), "too_many_parts", "1,000 parts")
+
+
+def test_a_form_of_much_text_is_refused_as_such(client: FlaskClient) -> None:
+    app = client.application
+    app.config["MAX_FORM_MEMORY_SIZE"] = 10_000
+    assert_problem(send(client, {"file": "x" * 10_001}), "too_many_parts", "10,000 bytes of text")
+
+
 def test_a_form_without_a_chosen_file_is_empty(client: FlaskClient) -> None:
     assert_problem(send(client, {"file": named(b"", "")}), "empty")
 
