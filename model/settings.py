@@ -40,9 +40,24 @@ class Settings(BaseModel):
         " [<home>/registry.lock]",
     )
     revision: str = Field("", description="Git revision of the code, for places without a checkout, such as images")
-    poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the production alias")
+    poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the aliases that are served")
+    require_signature: str = Field(
+        "", description="PEM file of the Ed25519 public key that must have signed what is served; empty: none"
+    )
+    shadow_share: float = Field(
+        0.0, ge=0, le=1, description="Share of the images sent to /predict that the shadow judges as well, unseen"
+    )
+    predictions: str = Field(
+        "", description="Prediction log: an SQLAlchemy URL [an SQLite file, <home>/predictions.db]"
+    )
+    prediction_days: PositiveInt = Field(
+        30, description="Days for which predictions are kept, and feedback on them is taken"
+    )
     max_upload_bytes: PositiveInt = Field(15_000_000, description="Largest image file accepted, in bytes")
     max_pixels: PositiveInt = Field(50_000_000, description="Largest image accepted, in pixels after decoding")
+    receipt_key: str = Field(
+        "", description="PEM file with the Ed25519 key that signs receipts; without one there are none"
+    )
     mlflow_port: PositiveInt = Field(5000, description="Port of MLflow under `make up`")
     airflow_port: PositiveInt = Field(8080, description="Port of Airflow under `make up`")
     service_port: PositiveInt = Field(8000, description="Port of the service under `make up`")
@@ -72,6 +87,11 @@ class Settings(BaseModel):
     def lake_url(self) -> str:
         """The lake's address: `lake` when set, else a folder under `home`."""
         return self.lake or str(self.home.resolve() / "lake")
+
+    @property
+    def predictions_url(self) -> str:
+        """The prediction log's address: `predictions` when set, else an SQLite file under `home`."""
+        return self.predictions or f"sqlite:///{self.home.resolve() / 'predictions.db'}"
 
     @property
     def lock_path(self) -> Path:

@@ -10,12 +10,13 @@ from model.errors import InvalidImage
 from service.admission import turn
 from service.context import context
 from service.delivery import deliver_batch
-from service.judging import Judged, judge_all, to_verdict
+from service.judging import Judged, judge_all
 from service.model_store import ServedModel
-from service.options import read_options
+from service.options import Options, read_options
 from service.problems import Problem, answers
-from service.uploads import read_batch
+from service.uploads import NamedFile, read_batch
 from service.verdict import EXAMPLE, Verdict
+from service.wording import word
 
 blueprint = APIBlueprint("batch", __name__)
 
@@ -59,7 +60,7 @@ BATCH_EXAMPLE: Final = {
 
 
 @blueprint.post("/predict/batch")
-@blueprint.doc(responses=answers(400, 413, 415, 503))
+@blueprint.doc(responses=answers(400, 409, 413, 415, 503))
 @blueprint.output(Batch, description="A verdict or a problem for each image", example=BATCH_EXAMPLE)
 def predict_batch() -> Batch:
     """Judge up to 64 images.
@@ -72,17 +73,19 @@ def predict_batch() -> Batch:
     files = read_batch(request)
     with turn():
         results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
-    items = [_word(file.name, result, model) for file, result in zip(files, results, strict=True)]
+    items = [_word(file, result, model, options) for file, result in zip(files, results, strict=True)]
     verdicts = [item.verdict for item in items if isinstance(item, JudgedItem)]
     deliver_batch(verdicts, version=model.version.version)
     shared.metrics.batch_answered([_outcome(item) for item in items])
     return Batch(items=items)
 
 
-def _word(name: str, result: Judged | InvalidImage, model: ServedModel) -> JudgedItem | RefusedItem:
+def _word(
+    file: NamedFile, result: Judged | InvalidImage, model: ServedModel, options: Options
+) -> JudgedItem | RefusedItem:
     if isinstance(result, InvalidImage):
-        return RefusedItem(name=name, problem=Problem.of(result.reason, str(result), request_id=g.request_id))
-    return JudgedItem(name=name, verdict=to_verdict(result, model, request_id=g.request_id))
+        return RefusedItem(name=file.name, problem=Problem.of(result.reason, str(result), request_id=g.request_id))
+    return JudgedItem(name=file.name, verdict=word(result, file.data, model, options))
 
 
 def _outcome(item: JudgedItem | RefusedItem) -> str:

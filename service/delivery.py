@@ -2,17 +2,19 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from flask import Response
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars
 
-from service.context import context
+from service.context import client_name, context
+from service.prediction_table import Prediction
 from service.verdict import Verdict
 
 
 def deliver(verdict: Verdict) -> Verdict:
-    """Count the verdict and name it in the request's line of log."""
+    """Count the verdict, remember it and name it in the request's line of log."""
     _record(verdict)
     bind_contextvars(
         version=verdict.model.version,
@@ -24,7 +26,7 @@ def deliver(verdict: Verdict) -> Verdict:
 
 
 def deliver_batch(verdicts: Sequence[Verdict], *, version: str) -> None:
-    """Count each verdict of `version` and sum them up in the request's line of log."""
+    """Count and remember each verdict of `version` and sum them up in the request's line of log."""
     for verdict in verdicts:
         _record(verdict)
     bind_contextvars(version=version, decisions=dict(Counter(verdict.decision for verdict in verdicts)))
@@ -36,4 +38,6 @@ def respond(answer: BaseModel) -> Response:
 
 
 def _record(verdict: Verdict) -> None:
-    context().metrics.verdict_given(verdict)
+    shared = context()
+    shared.metrics.verdict_given(verdict)
+    shared.predictions.record(Prediction.of(verdict, client=client_name(), at=datetime.now(UTC)))

@@ -63,6 +63,12 @@ def post_worker_init(worker: Worker) -> None:  # noqa: ARG001
     gc.freeze()
 
 
+def worker_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001
+    """Write down what the worker still holds; without an application it did not get as far as that."""
+    if app := getattr(worker, "wsgi", None):
+        app.extensions["truegrain"].stop()
+
+
 def child_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001
     """Forget what a dead worker said about the present; its counters stay in the sums."""
     from prometheus_client.multiprocess import mark_process_dead

@@ -130,7 +130,7 @@ def _choose_rule(card: Card, options: Options) -> _Rule:
 def _judge_seen(seen: Sequence[Seen], detector: Detector, rule: _Rule) -> list[Judged]:
     """Score the views of all images and decide on each image, which bears an equal share of the time."""
     started = perf_counter()
-    scores = _score(detector, seen[0].views if len(seen) == 1 else np.concatenate([one.views for one in seen]))
+    scores = score_views(detector, seen[0].views if len(seen) == 1 else np.concatenate([one.views for one in seen]))
     inference = (perf_counter() - started) / len(seen)
     firsts = range(0, len(scores.probability), len(seen[0].views))
     return [
@@ -139,7 +139,8 @@ def _judge_seen(seen: Sequence[Seen], detector: Detector, rule: _Rule) -> list[J
     ]
 
 
-def _score(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
+def score_views(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
+    """Score a batch [N, size, size, 3] in as few tensors as TENSOR_PIXELS allows."""
     _, height, width, _ = pixels.shape
     rows = max(1, TENSOR_PIXELS // (height * width))
     if len(pixels) <= rows:

@@ -6,8 +6,11 @@ from apiflask import APIFlask
 
 from service.access import KEY_HEADER, role_of
 from service.admission import COMPUTING
+from service.feedback import REQUEST_EXAMPLE as FEEDBACK_EXAMPLE
+from service.feedback import Feedback
 from service.options import describe_options
 from service.problems import Problem, answers
+from service.receipt_desk import PRESENTED_EXAMPLE, Presented
 from service.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
 DESCRIPTION: Final = (
@@ -34,7 +37,12 @@ _IMAGES: Final = {
         )
     },
 }
-UPLOADS: Final = {"/predict": _ONE_IMAGE, "/predict/batch": _IMAGES}
+UPLOADS: Final = {
+    "/predict": _ONE_IMAGE,
+    "/predict/batch": _IMAGES,
+    "/predict/compare": _ONE_IMAGE,
+    "/predict/explain": _ONE_IMAGE,
+}
 """What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
 _KEYS: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
@@ -42,18 +50,35 @@ _KEYS: Final = {
 }
 
 
+def _describe_feedback() -> dict[str, Any]:
+    schema = Feedback.model_json_schema()
+    with_image = schema | {"properties": schema["properties"] | {FIELD: _IMAGE}}
+    as_json = _as_json("Feedback", FEEDBACK_EXAMPLE)
+    return {"required": True, "content": as_json | {"multipart/form-data": {"schema": with_image}}}
+
+
+def _as_json(schema: str, example: dict[str, str]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}}
+
+
 def init_app(app: APIFlask) -> None:
     """Complete the document that GET /openapi.json answers with."""
     app.description = DESCRIPTION
     app.config["AUTO_TAGS"] = False
+    app.config["AUTO_404_RESPONSE"] = False  # ours are problems
     app.spec_processor(_complete)
 
 
 def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+    spec["components"]["schemas"]["Feedback"] = Feedback.model_json_schema()
+    spec["components"]["schemas"]["Presented"] = Presented.model_json_schema()
     for path, body in UPLOADS.items():
         spec["paths"][path]["post"] |= {"requestBody": body, "parameters": describe_options()}
+    spec["paths"]["/feedback"]["post"]["requestBody"] = _describe_feedback()
+    presented = _as_json("Presented", PRESENTED_EXAMPLE)
+    spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": presented}
     spec["components"]["securitySchemes"] = _KEYS
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():

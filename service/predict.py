@@ -1,22 +1,23 @@
 """POST /predict: one image in, one verdict out."""
 
 from apiflask import APIBlueprint
-from flask import Response, g, request
+from flask import Response, request
 
 from service.admission import turn
 from service.context import context
 from service.delivery import deliver, respond
-from service.judging import judge, to_verdict
+from service.judging import judge
 from service.options import read_options
 from service.problems import answers
 from service.uploads import read_image_bytes
 from service.verdict import EXAMPLE, Verdict
+from service.wording import word
 
 blueprint = APIBlueprint("predict", __name__)
 
 
 @blueprint.post("/predict")
-@blueprint.doc(responses=answers(400, 413, 415, 422, 503))
+@blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
 @blueprint.output(Verdict, description="The verdict", example=EXAMPLE)
 def predict() -> Response:
     """Judge an image.
@@ -29,4 +30,6 @@ def predict() -> Response:
     data = read_image_bytes(request)
     with turn():
         judged = judge(data, model, limits=shared.limits, options=options)
-    return respond(deliver(to_verdict(judged, model, request_id=g.request_id)))
+    verdict = deliver(word(judged, data, model, options))
+    shared.shadowing.offer(data, options, verdict)
+    return respond(verdict)

@@ -27,7 +27,7 @@ from model.settings import Settings
 from service.app import create_app
 from service.keyring import Key, KeyFile
 from service.keys import write
-from service.pointer import Pointer, pointer_path
+from service.pointer import Alias, Pointer, pointer_path
 
 Publish = Callable[..., Pointer]
 
@@ -58,13 +58,16 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
-    """`publish("2", bias=1.0)` does what the follower does when a version was promoted, without a registry."""
+    """`publish("2", bias=1.0)` does what the follower does when a version was promoted, without a registry.
 
-    def put_into_production(version: str, *, bias: float = 0.0) -> Pointer:
+    With `alias="shadow"` it becomes the shadow.
+    """
+
+    def put_behind_alias(version: str, *, bias: float = 0.0, alias: Alias = "production") -> Pointer:
         source = tiny_artifact(bias)
         card = artifact.read(source)
         folder = pointer_path(home).parent / f"{version}-{card.onnx_sha256[:8]}"
-        shutil.copytree(source, folder)
+        shutil.copytree(source, folder, dirs_exist_ok=True)
         pointer = Pointer(
             name=card.name,
             version=version,
@@ -73,10 +76,10 @@ def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
             sha256=card.onnx_sha256,
             dataset_version=card.dataset_version,
         )
-        pointer.write(pointer_path(home))
+        pointer.write(pointer_path(home, alias))
         return pointer
 
-    return put_into_production
+    return put_behind_alias
 
 
 @pytest.fixture
@@ -84,7 +87,7 @@ def app(home: Path) -> Iterator[APIFlask]:
     """The application; what was published before is in service, and it accepts files of up to 200 kB."""
     app = create_app(Settings(home=home, max_upload_bytes=200_000))
     yield app
-    app.extensions["truegrain"].store.stop()
+    app.extensions["truegrain"].stop()
 
 
 @pytest.fixture
@@ -98,7 +101,7 @@ def start_client(home: Path) -> Iterator[Callable[..., FlaskClient]]:
 
     yield create
     for app in apps:
-        app.extensions["truegrain"].store.stop()
+        app.extensions["truegrain"].stop()
 
 
 @pytest.fixture

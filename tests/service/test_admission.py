@@ -10,8 +10,10 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from model.settings import Settings
+from service.admission import COMPUTING
 from service.app import create_app
 from service.turnstile import Turnstile
+from service.uploads import BATCH_FIELD, FIELD
 
 Draw = Callable[..., bytes]
 
@@ -22,7 +24,7 @@ def app(home: Path, publish: Callable[..., object]) -> Iterator[APIFlask]:
     publish("1")
     app = create_app(Settings(home=home, queue=1, queue_seconds=60))
     yield app
-    app.extensions["truegrain"].store.stop()
+    app.extensions["truegrain"].stop()
 
 
 @pytest.fixture
@@ -57,13 +59,19 @@ def test_when_the_line_is_full_the_rest_is_told_to_come_back(
     assert metric("truegrain_rejections_total", reason="overloaded") == 1
 
 
-def test_a_request_that_waited_in_vain_is_told_to_come_back(
-    start_client: Callable[..., FlaskClient], draw: Draw
+def test_every_route_that_computes_waits_for_its_turn_though_not_for_ever(
+    start_client: Callable[..., FlaskClient], publish: Callable[..., object], draw: Draw
 ) -> None:
+    publish("1")
+    publish("1", alias="shadow")
     client = start_client(queue=1, queue_seconds=0.01)
     client.application.extensions["truegrain"].turnstile.enter()
-    answer = client.post("/predict", data=draw(), content_type="image/jpeg")
-    assert (answer.status_code, (answer.json or {})["reason"]) == (503, "overloaded")
+    rules = {rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith(COMPUTING)}
+    assert rules > {COMPUTING}
+    for rule in rules:
+        image = {BATCH_FIELD if rule == "/predict/batch" else FIELD: (io.BytesIO(draw()), "a.jpg")}
+        answer = client.post(rule, data=image)
+        assert (rule, (answer.json or {})["reason"]) == (rule, "overloaded")
 
 
 def test_whoever_does_not_compute_never_waits(client: FlaskClient, turnstile: Turnstile) -> None:

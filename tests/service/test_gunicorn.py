@@ -4,6 +4,7 @@ import contextlib
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -54,6 +55,20 @@ def test_the_sums_survive_a_worker_and_start_anew_with_the_service(
     restarted = serve()
     restarted.predict(draw())
     assert restarted.metric("truegrain_predictions_total") == 1
+
+
+def test_every_verdict_of_every_worker_is_in_the_log_when_the_service_has_stopped(
+    serve: Serve, publish: Publish, draw: Draw, home: Path
+) -> None:
+    publish("1")
+    service = serve()
+    with ThreadPoolExecutor(8) as pool:
+        given = {answer.json()["id"] for answer in pool.map(service.predict, [draw(230)] * 40)}
+    service.stop()
+    with contextlib.closing(sqlite3.connect(home / "predictions.db")) as database:
+        kept = {id_ for (id_,) in database.execute("select id from predictions")}
+    assert len(given) == 40
+    assert kept == given
 
 
 def test_a_swap_under_load_drops_no_request_and_mixes_no_versions(serve: Serve, publish: Publish, draw: Draw) -> None:
