@@ -126,8 +126,11 @@ def read_files(request: Request) -> MultiDict[str, FileStorage]:
 def _missing_file(request: Request, field: str, how: str) -> Refusal:
     if field in request.form:
         return Refusal("missing_file", f"the field '{field}' holds text, not a file (curl: -F {field}=@photo.jpg)")
-    sent = ", ".join(f"'{name[:40]}'" for name in [*request.files, *request.form][:5]) or "none"
-    return Refusal("missing_file", f"no field '{field}' was sent, fields are: {sent}; {how}")
+    # Werkzeug takes a part without a name for one of the name None.
+    sent = [f"'{(name or '')[:40]}'" for name in [*request.files, *request.form][:5]]
+    if not sent:
+        return Refusal("missing_file", f"the form is empty, or its boundary is wrong, or a name in it no UTF-8; {how}")
+    return Refusal("missing_file", f"no field '{field}' was sent, fields are: {', '.join(sent)}; {how}")
 
 
 def _swallow_rest(response: Response) -> Response:
