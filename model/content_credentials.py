@@ -19,12 +19,6 @@ _OFFLINE: Final = {
 _LONGEST_REPORT: Final = 1_000_000
 """Characters of a manifest store as JSON; larger ones are not read."""
 
-_TRUST: Final = {
-    "Trusted": "the signature is valid and its signer on a trust list",
-    "Valid": "the signature is valid, but no trust list here vouches for its signer",
-}
-"""What the library's state of a valid manifest means."""
-
 _STRONGEST: Final[tuple[Says, ...]] = ("ai", "nothing", "real")
 """Of what several steps of a picture's history say, the first of these counts."""
 
@@ -65,12 +59,8 @@ def _context() -> Any:
 def _judge(report: Mapping[str, Any]) -> Finding:
     manifest = report["manifests"][report["active_manifest"]]
     signer = tidy(manifest.get("signature_info", {}).get("issuer") or "somebody unnamed")
-    if trust := _TRUST.get(report["validation_state"]):
-        says, record = _summarise(report)
-        detail = f"Content Credentials signed by {signer} record {record}; {trust}"
-    else:
-        says = "nothing"
-        detail = f"Content Credentials signed by {signer} do not fit the file, so what they record does not count"
+    says, record = _summarise(report)
+    detail = f"Content Credentials signed by {signer} record {record}"
     return Finding(source="c2pa", says=says, name=tidy(_name_generator(manifest)), detail=detail)
 
 
@@ -82,11 +72,12 @@ def _name_generator(manifest: Mapping[str, Any]) -> str:
 
 
 def _summarise(report: Mapping[str, Any]) -> tuple[Says, str]:
-    claims = list(_read_claims(report))
-    if not claims:
-        return "nothing", "nothing about how the picture came about"
-    says, words = min(claims, key=lambda claim: _STRONGEST.index(claim[0]))
-    return says, f"that the picture was {words}"
+    if report["validation_state"] == "Invalid":
+        return "nothing", "what does not count, since its signature does not hold"
+    untold: tuple[Says, str] = ("nothing", "made or changed, but not by what")
+    says, words = min(_read_claims(report), key=lambda claim: _STRONGEST.index(claim[0]), default=untold)
+    trust = "the signature is valid, but no list of trusted signers vouches for whose it is"
+    return says, f"that the picture was {words}; {trust}"
 
 
 def _read_claims(report: Mapping[str, Any]) -> Iterator[tuple[Says, str]]:

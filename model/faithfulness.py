@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 SHARE: Final = 0.25
-"""How much of the picture is removed: the cells where the map is highest."""
+"""How much of the picture is removed: the places where the map is highest."""
 
 CONTROLS: Final = 19
 ENOUGH: Final = 0.9
@@ -54,13 +54,13 @@ def measure_deletion(pixels: Pixels, importance: NDArray[np.float32], score: Sco
     the same shape, so that only where they are can make a difference. The shifts are drawn by the picture's own pixels,
     the same every time. Everything is scored as one batch.
     """
-    removed = _choose_top(enlarge(importance, len(pixels)))
+    removed = _choose_top(_enlarge(importance, len(pixels)))
     controls = _shift(removed, seed=zlib.crc32(pixels.tobytes()))
     before, after, *others = score(_remove(pixels, np.stack([np.zeros_like(removed), removed, *controls]))).tolist()
     return Deletion(share=float(removed.mean()), before=before, after=after, controls=tuple(others))
 
 
-def enlarge(importance: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+def _enlarge(importance: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Interpolate a map [h, w] to [size, size] (bicubic), as it is shown."""
     return np.asarray(Image.fromarray(importance).resize((size, size), Image.Resampling.BICUBIC))
 

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from flask import Response
+from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars
 
 from service.context import client_name, context
@@ -28,6 +30,11 @@ def deliver_batch(verdicts: Sequence[Verdict], *, version: str) -> None:
     for verdict in verdicts:
         _record(verdict)
     bind_contextvars(version=version, decisions=dict(Counter(verdict.decision for verdict in verdicts)))
+
+
+def respond(answer: BaseModel) -> Response:
+    """Write an answer as JSON in one step; APIFlask takes three, by way of a dict, which a verdict a request feels."""
+    return Response(answer.model_dump_json(), content_type="application/json")
 
 
 def _record(verdict: Verdict) -> None:

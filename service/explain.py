@@ -5,7 +5,7 @@ from typing import Final, Self
 
 import numpy as np
 from apiflask import APIBlueprint
-from flask import request
+from flask import Response, request
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,8 +13,9 @@ from model import faithfulness
 from model.detector import Detector
 from model.faithfulness import measure_deletion
 from model.labels import AI, CLASSES
+from service.admission import turn
 from service.context import context
-from service.delivery import deliver
+from service.delivery import deliver, respond
 from service.explanation_map import draw_overlay
 from service.judging import Judged, judge, score_views
 from service.options import read_options
@@ -81,7 +82,7 @@ EXPLANATION_EXAMPLE: Final = EXAMPLE | {
 @blueprint.post("/predict/explain")
 @blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
 @blueprint.output(Explanation, description="The verdict and its map", example=EXPLANATION_EXAMPLE)
-def explain() -> Explanation:
+def explain() -> Response:
     """Judge an image and show what spoke for the verdict.
 
     Send it as to /predict. The map is tested on the image itself: the places it calls most important are painted
@@ -90,14 +91,15 @@ def explain() -> Explanation:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request)
-    judged = judge(data, model, limits=shared.limits, options=options)
-    importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
-    deletion = _test(judged, importance, model.detector)
+    with turn():
+        judged = judge(data, model, limits=shared.limits, options=options)
+        importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
+        deletion = _measure(judged, importance, model.detector)
     shared.metrics.map_tested(faithful=deletion.faithful)
-    return Explanation.of(deliver(word(judged, data, model, options)), deletion, importance)
+    return respond(Explanation.of(deliver(word(judged, data, model, options)), deletion, importance))
 
 
-def _test(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> faithfulness.Deletion:
+def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> faithfulness.Deletion:
     def score(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         probability = score_views(detector, pixels).probability.astype(np.float64)  # 1 - 1e-9 is 1 in float32
         return probability if judged.label == CLASSES[AI] else 1 - probability

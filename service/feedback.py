@@ -7,12 +7,14 @@ from typing import Final, Literal
 from apiflask import APIBlueprint
 from flask import Request, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import FileStorage
 
 from service.context import client_name, context
 from service.prediction_table import Prediction
 from service.problems import Refusal, answers
 from service.reports import Report
-from service.uploads import FIELD
+from service.uploads import FIELD, read_files
 
 blueprint = APIBlueprint("feedback", __name__)
 
@@ -55,7 +57,7 @@ WITHDRAWN_EXAMPLE: Final = {"id": _ID_EXAMPLE, "kept_out": False}
 
 
 @blueprint.post("/feedback")
-@blueprint.doc(responses=answers(400, 404, 409, 413, 422))
+@blueprint.doc(responses=answers(400, 404, 409, 413, 422, 503))
 @blueprint.output(Reported, description="The report was taken down", example=EXAMPLE)
 def give_feedback() -> Reported:
     """Say what an image really is.
@@ -63,9 +65,9 @@ def give_feedback() -> Reported:
     As JSON, or as multipart fields with the image as 'file', which is kept only with consent=true. A person reviews
     every report before anything is trained on it. A second report on a verdict replaces the first.
     """
-    shared, given = context(), _read_feedback(request)
+    shared, files, given = context(), read_files(request), _read_feedback(request)
     prediction = _find(given.prediction_id)
-    image = _read_image(request, prediction)
+    image = _read_image(files.get(FIELD), prediction)
     kept = image if given.consent else None
     report = Report(prediction=prediction, label=given.label, comment=given.comment, client=client_name(), image=kept)
     if not shared.reports.put(report):
@@ -104,21 +106,24 @@ def _read_feedback(request: Request) -> Feedback:
 
 def _find(prediction_id: str) -> Prediction:
     shared = context()
-    found = shared.predictions.find(prediction_id) if _ID.fullmatch(prediction_id) else None
+    try:
+        found = shared.predictions.find(prediction_id) if _ID.fullmatch(prediction_id) else None
+    except SQLAlchemyError as error:
+        raise Refusal("log_unavailable", "the prediction log cannot be reached; try again later") from error
     if found is None:
         raise Refusal(
             "unknown_prediction",
-            f"no prediction '{prediction_id}' was given here in the last {shared.predictions.days} days: send the `id`"
-            " of a verdict",
+            f"no prediction '{prediction_id}' was given here in the last {shared.predictions.days} days, or only this"
+            " second: send the `id` of a verdict",
         )
     return found
 
 
-def _read_image(request: Request, prediction: Prediction) -> bytes | None:
-    """Return the file that was sent along, None without one; raises Refusal unless it is the one of the prediction."""
-    if FIELD not in request.files:
+def _read_image(file: FileStorage | None, prediction: Prediction) -> bytes | None:
+    """Return the bytes of the file that was sent along; raises Refusal unless they are those of the prediction."""
+    if file is None:
         return None
-    image = bytes(request.files[FIELD].read())
+    image = bytes(file.read())
     if (found := hashlib.sha256(image).hexdigest()) != prediction.image_sha256:
         raise Refusal(
             "other_image",

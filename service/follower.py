@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 import structlog
 
-from model.errors import ArtifactError, RegistryError, RegistryUnavailable
+from model.errors import ArtifactError, RegistryError, RegistryUnavailable, StorageFull
 from model.registry import ModelVersion, connect
 from model.settings import Settings
 from model.signature import PublicKey, read_public_key
@@ -23,8 +23,8 @@ from service.lineage import write_lineage
 from service.logs import configure_logging
 from service.metrics import Metrics
 from service.pointer import Alias, Pointer, pointer_path
-from service.shelf import Shelf
-from service.trace import trace
+from service.shelf import Downloads, Shelf
+from service.trace import RunFiles, trace
 
 LONGEST_PAUSE: Final = 300.0
 """Most seconds between attempts at a version that was refused; the first pause is one poll, each next one doubles."""
@@ -32,17 +32,11 @@ LONGEST_PAUSE: Final = 300.0
 log = structlog.get_logger("service.follower")
 
 
-class Versions(Protocol):
+class Versions(Downloads, RunFiles, Protocol):
     """What the follower needs of the registry."""
 
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
         """Return the version behind an alias, None when there is none."""
-
-    def download(self, version_or_run_id: str, into: Path) -> Path:
-        """Fetch a version's artifact under `into` and return its folder."""
-
-    def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
-        """Return a file that was logged to a run, None when it has none of that name."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +144,8 @@ class Follower:
         try:
             lineage = trace(wanted, self._versions, lake=self._lake, dataset_version=here.dataset_version)
             write_lineage(self._pointer.parent / here.folder, lineage)
+        except RegistryUnavailable:
+            return  # the next step tries again
         except Exception:  # a version without its story serves as well
             log.warning("lineage not recorded", version=wanted.version, exc_info=True)
         self._recorded = wanted
@@ -161,7 +157,10 @@ def follow_all(followers: Mapping[Alias, Follower], home: Path) -> None:
     for alias, follower in followers.items():
         silent = "unavailable" in outcomes.values()  # one wait for a registry that is down is enough
         outcomes[alias] = "unavailable" if silent else follower.step()
-    write_status(home, outcomes)
+    try:
+        write_status(home, outcomes)
+    except (OSError, StorageFull):  # what is served matters more than that GET /health knows
+        log.warning("status not written", exc_info=True)
 
 
 def main() -> None:

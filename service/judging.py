@@ -22,8 +22,11 @@ from service.options import Options
 from service.problems import Refusal
 from service.verdict import Decision, Finding, ImageFacts, ModelReference, Timings, Verdict
 
-TENSOR_PIXELS: Final = 16 * 224 * 224
-"""Most pixels of one tensor batch: more would not be faster, and the network's activations grow with it."""
+TENSOR_PIXELS: Final = 64 * 32 * 32
+"""Most pixels of one tensor batch, as the network's activations take a kB for each: 64 images of the smallest size."""
+
+TENSOR_ROWS: Final = 16
+"""Images that a tensor batch may hold at any size: an image takes 1.9 ms alone, 1.1 ms among 16, no less among 64."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +77,8 @@ def judge_all(
 ) -> list[Judged | InvalidImage]:
     """Judge several files, in order; what cannot be accepted (see `look_at_all`) has its error instead.
 
-    All views of all images are one tensor batch, or as few as TENSOR_PIXELS allows. Raises Refusal when the card lacks
-    the operating point.
+    All views of all images are one tensor batch, or as few as `score_views` makes of them. Raises Refusal when the card
+    lacks the operating point.
     """
     rule = _choose_rule(model.detector.card, options)
     looks = list(look_at_all(files, model.detector.preprocess, limits=limits, reship=options.stability))
@@ -130,7 +133,7 @@ def _choose_rule(card: Card, options: Options) -> _Rule:
 def _judge_seen(seen: Sequence[Seen], detector: Detector, rule: _Rule) -> list[Judged]:
     """Score the views of all images and decide on each image, which bears an equal share of the time."""
     started = perf_counter()
-    scores = score_views(detector, np.concatenate([one.views for one in seen]))
+    scores = score_views(detector, seen[0].views if len(seen) == 1 else np.concatenate([one.views for one in seen]))
     inference = (perf_counter() - started) / len(seen)
     firsts = range(0, len(scores.probability), len(seen[0].views))
     return [
@@ -140,9 +143,11 @@ def _judge_seen(seen: Sequence[Seen], detector: Detector, rule: _Rule) -> list[J
 
 
 def score_views(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
-    """Score a batch [N, size, size, 3] in as few tensors as TENSOR_PIXELS allows."""
+    """Score a batch [N, size, size, 3] in as few tensors as TENSOR_PIXELS and TENSOR_ROWS allow."""
     _, height, width, _ = pixels.shape
-    rows = max(1, TENSOR_PIXELS // (height * width))
+    rows = max(TENSOR_ROWS, TENSOR_PIXELS // (height * width))
+    if len(pixels) <= rows:
+        return detector.score(pixels)
     scores = [detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)]
     return Scores(np.concatenate([s.probability for s in scores]), np.concatenate([s.cam for s in scores]))
 

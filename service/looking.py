@@ -53,8 +53,7 @@ def look(data: bytes, preprocess: Preprocess, *, limits: Limits, reship: bool) -
         )
     image = load(opened)
     decoded = perf_counter()
-    reshipped = [DEGRADATIONS[name](image.rgb) for name in RESHIPPED] if reship else []
-    views = np.stack([preprocess(view) for view in (image.rgb, *reshipped)])
+    views = _see(image.rgb, preprocess, reship=reship)
     preprocessed = perf_counter()
     return Seen(
         sha256=hashlib.sha256(data).hexdigest(),
@@ -67,6 +66,14 @@ def look(data: bytes, preprocess: Preprocess, *, limits: Limits, reship: bool) -
         preprocess=preprocessed - decoded,
         total=perf_counter() - started,
     )
+
+
+def _see(rgb: Image.Image, preprocess: Preprocess, *, reship: bool) -> NDArray[np.uint8]:
+    pixels = preprocess(rgb)[np.newaxis]
+    if not reship:
+        return pixels
+    reshipped = [preprocess(DEGRADATIONS[name](rgb)) for name in RESHIPPED]
+    return np.concatenate([pixels, np.stack(reshipped)])
 
 
 def look_at_all(

@@ -31,11 +31,14 @@ class Options:
     receipt: Annotated[bool, Field(description="Sign the verdict; POST /receipts/verify checks the receipt")] = False
 
 
+_PLAIN: Final = Options()
 _OPTIONS: Final = TypeAdapter(Options)
 
 
 def read_options(request: Request) -> Options:
     """Read the options from the query; raises Refusal for an unknown name or a value that is not allowed."""
+    if not request.query_string:
+        return _PLAIN
     try:
         return _OPTIONS.validate_python(request.args.to_dict())
     except ValidationError as error:

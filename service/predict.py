@@ -1,10 +1,11 @@
 """POST /predict: one image in, one verdict out."""
 
 from apiflask import APIBlueprint
-from flask import request
+from flask import Response, request
 
+from service.admission import turn
 from service.context import context
-from service.delivery import deliver
+from service.delivery import deliver, respond
 from service.judging import judge
 from service.options import read_options
 from service.problems import answers
@@ -18,7 +19,7 @@ blueprint = APIBlueprint("predict", __name__)
 @blueprint.post("/predict")
 @blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
 @blueprint.output(Verdict, description="The verdict", example=EXAMPLE)
-def predict() -> Verdict:
+def predict() -> Response:
     """Judge an image.
 
     Send the file as the multipart field 'file', or as the body itself under its image/* content type. The detector in
@@ -27,7 +28,8 @@ def predict() -> Verdict:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request)
-    judged = judge(data, model, limits=shared.limits, options=options)
+    with turn():
+        judged = judge(data, model, limits=shared.limits, options=options)
     verdict = deliver(word(judged, data, model, options))
     shared.shadowing.offer(data, options, verdict)
-    return verdict
+    return respond(verdict)

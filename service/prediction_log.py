@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Final
@@ -44,6 +45,7 @@ class PredictionLog:
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
         self._prepared = False
+        self._away = False
         self._clear_at = monotonic()
 
     def start(self) -> None:
@@ -53,7 +55,8 @@ class PredictionLog:
     def stop(self) -> None:
         """Write what is waiting, as far as STOP_SECONDS allow, and let go of the database."""
         self._stopped.set()
-        self._waiting.put(None)
+        with suppress(queue.Full):  # then the thread is at work, and need not be woken
+            self._waiting.put_nowait(None)
         self._thread.join(STOP_SECONDS)
         self._engine.dispose()
 
@@ -78,39 +81,41 @@ class PredictionLog:
 
     def _next_batch(self) -> list[Prediction]:
         """Wait for a prediction and return it with those that come shortly after; none once the log is stopped."""
-        first = self._waiting.get()
-        if first is None:
-            return []
-        batch = [first]
+        while not (self._stopped.is_set() and self._waiting.empty()):
+            first = self._waiting.get()
+            if first is not None:
+                return [first, *self._those_behind()]
+        return []
+
+    def _those_behind(self) -> list[Prediction]:
         self._stopped.wait(LINGER_SECONDS)
-        while len(batch) < MOST_AT_ONCE and not self._waiting.empty():
-            following = self._waiting.get()
-            if following is None:
-                self._waiting.put(None)  # for the next call
-                break
-            batch.append(following)
-        return batch
+        behind: list[Prediction | None] = []
+        while len(behind) < MOST_AT_ONCE - 1 and not self._waiting.empty():
+            behind.append(self._waiting.get())
+        return [prediction for prediction in behind if prediction is not None]
 
     def _write(self, batch: list[Prediction]) -> None:
         """Write a batch, as often as it takes until the log is stopped: a database may be away for a while."""
-        failed = False
-        while True:
-            try:
-                self._prepare()
-                table.add(self._engine, batch)
-                self._clear()
-            except IntegrityError:  # an attempt whose answer was lost has written them
-                break
-            except (SQLAlchemyError, OSError) as error:
-                if not failed:
-                    log.warning("prediction log out of reach", cause=str(getattr(error, "orig", error)))
-                failed = True
-                if self._stopped.wait(RETRY_SECONDS):
-                    self._metrics.predictions_logged.labels("dropped").inc(len(batch))
-                    return
-            else:
-                break
+        while not self._try_to_write(batch):
+            if self._stopped.wait(RETRY_SECONDS):
+                self._metrics.predictions_logged.labels("dropped").inc(len(batch))
+                return
         self._metrics.predictions_logged.labels("written").inc(len(batch))
+
+    def _try_to_write(self, batch: list[Prediction]) -> bool:
+        try:
+            self._prepare()
+            self._clear()
+            table.add(self._engine, batch)
+        except IntegrityError:  # they are there already, by an attempt whose answer was lost
+            pass
+        except (SQLAlchemyError, OSError) as error:
+            if not self._away:
+                log.warning("prediction log out of reach", cause=str(getattr(error, "orig", error)))
+            self._away = True
+            return False
+        self._away = False
+        return True
 
     def _prepare(self) -> None:
         if not self._prepared:

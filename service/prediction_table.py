@@ -1,8 +1,10 @@
 """How predictions are kept in a database: the table, its rows, and the engine that reaches it."""
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -22,8 +24,10 @@ from sqlalchemy import (
     make_url,
     select,
 )
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
+from model.errors import SettingsError
 from service.verdict import Verdict
 
 BUSY_SECONDS: Final = 10
@@ -81,15 +85,18 @@ class Prediction:
 
 
 def open_database(url: str) -> Engine:
-    """Return an engine for an SQLAlchemy URL; nothing is contacted or written yet."""
-    address = make_url(url)
-    if address.get_backend_name() != "sqlite":
-        return create_engine(address, pool_pre_ping=True)
-    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    """Return an engine for an SQLAlchemy URL; nothing is contacted or written yet. Raises SettingsError for no URL."""
+    try:
+        address = make_url(url)
+        if address.get_backend_name() != "sqlite":
+            return create_engine(address, pool_pre_ping=True)
+        engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    except (ArgumentError, ImportError) as error:
+        raise SettingsError(f"TRUEGRAIN_PREDICTIONS is no URL of a database that can be used here: {error}") from error
     # Readers and the writers of several processes do not wait for each other, and a commit not for the disk: after a
     # power cut the last moments may be missing, nothing is broken.
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode=WAL").close())
-    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=NORMAL").close())
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+        event.listen(engine, "connect", partial(_set, pragma))
     return engine
 
 
@@ -117,10 +124,19 @@ def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
     if row is None:
         return None
     values: dict[str, Any] = dict(row)
-    return Prediction(**values | {"at": row["at"].replace(tzinfo=UTC)})  # SQLite forgets that it is UTC
+    return Prediction(**values | {"at": _in_utc(row["at"])})
 
 
 def forget(engine: Engine, *, until: datetime) -> int:
     """Delete the predictions given up to `until` and return how many they were."""
     with engine.begin() as connection:
         return connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.at <= until)).rowcount
+
+
+def _in_utc(at: datetime) -> datetime:
+    """Return a time as a database returns it: SQLite forgets the zone, PostgreSQL has its own."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _set(pragma: str, connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA {pragma}").close()

@@ -7,9 +7,9 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
@@ -53,7 +53,6 @@ class Notary:
     """Signs verdicts with `key`, and knows its own receipts again."""
 
     key: Ed25519PrivateKey
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -75,9 +74,9 @@ class Notary:
         """The key that checks the receipts."""
         return self.key.public_key()
 
-    def sign(self, verdict: Verdict) -> Verdict:
+    def sign(self, verdict: Verdict, *, at: datetime) -> Verdict:
         """Return the verdict with its receipt, a compact JWS over a Statement."""
-        statement = Statement.of(verdict, issued_at=self.clock())
+        statement = Statement.of(verdict, issued_at=at)
         return verdict.model_copy(update={"receipt": jws.sign(statement.model_dump_json().encode(), self.key)})
 
     def read(self, receipt: str) -> Statement:

@@ -1,13 +1,16 @@
 """The images that a request carries: their bytes, in memory, or a Refusal that says how to send them."""
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from apiflask import APIFlask
 from flask import Request, Response, request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from service.context import context
 from service.looking import BATCH_WEIGHT
@@ -40,6 +43,13 @@ class MemoryRequest(Request):
         content_length: int | None = None,  # noqa: ARG002
     ) -> IO[bytes]:
         return io.BytesIO()
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """Return the body as Werkzeug does, but raise ClientDisconnected for one that is shorter than announced."""
+        stream = super().stream
+        known = self.content_length
+        return stream if known is None else cast(IO[bytes], LimitedStream(self.environ["wsgi.input"], known))
 
 
 def init_app(app: APIFlask) -> None:
@@ -76,7 +86,7 @@ def read_batch(request: Request) -> list[NamedFile]:
     request.max_content_length = BATCH_WEIGHT * context().limits.max_bytes + MULTIPART_OVERHEAD
     if request.mimetype != "multipart/form-data":
         raise Refusal("unsupported_content_type", f"the content type '{request.mimetype}' carries no batch; {HOW_MANY}")
-    files = _read_files(request).getlist(BATCH_FIELD)
+    files = read_files(request).getlist(BATCH_FIELD)
     if not files:
         raise _missing_file(request, BATCH_FIELD, HOW_MANY)
     if len(files) > MOST_FILES:
@@ -91,7 +101,7 @@ def describe_excess(request: Request) -> str:
 
 
 def _read_only_file(request: Request) -> bytes:
-    files = _read_files(request).getlist(FIELD)
+    files = read_files(request).getlist(FIELD)
     if not files:
         raise _missing_file(request, FIELD, HOW)
     if len(files) > 1:
@@ -99,7 +109,8 @@ def _read_only_file(request: Request) -> bytes:
     return bytes(files[0].read())
 
 
-def _read_files(request: Request) -> MultiDict[str, FileStorage]:
+def read_files(request: Request) -> MultiDict[str, FileStorage]:
+    """Return the files of a form, none when `request` carries no form; raises Refusal when it has too many parts."""
     try:
         return request.files
     except RequestEntityTooLarge as error:
@@ -115,8 +126,11 @@ def _read_files(request: Request) -> MultiDict[str, FileStorage]:
 def _missing_file(request: Request, field: str, how: str) -> Refusal:
     if field in request.form:
         return Refusal("missing_file", f"the field '{field}' holds text, not a file (curl: -F {field}=@photo.jpg)")
-    sent = ", ".join(f"'{name[:40]}'" for name in [*request.files, *request.form][:5]) or "none"
-    return Refusal("missing_file", f"no field '{field}' was sent, fields are: {sent}; {how}")
+    # Werkzeug takes a part without a name for one of the name None.
+    sent = [f"'{(name or '')[:40]}'" for name in [*request.files, *request.form][:5]]
+    if not sent:
+        return Refusal("missing_file", f"the form is empty, or its boundary is wrong, or a name in it no UTF-8; {how}")
+    return Refusal("missing_file", f"no field '{field}' was sent, fields are: {', '.join(sent)}; {how}")
 
 
 def _swallow_rest(response: Response) -> Response:
@@ -127,6 +141,7 @@ def _swallow_rest(response: Response) -> Response:
     """
     if request.environ.get("wsgi.input_terminated"):
         left = _PATIENCE * (request.max_content_length or 0)
-        while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
-            left -= len(chunk)
+        with suppress(OSError):  # the connection was broken off
+            while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
+                left -= len(chunk)
     return response

@@ -80,8 +80,15 @@ EXAMPLE: Final = {
     "threshold": 0.5,
     "operating_point": None,
     "stability": None,
-    "evidence": [],
-    "conflict": False,
+    "evidence": [
+        {
+            "source": "camera",
+            "says": "real",
+            "name": "Canon EOS R5",
+            "detail": "the file's EXIF, unsigned, names the camera Canon EOS R5",
+        }
+    ],
+    "conflict": True,
     "receipt": None,
     "model": {
         "name": "ai-image-detector",

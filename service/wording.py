@@ -1,5 +1,7 @@
 """Wording: from what a detector found in a file to the verdict that is sent, for every endpoint that gives verdicts."""
 
+from datetime import UTC, datetime
+
 from flask import g
 
 from service.context import context
@@ -17,4 +19,4 @@ def word(judged: Judged, data: bytes, model: ServedModel, options: Options) -> V
     """
     evidence = gather(data, format_=judged.format)
     verdict = to_verdict(judged, model, request_id=g.request_id, evidence=evidence)
-    return context().require_notary().sign(verdict) if options.receipt else verdict
+    return context().require_notary().sign(verdict, at=datetime.now(UTC)) if options.receipt else verdict

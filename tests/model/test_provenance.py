@@ -10,6 +10,7 @@ import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
 from credentials import IPTC, sign
+from model.embedded_text import LONGEST_TEXT, MOST_TEXTS
 from model.finding import Finding
 from model.provenance import read_provenance
 
@@ -165,6 +166,12 @@ def test_an_image_cut_off_anywhere_has_findings_or_none() -> None:
     photo = sign(save("JPEG", exif=exif(Make="Canon")), created)
     for end in range(0, len(photo), 97):
         assert isinstance(read_provenance(photo[:end], format_="JPEG"), tuple)
+
+
+def test_only_so_many_texts_are_read_and_of_each_only_so_much() -> None:
+    many = {f"key {number}": "text" for number in range(MOST_TEXTS)}
+    assert read(save("PNG", text=many | {"parameters": A1111})) == []
+    assert read(save("PNG", text={"parameters": "a" * LONGEST_TEXT + A1111})) == []
 
 
 @pytest.mark.timeout(20)  # linear time is milliseconds, quadratic time minutes

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from model.lake import Lake
@@ -201,6 +202,25 @@ def test_a_field_that_is_not_allowed_is_named(client: FlaskClient, fields: dict[
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"label": "\\ud800"}', b"\xff"])
 def test_a_body_that_is_no_report_is_refused(client: FlaskClient, body: bytes) -> None:
     assert_problem(client.post("/feedback", data=body, content_type="application/json"), 400, "bad_request", "JSON")
+
+
+def test_a_form_of_too_many_parts_is_refused(client: FlaskClient) -> None:
+    form = REQUEST_EXAMPLE | {f"field-{number}": "x" for number in range(1_500)}
+    answer = client.post("/feedback", data=form, content_type="multipart/form-data")
+    assert answer.json is not None
+    assert answer.json["reason"] == "too_many_parts"
+
+
+def test_without_the_prediction_log_the_client_is_told_to_come_back(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("select", {}, Exception("the database is away"))
+
+    monkeypatch.setattr("service.prediction_table.find", fail)
+    answer = report(client, "0" * 32)
+    assert_problem(answer, 503, "log_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
 
 
 def test_reports_are_counted_by_what_was_decided(

@@ -412,6 +412,24 @@ def test_a_version_whose_story_cannot_be_read_serves_all_the_same(
     assert read_lineage(pointer_path(home).parent / Pointer.read(pointer_path(home)).folder) is None
 
 
+def test_a_story_that_the_registry_did_not_tell_is_asked_for_again(
+    follower: Follower,
+    registry: FakeRegistry,
+    home: Path,
+    artifact_of: Callable[[int], Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: str) -> bytes | None:
+        raise RegistryUnavailable("gone")
+
+    registry.promote("1", artifact_of(1))
+    with monkeypatch.context() as patch:
+        patch.setattr(registry, "read_file", fail)
+        assert follower.step() == "switched"
+    assert follower.step() == "current"
+    assert read_lineage(pointer_path(home).parent / Pointer.read(pointer_path(home)).folder) is not None
+
+
 def test_with_a_required_key_only_what_its_owner_signed_is_taken(
     build: Callable[..., Follower], registry: FakeRegistry, home: Path, artifact_of: Callable[[int], Path]
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_batch_is_the_same_however_many_tensors_it_takes(
     images = [draw(brightness) for brightness in range(0, 250, 36)]
     whole = judged_only(judge_all(images, model, limits=Limits(), options=STABILITY))
     monkeypatch.setattr(judging, "TENSOR_PIXELS", 3 * 32 * 32)
+    monkeypatch.setattr(judging, "TENSOR_ROWS", 1)
     parts = judged_only(judge_all(images, model, limits=Limits(), options=STABILITY))
     assert [one.sha256 for one in parts] == [one.sha256 for one in whole]
     assert [one.probability for one in parts] == pytest.approx([one.probability for one in whole], abs=1e-6)

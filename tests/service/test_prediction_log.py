@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from model.errors import SettingsError
 from service import prediction_log, prediction_table
 from service.metrics import Metrics
 from service.prediction_log import PredictionLog
@@ -94,7 +95,7 @@ def test_predictions_that_find_the_queue_full_are_dropped_and_counted(
     assert logged(metrics, "dropped") == 3
     log.start()
     log.stop()
-    assert count(database) == 5
+    assert count(database) == 5, "those that wait are written, though the queue has no room for a word to stop"
 
 
 def test_a_database_that_is_away_for_a_while_loses_nothing(
@@ -149,6 +150,12 @@ def test_several_processes_write_to_the_same_file(database: Path, metrics: Metri
         log.stop()
     assert count(database) == 200
     assert logged(metrics, "dropped") is None
+
+
+@pytest.mark.parametrize("url", ["nonsense", "nosuchdatabase://host/name", "postgresql+nosuchdriver://host/name"])
+def test_an_address_that_is_none_is_a_wrong_setting(metrics: Metrics, url: str) -> None:
+    with pytest.raises(SettingsError, match="TRUEGRAIN_PREDICTIONS"):
+        PredictionLog(url, metrics, days=30)
 
 
 def test_every_verdict_is_remembered(

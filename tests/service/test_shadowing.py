@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from apiflask import APIFlask
@@ -28,11 +29,11 @@ def scrape(client: FlaskClient) -> str:
 
 
 @pytest.fixture
-def app(home: object, publish: Publish) -> Iterator[APIFlask]:
+def app(home: Path, publish: Publish) -> Iterator[APIFlask]:
     """The application with a shadow that sees AI where production is in doubt, and that judges every image."""
     publish("1")
     publish("2", bias=2.0, alias="shadow")
-    app = create_app(Settings(home=home, shadow_share=1.0))  # type: ignore[arg-type]
+    app = create_app(Settings(home=home, shadow_share=1.0))
     yield app
     app.extensions["truegrain"].stop()
 
@@ -73,10 +74,10 @@ def test_a_shadow_that_fails_is_counted_and_goes_on(
     assert metric("truegrain_shadow_verdicts_total") == 1
 
 
-def test_no_more_images_wait_than_are_allowed(home: object, publish: Publish, draw: Draw) -> None:
+def test_no_more_images_wait_than_are_allowed(home: Path, publish: Publish, draw: Draw) -> None:
     publish("2", alias="shadow")
     metrics = Metrics()
-    store = ModelStore(pointer_path(home, "shadow"), metrics, alias="shadow")  # type: ignore[arg-type]
+    store = ModelStore(pointer_path(home, "shadow"), metrics, alias="shadow")
     store.refresh()
     idle = Shadowing(store, metrics, limits=Limits(), share=1.0)
     for _ in range(MOST_WAITING + 3):
@@ -96,10 +97,10 @@ def test_a_larger_share_holds_the_images_of_a_smaller_one() -> None:
     assert few < more
 
 
-def test_without_a_shadow_nothing_is_held(home: object, draw: Draw) -> None:
+def test_without_a_shadow_nothing_is_held(home: Path, draw: Draw) -> None:
     metrics = Metrics()
     alone = Shadowing(
-        ModelStore(pointer_path(home, "shadow"), metrics, alias="shadow"),  # type: ignore[arg-type]
+        ModelStore(pointer_path(home, "shadow"), metrics, alias="shadow"),
         metrics,
         limits=Limits(),
         share=1.0,

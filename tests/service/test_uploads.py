@@ -119,7 +119,19 @@ def test_uploads_stay_in_memory(client: FlaskClient, draw: Draw, monkeypatch: py
 
 def test_a_missing_field_is_named_with_what_was_sent_instead(client: FlaskClient, draw: Draw) -> None:
     assert_problem(send(client, {"image": named(draw())}), "missing_file", "'file'", "'image'")
-    assert_problem(send(client, {}), "missing_file", "none")
+    assert_problem(send(client, {}), "missing_file", "the form is empty", "'file'")
+
+
+def test_a_form_that_cannot_be_read_says_why_that_may_be(client: FlaskClient, draw: Draw) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="caf\xe9.jpg"\r\n\r\n'
+    answer = send(client, head + draw() + b"\r\n--x--\r\n", "multipart/form-data; boundary=x")
+    assert_problem(answer, "missing_file", "boundary", "UTF-8")
+
+
+@pytest.mark.parametrize("disposition", [b"form-data", b'form-data; filename="a.jpg"'])
+def test_a_part_without_a_name_is_no_field(client: FlaskClient, draw: Draw, disposition: bytes) -> None:
+    body = b"--x\r\nContent-Disposition: " + disposition + b"\r\n\r\n" + draw() + b"\r\n--x--\r\n"
+    assert_problem(send(client, body, "multipart/form-data; boundary=x"), "missing_file", "fields are: ''")
 
 
 def test_text_in_place_of_the_file_is_explained(client: FlaskClient) -> None:

@@ -14,8 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
-def sign(image: bytes, *actions: dict[str, str], edits: bool = False, url: str = "") -> bytes:
-    """Put credentials with these actions into a JPEG.
+def sign(image: bytes, *actions: dict[str, str], kind: str = "JPEG", edits: bool = False, url: str = "") -> bytes:
+    """Put credentials with these actions into an image of the format `kind`.
 
     With `edits` the picture is derived from `image`, which has credentials itself. With a `url` the file only says that
     its credentials are there.
@@ -30,7 +30,7 @@ def sign(image: bytes, *actions: dict[str, str], edits: bool = False, url: str =
         if url:
             builder.set_no_embed()
             builder.set_remote_url(url)
-        builder.sign(_signer(), "image/jpeg", io.BytesIO(image), signed)
+        builder.sign(_signer(), f"image/{kind.lower()}", io.BytesIO(image), signed)
     return signed.getvalue()
 
 
