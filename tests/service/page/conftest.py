@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -132,9 +133,9 @@ def spotlight() -> bytes:
     return file.getvalue()
 
 
-@pytest.fixture
-def server(app: APIFlask) -> Iterator[str]:
-    """The address of the application; a new port each time, so that the browser's memory begins empty."""
+@contextmanager
+def serving(app: APIFlask) -> Iterator[str]:
+    """Serve the application at the yielded address; a new port each time, so that the browser's memory is empty."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -145,14 +146,25 @@ def server(app: APIFlask) -> Iterator[str]:
 
 
 @pytest.fixture
-def empty_page(chromium: webdriver.Chrome, server: str, tmp_path: Path) -> Page:
-    """The page, loaded; nothing is in service unless it was published."""
+def open_page(chromium: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[[APIFlask], Page]]:
+    """`open_page(app)` loads the page of an application."""
     downloads = {"behavior": "allow", "downloadPath": str(tmp_path / "downloads")}
     chromium.execute_cdp_cmd("Browser.setDownloadBehavior", downloads)
-    page = Page(chromium, server, tmp_path)
-    page.complaints()
-    page.load()
-    return page
+    with ExitStack() as servers:
+
+        def load(app: APIFlask) -> Page:
+            page = Page(chromium, servers.enter_context(serving(app)), tmp_path)
+            page.complaints()
+            page.load()
+            return page
+
+        yield load
+
+
+@pytest.fixture
+def empty_page(open_page: Callable[[APIFlask], Page], app: APIFlask) -> Page:
+    """The page before anything was promoted, unless it was published."""
+    return open_page(app)
 
 
 @pytest.fixture

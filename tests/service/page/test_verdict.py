@@ -21,15 +21,6 @@ HAND_OVER = """
     document.body.dispatchEvent(made);
 """
 
-# A service that wants a key, before the one under test, which wants none.
-GUARD = """
-    const whole = window.fetch;
-    const problem = { title: "An API key is needed", status: 401, detail: "this needs an API key" };
-    window.fetch = (address, request) => request.headers.Authorization === "Bearer secret"
-      ? whole(address, { ...request, headers: {} })
-      : Promise.resolve(new Response(JSON.stringify(problem), { status: 401 }));
-"""
-
 
 def test_a_chosen_picture_gets_a_verdict_in_words(page: Page, draw: Draw) -> None:
     page.judge(("bright.jpg", draw(230)))
@@ -140,27 +131,6 @@ def test_a_picture_that_found_no_service_can_be_tried_again(page: Page, draw: Dr
     page.driver.execute_script("window.fetch = window.whole")
     page.click(".again")
     page.wait(lambda: page.text("#headline") == "Looks AI-generated", what="the verdict")
-
-
-def test_a_service_that_wants_a_key_is_given_one_for_as_long_as_the_tab_lives(page: Page, draw: Draw) -> None:
-    page.driver.execute_script(GUARD)
-    page.choose(("photo.jpg", draw(230)))
-    page.wait(lambda: page.text("#key"), what="the dialog")
-    assert "this needs an API key" in page.text("#key .why")
-    page.find("#key input").send_keys("secret", Keys.ENTER)
-    page.wait(lambda: page.text("#headline") == "Looks AI-generated", what="the verdict")
-    page.judge(("another.jpg", draw(25)))
-    assert page.text("#headline") == "Looks real"
-    assert page.run("return JSON.stringify(localStorage)") == "{}"
-
-
-def test_a_dialog_that_is_cancelled_leaves_a_picture_to_try_again(page: Page, draw: Draw) -> None:
-    page.driver.execute_script(GUARD)
-    page.choose(("photo.jpg", draw(230)))
-    page.wait(lambda: page.text("#key"), what="the dialog")
-    page.click("#key .cancel")
-    page.wait(lambda: page.text("#headline") == "Not judged", what="the refusal")
-    assert page.text(".again") == "Try again"
 
 
 def test_before_the_first_detector_the_page_says_so(empty_page: Page) -> None:
