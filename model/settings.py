@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
 from model.errors import SettingsError
 
@@ -62,6 +62,26 @@ class Settings(BaseModel):
     airflow_port: PositiveInt = Field(8080, description="Port of Airflow under `make up`")
     service_port: PositiveInt = Field(8000, description="Port of the service under `make up`")
     workers: PositiveInt = Field(2, description="Worker processes of the service")
+    queue: NonNegativeInt = Field(
+        4, description="Requests that wait in a worker while it judges an image; further ones are answered 503"
+    )
+    queue_seconds: PositiveFloat = Field(2.0, description="Longest wait in that queue, in seconds")
+    upload_seconds: PositiveFloat = Field(30.0, description="Time for a request to arrive completely, in seconds")
+    api_keys: str = Field(
+        "", description="File of API keys that `python -m service.keys` writes [<home>/api-keys.json]"
+    )
+    require_auth: bool = Field(
+        default=False, description="Refuse who sends no API key, except to the page, documentation, probes and metrics"
+    )
+    rate_limit: str = Field(
+        "", description="Requests granted to each key, or else address, such as 600/minute; a key may have its own"
+    )
+    rate_storage: str = Field(
+        "memory://", description="Where they are counted: memory://, by each worker, or redis://host:port, by all"
+    )
+    cors_origins: str = Field("", description="Origins whose pages may call the service, separated by commas, or *")
+    trusted_hosts: str = Field("", description="Names it may be called by beside localhost, separated by commas [any]")
+    proxies: NonNegativeInt = Field(0, description="Reverse proxies before it whose X-Forwarded-* headers are believed")
 
     @property
     def lake_url(self) -> str:
@@ -77,6 +97,11 @@ class Settings(BaseModel):
     def lock_path(self) -> Path:
         """The lock of all who promote: `lock` when set, else a file under `home`."""
         return Path(self.lock) if self.lock else self.home / "registry.lock"
+
+    @property
+    def api_keys_path(self) -> Path:
+        """The file of API keys: `api_keys` when set, else a file under `home`."""
+        return Path(self.api_keys) if self.api_keys else self.home / "api-keys.json"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -8,7 +8,10 @@ from apiflask import APIFlask
 from model.images import Limits
 from model.settings import Settings
 from service import (
+    access,
+    admission,
     batch,
+    browsers,
     compare,
     docs,
     errors,
@@ -18,12 +21,15 @@ from service import (
     model_info,
     openapi,
     predict,
+    rate_limits,
     receipt_desk,
     request_log,
     scrape,
+    trust,
     uploads,
 )
 from service.context import Context
+from service.keyring import Keyring
 from service.metrics import Metrics
 from service.model_store import ModelStore
 from service.pointer import pointer_path
@@ -31,6 +37,7 @@ from service.prediction_log import PredictionLog
 from service.receipts import Notary
 from service.reports import Reports
 from service.shadowing import Shadowing
+from service.turnstile import Turnstile
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
@@ -50,6 +57,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         home=settings.home,
         limits=limits,
         metrics=metrics,
+        turnstile=Turnstile(places=settings.queue, patience=settings.queue_seconds),
         store=ModelStore(pointer_path(settings.home), metrics),
         shadow=shadow,
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
@@ -60,6 +68,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
 
     for part in (request_log, uploads, errors, scrape, openapi):
         part.init_app(app)
+    _protect(app, settings)
     for blueprint in (
         predict.blueprint,
         batch.blueprint,
@@ -74,3 +83,16 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         app.register_blueprint(blueprint)
     shared.start()
     return app
+
+
+def _protect(app: APIFlask, settings: Settings) -> None:
+    """Put what decides on a request before it, in the order in which it is asked."""
+    trust.init_app(app, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
+    browsers.init_app(app, origins=_listed(settings.cors_origins))
+    access.init_app(app, Keyring(settings.api_keys_path), required=settings.require_auth)
+    rate_limits.init_app(app, settings)
+    admission.init_app(app)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

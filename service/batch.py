@@ -7,6 +7,7 @@ from flask import g, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from model.errors import InvalidImage
+from service.admission import turn
 from service.context import context
 from service.delivery import deliver_batch
 from service.judging import Judged, judge_all
@@ -70,7 +71,8 @@ def predict_batch() -> Batch:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     files = read_batch(request)
-    results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
+    with turn():
+        results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
     items = [_word(file, result, model, options) for file, result in zip(files, results, strict=True)]
     verdicts = [item.verdict for item in items if isinstance(item, JudgedItem)]
     deliver_batch(verdicts, version=model.version.version)

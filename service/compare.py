@@ -6,6 +6,7 @@ from apiflask import APIBlueprint
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.admission import turn
 from service.context import context
 from service.delivery import deliver
 from service.judging import judge
@@ -56,9 +57,9 @@ def compare() -> Comparison:
     shared, options = context(), read_options(request)
     models = shared.require_model(), shared.require_shadow()
     data = read_image_bytes(request)
-    production, shadow = (
-        word(judge(data, model, limits=shared.limits, options=options), data, model, options) for model in models
-    )
+    with turn():
+        judged = [judge(data, model, limits=shared.limits, options=options) for model in models]
+    production, shadow = (word(one, data, model, options) for one, model in zip(judged, models, strict=True))
     return Comparison(
         agreement=production.decision == shadow.decision,
         difference=shadow.probability - production.probability,

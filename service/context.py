@@ -7,6 +7,7 @@ from typing import cast
 from flask import current_app, g
 
 from model.images import Limits
+from service.access import ANONYMOUS
 from service.metrics import Metrics
 from service.model_store import ModelStore, ServedModel
 from service.prediction_log import PredictionLog
@@ -14,6 +15,7 @@ from service.problems import Refusal
 from service.receipts import Notary
 from service.reports import Reports
 from service.shadowing import Shadowing
+from service.turnstile import Turnstile
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +26,7 @@ class Context:
     limits: Limits
     metrics: Metrics
     store: ModelStore
+    turnstile: Turnstile
     shadow: ModelStore
     shadowing: Shadowing
     predictions: PredictionLog
@@ -76,4 +79,4 @@ def context() -> Context:
 
 def client_name() -> str:
     """Return the name of the API key that the current request came with."""
-    return str(g.get("client", "anonymous"))
+    return str(g.get("client", ANONYMOUS))

@@ -13,6 +13,7 @@ from model import faithfulness
 from model.detector import Detector
 from model.faithfulness import measure_deletion
 from model.labels import AI, CLASSES
+from service.admission import turn
 from service.context import context
 from service.delivery import deliver, respond
 from service.explanation_map import draw_overlay
@@ -90,9 +91,10 @@ def explain() -> Response:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request)
-    judged = judge(data, model, limits=shared.limits, options=options)
-    importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
-    deletion = _measure(judged, importance, model.detector)
+    with turn():
+        judged = judge(data, model, limits=shared.limits, options=options)
+        importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
+        deletion = _measure(judged, importance, model.detector)
     shared.metrics.map_tested(faithful=deletion.faithful)
     return respond(Explanation.of(deliver(word(judged, data, model, options)), deletion, importance))
 

@@ -31,6 +31,12 @@ class Metrics:
             registry=registry,
             buckets=_STAGE_SECONDS,
         )
+        self.queue_seconds = Histogram(
+            "truegrain_queue_seconds",
+            "Time a request stood in line before it could compute",
+            registry=registry,
+            buckets=_STAGE_SECONDS,
+        )
         self._batch_images = Histogram(
             "truegrain_batch_images", "Images in a batch", registry=registry, buckets=_BATCH_SIZES
         )

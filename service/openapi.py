@@ -1,13 +1,15 @@
-"""What APIFlask cannot derive for the OpenAPI document: the image in a request, the problem in an answer."""
+"""What APIFlask cannot derive for the OpenAPI document: images in requests, problems in answers, keys and roles."""
 
 from typing import Any, Final, cast
 
 from apiflask import APIFlask
 
+from service.access import KEY_HEADER, role_of
+from service.admission import COMPUTING
 from service.feedback import REQUEST_EXAMPLE as FEEDBACK_EXAMPLE
 from service.feedback import Feedback
 from service.options import describe_options
-from service.problems import Problem
+from service.problems import Problem, answers
 from service.receipt_desk import PRESENTED_EXAMPLE, Presented
 from service.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
@@ -42,6 +44,10 @@ UPLOADS: Final = {
     "/predict/explain": _ONE_IMAGE,
 }
 """What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
+_KEYS: Final = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
+}
 
 
 def _describe_feedback() -> dict[str, Any]:
@@ -73,6 +79,22 @@ def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec["paths"]["/feedback"]["post"]["requestBody"] = _describe_feedback()
     presented = _as_json("Presented", PRESENTED_EXAMPLE)
     spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": presented}
+    spec["components"]["securitySchemes"] = _KEYS
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            _guard(operation, path, method)
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec
+
+
+def _guard(operation: dict[str, Any], path: str, method: str) -> None:
+    """Say which role the operation needs, and how it is refused by what stands before every view."""
+    role = role_of(path)
+    if role == "open":
+        return
+    operation["x-role"] = role
+    operation["security"] = [{name: []} for name in _KEYS]
+    computes = method == "post" and path.startswith(COMPUTING)
+    refusals = answers(401, 403, 429, *((408, 503) if computes else ()))
+    operation["responses"] |= {str(status): answer for status, answer in refusals.items()}

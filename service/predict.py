@@ -3,6 +3,7 @@
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from service.admission import turn
 from service.context import context
 from service.delivery import deliver, respond
 from service.judging import judge
@@ -27,7 +28,8 @@ def predict() -> Response:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request)
-    judged = judge(data, model, limits=shared.limits, options=options)
+    with turn():
+        judged = judge(data, model, limits=shared.limits, options=options)
     verdict = deliver(word(judged, data, model, options))
     shared.shadowing.offer(data, options, verdict)
     return respond(verdict)

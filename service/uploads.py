@@ -1,13 +1,16 @@
 """The images that a request carries: their bytes, in memory, or a Refusal that says how to send them."""
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO
+from typing import IO, cast
 
 from apiflask import APIFlask
 from flask import Request, Response, request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
 
 from service.context import context
 from service.looking import BATCH_WEIGHT
@@ -40,6 +43,13 @@ class MemoryRequest(Request):
         content_length: int | None = None,  # noqa: ARG002
     ) -> IO[bytes]:
         return io.BytesIO()
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """Return the body as Werkzeug does, but raise ClientDisconnected for one that is shorter than announced."""
+        stream = super().stream
+        known = self.content_length
+        return stream if known is None else cast(IO[bytes], LimitedStream(self.environ["wsgi.input"], known))
 
 
 def init_app(app: APIFlask) -> None:
@@ -128,6 +138,7 @@ def _swallow_rest(response: Response) -> Response:
     """
     if request.environ.get("wsgi.input_terminated"):
         left = _PATIENCE * (request.max_content_length or 0)
-        while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
-            left -= len(chunk)
+        with suppress(OSError):  # the connection was broken off
+            while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
+                left -= len(chunk)
     return response

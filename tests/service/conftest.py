@@ -25,6 +25,8 @@ from figures.stack import free_ports
 from model import artifact
 from model.settings import Settings
 from service.app import create_app
+from service.keyring import Key, KeyFile
+from service.keys import write
 from service.pointer import Alias, Pointer, pointer_path
 
 Publish = Callable[..., Pointer]
@@ -86,6 +88,30 @@ def app(home: Path) -> Iterator[APIFlask]:
     app = create_app(Settings(home=home, max_upload_bytes=200_000))
     yield app
     app.extensions["truegrain"].stop()
+
+
+@pytest.fixture
+def start_client(home: Path) -> Iterator[Callable[..., FlaskClient]]:
+    """`start_client(proxies=1)` gives a client of an application with these settings."""
+    apps: list[APIFlask] = []
+
+    def create(**settings: object) -> FlaskClient:
+        apps.append(create_app(Settings(home=home, **settings)))  # type: ignore[arg-type]
+        return apps[-1].test_client()
+
+    yield create
+    for app in apps:
+        app.extensions["truegrain"].stop()
+
+
+@pytest.fixture
+def give_keys(home: Path) -> Callable[..., None]:
+    """`give_keys(Key(...))` writes the file of keys."""
+
+    def write_keys(*keys: Key) -> None:
+        write(KeyFile(keys=keys), Settings(home=home).api_keys_path)
+
+    return write_keys
 
 
 @pytest.fixture

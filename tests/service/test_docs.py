@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from service.access import role_of
 from service.openapi import UPLOADS
 from service.problems import PROBLEMS
 
@@ -56,6 +57,21 @@ def test_every_error_of_the_document_is_a_problem(spec: dict[str, Any]) -> None:
     ]
     assert answers
     assert all(list(answer["content"]) == ["application/problem+json"] for answer in answers)
+
+
+def test_the_document_says_which_role_an_operation_needs_and_how_to_send_a_key(
+    client: FlaskClient, spec: dict[str, Any]
+) -> None:
+    schemes = {name: [] for name in spec["components"]["securitySchemes"]}
+    operations = [(path, operation) for path, of in spec["paths"].items() for operation in of.values()]
+    guarded = {path: operation for path, operation in operations if role_of(path) != "open"}
+    assert guarded
+    for path, operation in guarded.items():
+        assert operation["x-role"] == role_of(path)
+        assert operation["security"] == [{name: scopes} for name, scopes in schemes.items()]
+        assert {"401", "403", "429"} <= set(operation["responses"])
+        assert f"Role: {role_of(path)}<" in client.get("/docs").text
+    assert all("security" not in operation for path, operation in operations if path not in guarded)
 
 
 def test_the_page_shows_every_endpoint_field_and_problem(client: FlaskClient, spec: dict[str, Any]) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 import psutil
 import requests
 
+from service.keyring import Key
+from service.secret import hash_of, make_secret
+
 Serve = Callable[..., Any]
 Publish = Callable[..., Any]
 Draw = Callable[..., bytes]
@@ -24,7 +27,7 @@ LARGE = 20_000_000
 
 def test_requests_to_two_workers_add_up_exactly(serve: Serve, publish: Publish, draw: Draw) -> None:
     publish("1")
-    service = serve()
+    service = serve(queue=8)
     images = [draw(230), draw(20)] * 30
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(service.predict, images))
@@ -174,13 +177,22 @@ def test_a_client_that_leaves_in_the_middle_disturbs_nobody(serve: Serve, publis
     assert 'status="500"' not in service.get("/metrics").text
 
 
-def test_every_line_of_the_log_is_json_without_image_bytes(serve: Serve, publish: Publish, draw: Draw) -> None:
+def test_every_line_of_the_log_is_json_without_image_bytes_or_keys(
+    serve: Serve, publish: Publish, draw: Draw, give_keys: Callable[..., None]
+) -> None:
     publish("1")
-    service = serve()
-    verdict = service.predict(draw(), headers={"X-Request-ID": "find-me"}).json()
+    secret = make_secret()
+    give_keys(Key(name="shop", roles=("predict",), hashes=(hash_of(secret),)))
+    service = serve(require_auth=True)
+    headers = {"X-Request-ID": "find-me", "X-API-Key": secret}
+    verdict = service.predict(draw(), headers=headers).json()
+    assert service.predict(draw(), headers=headers | {"X-Request-ID": secret}).ok
     service.stop()
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     (line,) = (line for line in lines if line.get("request_id") == "find-me")
     assert (line["path"], line["status"], line["version"], line["decision"]) == ("/predict", 200, "1", "ai")
+    assert line["client"] == "shop"
+    assert line["queue_ms"] >= 0
+    assert secret not in service.log.read_text()
     assert line["image_sha256"] == verdict["image"]["sha256"]
     assert max(len(str(line)) for line in lines) < 5_000
