@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import log
 from typing import Final
 
 import numpy as np
@@ -15,6 +16,11 @@ SHARE: Final = 0.25
 CONTROLS: Final = 19
 ENOUGH: Final = 0.9
 """Share of the controls that a faithful map outdoes: 18 of 19, which one without meaning does 1 time in 10."""
+LEAST: Final = 0.1
+"""What its places take from the log-odds at least: a tenth of the odds. With less, nothing was explained."""
+
+_SMALLEST: Final = 1e-7
+"""Probabilities closer than this to 0 and 1 are rounding."""
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -43,7 +49,7 @@ class Deletion:
     @property
     def faithful(self) -> bool:
         """Whether the map's places took something from the probability, and more than nearly all controls did."""
-        return self.after < self.before and self.outdone >= ENOUGH
+        return _log_odds(self.before) - _log_odds(self.after) >= LEAST and self.outdone >= ENOUGH
 
 
 def measure_deletion(pixels: Pixels, importance: NDArray[np.float32], score: Score) -> Deletion:
@@ -63,6 +69,11 @@ def measure_deletion(pixels: Pixels, importance: NDArray[np.float32], score: Sco
 def _enlarge(importance: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """Interpolate a map [h, w] to [size, size] (bicubic), as it is shown."""
     return np.asarray(Image.fromarray(importance).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _log_odds(probability: float) -> float:
+    bounded = min(max(probability, _SMALLEST), 1 - _SMALLEST)
+    return log(bounded / (1 - bounded))
 
 
 def _choose_top(importance: NDArray[np.float32]) -> Mask:

@@ -45,8 +45,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     """Build the application and take the last good detector on this machine into service.
 
     Threads of the calling process then follow the pointer files, compare with the shadow and write the prediction log;
-    so call this after the fork, and `Context.stop` at the end. Without `settings`
-    they are read from the environment; raises SettingsError when that is wrong.
+    so call this after the fork, and `Context.stop` at the end. Without `settings` they are read from the environment;
+    raises SettingsError when that is wrong.
     """
     settings = settings or Settings.from_environment(os.environ)
     app = APIFlask(__name__, title="Truegrain", docs_path=None, json_errors=False)

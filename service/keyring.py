@@ -1,7 +1,7 @@
 """The API keys that are known, read from a file that holds their hashes, and again whenever that file changes."""
 
 import hmac
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
@@ -28,6 +28,7 @@ def check_limit(text: str) -> str:
 
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Limit = Annotated[str, AfterValidator(check_limit)]
+Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
 
 
 class Key(BaseModel):
@@ -41,7 +42,7 @@ class Key(BaseModel):
     name: str = Field(pattern=r"^[\w.-]{1,40}$")
     roles: tuple[Role, ...] = Field(min_length=1)
     hashes: tuple[Hash, ...] = Field(min_length=1, max_length=HASHES)
-    expires: AwareDatetime | None = None
+    expires: Moment | None = None
     limit: Limit | None = None
 
     def may(self, role: Role) -> bool:

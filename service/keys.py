@@ -98,7 +98,10 @@ def _line(key: Key) -> str:
 
 
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"'{text}' is no date such as 2027-06-30") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -1,5 +1,7 @@
 """What APIFlask cannot derive for the OpenAPI document: images in requests, problems in answers, keys and roles."""
 
+import json
+import re
 from typing import Any, Final, cast
 
 from apiflask import APIFlask
@@ -83,6 +85,7 @@ def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             _guard(operation, path, method)
+    _name_once(spec)
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec
@@ -98,3 +101,11 @@ def _guard(operation: dict[str, Any], path: str, method: str) -> None:
     computes = method == "post" and path.startswith(COMPUTING)
     refusals = answers(401, 403, 429, *((408, 503) if computes else ()))
     operation["responses"] |= {str(status): answer for status, answer in refusals.items()}
+
+
+def _name_once(spec: dict[str, Any]) -> None:
+    """Give each type its own name alone; APIFlask describes it for every answer that holds it, as Answer.Type."""
+    shortened = json.loads(re.sub(r"(#/components/schemas/)\w+\.", r"\1", json.dumps(spec)))
+    schemas = shortened["components"]["schemas"]
+    shortened["components"]["schemas"] = {name.rpartition(".")[2]: schema for name, schema in schemas.items()}
+    spec |= shortened

@@ -30,7 +30,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         limiter = Limiter(
             _client,
             app=app,
-            application_limits=[ApplicationLimit(lambda: (g.key and g.key.limit) or granted)],
+            application_limits=[ApplicationLimit(lambda: _limit(granted))],
             strategy="moving-window",
             storage_uri=settings.rate_storage,
             storage_options=_options(settings.rate_storage),  # type: ignore[arg-type]  # Redis takes fractions
@@ -39,12 +39,17 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         )
     except (ConfigurationError, ValueError) as error:
         raise SettingsError(f"TRUEGRAIN_RATE_LIMIT or TRUEGRAIN_RATE_STORAGE is not allowed: {error}") from error
-    limiter.request_filter(lambda: role_needed() == "open")
+    limiter.request_filter(lambda: role_needed() == "open" or not _limit(granted))
     app.register_error_handler(RateLimitExceeded, lambda error: _refuse(error, limiter.current_limit))
 
 
 def _client() -> str:
     return f"key:{g.client}" if g.key else f"address:{request.remote_addr}"
+
+
+def _limit(granted: str) -> str:
+    """Return what the client is granted, by its key or like everybody; empty: as much as it likes."""
+    return (g.key and g.key.limit) or granted
 
 
 def _options(storage: str) -> dict[str, float]:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from service.access import role_of
@@ -45,6 +46,21 @@ def test_every_endpoint_with_verdicts_documents_the_options(spec: dict[str, Any]
 def test_every_reference_of_the_document_leads_somewhere(spec: dict[str, Any]) -> None:
     references = set(re.findall(r"#/components/schemas/([\w.]+)", str(spec)))
     assert references == set(spec["components"]["schemas"])
+
+
+def test_a_type_has_one_name_in_all_answers(spec: dict[str, Any]) -> None:
+    item = spec["components"]["schemas"]["JudgedItem"]["properties"]["verdict"]
+    answer = spec["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert item["$ref"] == answer["$ref"] == "#/components/schemas/Verdict"
+    assert not [name for name in spec["components"]["schemas"] if "." in name]
+
+
+def test_no_two_types_share_a_name(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.openapi._name_once", lambda _: None)
+    described: dict[str, dict[str, Any]] = {}
+    for name, schema in app.spec["components"]["schemas"].items():
+        short = name.rpartition(".")[2]
+        assert described.setdefault(short, schema)["properties"].keys() == schema["properties"].keys()
 
 
 def test_every_error_of_the_document_is_a_problem(spec: dict[str, Any]) -> None:

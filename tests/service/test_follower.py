@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from model.detector import Detector
-from model.errors import RegistryError, RegistryUnavailable
+from model.errors import RegistryError, RegistryUnavailable, SettingsError
 from model.registry import ModelVersion
+from model.settings import Settings
 from model.signature import PrivateKey, PublicKey, sign
-from service.follower import LONGEST_PAUSE, Follower, follow_all
+from service.follower import LONGEST_PAUSE, Follower, build_followers, follow_all
 from service.follower_status import read_status
 from service.lineage import read_lineage
 from service.metrics import Metrics
@@ -441,3 +442,9 @@ def test_with_a_required_key_only_what_its_owner_signed_is_taken(
         assert not pointer_path(home).exists()
     registry.promote("1", folder, signature=sign(folder, key))
     assert follower.step() == "switched", "it need not wait, for the registry says something new"
+
+
+def test_both_aliases_are_followed_and_a_required_key_must_be_one(tmp_path: Path) -> None:
+    assert set(build_followers(Settings(home=tmp_path))) == {"production", "shadow"}
+    with pytest.raises(SettingsError, match=r"release\.pub\.pem"):
+        build_followers(Settings(home=tmp_path, require_signature=str(tmp_path / "release.pub.pem")))

@@ -61,7 +61,7 @@ def test_every_verdict_of_every_worker_is_in_the_log_when_the_service_has_stoppe
     serve: Serve, publish: Publish, draw: Draw, home: Path
 ) -> None:
     publish("1")
-    service = serve()
+    service = serve(queue=8)
     with ThreadPoolExecutor(8) as pool:
         given = {answer.json()["id"] for answer in pool.map(service.predict, [draw(230)] * 40)}
     service.stop()

@@ -100,6 +100,28 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["add", "shop", "--role", "predict", "--expires", "soon"], "'soon' is no date such as"),
+        (["add", "shop", "--role", "owner"], "invalid choice: 'owner'"),
+        (["add", "shop"], "--role"),
+    ],
+)
+def test_a_command_that_is_not_understood_is_explained(
+    path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    with pytest.raises(SystemExit):
+        main(arguments)
+    assert words in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_a_moment_is_shown_in_utc_wherever_it_was_meant(command: Command) -> None:
+    command("add", "shop", "--role", "predict", "--expires", "2031-02-03T01:30+02:00")
+    assert "2031-02-02T23:30+00:00" in command("list")
+
+
 def test_without_a_file_there_are_no_keys(path: Path) -> None:
     assert Keyring(path).find("anything") is None
 
