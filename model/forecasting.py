@@ -9,7 +9,8 @@ from model.lake import Lake
 from model.manifest import read_manifest
 from model.registry import PRODUCTION, Registry, connect
 from model.retrain import load_detector
-from model.run_files import FORECAST, draw_page, log_text, read_card, read_decision, read_judged
+from model.run_files import draw_page, log_text, read_card, read_decision, read_judged
+from model.run_names import FORECAST
 from model.settings import Settings
 
 

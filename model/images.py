@@ -8,11 +8,20 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from model.errors import InvalidImage
+from model.scans import MOST_SCANS, has_too_many_scans
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """The formats decoded. Pillow knows some forty more; each is a decoder an attacker could reach."""
 
-REASONS: Final = ("empty", "too_many_bytes", "not_an_image", "format_not_allowed", "too_many_pixels", "broken")
+REASONS: Final = (
+    "empty",
+    "too_many_bytes",
+    "not_an_image",
+    "format_not_allowed",
+    "too_many_pixels",
+    "too_many_scans",
+    "broken",
+)
 """Why an image can be refused: the closed set of `InvalidImage.reason`."""
 
 _KNOWN_BUT_REFUSED: Final = {
@@ -27,6 +36,9 @@ _KNOWN_BUT_REFUSED: Final = {
 
 _CONTAINED: Final = {"MPO": "JPEG"}
 """What Pillow calls a JPEG with further pictures behind the first, as telephones store them; it opens as JPEG."""
+
+_RUN_LENGTHS: Final = (1, 2)
+"""The compressions of BMP that Pillow decodes in Python, pixel by pixel."""
 
 _BACKGROUND: Final = (255, 255, 255)
 
@@ -91,7 +103,18 @@ def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
         raise _unrecognised(data) from error
     if image.width * image.height > limits.max_pixels:
         raise _too_many_pixels(f"the image has {image.width} x {image.height} pixels", limits)
+    _check_effort(image, data)
     return image
+
+
+def _check_effort(image: Image.Image, data: bytes) -> None:
+    """Refuse files that take far more time than others of as many pixels."""
+    if image.format in {"JPEG", *_CONTAINED} and has_too_many_scans(data):
+        raise InvalidImage(
+            "too_many_scans", f"the JPEG file has more than {MOST_SCANS} scans; save it again to mend it"
+        )
+    if image.format == "BMP" and image.info.get("compression") in _RUN_LENGTHS:
+        raise InvalidImage("format_not_allowed", "compressed BMP files are not accepted; save it as PNG")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -100,7 +123,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         return _from_deep(image)
     if image.has_transparency_data:
-        layered = image.convert("RGBA")
+        layered = image if image.mode == "RGBA" else image.convert("RGBA")
         background = Image.new("RGB", image.size, _BACKGROUND)
         background.paste(layered, mask=layered.getchannel("A"))
         return background
@@ -109,9 +132,12 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _from_deep(image: Image.Image) -> Image.Image:
     """Keep the upper 8 of 16 bits; Pillow's own conversion would clip everything above 255 to white."""
-    values = np.asarray(image, dtype=np.float64)
-    top = 65535.0 if values.max(initial=0.0) > 255 else 255.0
-    return Image.fromarray((values.clip(0, top) * (255.0 / top)).astype(np.uint8)).convert("RGB")
+    values = np.asarray(image)
+    top = 65535.0 if values.max(initial=0) > 255 else 255.0
+    levels = np.empty(values.shape, np.uint8)
+    for row in range(len(values)):  # one by one: 8 bytes for each pixel at once can be more than a worker may have
+        levels[row] = values[row].astype(np.float64).clip(0, top) * (255.0 / top)
+    return Image.fromarray(levels).convert("RGB")
 
 
 def _too_many_pixels(what: str, limits: Limits) -> InvalidImage:

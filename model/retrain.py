@@ -25,19 +25,8 @@ from model.registry import (
     connect,
 )
 from model.report import Report
-from model.run_files import (
-    CHAMPION,
-    DECISION,
-    DECISION_INT8,
-    GALLERY,
-    PAGE,
-    REPORT,
-    REPORT_INT8,
-    draw_page,
-    log_text,
-    read_card,
-    read_report,
-)
+from model.run_files import draw_page, log_text, read_card, read_report
+from model.run_names import CHAMPION, DECISION, DECISION_INT8, GALLERY, PAGE, REPORT, REPORT_INT8
 from model.settings import Settings
 
 JUDGED_AGAINST = "gate_champion"

@@ -1,8 +1,7 @@
-"""Run files: what evaluating, deciding and forecasting leave in a run, by name, and the page drawn from all of it."""
+"""Run files: reading what evaluating, deciding and forecasting leave in a run, and drawing the page from all of it."""
 
 import tempfile
 from pathlib import Path
-from typing import Final
 
 from model.artifact import CARD, Card
 from model.errors import RegistryError
@@ -12,15 +11,7 @@ from model.gate import Decision
 from model.registry import FULL, INT8, Registry, Run
 from model.report import Report
 from model.report_page import render
-
-REPORT: Final = "report.json"
-REPORT_INT8: Final = "report-int8.json"
-CHAMPION: Final = "champion.json"
-GALLERY: Final = "gallery.json"
-DECISION: Final = "decision.json"
-DECISION_INT8: Final = "decision-int8.json"
-FORECAST: Final = "forecast.json"
-PAGE: Final = "report.html"
+from model.run_names import CHAMPION, DECISION, FORECAST, GALLERY, PAGE, REPORT, REPORT_INT8
 
 
 def read_card(registry: Registry, run_id: str, *, variant: str = FULL) -> Card:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
 
 from model.errors import SettingsError
 
@@ -40,13 +40,48 @@ class Settings(BaseModel):
         " [<home>/registry.lock]",
     )
     revision: str = Field("", description="Git revision of the code, for places without a checkout, such as images")
-    poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the production alias")
+    poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the aliases that are served")
+    require_signature: str = Field(
+        "", description="PEM file of the Ed25519 public key that must have signed what is served; empty: none"
+    )
+    shadow_share: float = Field(
+        0.0, ge=0, le=1, description="Share of the images sent to /predict that the shadow judges as well, unseen"
+    )
+    predictions: str = Field(
+        "", description="Prediction log: an SQLAlchemy URL [an SQLite file, <home>/predictions.db]"
+    )
+    prediction_days: PositiveInt = Field(
+        30, description="Days for which predictions are kept, and feedback on them is taken"
+    )
     max_upload_bytes: PositiveInt = Field(15_000_000, description="Largest image file accepted, in bytes")
     max_pixels: PositiveInt = Field(50_000_000, description="Largest image accepted, in pixels after decoding")
+    receipt_key: str = Field(
+        "", description="PEM file with the Ed25519 key that signs receipts; without one there are none"
+    )
     mlflow_port: PositiveInt = Field(5000, description="Port of MLflow under `make up`")
     airflow_port: PositiveInt = Field(8080, description="Port of Airflow under `make up`")
     service_port: PositiveInt = Field(8000, description="Port of the service under `make up`")
     workers: PositiveInt = Field(2, description="Worker processes of the service")
+    queue: NonNegativeInt = Field(
+        4, description="Requests that wait in a worker while it judges an image; further ones are answered 503"
+    )
+    queue_seconds: PositiveFloat = Field(2.0, description="Longest wait in that queue, in seconds")
+    upload_seconds: PositiveFloat = Field(30.0, description="Time for a request to arrive completely, in seconds")
+    api_keys: str = Field(
+        "", description="File of API keys that `python -m service.keys` writes [<home>/api-keys.json]"
+    )
+    require_auth: bool = Field(
+        default=False, description="Refuse who sends no API key, except to the page, documentation, probes and metrics"
+    )
+    rate_limit: str = Field(
+        "", description="Requests granted to each key, or else address, such as 600/minute; a key may have its own"
+    )
+    rate_storage: str = Field(
+        "memory://", description="Where they are counted: memory://, by each worker, or redis://host:port, by all"
+    )
+    cors_origins: str = Field("", description="Origins whose pages may call the service, separated by commas, or *")
+    trusted_hosts: str = Field("", description="Names it may be called by beside localhost, separated by commas [any]")
+    proxies: NonNegativeInt = Field(0, description="Reverse proxies before it whose X-Forwarded-* headers are believed")
 
     @property
     def lake_url(self) -> str:
@@ -54,9 +89,19 @@ class Settings(BaseModel):
         return self.lake or str(self.home.resolve() / "lake")
 
     @property
+    def predictions_url(self) -> str:
+        """The prediction log's address: `predictions` when set, else an SQLite file under `home`."""
+        return self.predictions or f"sqlite:///{self.home.resolve() / 'predictions.db'}"
+
+    @property
     def lock_path(self) -> Path:
         """The lock of all who promote: `lock` when set, else a file under `home`."""
         return Path(self.lock) if self.lock else self.home / "registry.lock"
+
+    @property
+    def api_keys_path(self) -> Path:
+        """The file of API keys: `api_keys` when set, else a file under `home`."""
+        return Path(self.api_keys) if self.api_keys else self.home / "api-keys.json"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -1,35 +1,100 @@
 """The application factory: settings in, a Flask application that serves verdicts out."""
 
 import os
+from pathlib import Path
 
 from apiflask import APIFlask
 
 from model.images import Limits
 from model.settings import Settings
-from service import docs, errors, health, model_info, openapi, predict, request_log, scrape, uploads
+from service import (
+    access,
+    admission,
+    batch,
+    browsers,
+    compare,
+    docs,
+    errors,
+    explain,
+    feedback,
+    health,
+    model_info,
+    openapi,
+    page,
+    predict,
+    rate_limits,
+    receipt_desk,
+    request_log,
+    scrape,
+    trust,
+    uploads,
+)
 from service.context import Context
+from service.keyring import Keyring
 from service.metrics import Metrics
 from service.model_store import ModelStore
 from service.pointer import pointer_path
+from service.prediction_log import PredictionLog
+from service.receipts import Notary
+from service.reports import Reports
+from service.shadowing import Shadowing
+from service.turnstile import Turnstile
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
     """Build the application and take the last good detector on this machine into service.
 
-    A thread of the calling process then follows the pointer file; so call this after the fork. Without `settings`
-    they are read from the environment; raises SettingsError when that is wrong.
+    Threads of the calling process then follow the pointer files, compare with the shadow and write the prediction log;
+    so call this after the fork, and `Context.stop` at the end. Without `settings` they are read from the environment;
+    raises SettingsError when that is wrong.
     """
     settings = settings or Settings.from_environment(os.environ)
     app = APIFlask(__name__, title="Truegrain", docs_path=None, json_errors=False)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a verdict begins with its label
     metrics = Metrics()
-    store = ModelStore(pointer_path(settings.home), metrics)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
-    app.extensions["truegrain"] = Context(limits=limits, metrics=metrics, store=store)
+    shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow")
+    app.extensions["truegrain"] = shared = Context(
+        home=settings.home,
+        limits=limits,
+        metrics=metrics,
+        turnstile=Turnstile(places=settings.queue, patience=settings.queue_seconds),
+        store=ModelStore(pointer_path(settings.home), metrics),
+        shadow=shadow,
+        shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
+        predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days),
+        reports=Reports(settings.lake_url, lock=settings.home / "tombstones.lock"),
+        notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
+    )
 
     for part in (request_log, uploads, errors, scrape, openapi):
         part.init_app(app)
-    for blueprint in (predict.blueprint, model_info.blueprint, health.blueprint, docs.blueprint):
+    _protect(app, settings)
+    for blueprint in (
+        page.blueprint,
+        predict.blueprint,
+        batch.blueprint,
+        explain.blueprint,
+        receipt_desk.blueprint,
+        compare.blueprint,
+        feedback.blueprint,
+        model_info.blueprint,
+        health.blueprint,
+        docs.blueprint,
+    ):
         app.register_blueprint(blueprint)
-    store.start()
+    shared.start()
     return app
+
+
+def _protect(app: APIFlask, settings: Settings) -> None:
+    """Put what decides on a request before it, in the order in which it is asked."""
+    trust.init_app(app, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
+    browsers.init_app(app, origins=_listed(settings.cors_origins))
+    access.init_app(app, Keyring(settings.api_keys_path), required=settings.require_auth)
+    rate_limits.init_app(app, settings)
+    admission.init_app(app)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]

@@ -1,23 +1,47 @@
-"""What the request handlers share: the limits, the metrics and the detector in service."""
+"""What the request handlers share: the limits, the metrics, the detectors in service and what runs beside them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
-from flask import current_app
+from flask import current_app, g
 
 from model.images import Limits
+from service.access import ANONYMOUS
 from service.metrics import Metrics
 from service.model_store import ModelStore, ServedModel
+from service.prediction_log import PredictionLog
 from service.problems import Refusal
+from service.receipts import Notary
+from service.reports import Reports
+from service.shadowing import Shadowing
+from service.turnstile import Turnstile
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """One per application, made by the factory."""
 
+    home: Path
     limits: Limits
     metrics: Metrics
     store: ModelStore
+    turnstile: Turnstile
+    shadow: ModelStore
+    shadowing: Shadowing
+    predictions: PredictionLog
+    reports: Reports
+    notary: Notary | None
+
+    def start(self) -> None:
+        """Take the last good detectors into service and start the threads; call it after the fork."""
+        for part in (self.store, self.shadow, self.shadowing, self.predictions):
+            part.start()
+
+    def stop(self) -> None:
+        """End the threads, once what they hold is done with."""
+        for part in (self.store, self.shadow, self.shadowing, self.predictions):
+            part.stop()
 
     def require_model(self) -> ServedModel:
         """Return the model in service; a request calls this once, so that its answer is wholly one version's.
@@ -29,7 +53,30 @@ class Context:
             raise Refusal("not_ready", "no detector is in service yet: none was promoted, or it is still being fetched")
         return model
 
+    def require_notary(self) -> Notary:
+        """Return who signs receipts; raises Refusal `receipts_off` where no key was set."""
+        if self.notary is None:
+            raise Refusal(
+                "receipts_off",
+                "this service signs no receipts; its operator can let it by naming a key in TRUEGRAIN_RECEIPT_KEY",
+            )
+        return self.notary
+
+    def require_shadow(self) -> ServedModel:
+        """Return the shadow, as `require_model` does; raises Refusal `no_shadow` when there is none."""
+        model = self.shadow.current
+        if model is None:
+            raise Refusal(
+                "no_shadow", "no version is compared with production: give one the alias 'shadow' in the registry"
+            )
+        return model
+
 
 def context() -> Context:
     """Return the Context of the application that handles the current request."""
     return cast(Context, current_app.extensions["truegrain"])
+
+
+def client_name() -> str:
+    """Return the name of the API key that the current request came with."""
+    return str(g.get("client", ANONYMOUS))

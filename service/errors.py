@@ -3,13 +3,14 @@
 from http import HTTPStatus
 
 from apiflask import APIFlask
-from flask import Response, g, make_response
+from flask import Response, g, make_response, request
 from structlog.contextvars import bind_contextvars
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException, SecurityError
 
 from model.errors import InvalidImage
 from service.context import context
-from service.problems import MEDIA_TYPE, PROBLEMS, Problem, Refusal
+from service.problems import MEDIA_TYPE, Problem, Refusal
+from service.uploads import describe_excess
 
 RETRY_SECONDS = 5
 """What `Retry-After` asks of a client that came before the first detector."""
@@ -20,7 +21,8 @@ _REASONS = {404: "not_found", 405: "method_not_allowed", 413: "too_many_bytes", 
 def init_app(app: APIFlask) -> None:
     """Answer every error of the application with a problem."""
     app.register_error_handler(InvalidImage, _refuse_image)
-    app.register_error_handler(Refusal, _refuse)
+    app.register_error_handler(Refusal, refuse)
+    app.register_error_handler(SecurityError, _refuse_host)
     app.register_error_handler(HTTPException, _translate)
 
 
@@ -28,10 +30,17 @@ def _refuse_image(error: InvalidImage) -> Response:
     return _answer(error.reason, str(error))
 
 
-def _refuse(error: Refusal) -> Response:
+def _refuse_host(_: SecurityError) -> Response:
+    host = request.headers.get("Host", "")[:80]
+    return _answer("untrusted_host", f"the service is not called '{host}'; its names are in TRUEGRAIN_TRUSTED_HOSTS")
+
+
+def refuse(error: Refusal) -> Response:
+    """Answer with the problem that `error` names."""
     response = _answer(error.reason, error.detail)
+    response.headers.update(error.headers)
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
+        response.headers.setdefault("Retry-After", str(RETRY_SECONDS))
     return response
 
 
@@ -39,6 +48,8 @@ def _translate(error: HTTPException) -> Response | HTTPException:
     """Turn Werkzeug's errors, and with them every unexpected exception (it arrives as 500), into problems."""
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error  # a redirect
+    if isinstance(error, ClientDisconnected):
+        return _answer("incomplete", "only a part of the request arrived: it was broken off, or took too long")
     reason = _REASONS.get(error.code, "bad_request")
     response = _answer(reason, _detail(reason, error), status=error.code)
     response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
@@ -47,22 +58,14 @@ def _translate(error: HTTPException) -> Response | HTTPException:
 
 def _detail(reason: str, error: HTTPException) -> str:
     if reason == "too_many_bytes":
-        return f"the request is larger than an image of {context().limits.max_bytes:,} bytes can make it"
+        return describe_excess(request)
     if reason == "internal_error":
         return "nothing was wrong with the request; its request_id leads to the cause in the service's log"
     return error.description or error.name
 
 
 def _answer(reason: str, detail: str, *, status: int | None = None) -> Response:
-    usual_status, title = PROBLEMS[reason]
-    problem = Problem(
-        type=f"/docs#{reason}",
-        title=title,
-        status=status or usual_status,
-        detail=detail,
-        reason=reason,
-        request_id=g.request_id,
-    )
+    problem = Problem.of(reason, detail, request_id=g.request_id, status=status)
     context().metrics.rejections.labels(reason).inc()
     bind_contextvars(reason=reason)
     return make_response(problem.model_dump_json(), problem.status, {"Content-Type": MEDIA_TYPE})

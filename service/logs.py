@@ -1,9 +1,17 @@
-"""The log: one JSON object a line on standard output, for our own lines, Flask's and gunicorn's alike."""
+"""The log: one JSON object a line on standard output, for our own lines, Flask's and gunicorn's alike; no secrets."""
 
 import logging.config
 from typing import Any, Final
 
 import structlog
+
+from service.secret import strike_out
+
+
+def _strike_out(_: object, __: str, line: str) -> str:
+    """Whatever a line quotes, such as a header that gunicorn refuses or an id that a client gave, no key is in it."""
+    return strike_out(line)
+
 
 _SHARED: Final[list[Any]] = [
     structlog.contextvars.merge_contextvars,
@@ -23,6 +31,7 @@ LOGGING: Final[dict[str, Any]] = {
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
+                _strike_out,
             ],
         }
     },

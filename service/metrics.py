@@ -1,11 +1,15 @@
 """Every metric Truegrain's service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
 
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from service.pointer import Pointer
-from service.verdict import Verdict
+from service.pointer import Alias, Pointer
+from service.verdict import Decision, Verdict
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_DIFFERENCES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 
@@ -27,14 +31,41 @@ class Metrics:
             registry=registry,
             buckets=_STAGE_SECONDS,
         )
+        self.queue_seconds = Histogram(
+            "truegrain_queue_seconds",
+            "Time a request stood in line before it could compute",
+            registry=registry,
+            buckets=_STAGE_SECONDS,
+        )
+        self._batch_images = Histogram(
+            "truegrain_batch_images", "Images in a batch", registry=registry, buckets=_BATCH_SIZES
+        )
+        self._batch_items = Counter(
+            "truegrain_batch_items",
+            "Images of batches, by outcome: 'verdict', or the reason for a problem",
+            ["outcome"],
+            registry=registry,
+        )
+        self._findings = Counter(
+            "truegrain_findings",
+            "Findings beside the pixels, by source and what they say",
+            ["source", "says"],
+            registry=registry,
+        )
+        self._conflicts = Counter(
+            "truegrain_conflicts", "Verdicts of which a finding says the opposite", registry=registry
+        )
+        self._explanations = Counter(
+            "truegrain_explanations", "Maps asked for, by whether they were faithful", ["faithful"], registry=registry
+        )
         self.rejections = Counter(
             "truegrain_rejections", "Requests answered with a problem, by its reason", ["reason"], registry=registry
         )
         # `livemax`: of the workers alive, whether one serves the version; dead workers take their votes with them.
         self._model_info = Gauge(
             "truegrain_model_info",
-            "1 while a worker serves this version, 0 when it was replaced",
-            ["name", "version", "sha256", "dataset_version"],
+            "1 while a worker serves this version under the alias, 0 when it was replaced",
+            ["alias", "name", "version", "sha256", "dataset_version"],
             registry=registry,
             multiprocess_mode="livemax",
         )
@@ -44,25 +75,78 @@ class Metrics:
         )
         self.polls = Counter(
             "truegrain_follower_polls",
-            "Times the follower asked the registry, by outcome",
+            "Times the follower asked the registry, by alias and outcome",
+            ["alias", "outcome"],
+            registry=registry,
+        )
+
+        self._shadow_verdicts = Counter(
+            "truegrain_shadow_verdicts",
+            "Images that the shadow judged as well, by both decisions",
+            ["production", "shadow"],
+            registry=registry,
+        )
+        self._shadow_difference = Histogram(
+            "truegrain_shadow_difference",
+            "How far the shadow's probability is from production's",
+            registry=registry,
+            buckets=_DIFFERENCES,
+        )
+        self.shadow_skipped = Counter(
+            "truegrain_shadow_skipped",
+            "Images of the share that the shadow did not judge: it was busy, or it failed",
+            ["reason"],
+            registry=registry,
+        )
+        self.predictions_logged = Counter(
+            "truegrain_predictions_logged",
+            "Predictions written to the log, or dropped",
             ["outcome"],
+            registry=registry,
+        )
+        self.feedback = Counter(
+            "truegrain_feedback",
+            "Reports on verdicts, by what they say the image is and what was decided",
+            ["label", "decision"],
             registry=registry,
         )
 
     def verdict_given(self, verdict: Verdict) -> None:
-        """Count a verdict, its probability and where its time went."""
+        """Count a verdict, its probability, its findings and where its time went."""
         self._predictions.labels(verdict.decision).inc()
         self._probability.observe(verdict.probability)
         for stage in ("decode", "preprocess", "inference"):
             self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
+        for finding in verdict.evidence:
+            self._findings.labels(finding.source, finding.says).inc()
+        self._conflicts.inc(verdict.conflict)
 
-    def model_loaded(self, version: Pointer, previous: Pointer | None) -> None:
-        """Record that this process serves `version` in place of `previous`."""
+    def map_tested(self, *, faithful: bool) -> None:
+        """Count a map and whether it is shown."""
+        self._explanations.labels(str(faithful).lower()).inc()
+
+    def batch_answered(self, outcomes: Sequence[str]) -> None:
+        """Count a batch and the outcome of each of its images: 'verdict' or a reason of PROBLEMS."""
+        self._batch_images.observe(len(outcomes))
+        for outcome in outcomes:
+            self._batch_items.labels(outcome).inc()
+
+    def shadow_compared(self, production: Decision, shadow: Decision, difference: float) -> None:
+        """Count what the shadow decided where production had decided, and how far apart their probabilities are."""
+        self._shadow_verdicts.labels(production, shadow).inc()
+        self._shadow_difference.observe(abs(difference))
+
+    def model_loaded(self, alias: Alias, version: Pointer, previous: Pointer | None) -> None:
+        """Record that this process serves `version` under `alias` in place of `previous`."""
         self._loads.inc()
-        # Set to 0, not removed: prometheus_client cannot remove a series that other processes may share.
-        if previous is not None:
-            self._info_of(previous).set(0)
-        self._info_of(version).set(1)
+        self.model_dropped(alias, previous)
+        self._info_of(alias, version).set(1)
 
-    def _info_of(self, version: Pointer) -> Gauge:
-        return self._model_info.labels(version.name, version.version, version.sha256, version.dataset_version)
+    def model_dropped(self, alias: Alias, version: Pointer | None) -> None:
+        """Record that this process no longer serves `version` under `alias`."""
+        # Set to 0, not removed: prometheus_client cannot remove a series that other processes may share.
+        if version is not None:
+            self._info_of(alias, version).set(0)
+
+    def _info_of(self, alias: Alias, version: Pointer) -> Gauge:
+        return self._model_info.labels(alias, version.name, version.version, version.sha256, version.dataset_version)

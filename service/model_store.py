@@ -1,4 +1,4 @@
-"""The detector in service: loaded from where the pointer file points, replaced in one step when that changes."""
+"""The detector of an alias: loaded from where its pointer file points, replaced in one step when that changes."""
 
 import threading
 import time
@@ -9,7 +9,7 @@ import structlog
 
 from model.detector import Detector
 from service.metrics import Metrics
-from service.pointer import Pointer
+from service.pointer import Alias, Pointer
 
 LOOK_SECONDS = 1.0
 """How often a worker looks at the pointer file; one `stat` a time."""
@@ -28,11 +28,15 @@ class ServedModel:
 
 
 class ModelStore:
-    """Keeps `current` up to date from a thread of its own; requests only ever read that one reference."""
+    """Keeps `current` up to date from a thread of its own; requests only ever read that one reference.
 
-    def __init__(self, pointer: Path, metrics: Metrics) -> None:
+    Production stays in service whatever becomes of its pointer; a shadow ends with its own.
+    """
+
+    def __init__(self, pointer: Path, metrics: Metrics, *, alias: Alias = "production") -> None:
         self.current: ServedModel | None = None
         self._pointer = pointer
+        self._alias: Alias = alias
         self._metrics = metrics
         self._seen: tuple[int, int] | None = None
         self._stopped = threading.Event()
@@ -40,7 +44,7 @@ class ModelStore:
     def start(self) -> None:
         """Load the last good detector, if there is one, then follow the pointer until `stop`."""
         self.refresh()
-        threading.Thread(target=self._follow, name="model-store", daemon=True).start()
+        threading.Thread(target=self._follow, name=f"{self._alias}-store", daemon=True).start()
 
     def stop(self) -> None:
         """Leave `current` as it is from now on."""
@@ -52,14 +56,17 @@ class ModelStore:
         A version that cannot be loaded is logged and counted, and the current one stays in service.
         """
         signature = self._signature()
-        if signature is None or signature == self._seen:
+        if signature == self._seen:
             return
         self._seen = signature
+        if signature is None:
+            self._lose()
+            return
         try:
             self._replace(self._load())
         except Exception:  # whatever a broken artifact provokes, the detector in service goes on
             self._metrics.load_failures.inc()
-            log.exception("detector refused", pointer=str(self._pointer))
+            log.exception("detector refused", alias=self._alias, pointer=str(self._pointer))
 
     def _follow(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):
@@ -79,5 +86,11 @@ class ModelStore:
 
     def _replace(self, model: ServedModel) -> None:
         previous, self.current = self.current, model
-        self._metrics.model_loaded(model.version, previous.version if previous else None)
-        log.info("detector in service", version=model.version.version, sha256=model.version.sha256)
+        self._metrics.model_loaded(self._alias, model.version, previous.version if previous else None)
+        log.info("detector in service", alias=self._alias, version=model.version.version, sha256=model.version.sha256)
+
+    def _lose(self) -> None:
+        if self._alias == "shadow" and self.current is not None:
+            self._metrics.model_dropped(self._alias, self.current.version)
+            log.info("shadow ended", version=self.current.version.version)
+            self.current = None

@@ -1,11 +1,19 @@
-"""What APIFlask cannot derive for the OpenAPI document: the image in a request, the problem in an answer."""
+"""What APIFlask cannot derive for the OpenAPI document: images in requests, problems in answers, keys and roles."""
 
+import json
+import re
 from typing import Any, Final, cast
 
 from apiflask import APIFlask
 
-from service.problems import Problem
-from service.uploads import FIELD
+from service.access import KEY_HEADER, role_of
+from service.admission import COMPUTING
+from service.feedback import REQUEST_EXAMPLE as FEEDBACK_EXAMPLE
+from service.feedback import Feedback
+from service.options import describe_options
+from service.problems import Problem, answers
+from service.receipt_desk import PRESENTED_EXAMPLE, Presented
+from service.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
 DESCRIPTION: Final = (
     "Tells AI-generated images from real ones. The detector behind it is retrained while the generators change; "
@@ -13,28 +21,91 @@ DESCRIPTION: Final = (
 )
 
 _IMAGE: Final = {"type": "string", "format": "binary"}
-_UPLOAD: Final = {
+
+
+def _form(field: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": {"type": "object", "required": [field], "properties": {field: schema}}}
+
+
+_ONE_IMAGE: Final = {
+    "required": True,
+    "content": {"multipart/form-data": _form(FIELD, _IMAGE), "image/*": {"schema": _IMAGE}},
+}
+_IMAGES: Final = {
     "required": True,
     "content": {
-        "multipart/form-data": {
-            "schema": {"type": "object", "required": [FIELD], "properties": {FIELD: _IMAGE}},
-        },
-        "image/*": {"schema": _IMAGE},
+        "multipart/form-data": _form(
+            BATCH_FIELD, {"type": "array", "items": _IMAGE, "minItems": 1, "maxItems": MOST_FILES}
+        )
     },
 }
+UPLOADS: Final = {
+    "/predict": _ONE_IMAGE,
+    "/predict/batch": _IMAGES,
+    "/predict/compare": _ONE_IMAGE,
+    "/predict/explain": _ONE_IMAGE,
+}
+"""What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
+_KEYS: Final = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
+}
+
+
+def _describe_feedback() -> dict[str, Any]:
+    schema = Feedback.model_json_schema()
+    with_image = schema | {"properties": schema["properties"] | {FIELD: _IMAGE}}
+    as_json = _as_json("Feedback", FEEDBACK_EXAMPLE)
+    return {"required": True, "content": as_json | {"multipart/form-data": {"schema": with_image}}}
+
+
+def _as_json(schema: str, example: dict[str, str]) -> dict[str, Any]:
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}}
 
 
 def init_app(app: APIFlask) -> None:
     """Complete the document that GET /openapi.json answers with."""
     app.description = DESCRIPTION
     app.config["AUTO_TAGS"] = False
+    app.config["AUTO_404_RESPONSE"] = False  # ours are problems
     app.spec_processor(_complete)
 
 
 def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
-    spec["paths"]["/predict"]["post"]["requestBody"] = _UPLOAD
+    spec["components"]["schemas"]["Feedback"] = Feedback.model_json_schema()
+    spec["components"]["schemas"]["Presented"] = Presented.model_json_schema()
+    for path, body in UPLOADS.items():
+        spec["paths"][path]["post"] |= {"requestBody": body, "parameters": describe_options()}
+    spec["paths"]["/feedback"]["post"]["requestBody"] = _describe_feedback()
+    presented = _as_json("Presented", PRESENTED_EXAMPLE)
+    spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": presented}
+    spec["components"]["securitySchemes"] = _KEYS
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            _guard(operation, path, method)
+    _name_once(spec)
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
     return spec
+
+
+def _guard(operation: dict[str, Any], path: str, method: str) -> None:
+    """Say which role the operation needs, and how it is refused by what stands before every view."""
+    role = role_of(path)
+    if role == "open":
+        return
+    operation["x-role"] = role
+    operation["security"] = [{name: []} for name in _KEYS]
+    computes = method == "post" and path.startswith(COMPUTING)
+    refusals = answers(401, 403, 429, *((408, 503) if computes else ()))
+    operation["responses"] |= {str(status): answer for status, answer in refusals.items()}
+
+
+def _name_once(spec: dict[str, Any]) -> None:
+    """Give each type its own name alone; APIFlask describes it for every answer that holds it, as Answer.Type."""
+    shortened = json.loads(re.sub(r"(#/components/schemas/)\w+\.", r"\1", json.dumps(spec)))
+    schemas = shortened["components"]["schemas"]
+    shortened["components"]["schemas"] = {name.rpartition(".")[2]: schema for name, schema in schemas.items()}
+    spec |= shortened

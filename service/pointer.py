@@ -1,18 +1,22 @@
-"""The pointer file: which detector on this machine is in production. The follower writes it, the workers read it."""
+"""The pointer files: which detector on this machine has which role. The follower writes them, the workers read them."""
 
 import json
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from model.errors import ArtifactError
+
+Alias = Literal["production", "shadow"]
+"""The registry's aliases that are followed: the detector that answers, and one that is only compared with it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pointer:
-    """A version in production: `name`, `version` and `run_id` are the registry's, `sha256` is that of model.onnx.
+    """A version behind an alias: `name`, `version` and `run_id` are the registry's, `sha256` is that of model.onnx.
 
     `folder` is the artifact's folder beside the pointer file, without a path, so that the home can be moved.
     """
@@ -33,6 +37,10 @@ class Pointer:
         except (TypeError, ValueError) as error:
             raise ArtifactError(f"{path} is no pointer to a detector: {error}") from error
 
+    def names(self, version: str, run_id: str) -> bool:
+        """Tell whether this is that version; its number alone is not enough, for a new registry counts from 1 again."""
+        return (self.version, self.run_id) == (version, run_id)
+
     def write(self, path: Path) -> None:
         """Replace the pointer in one step: a reader finds the old or the new one, whole."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +51,15 @@ class Pointer:
         Path(file.name).replace(path)
 
 
-def pointer_path(home: Path) -> Path:
-    """Where the pointer lies under Truegrain's home."""
-    return home / "models" / "production.json"
+def pointer_path(home: Path, alias: Alias = "production") -> Path:
+    """Where the pointer of an alias lies under Truegrain's home."""
+    return home / "models" / f"{alias}.json"
+
+
+def read_pointers(models: Path) -> list[Pointer]:
+    """Read the pointers of all aliases in the folder `models`; what cannot be read points to nothing."""
+    found = []
+    for path in sorted(models.glob("*.json")):
+        with suppress(ArtifactError, OSError):
+            found.append(Pointer.read(path))
+    return found

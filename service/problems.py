@@ -1,6 +1,7 @@
 """Every way a request can fail: a word, an HTTP status, a title; and how that reads as RFC 9457 problem+json."""
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, Self
 
 from pydantic import BaseModel, Field
 
@@ -10,17 +11,38 @@ PROBLEMS: Final = {
     "empty": (400, "The file is empty"),
     "missing_file": (400, "No image was sent"),
     "several_files": (400, "More than one image was sent"),
+    "too_many_files": (400, "The batch holds too many images"),
     "bad_request": (400, "The request cannot be understood"),
+    "unknown_option": (400, "There is no such option"),
+    "unknown_operating_point": (400, "The detector has no operating point for this rate"),
+    "untrusted_host": (400, "The service is not called so"),
+    "key_missing": (401, "An API key is needed"),
+    "key_unknown": (401, "The API key is not known"),
+    "key_expired": (401, "The API key has expired"),
+    "role_missing": (403, "The API key may not do this"),
     "not_found": (404, "There is no such page"),
+    "unknown_prediction": (404, "There is no such prediction"),
+    "unknown_report": (404, "There is no such report"),
     "method_not_allowed": (405, "The method is not allowed here"),
+    "incomplete": (408, "The request did not arrive completely"),
+    "already_reviewed": (409, "The report was reviewed already"),
+    "no_shadow": (409, "There is no shadow to compare with"),
+    "receipts_off": (409, "This service signs no receipts"),
     "too_many_bytes": (413, "The file is too large"),
+    "too_many_parts": (413, "The form has too many parts"),
     "too_many_pixels": (413, "The image has too many pixels"),
+    "too_many_scans": (413, "The image draws its pixels too often"),
     "unsupported_content_type": (415, "The content type carries no image"),
     "not_an_image": (415, "The file is not an image"),
     "format_not_allowed": (415, "The image format is not accepted"),
     "broken": (422, "The image is damaged"),
+    "other_image": (422, "The file is not the image of the prediction"),
+    "receipt_not_valid": (422, "The receipt is not valid"),
+    "too_many_requests": (429, "Too many requests were sent"),
     "internal_error": (500, "The service made a mistake"),
+    "log_unavailable": (503, "The prediction log cannot be reached"),
     "not_ready": (503, "No detector is in service yet"),
+    "overloaded": (503, "Too many requests at once"),
 }
 """Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""
 
@@ -30,12 +52,13 @@ Answers = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
 
 
 class Refusal(Exception):
-    """A request that is answered with the problem `reason` (a key of PROBLEMS) and the sentence `detail`."""
+    """A request that is answered with the problem `reason` (a key of PROBLEMS), a sentence `detail` and `headers`."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
+        self.headers = headers or {}
 
 
 class Problem(BaseModel):
@@ -47,6 +70,19 @@ class Problem(BaseModel):
     detail: str = Field(description="What was wrong this time, and the way out")
     reason: str = Field(description="The problem as one word of a closed set")
     request_id: str = Field(description="Also the X-Request-ID header; names this request in the service's log")
+
+    @classmethod
+    def of(cls, reason: str, detail: str, *, request_id: str, status: int | None = None) -> Self:
+        """Word a problem of PROBLEMS; `status` where the usual one does not fit."""
+        usual_status, title = PROBLEMS[reason]
+        return cls(
+            type=f"/docs#{reason}",
+            title=title,
+            status=status or usual_status,
+            detail=detail,
+            reason=reason,
+            request_id=request_id,
+        )
 
 
 def answers(*statuses: int) -> Answers:

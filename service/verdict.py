@@ -29,6 +29,15 @@ class ImageFacts(_Answer):
     height: int = Field(description="Pixels, with the EXIF orientation applied")
 
 
+class Finding(_Answer):
+    """What a file says of itself; anyone can write that, so it never changes what the pixels say."""
+
+    source: Literal["c2pa", "camera", "generator_text"] = Field(description="Where in the file it stands")
+    says: Literal["ai", "real", "nothing"] = Field(description="What it says about the origin of the image")
+    name: str = Field(description="Who says it: a camera, a generator, a signer")
+    detail: str = Field(description="What was found, in words")
+
+
 class Timings(_Answer):
     """Where the time went, in milliseconds."""
 
@@ -41,15 +50,21 @@ class Timings(_Answer):
 class Verdict(_Answer):
     """What the production detector says about one image."""
 
+    id: str = Field(description="This verdict; feedback refers to it")
     label: Literal["real", "ai"] = Field(description="The likelier class: 'ai' from the threshold up")
     probability: float = Field(ge=0, le=1, description="Calibrated probability that the image is AI-generated")
     decision: Decision = Field(
-        description="What to act on: the label, or 'unsure' when the probability lies in the detector's band of doubt"
+        description="What to act on: the label, or 'unsure' in the detector's band of doubt or with a stability below 1"
     )
     confidence: float = Field(ge=0, le=1, description="Probability of the label")
     threshold: float = Field(description="Probability from which on the label is 'ai'")
-    stability: float | None = Field(description="Whether re-encoding would flip the verdict; null: not examined")
-    evidence: list[str] = Field(description="Findings beside the pixels; never part of the decision")
+    operating_point: str | None = Field(description="The false-positive rate asked for as max_fpr; null: none")
+    stability: float | None = Field(
+        description="Share of four ways to pass the image on that leave its label as it is; null: not examined"
+    )
+    evidence: list[Finding] = Field(description="Findings beside the pixels; never part of the decision")
+    conflict: bool = Field(description="Whether a finding says the opposite of the decision")
+    receipt: str | None = Field(description="The verdict, signed, for POST /receipts/verify; null: not asked for")
     model: ModelReference
     image: ImageFacts
     request_id: str = Field(description="Also the X-Request-ID header; names this request in the service's log")
@@ -57,13 +72,24 @@ class Verdict(_Answer):
 
 
 EXAMPLE: Final = {
+    "id": "0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43",
     "label": "ai",
     "probability": 0.9731,
     "decision": "ai",
     "confidence": 0.9731,
     "threshold": 0.5,
+    "operating_point": None,
     "stability": None,
-    "evidence": [],
+    "evidence": [
+        {
+            "source": "camera",
+            "says": "real",
+            "name": "Canon EOS R5",
+            "detail": "the file's EXIF, unsigned, names the camera Canon EOS R5",
+        }
+    ],
+    "conflict": True,
+    "receipt": None,
     "model": {
         "name": "ai-image-detector",
         "version": "7",

@@ -3,7 +3,7 @@ FROM python:3.11-slim
 
 # The index that torch comes from: PyTorch's own has builds for CPU and for every CUDA. See infra/adr/0001.
 ARG TORCH_INDEX=
-RUN useradd --create-home --uid 1000 truegrain && mkdir /data && chown truegrain /data
+RUN useradd --create-home --uid 1000 truegrain && mkdir -p /data/lake && chown -R truegrain /data
 WORKDIR /app
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
     AIRFLOW_HOME=/data/airflow TRUEGRAIN_HOME=/data \

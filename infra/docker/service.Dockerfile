@@ -1,7 +1,7 @@
 # The service, and the MLflow server: both need the same environment, without torch, Airflow or Great Expectations.
 FROM python:3.11-slim
 
-RUN useradd --create-home --uid 1000 truegrain && mkdir /data && chown truegrain /data
+RUN useradd --create-home --uid 1000 truegrain && mkdir -p /data/lake && chown -R truegrain /data
 WORKDIR /app
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
     MLFLOW_DISABLE_TELEMETRY=true TRUEGRAIN_HOME=/data

@@ -1,10 +1,14 @@
-"""`python -m model.registry`: the history of production, and the ways to change it, for an operator's shell."""
+"""`python -m model.registry`: the history of production, the ways to change it, and signing, in an operator's shell."""
 
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
+from model import signature
+from model.detector import Detector
 from model.errors import TruegrainError
 from model.registry import Change, Registry, connect
 from model.settings import Settings
@@ -29,7 +33,18 @@ def _carry_out(registry: Registry, asked: argparse.Namespace) -> str:
         registry.rollback(reason=asked.reason, to=asked.to)
     elif asked.command == "repair":
         registry.repair()
+    elif asked.command == "sign":
+        _sign(registry, asked.version, asked.key)
     return "".join(f"{_line(change)}\n" for change in registry.history())
+
+
+def _sign(registry: Registry, version: str, key: Path) -> None:
+    """Sign a version once it has proved to compute what it promises; raises ArtifactError or SettingsError."""
+    private_key = signature.read_private_key(key)
+    with tempfile.TemporaryDirectory() as aside:
+        folder = registry.download(version, Path(aside))
+        Detector.load(folder)
+        registry.tag(version, {signature.TAG: signature.sign(folder, private_key)})
 
 
 def _line(change: Change) -> str:
@@ -47,6 +62,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     promote.add_argument("--override", action="store_true", help="although the gate has not passed it")
     rollback = commands.add_parser("rollback", help="put the version before, or another, back into production")
     rollback.add_argument("--to", metavar="VERSION")
+    sign = commands.add_parser("sign", help="sign a version, for services that set TRUEGRAIN_REQUIRE_SIGNATURE")
+    sign.add_argument("version")
+    sign.add_argument("--key", type=Path, required=True, metavar="PEM", help="file of the Ed25519 private key")
     for command in (promote, rollback):
         command.add_argument("--reason", required=True)
     return parser.parse_args(arguments)

@@ -84,6 +84,12 @@ def test_the_containers_are_given_settings_that_exist(services: dict[str, Any]) 
     assert given <= set(Settings.variables())
 
 
+@pytest.mark.parametrize("name", ["service", "airflow-scheduler"])
+def test_the_service_and_the_pipeline_have_the_same_lake(name: str) -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    assert f"lake:{Settings(home=Path('/data')).lake_url}" in services[name]["volumes"]
+
+
 def test_an_empty_setting_from_compose_is_the_default() -> None:
     assert Settings.from_environment(dict.fromkeys(Settings.variables(), "")) == Settings()
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from launcher.environment import ROOT, as_environment, read_dotenv, read_settings
+from launcher.environment import FILES, ROOT, as_environment, read_dotenv, read_settings
 from model.errors import SettingsError
-from model.settings import Settings
+from model.settings import PREFIX, Settings
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -36,11 +36,12 @@ def test_a_relative_source_is_the_one_seen_from_here(tmp_path: Path, monkeypatch
     assert settings.source == str(tmp_path / "images")
 
 
-def test_a_relative_gate_policy_is_the_one_seen_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", FILES)
+def test_a_relative_file_is_the_one_seen_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = read_settings({"TRUEGRAIN_GATE_POLICY": "strict.toml"}, dotenv=tmp_path / ".env")
-    assert settings.gate_policy == str(tmp_path / "strict.toml")
-    assert read_settings({}, dotenv=tmp_path / ".env").gate_policy == ""
+    settings = read_settings({PREFIX + name.upper(): "this.file"}, dotenv=tmp_path / ".env")
+    assert getattr(settings, name) == str(tmp_path / "this.file")
+    assert getattr(read_settings({}, dotenv=tmp_path / ".env"), name) == ""
 
 
 def test_a_source_that_is_no_path_stays_as_it_is(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Bytes to RGB images."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -91,6 +92,27 @@ def test_cmyk_and_animations_become_one_rgb_image() -> None:
     assert decode(encode(photo().convert("CMYK"), "JPEG")).mode == "CMYK"
     frames = [Image.new("P", (8, 8), color) for color in range(3)]
     assert decode(encode(frames[0], "GIF", save_all=True, append_images=frames[1:])).width == 8
+
+
+def test_of_an_animation_only_the_first_frame_is_decoded() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    first, *others = (Image.fromarray(levels) for levels in noise)
+    whole = encode(first, "GIF", save_all=True, append_images=others)
+    spoiled = whole[: len(whole) // 2]
+    assert np.array_equal(decode(spoiled).rgb, decode(whole).rgb)
+    with pytest.raises(InvalidImage):
+        decode(spoiled[: len(spoiled) // 6])
+
+
+def test_a_bmp_that_python_would_have_to_unpack_is_refused() -> None:
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 4, 1, 8, 1, 16, 0, 0, 256, 0) + bytes(1024)
+    start = 14 + len(header)
+    runs = b"\4\7\0\0" * 4
+    bmp = b"BM" + struct.pack("<IHHI", start + len(runs), 0, 0, start) + header + runs
+    assert Image.open(io.BytesIO(bmp)).getpixel((0, 0)) == 7
+    with pytest.raises(InvalidImage, match="compressed BMP") as error:
+        decode(bmp)
+    assert error.value.reason == "format_not_allowed"
 
 
 def test_limits_are_parameters() -> None:

@@ -25,7 +25,9 @@ from figures.stack import free_ports
 from model import artifact
 from model.settings import Settings
 from service.app import create_app
-from service.pointer import Pointer, pointer_path
+from service.keyring import Key, KeyFile
+from service.keys import write
+from service.pointer import Alias, Pointer, pointer_path
 
 Publish = Callable[..., Pointer]
 
@@ -56,13 +58,16 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
-    """`publish("2", bias=1.0)` does what the follower does when a version was promoted, without a registry."""
+    """`publish("2", bias=1.0)` does what the follower does when a version was promoted, without a registry.
 
-    def put_into_production(version: str, *, bias: float = 0.0) -> Pointer:
+    With `alias="shadow"` it becomes the shadow.
+    """
+
+    def put_behind_alias(version: str, *, bias: float = 0.0, alias: Alias = "production") -> Pointer:
         source = tiny_artifact(bias)
         card = artifact.read(source)
         folder = pointer_path(home).parent / f"{version}-{card.onnx_sha256[:8]}"
-        shutil.copytree(source, folder)
+        shutil.copytree(source, folder, dirs_exist_ok=True)
         pointer = Pointer(
             name=card.name,
             version=version,
@@ -71,10 +76,10 @@ def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
             sha256=card.onnx_sha256,
             dataset_version=card.dataset_version,
         )
-        pointer.write(pointer_path(home))
+        pointer.write(pointer_path(home, alias))
         return pointer
 
-    return put_into_production
+    return put_behind_alias
 
 
 @pytest.fixture
@@ -82,7 +87,31 @@ def app(home: Path) -> Iterator[APIFlask]:
     """The application; what was published before is in service, and it accepts files of up to 200 kB."""
     app = create_app(Settings(home=home, max_upload_bytes=200_000))
     yield app
-    app.extensions["truegrain"].store.stop()
+    app.extensions["truegrain"].stop()
+
+
+@pytest.fixture
+def start_client(home: Path) -> Iterator[Callable[..., FlaskClient]]:
+    """`start_client(proxies=1)` gives a client of an application with these settings."""
+    apps: list[APIFlask] = []
+
+    def create(**settings: object) -> FlaskClient:
+        apps.append(create_app(Settings(home=home, **settings)))  # type: ignore[arg-type]
+        return apps[-1].test_client()
+
+    yield create
+    for app in apps:
+        app.extensions["truegrain"].stop()
+
+
+@pytest.fixture
+def give_keys(home: Path) -> Callable[..., None]:
+    """`give_keys(Key(...))` writes the file of keys."""
+
+    def write_keys(*keys: Key) -> None:
+        write(KeyFile(keys=keys), Settings(home=home).api_keys_path)
+
+    return write_keys
 
 
 @pytest.fixture

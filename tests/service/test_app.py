@@ -33,4 +33,4 @@ def test_two_applications_do_not_share_their_metrics(tmp_path: object) -> None:
     assert 'status="200"' in first.test_client().get("/metrics").text
     assert 'flask_http_request_total{method="GET",status="200"}' not in second.test_client().get("/metrics").text
     for app in (first, second):
-        app.extensions["truegrain"].store.stop()
+        app.extensions["truegrain"].stop()

@@ -4,6 +4,7 @@ import contextlib
 import json
 import signal
 import socket
+import sqlite3
 import subprocess
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from typing import Any
 import psutil
 import requests
 
+from service.keyring import Key
+from service.secret import hash_of, make_secret
+
 Serve = Callable[..., Any]
 Publish = Callable[..., Any]
 Draw = Callable[..., bytes]
@@ -23,7 +27,7 @@ LARGE = 20_000_000
 
 def test_requests_to_two_workers_add_up_exactly(serve: Serve, publish: Publish, draw: Draw) -> None:
     publish("1")
-    service = serve()
+    service = serve(queue=8)
     images = [draw(230), draw(20)] * 30
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(service.predict, images))
@@ -51,6 +55,20 @@ def test_the_sums_survive_a_worker_and_start_anew_with_the_service(
     restarted = serve()
     restarted.predict(draw())
     assert restarted.metric("truegrain_predictions_total") == 1
+
+
+def test_every_verdict_of_every_worker_is_in_the_log_when_the_service_has_stopped(
+    serve: Serve, publish: Publish, draw: Draw, home: Path
+) -> None:
+    publish("1")
+    service = serve(queue=8)
+    with ThreadPoolExecutor(8) as pool:
+        given = {answer.json()["id"] for answer in pool.map(service.predict, [draw(230)] * 40)}
+    service.stop()
+    with contextlib.closing(sqlite3.connect(home / "predictions.db")) as database:
+        kept = {id_ for (id_,) in database.execute("select id from predictions")}
+    assert len(given) == 40
+    assert kept == given
 
 
 def test_a_swap_under_load_drops_no_request_and_mixes_no_versions(serve: Serve, publish: Publish, draw: Draw) -> None:
@@ -159,13 +177,22 @@ def test_a_client_that_leaves_in_the_middle_disturbs_nobody(serve: Serve, publis
     assert 'status="500"' not in service.get("/metrics").text
 
 
-def test_every_line_of_the_log_is_json_without_image_bytes(serve: Serve, publish: Publish, draw: Draw) -> None:
+def test_every_line_of_the_log_is_json_without_image_bytes_or_keys(
+    serve: Serve, publish: Publish, draw: Draw, give_keys: Callable[..., None]
+) -> None:
     publish("1")
-    service = serve()
-    verdict = service.predict(draw(), headers={"X-Request-ID": "find-me"}).json()
+    secret = make_secret()
+    give_keys(Key(name="shop", roles=("predict",), hashes=(hash_of(secret),)))
+    service = serve(require_auth=True)
+    headers = {"X-Request-ID": "find-me", "X-API-Key": secret}
+    verdict = service.predict(draw(), headers=headers).json()
+    assert service.predict(draw(), headers=headers | {"X-Request-ID": secret}).ok
     service.stop()
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     (line,) = (line for line in lines if line.get("request_id") == "find-me")
     assert (line["path"], line["status"], line["version"], line["decision"]) == ("/predict", 200, "1", "ai")
+    assert line["client"] == "shop"
+    assert line["queue_ms"] >= 0
+    assert secret not in service.log.read_text()
     assert line["image_sha256"] == verdict["image"]["sha256"]
     assert max(len(str(line)) for line in lines) < 5_000

@@ -38,6 +38,22 @@ def test_the_pointed_version_comes_into_service(store: ModelStore, publish: Publ
     assert version_of(store) == "2"
 
 
+def test_production_outlives_its_pointer_and_a_shadow_ends_with_its_own(home: Path, publish: Publish) -> None:
+    metrics = Metrics()
+    production = ModelStore(pointer_path(home), metrics)
+    shadow = ModelStore(pointer_path(home, "shadow"), metrics, alias="shadow")
+    publish("1"), publish("2", bias=1.0, alias="shadow")
+    for store in (production, shadow):
+        store.refresh()
+    pointer_path(home).unlink(), pointer_path(home, "shadow").unlink()
+    for store in (production, shadow):
+        store.refresh()
+    assert (version_of(production), version_of(shadow)) == ("1", None)
+    publish("2", bias=1.0, alias="shadow")
+    shadow.refresh()
+    assert version_of(shadow) == "2", "it may come back"
+
+
 def test_an_unchanged_pointer_loads_nothing(store: ModelStore, publish: Publish) -> None:
     publish("1")
     store.refresh()

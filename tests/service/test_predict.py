@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 
 from model.images import FORMATS
 from service.verdict import EXAMPLE, Verdict
@@ -55,6 +57,14 @@ def test_the_stages_make_up_the_total(client: FlaskClient, draw: Draw) -> None:
     timings = post(client, draw(230, size=(640, 480))).timings_ms
     assert min(timings.decode, timings.preprocess, timings.inference) > 0
     assert timings.decode + timings.preprocess + timings.inference <= timings.total + 0.002  # each is rounded
+
+
+def test_the_log_names_version_decision_image_and_timings(client: FlaskClient, draw: Draw) -> None:
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        verdict = post(client, draw(230))
+    (line,) = (line for line in lines if line["event"] == "request")
+    assert (line["version"], line["decision"], line["image_sha256"]) == ("7", "ai", verdict.image.sha256)
+    assert line["timings_ms"] == verdict.timings_ms.model_dump()
 
 
 def test_a_multipart_file_gets_the_verdict_of_the_same_bytes_sent_raw(client: FlaskClient, draw: Draw) -> None:

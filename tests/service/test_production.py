@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from model.registry import ModelVersion, Registry
 
@@ -81,6 +82,32 @@ def test_promotions_and_a_rollback_under_load_fail_no_request(
     told = {(a["model"]["version"], a["model"]["sha256"], a["probability"]) for a in (a.json() for a in answers)}
     assert {version for version, _, _ in told} == {first.version, second.version}
     assert len(told) == 2, "an answer mixed the two versions"
+
+
+def test_the_version_with_the_alias_shadow_is_compared_with_production(
+    start: Serve, models: Registry, add: Add, draw: Draw, wait_until: Callable[..., None]
+) -> None:
+    first, second = add(0.0), add(2.0)
+    models.promote(first.version, reason="the first")
+    models.set_alias("shadow", second.version)
+    service = start(shadow_share=1.0)
+    service.await_version(first.version)
+    wait_until(lambda: service.get("/health").json()["shadow"] == second.version, what="the shadow")
+    assert service.get("/health").json()["troubles"] == []
+    lineage = service.get("/model").json()["lineage"]
+    assert (lineage["gate"], lineage["promotion_reason"]) == ("passed", "the first")
+    wait_until(lambda: _compare(service, draw(128)).ok, what="both workers to have the shadow")
+    compared = _compare(service, draw(128)).json()
+    assert [compared[which]["model"]["version"] for which in ("production", "shadow")] == [
+        first.version,
+        second.version,
+    ]
+    service.predict(draw(128))
+    wait_until(lambda: "truegrain_shadow_verdicts_total{" in service.get("/metrics").text, what="the shadow's verdict")
+
+
+def _compare(service: Any, image: bytes) -> requests.Response:
+    return requests.post(f"{service.url}/predict/compare", files={"file": image}, timeout=30)
 
 
 def test_a_corrupted_version_is_refused_counted_and_logged_while_the_old_one_serves(

@@ -119,7 +119,19 @@ def test_uploads_stay_in_memory(client: FlaskClient, draw: Draw, monkeypatch: py
 
 def test_a_missing_field_is_named_with_what_was_sent_instead(client: FlaskClient, draw: Draw) -> None:
     assert_problem(send(client, {"image": named(draw())}), "missing_file", "'file'", "'image'")
-    assert_problem(send(client, {}), "missing_file", "none")
+    assert_problem(send(client, {}), "missing_file", "the form is empty", "'file'")
+
+
+def test_a_form_that_cannot_be_read_says_why_that_may_be(client: FlaskClient, draw: Draw) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="caf\xe9.jpg"\r\n\r\n'
+    answer = send(client, head + draw() + b"\r\n--x--\r\n", "multipart/form-data; boundary=x")
+    assert_problem(answer, "missing_file", "boundary", "UTF-8")
+
+
+@pytest.mark.parametrize("disposition", [b"form-data", b'form-data; filename="a.jpg"'])
+def test_a_part_without_a_name_is_no_field(client: FlaskClient, draw: Draw, disposition: bytes) -> None:
+    body = b"--x\r\nContent-Disposition: " + disposition + b"\r\n\r\n" + draw() + b"\r\n--x--\r\n"
+    assert_problem(send(client, body, "multipart/form-data; boundary=x"), "missing_file", "fields are: ''")
 
 
 def test_text_in_place_of_the_file_is_explained(client: FlaskClient) -> None:
@@ -128,6 +140,17 @@ def test_text_in_place_of_the_file_is_explained(client: FlaskClient) -> None:
 
 def test_two_files_are_refused(client: FlaskClient, draw: Draw) -> None:
     assert_problem(send(client, {"file": [named(draw(1)), named(draw(2))]}), "several_files", "2 files")
+
+
+def test_a_form_of_thousands_of_parts_is_refused_as_such(client: FlaskClient, draw: Draw) -> None:
+    parts = {f"field-{number}": "x" for number in range(1_001)} | {"file": named(draw())}
+    assert_problem(send(client, parts), "too_many_parts", "1,000 parts")
+
+
+def test_a_form_of_much_text_is_refused_as_such(client: FlaskClient) -> None:
+    app = client.application
+    app.config["MAX_FORM_MEMORY_SIZE"] = 10_000
+    assert_problem(send(client, {"file": "x" * 10_001}), "too_many_parts", "10,000 bytes of text")
 
 
 def test_a_form_without_a_chosen_file_is_empty(client: FlaskClient) -> None:

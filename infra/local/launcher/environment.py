@@ -20,6 +20,10 @@ PATIENT_WITH_MLFLOW = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQU
 """For tasks, which can wait for a busy MLflow; the service keeps the short patience of `model.registry`."""
 
 
+FILES = ("api_keys", "gate_policy", "receipt_key", "require_signature")
+"""Settings that name a file."""
+
+
 def read_dotenv(path: Path) -> dict[str, str]:
     """Return the NAME=value lines of `path`, without comments and quotes; an absent file is an empty one."""
     if not path.exists():
@@ -38,10 +42,10 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env
     local = {
         "home": (ROOT / settings.home.expanduser()).resolve(),
         "source": make_absolute(settings.source),
-        "gate_policy": settings.gate_policy and str(Path(settings.gate_policy).expanduser().absolute()),
         "tracking_uri": f"http://127.0.0.1:{settings.mlflow_port}",
     }
-    return settings.model_copy(update=local)
+    files = {name: str(Path(given).expanduser().absolute()) for name in FILES if (given := getattr(settings, name))}
+    return settings.model_copy(update=local | files)
 
 
 def as_environment(settings: Settings) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """Proof that the service serves: it names the promoted version and gives a verdict on an image nobody trained on."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +13,10 @@ from launcher.progress import Progress
 from model.lake import Lake
 from model.manifest import read_manifest, split_rows
 from model.settings import Settings
+from service import keys
+from service.access import KEY_HEADER
+from service.keyring import Key, KeyFile
+from service.secret import hash_of, make_secret
 
 FOLLOW_SECONDS = 60.0
 """How long the service may take to take a promoted version into service."""
@@ -56,7 +62,10 @@ def predict(settings: Settings, data: bytes) -> dict[str, Any]:
     """Ask the service for a verdict; raises LaunchError with its answer when it gives none."""
     log = logs(settings) / "service.log"
     try:
-        answer = requests.post(f"{service_url(settings)}/predict", files={"file": data}, timeout=30)
+        with lend_key(settings) as headers:
+            answer = requests.post(
+                f"{service_url(settings)}/predict", files={"file": data}, headers=headers, timeout=30
+            )
     except requests.RequestException as error:
         raise LaunchError(f"/predict gave no answer: {error}", log) from error
     if not answer.ok:
@@ -65,9 +74,24 @@ def predict(settings: Settings, data: bytes) -> dict[str, Any]:
     return verdict
 
 
+@contextmanager
+def lend_key(settings: Settings) -> Iterator[dict[str, str]]:
+    """Yield headers with an API key that is valid while the block lasts; without `require_auth` none is needed."""
+    if not settings.require_auth:
+        yield {}
+        return
+    path, secret = settings.api_keys_path, make_secret()
+    name = f"make-up-{hash_of(secret)[:8]}"
+    keys.write(keys.add(KeyFile.read(path), Key(name=name, roles=("predict",), hashes=(hash_of(secret),))), path)
+    try:
+        yield {KEY_HEADER: secret}
+    finally:
+        keys.write(keys.revoke(KeyFile.read(path), name), path)
+
+
 def _served(settings: Settings) -> str | None:
     try:
-        answer = requests.get(f"{service_url(settings)}/model", timeout=5)
+        answer = requests.get(f"{service_url(settings)}/readyz", timeout=5)
     except requests.RequestException:
         return None
     return str(answer.json()["version"]) if answer.ok else None

@@ -1,9 +1,12 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from model.registry import ModelVersion, Registry
 from model.registry.__main__ import main
+from model.signature import TAG, PrivateKey, verify
 
 Add = Callable[..., ModelVersion]
 
@@ -38,3 +41,25 @@ def test_a_refusal_is_a_sentence_and_an_exit_status(add: Add, capsys: pytest.Cap
     add("failed")
     assert main(["promote", "1", "--reason", "I like it"]) == 1
     assert "the gate says 'failed'" in capsys.readouterr().err
+
+
+def test_a_version_is_signed_with_the_key_of_a_file(
+    release: Callable[[float], ModelVersion], models: Registry, tmp_path: Path
+) -> None:
+    version, key = release(0.0), PrivateKey.generate()
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    assert main(["sign", version.version, "--key", str(tmp_path / "key.pem")]) == 0
+    signed = models.resolve(version.version)
+    assert signed is not None
+    verify(models.download(version.version, tmp_path / "artifact"), signed.tags[TAG], key.public_key())
+
+
+def test_what_is_no_key_signs_nothing(
+    add: Add, models: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = add()
+    assert main(["sign", version.version, "--key", str(tmp_path / "missing.pem")]) == 1
+    assert "missing.pem" in capsys.readouterr().err
+    unsigned = models.resolve(version.version)
+    assert unsigned is not None
+    assert TAG not in unsigned.tags

@@ -1,0 +1,95 @@
+"""Faithfulness: whether the places that a map calls important are those that the detector goes by."""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import log
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+SHARE: Final = 0.25
+"""How much of the picture is removed: the places where the map is highest."""
+
+CONTROLS: Final = 19
+ENOUGH: Final = 0.9
+"""Share of the controls that a faithful map outdoes: 18 of 19, which one without meaning does 1 time in 10."""
+LEAST: Final = 0.1
+"""What its places take from the log-odds at least: a tenth of the odds. With less, nothing was explained."""
+
+_SMALLEST: Final = 1e-7
+"""Probabilities closer than this to 0 and 1 are rounding."""
+
+Pixels = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Score = Callable[[Pixels], NDArray[np.floating]]
+"""From pixels [N, size, size, 3] to the probability [N] of the class that the map speaks for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """What removing places did to the probability of the verdict's class.
+
+    `before` is the probability of the whole picture, `after` that without the `share` of it that the map calls most
+    important, `controls` those without as much elsewhere.
+    """
+
+    share: float
+    before: float
+    after: float
+    controls: tuple[float, ...]
+
+    @property
+    def outdone(self) -> float:
+        """Share of the controls that took less from the probability than the map's places did."""
+        return sum(self.after < control for control in self.controls) / len(self.controls)
+
+    @property
+    def faithful(self) -> bool:
+        """Whether the map's places took something from the probability, and more than nearly all controls did."""
+        return _log_odds(self.before) - _log_odds(self.after) >= LEAST and self.outdone >= ENOUGH
+
+
+def measure_deletion(pixels: Pixels, importance: NDArray[np.float32], score: Score) -> Deletion:
+    """Remove the places of `pixels` [size, size, 3] where `importance` [h, w] is highest, and as much elsewhere.
+
+    The deletion test of Petsiuk et al. (RISE, BMVC 2018), as a comparison at one share instead of an area under the
+    curve. A removed place takes the picture's mean colour. The controls are the map's own places, shifted: as many, in
+    the same shape, so that only where they are can make a difference. The shifts are drawn by the picture's own pixels,
+    the same every time. Everything is scored as one batch.
+    """
+    removed = _choose_top(_enlarge(importance, len(pixels)))
+    controls = _shift(removed, seed=zlib.crc32(pixels.tobytes()))
+    before, after, *others = score(_remove(pixels, np.stack([np.zeros_like(removed), removed, *controls]))).tolist()
+    return Deletion(share=float(removed.mean()), before=before, after=after, controls=tuple(others))
+
+
+def _enlarge(importance: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Interpolate a map [h, w] to [size, size] (bicubic), as it is shown."""
+    return np.asarray(Image.fromarray(importance).resize((size, size), Image.Resampling.BICUBIC))
+
+
+def _log_odds(probability: float) -> float:
+    bounded = min(max(probability, _SMALLEST), 1 - _SMALLEST)
+    return log(bounded / (1 - bounded))
+
+
+def _choose_top(importance: NDArray[np.float32]) -> Mask:
+    chosen = np.zeros(importance.size, bool)
+    chosen[np.argsort(importance, axis=None, kind="stable")[-round(SHARE * importance.size) :]] = True
+    return chosen.reshape(importance.shape)
+
+
+def _shift(mask: Mask, *, seed: int) -> list[Mask]:
+    """Shift a mask CONTROLS times around the edges, each time by a quarter to three quarters of both sides."""
+    size = len(mask)
+    shifts = np.random.default_rng(seed).integers(size // 4, size - size // 4, (CONTROLS, 2))
+    return [np.roll(mask, tuple(shift), (0, 1)) for shift in shifts]
+
+
+def _remove(pixels: Pixels, masks: Mask) -> Pixels:
+    """Give `pixels` their mean colour where `masks` [N, size, size] say so; returns [N, size, size, 3]."""
+    mean = pixels.mean((0, 1)).round().astype(np.uint8)
+    return np.where(masks[..., np.newaxis], mean, pixels)

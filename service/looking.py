@@ -1,0 +1,106 @@
+"""Looking: from an image file to what the detector sees of it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.degradations import DEGRADATIONS, RESHIPPED
+from model.errors import InvalidImage
+from model.images import Limits, load, open_image
+from model.preprocess import Preprocess
+
+BATCH_WEIGHT: Final = 4
+"""How many of the largest images a batch may weigh, in bytes and in pixels: bounds a worker's memory and time."""
+
+LONGEST_JPEG_SIDE: Final = 65_500
+"""The longest side that libjpeg encodes, in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """An image ready for the detector, and how many seconds each step took.
+
+    `views` [n, size, size, 3] uint8 begins with the image as it came; its re-shipped versions follow when its stability
+    is examined. `rgb` is the upright picture, None in a batch: together these need not fit into memory.
+    """
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+    rgb: Image.Image | None
+    views: NDArray[np.uint8]
+    decode: float
+    preprocess: float
+    total: float
+
+
+def look(data: bytes, preprocess: Preprocess, *, limits: Limits, reship: bool) -> Seen:
+    """Decode and preprocess the image in `data`, with `reship` its re-shipped versions too; raises InvalidImage."""
+    started = perf_counter()
+    opened = open_image(data, limits=limits)
+    if reship and max(opened.size) > LONGEST_JPEG_SIDE:
+        raise InvalidImage(
+            "too_many_pixels",
+            f"the image has {opened.width} x {opened.height} pixels; to examine its stability it is stored as JPEG,"
+            f" whose sides have at most {LONGEST_JPEG_SIDE:,}",
+        )
+    image = load(opened)
+    decoded = perf_counter()
+    views = _see(image.rgb, preprocess, reship=reship)
+    preprocessed = perf_counter()
+    return Seen(
+        sha256=hashlib.sha256(data).hexdigest(),
+        format=image.format,
+        width=image.width,
+        height=image.height,
+        rgb=image.rgb,
+        views=views,
+        decode=decoded - started,
+        preprocess=preprocessed - decoded,
+        total=perf_counter() - started,
+    )
+
+
+def _see(rgb: Image.Image, preprocess: Preprocess, *, reship: bool) -> NDArray[np.uint8]:
+    pixels = preprocess(rgb)[np.newaxis]
+    if not reship:
+        return pixels
+    reshipped = [preprocess(DEGRADATIONS[name](rgb)) for name in RESHIPPED]
+    return np.concatenate([pixels, np.stack(reshipped)])
+
+
+def look_at_all(
+    files: Sequence[bytes], preprocess: Preprocess, *, limits: Limits, reship: bool
+) -> Iterator[Seen | InvalidImage]:
+    """Look at each file in turn; an image that cannot be accepted is its error.
+
+    Together they may have BATCH_WEIGHT times the pixels of the largest image; one beyond that is not accepted.
+    """
+    left = BATCH_WEIGHT * limits.max_pixels
+    for data in files:
+        try:
+            _check_fit(data, left, limits=limits)
+            seen = look(data, preprocess, limits=limits, reship=reship)
+        except InvalidImage as error:
+            # A new one, since the traceback of this one holds on to the pixels decoded so far.
+            yield InvalidImage(error.reason, str(error))
+        else:
+            left -= seen.width * seen.height
+            yield replace(seen, rgb=None)
+
+
+def _check_fit(data: bytes, left: int, *, limits: Limits) -> None:
+    image = open_image(data, limits=limits)
+    if image.width * image.height > left:
+        raise InvalidImage(
+            "too_many_pixels",
+            f"the image has {image.width} x {image.height} pixels; those before it left {left:,} of the"
+            f" {BATCH_WEIGHT * limits.max_pixels:,} of a batch: send it in another one",
+        )

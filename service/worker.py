@@ -1,0 +1,103 @@
+"""The gunicorn worker: threads that take requests in, with time limits for clients that are slow to send or to read.
+
+Threads, so that a slow client holds up nobody else; `service.turnstile` sees to it that only one of them computes.
+"""
+
+import contextlib
+import ctypes
+import os
+import socket
+import time
+from typing import Any, Final
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from model.settings import Settings
+
+HEAD_START: Final = 0.0005
+"""Seconds for each request in progress that a worker leaves a new connection to idler ones; they all see it at once."""
+
+LONGEST_HEAD_START: Final = 0.002
+
+IDLE_SECONDS: Final = 5
+"""How long the kernel keeps a connection to itself on which nothing was sent yet."""
+
+GOODBYE_SECONDS: Final = 2
+"""How long a client may take to close its side after the answer."""
+
+_CHUNK: Final = 64 * 1024
+_M_ARENA_MAX: Final = -8  # as glibc's malloc.h has it
+
+
+def head_start(in_progress: int) -> float:
+    """Seconds that a worker with so many requests in progress waits before it takes another one."""
+    return min(in_progress * HEAD_START, LONGEST_HEAD_START)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's thread worker with deadlines.
+
+    A request has TRUEGRAIN_UPLOAD_SECONDS to arrive, then its connection is closed for reading; after gunicorn's
+    `timeout` for writing too. One that is still there after twice that time is stuck in computing: the worker no
+    longer says that it lives, and the master replaces it.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._upload_seconds = Settings.from_environment(os.environ).upload_seconds
+        self._begun: dict[TConn, float] = {}
+
+    def init_process(self) -> None:
+        """Prepare the process: the kernel waits for the first bytes of a connection, which would occupy a thread."""
+        for listener in self.sockets:
+            if listener.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_DEFER_ACCEPT"):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, IDLE_SECONDS)
+        _share_one_heap()
+        super().init_process()
+
+    def accept(self, listener: Any) -> None:
+        """Take a connection, unless an idler worker is faster."""
+        time.sleep(head_start(self.nr_conns))
+        super().accept(listener)
+
+    def handle(self, conn: TConn) -> Any:
+        """Answer a request."""
+        self._begun[conn] = time.monotonic()
+        try:
+            stays = super().handle(conn)
+            if not stays:
+                _say_goodbye(conn.sock)
+            return stays
+        finally:
+            del self._begun[conn]
+
+    def notify(self) -> None:
+        """Cut off the late, and tell the master that we live; gunicorn calls this once a second and more often."""
+        ages = {conn: time.monotonic() - begun for conn, begun in list(self._begun.items())}
+        for conn, age in ages.items():
+            if age > self._upload_seconds:
+                how = socket.SHUT_RDWR if age > self.cfg.timeout else socket.SHUT_RD
+                with contextlib.suppress(OSError):  # it has ended by itself
+                    conn.sock.shutdown(how)
+        if max(ages.values(), default=0) < 2 * self.cfg.timeout:
+            super().notify()
+
+
+def _share_one_heap() -> None:
+    """Have glibc serve all threads from one heap; each of several would keep what the largest image needed."""
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
+
+
+def _say_goodbye(connection: socket.socket) -> None:
+    """Wait for the client to close, for it may not have read its answer yet (RFC 9112, section 9.6).
+
+    gunicorn does so as well, but in the thread that lets the others in: here nobody waits for a client far away.
+    """
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(GOODBYE_SECONDS)
+        while connection.recv(_CHUNK):
+            pass
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

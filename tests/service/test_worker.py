@@ -1,0 +1,110 @@
+"""The worker's deadlines, with clients that are slow on purpose."""
+
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from service.worker import LONGEST_HEAD_START, Worker, head_start
+
+Serve = Callable[..., Any]
+Draw = Callable[..., bytes]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What the worker sees of gunicorn's connection."""
+
+    sock: socket.socket
+
+
+HALF = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\nhalf"
+
+
+def test_the_busier_a_worker_is_the_longer_it_leaves_a_connection_to_others() -> None:
+    waits = [head_start(requests) for requests in range(100)]
+    assert waits[0] == 0
+    assert waits == sorted(waits)
+    assert waits[-1] == LONGEST_HEAD_START
+
+
+def test_clients_that_are_slow_to_send_or_to_close_hold_up_nobody_and_are_cut_off(
+    serve: Serve, publish: Callable[..., Any], draw: Draw
+) -> None:
+    publish("1")
+    service = serve(workers=1, upload_seconds=1)
+    in_the_body, in_the_headers, not_closing = ([dial(service) for _ in range(4)] for _ in range(3))
+    for connection in in_the_body:
+        connection.sendall(HALF)
+    for connection in in_the_headers:
+        connection.sendall(HALF[:30])
+    for connection in not_closing:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(12) == b"HTTP/1.1 200"
+    assert service.predict(draw()).ok
+    for connection in in_the_body:
+        answer = read_all(connection)
+        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert b'"reason":"incomplete"' in answer
+    assert [read_all(connection) for connection in in_the_headers] == [b""] * 4, "there is nobody to answer yet"
+    assert all(read_all(connection) for connection in not_closing)
+    assert service.predict(draw()).ok
+
+
+def test_at_three_times_what_it_can_do_a_worker_answers_everybody(
+    serve: Serve, publish: Callable[..., Any], draw: Draw
+) -> None:
+    publish("1")
+    service = serve(workers=1, queue=1)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(service.predict, [draw(size=(800, 600))] * 40))
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
+    assert service.predict(draw()).ok, "and is back when they are gone"
+
+
+@pytest.mark.parametrize(
+    ("age", "reads", "writes", "lives"),
+    [(1, True, True, True), (31, False, True, True), (61, False, False, True), (121, False, False, False)],
+)
+def test_a_request_loses_its_connection_first_and_then_its_worker(
+    age: float, reads: bool, writes: bool, lives: bool
+) -> None:
+    beats: list[bool] = []
+    worker = Worker.__new__(Worker)
+    worker.cfg = SimpleNamespace(timeout=60)
+    worker.tmp = SimpleNamespace(notify=lambda: beats.append(True))
+    worker._upload_seconds = 30
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        worker._begun = {Connection(ours): time.monotonic() - age}
+        theirs.sendall(b"late" if reads else b"")
+        worker.notify()
+        assert (ours.recv(4) == b"late") == reads
+        assert can_write(ours) == writes
+    assert bool(beats) == lives
+
+
+def can_write(connection: socket.socket) -> bool:
+    try:
+        return connection.send(b"answer") > 0
+    except BrokenPipeError:
+        return False
+
+
+def dial(service: Any) -> socket.socket:
+    host, port = service.url.removeprefix("http://").split(":")
+    return socket.create_connection((host, int(port)), timeout=30)
+
+
+def read_all(connection: socket.socket) -> bytes:
+    received = b""
+    with connection:
+        while chunk := connection.recv(4096):
+            received += chunk
+    return received
