@@ -25,9 +25,12 @@ Draw = Callable[..., bytes]
 LARGE = 20_000_000
 
 
-def test_requests_to_two_workers_add_up_exactly(serve: Serve, publish: Publish, draw: Draw) -> None:
+def test_requests_to_two_workers_add_up_exactly(
+    serve: Serve, publish: Publish, draw: Draw, wait_until: Callable[..., None]
+) -> None:
     publish("1")
     service = serve(queue=8)
+    wait_until(lambda: service.metric("truegrain_model_loads_total") == 2, what="a detector in each worker")
     images = [draw(230), draw(20)] * 30
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(service.predict, images))
@@ -36,7 +39,6 @@ def test_requests_to_two_workers_add_up_exactly(serve: Serve, publish: Publish, 
     assert service.metric("truegrain_predictions_total", decision="real") == 30
     assert service.metric("truegrain_probability_count") == 60
     assert service.metric("flask_http_request_duration_seconds_count", url_rule="/predict") == 60
-    assert service.metric("truegrain_model_loads_total") == 2, "one for each worker"
     assert service.metric("truegrain_model_info", version="1") == 1
 
 
