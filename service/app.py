@@ -20,6 +20,7 @@ from service import (
     health,
     model_info,
     openapi,
+    page,
     predict,
     rate_limits,
     receipt_desk,
@@ -70,6 +71,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         part.init_app(app)
     _protect(app, settings)
     for blueprint in (
+        page.blueprint,
         predict.blueprint,
         batch.blueprint,
         explain.blueprint,

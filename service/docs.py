@@ -1,8 +1,7 @@
 """GET /docs: the API for people, rendered from its own OpenAPI document. Needs no script and no other host."""
 
 from apiflask import APIBlueprint
-from flask import current_app, redirect, render_template, url_for
-from werkzeug import Response
+from flask import current_app, render_template
 
 from service.problems import PROBLEMS
 
@@ -13,9 +12,3 @@ blueprint = APIBlueprint("docs", __name__, enable_openapi=False)
 def docs() -> str:
     """Show the endpoints, the fields of their answers, and the problems."""
     return render_template("docs.html", spec=current_app.spec, problems=PROBLEMS)  # type: ignore[attr-defined]
-
-
-@blueprint.get("/")
-def index() -> Response:
-    """Lead to the documentation."""
-    return redirect(url_for("docs.docs"))

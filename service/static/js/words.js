@@ -1,0 +1,126 @@
+// Every sentence the page says about a verdict. Pure: values in, text out.
+
+export const HEADLINES = {
+  ai: "Looks AI-generated",
+  real: "Looks real",
+  unsure: "Unsure",
+  waiting: "Looking at it …",
+  refused: "Not judged",
+};
+
+/** The same where there is room for a word. */
+export const SHORT = { ...HEADLINES, ai: "AI", real: "Real" };
+
+const PER_CENT = "\u00a0%"; // the space that no line is broken at
+const SOURCES = { c2pa: "Content Credentials", camera: "Camera data", generator_text: "Generator’s text" };
+const SAYS = { ai: "speaks for AI", real: "speaks for a real picture", nothing: "speaks for neither" };
+
+/** One of the keys of HEADLINES. */
+export function stateOf(check) {
+  if (check.verdict) return check.verdict.decision;
+  return check.problem ? "refused" : "waiting";
+}
+
+/** A share in whole per cent that never claims certainty: 0.9996 is "over 99 %". */
+export function percent(share) {
+  if (share > 0.99) return `over 99${PER_CENT}`;
+  if (share < 0.01) return `under 1${PER_CENT}`;
+  return `${Math.round(share * 100)}${PER_CENT}`;
+}
+
+/** What the verdict means, for somebody who has never heard of a threshold. */
+export function explain({ decision, probability, stability, threshold }) {
+  if (decision === "unsure" && stability !== null && stability < 1) {
+    return "Re-saved, halved or cropped copies of the picture get another verdict, so neither should be relied on.";
+  }
+  if (decision === "unsure") {
+    return (
+      "Too close to call: for pictures that score like this one the detector is wrong too often. " +
+      "Take it as not known, and look for other signs."
+    );
+  }
+  const share = decision === "ai" ? probability : 1 - probability;
+  if (share < 0.5) return `At ${percent(probability)} it is on this side of the threshold, ${percent(threshold)}.`;
+  const count = share > 0.99 ? "nearly all" : `about ${Math.round(share * 100)}`;
+  const kind = decision === "ai" ? "AI-generated" : "real";
+  return `Of 100 test pictures that scored like this one, ${count} were ${kind}.`;
+}
+
+/** What was examined beyond the picture as it came; empty when nothing was. */
+export function describeChecks({ operating_point, stability }) {
+  const checks = [];
+  if (stability === 1) checks.push("Re-saved, halved and cropped copies get the same verdict.");
+  if (stability !== null && stability < 1) {
+    checks.push(`Of four re-saved, halved or cropped copies, ${Math.round(stability * 4)} agree with the picture.`);
+  }
+  if (operating_point) {
+    const rate = Number((100 * operating_point).toPrecision(3)) + PER_CENT;
+    checks.push(`At this setting at most ${rate} of real test pictures were called AI.`);
+  }
+  return checks.join(" ");
+}
+
+/** A finding in the file's metadata as [whence, what, in which direction]. */
+export function describeFinding({ source, says, name, detail }) {
+  return [SOURCES[source] ?? source, detail || name, SAYS[says]];
+}
+
+/** What the heat map shows and how it was tested, or why there is none. */
+export function describeMap({ label }, map) {
+  if (!map) return "";
+  const { share, before, after } = map.deletion;
+  const [from, to] = [before, after].map((probability) => (100 * probability).toFixed(1) + PER_CENT);
+  const test = `with the ${percent(share)} of the picture painted over that it calls most important, ${from} become ${to}`;
+  if (!map.overlay) return `No heat map, for it would mislead: ${test}, as with other places painted over.`;
+  const kind = label === "ai" ? "AI" : "a real picture";
+  return `The redder a place, the more it spoke for ${kind}; what is grey is not looked at. Tested: ${test}.`;
+}
+
+/** The question under a verdict and its two answers, first the one that agrees with the label. */
+export function askForFeedback({ decision, label }) {
+  if (decision === "unsure") {
+    const answers = ["It is real", "It is AI"];
+    return ["Do you know what it is?", ...(label === "real" ? answers : answers.reverse())];
+  }
+  return ["Is this right?", "Yes", "No"];
+}
+
+/** The fine print as [name, value] pairs. */
+export function listFacts({ verdict, time }) {
+  const { image, model } = verdict;
+  return [
+    ["Probability of AI", verdict.probability.toFixed(4)],
+    ["Threshold", verdict.threshold.toFixed(4)],
+    ["Judged", `${new Date(time).toLocaleString()}, in ${Math.round(verdict.timings_ms.total)} ms`],
+    ["Detector", `${model.name}, version ${model.version}, ${model.sha256.slice(0, 12)}`],
+    ["Trained on", model.dataset_version],
+    ["File", `${image.format}, ${image.width} × ${image.height}`],
+    ["SHA-256", image.sha256],
+    ["Request", verdict.request_id],
+  ];
+}
+
+/** Where the scale's zone of doubt begins and ends, as [low, high] shares; null when the band is not known. */
+export function zoneOfDoubt({ operating_point, threshold }, band) {
+  if (!band) return null;
+  return operating_point ? [Math.min(threshold, band[0]), threshold] : band;
+}
+
+/** The scale in words, for who cannot see it. */
+export function describeScale({ probability }, zone) {
+  const doubt = zone ? `; unsure is between ${percent(zone[0])} and ${percent(zone[1])}` : "";
+  return `Probability of AI: ${percent(probability)}${doubt}`;
+}
+
+/** One line under a picture that leaves this page: who said so, when, of which file. */
+export function describeSource({ model, image }, time) {
+  const original = `SHA-256 of the original ${image.sha256.slice(0, 16)}…`;
+  return `Truegrain, detector version ${model.version}, ${time.slice(0, 10)}, ${original}`;
+}
+
+/** A settled check, as it is read out. */
+export function announce(check) {
+  const { name, verdict, problem } = check;
+  if (problem) return `${name}: not judged. ${problem.title}`;
+  return `${name}: ${HEADLINES[verdict.decision]}, probability of AI ${percent(verdict.probability)}`;
+}
