@@ -70,8 +70,11 @@ export function describeMap({ label }, map) {
   if (!map) return "";
   const { share, before, after } = map.deletion;
   const [from, to] = [before, after].map((probability) => (100 * probability).toFixed(1) + PER_CENT);
-  const test = `with the ${percent(share)} of the picture painted over that it calls most important, ${from} become ${to}`;
-  if (!map.overlay) return `No heat map, for it would mislead: ${test}, as with other places painted over.`;
+  const most = `the ${percent(share)} of the picture that it calls most important`;
+  const test = `with ${most} painted over, ${from} become ${to}`;
+  if (!map.overlay) {
+    return `No heat map, for it would mislead: ${test}. Places that matter take more, and more than others do.`;
+  }
   const kind = label === "ai" ? "AI" : "a real picture";
   return `The redder a place, the more it spoke for ${kind}; what is grey is not looked at. Tested: ${test}.`;
 }
