@@ -253,6 +253,24 @@ def test_a_copy_that_was_damaged_while_the_service_was_down_is_fetched_again(
     assert Detector.load(folder).card.onnx_sha256 == Pointer.read(pointer_path(home)).sha256
 
 
+@pytest.mark.parametrize("card", ["nonsense", '{"preprocess": {"mystery": 1}}'])
+def test_a_copy_whose_card_was_harmed_meanwhile_is_fetched_again(
+    follower: Follower,
+    build: Callable[..., Follower],
+    registry: FakeRegistry,
+    home: Path,
+    artifact_of: Callable[[int], Path],
+    card: str,
+) -> None:
+    registry.promote("1", artifact_of(1))
+    follower.step()
+    path = pointer_path(home).parent / Pointer.read(pointer_path(home)).folder / "card.json"
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps(whole | json.loads(card)) if card.startswith("{") else card)
+    assert build().step() == "switched"
+    assert json.loads(path.read_text()) == whole
+
+
 def test_a_nonsense_pointer_is_replaced(
     follower: Follower, registry: FakeRegistry, home: Path, artifact_of: Callable[[int], Path]
 ) -> None:
