@@ -44,7 +44,29 @@ class Seen:
 def look(data: bytes, preprocess: Preprocess, *, limits: Limits, reship: bool) -> Seen:
     """Decode and preprocess the image in `data`, with `reship` its re-shipped versions too; raises InvalidImage."""
     started = perf_counter()
-    opened = open_image(data, limits=limits)
+    return _finish(open_image(data, limits=limits), data, preprocess, reship=reship, started=started)
+
+
+def look_at_all(
+    files: Sequence[bytes], preprocess: Preprocess, *, limits: Limits, reship: bool
+) -> Iterator[Seen | InvalidImage]:
+    """Look at each file in turn; an image that cannot be accepted is its error.
+
+    Together they may have BATCH_WEIGHT times the pixels of the largest image; one beyond that is not accepted.
+    """
+    left = BATCH_WEIGHT * limits.max_pixels
+    for data in files:
+        started = perf_counter()
+        try:
+            opened = open_image(data, limits=limits)
+            left -= _check_room(opened, left)  # a damaged image takes its time too
+            yield replace(_finish(opened, data, preprocess, reship=reship, started=started), rgb=None)
+        except InvalidImage as error:
+            # A new one, since the traceback of this one holds on to the pixels decoded so far.
+            yield InvalidImage(error.reason, str(error))
+
+
+def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship: bool, started: float) -> Seen:
     if reship and max(opened.size) > LONGEST_JPEG_SIDE:
         raise InvalidImage(
             "too_many_pixels",
@@ -76,31 +98,13 @@ def _see(rgb: Image.Image, preprocess: Preprocess, *, reship: bool) -> NDArray[n
     return np.concatenate([pixels, np.stack(reshipped)])
 
 
-def look_at_all(
-    files: Sequence[bytes], preprocess: Preprocess, *, limits: Limits, reship: bool
-) -> Iterator[Seen | InvalidImage]:
-    """Look at each file in turn; an image that cannot be accepted is its error.
-
-    Together they may have BATCH_WEIGHT times the pixels of the largest image; one beyond that is not accepted.
-    """
-    left = BATCH_WEIGHT * limits.max_pixels
-    for data in files:
-        try:
-            _check_fit(data, left, limits=limits)
-            seen = look(data, preprocess, limits=limits, reship=reship)
-        except InvalidImage as error:
-            # A new one, since the traceback of this one holds on to the pixels decoded so far.
-            yield InvalidImage(error.reason, str(error))
-        else:
-            left -= seen.width * seen.height
-            yield replace(seen, rgb=None)
-
-
-def _check_fit(data: bytes, left: int, *, limits: Limits) -> None:
-    image = open_image(data, limits=limits)
-    if image.width * image.height > left:
+def _check_room(image: Image.Image, left: int) -> int:
+    """Return the pixels of `image`; raises InvalidImage when these are more than are `left`."""
+    pixels = image.width * image.height
+    if pixels > left:
         raise InvalidImage(
             "too_many_pixels",
-            f"the image has {image.width} x {image.height} pixels; those before it left {left:,} of the"
-            f" {BATCH_WEIGHT * limits.max_pixels:,} of a batch: send it in another one",
+            f"the image has {image.width} x {image.height} pixels, and those before it left {left:,} of the batch's:"
+            " send it in another one",
         )
+    return pixels

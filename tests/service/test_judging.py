@@ -121,7 +121,14 @@ def test_the_images_of_a_batch_share_a_bound_on_pixels(model: ServedModel, draw:
     judged_only([*within, last])
     assert isinstance(beyond, InvalidImage)
     assert beyond.reason == "too_many_pixels"
-    assert "9,900 of the 40,000" in str(beyond)
+    assert "left 9,900 of the batch's" in str(beyond)
+
+
+def test_damaged_images_use_the_pixels_of_a_batch_up_too(model: ServedModel, draw: Draw) -> None:
+    damaged = draw(200, size=(100, 100))[:-500]
+    results = judge_all([damaged] * (BATCH_WEIGHT + 1), model, limits=Limits(max_pixels=100 * 100), options=PLAIN)
+    reasons = [result.reason for result in results if isinstance(result, InvalidImage)]
+    assert reasons == ["broken"] * BATCH_WEIGHT + ["too_many_pixels"]
 
 
 def test_an_operating_point_moves_threshold_label_and_decision(model: ServedModel, draw: Draw) -> None:

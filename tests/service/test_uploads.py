@@ -123,7 +123,7 @@ def test_a_missing_field_is_named_with_what_was_sent_instead(client: FlaskClient
 
 
 def test_a_form_that_cannot_be_read_says_why_that_may_be(client: FlaskClient, draw: Draw) -> None:
-    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="caf\xe9.jpg"\r\n\r\n'
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="\xe9.jpg"\r\n\r\n'
     answer = send(client, head + draw() + b"\r\n--x--\r\n", "multipart/form-data; boundary=x")
     assert_problem(answer, "missing_file", "boundary", "UTF-8")
 
