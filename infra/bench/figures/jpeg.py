@@ -6,7 +6,8 @@ from figures.results import Figure
 from figures.stack import Stack, train
 from model.registry import connect
 from model.retrain import evaluate_run
-from model.run_files import REPORT, read_report
+from model.run_files import read_report
+from model.run_names import REPORT
 from model.settings import Settings
 
 DEGRADED = {"augmentation.jpeg": 0.5}
