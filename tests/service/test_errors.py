@@ -45,5 +45,5 @@ def test_a_mistake_of_ours_is_a_500_that_gives_nothing_away(
 
 
 def test_a_redirect_is_no_problem(client: FlaskClient) -> None:
-    answer = client.get("/")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+    answer = client.get("/receipts//key")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "http://localhost/receipts/key")
