@@ -21,6 +21,10 @@ LONGEST_TEXT: Final = 65_536
 _EXIF: Final = ("Make", "Model", "Software", "ImageDescription", "Artist")
 _EXIF_CAPTURE: Final = ("LensModel", "UserComment")
 _CREATOR_TOOL: Final = re.compile(r'xmp:CreatorTool(?:=["\']|>)([^"\'<]{1,200})')
+_JPEG: Final = b"\xff\xd8"
+_JPEG_TEXTS: Final = (b"Exif\0", b"<x:xmpmeta", b"\xff\xfe")
+"""What stands in a JPEG with texts: EXIF, XMP, a comment (ITU-T T.81, B.2.4.5). Most have none, and are not opened."""
+
 _CHARSET_BYTES: Final = 8
 """A UserComment begins with the name of its character set (Exif 2.32, 4.6.5)."""
 
@@ -32,6 +36,8 @@ def read_texts(data: bytes) -> dict[str, str]:
     MOST_TEXTS, of LONGEST_TEXT characters each; the pixels are not decoded. Raises whatever Pillow raises on a broken
     file.
     """
+    if data.startswith(_JPEG) and not any(mark in data for mark in _JPEG_TEXTS):
+        return {}
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         texts = dict(islice(_read_container(image), MOST_TEXTS))
         texts |= _read_exif(image)

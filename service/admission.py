@@ -6,15 +6,18 @@ so at once and can come back, while those let in are answered as fast as ever.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Final
+from uuid import uuid4
 
 from apiflask import APIFlask
 from flask import request
 from structlog.contextvars import bind_contextvars
 
-from service.context import context
-from service.problems import Refusal
+from service.context import Context, context
+from service.problems import MEDIA_TYPE, Problem, Refusal
+from service.request_log import HEADER
 
 COMPUTING: Final = "/predict"
 """A POST to this route, or to one below it, decodes images and asks the detector."""
@@ -22,10 +25,34 @@ COMPUTING: Final = "/predict"
 RETRY_SECONDS: Final = 1
 """What `Retry-After` asks of a client that was turned away: by then a line has moved on."""
 
+_FOR_VERDICT: Final = f"POST {COMPUTING}".encode()
+
+_DETAIL: Final = (
+    f"more images are sent than can be judged; come back in {RETRY_SECONDS} s, or send several in one request"
+)
+
 
 def init_app(app: APIFlask) -> None:
-    """Turn away who could not even stand in line, before the upload is read."""
+    """Turn away who could not even stand in line, at the worker's door or at least before the upload is read."""
     app.before_request(_turn_away)
+    app.extensions["door"] = partial(_answer_at_the_door, app.extensions["truegrain"])
+
+
+def _answer_at_the_door(shared: Context, first_line: bytes) -> bytes | None:
+    """Return the whole HTTP answer to a request that begins so and is turned away unread, None to one that is let in.
+
+    To read it, and to let Flask answer, takes as long as half a verdict; a crowd would get those instead of verdicts.
+    """
+    if not shared.turnstile.full or not first_line.startswith(_FOR_VERDICT):
+        return None
+    shared.metrics.rejections.labels("overloaded").inc()
+    request_id = uuid4().hex
+    body = Problem.of("overloaded", _DETAIL, request_id=request_id).model_dump_json().encode()
+    head = (
+        f"HTTP/1.1 503 Service Unavailable\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
+        f"Retry-After: {RETRY_SECONDS}\r\n{HEADER}: {request_id}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 @contextmanager
@@ -58,5 +85,4 @@ def _computes() -> bool:
 
 
 def _overloaded() -> Refusal:
-    detail = f"more images are sent than can be judged; come back in {RETRY_SECONDS} s, or send several in one request"
-    return Refusal("overloaded", detail, headers={"Retry-After": str(RETRY_SECONDS)})
+    return Refusal("overloaded", _DETAIL, headers={"Retry-After": str(RETRY_SECONDS)})

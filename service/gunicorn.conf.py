@@ -26,7 +26,8 @@ workers = settings.workers
 # Threads take requests in, `service.turnstile` lets one of them compute: onnxruntime fills the core.
 worker_class = "service.worker.Worker"
 threads = 1 + settings.queue + SPARE_THREADS
-# A connection is one request, so that each goes to a worker that has time for it, not to the one that had the last.
+# A connection is one request, so that each goes to a worker that has time for it, not to the one that had the last,
+# and nobody waits for the rest of an upload that was refused. Kept connections would give a tenth more verdicts.
 keepalive = 0
 # gunicorn believes no header about the client; `service.trust` does, for as many proxies as TRUEGRAIN_PROXIES says.
 forwarded_allow_ips = ""
@@ -37,6 +38,7 @@ graceful_timeout = 30
 # The workers' heartbeat; on a disk it could stall them.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes its own private file
 control_socket_disable = True
+logger_class = "service.worker.Log"
 logconfig_dict = LOGGING
 
 # Pillow keeps 64 MB of what it has for pixels; to fetch that for each photograph anew takes a sixth of the time.

@@ -39,8 +39,6 @@ LOGGING: Final[dict[str, Any]] = {
     "root": {"level": "INFO", "handlers": ["console"]},
     "loggers": {
         "gunicorn.error": {"level": "INFO", "propagate": True},
-        # service.request_log writes the line about a request; gunicorn's own would be a second one.
-        "gunicorn.access": {"level": "WARNING"},
         # It warns of every retry, so at every poll while the registry is down; the follower says that once.
         "urllib3": {"level": "ERROR"},
     },

@@ -10,6 +10,7 @@ import socket
 import time
 from typing import Any, Final
 
+from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from model.settings import Settings
@@ -26,6 +27,7 @@ GOODBYE_SECONDS: Final = 2
 """How long a client may take to close its side after the answer."""
 
 _CHUNK: Final = 64 * 1024
+_FIRST_LINE: Final = 64
 _M_ARENA_MAX: Final = -8  # as glibc's malloc.h has it
 
 
@@ -64,12 +66,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Answer a request."""
         self._begun[conn] = time.monotonic()
         try:
-            stays = super().handle(conn)
+            stays = not self._turn_away(conn.sock) and super().handle(conn)
             if not stays:
                 _say_goodbye(conn.sock)
             return stays
         finally:
             del self._begun[conn]
+
+    def _turn_away(self, connection: socket.socket) -> bool:
+        """Turn a request away unread when the application has no use for it; tell whether it was."""
+        answer: bytes | None = self.wsgi.extensions["door"](_peek(connection))
+        if answer is None:
+            return False
+        with contextlib.suppress(OSError):  # the client has gone already
+            connection.sendall(answer)
+        return True
 
     def notify(self) -> None:
         """Cut off the late, and tell the master that we live; gunicorn calls this once a second and more often."""
@@ -81,6 +92,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                     conn.sock.shutdown(how)
         if max(ages.values(), default=0) < 2 * self.cfg.timeout:
             super().notify()
+
+
+def _peek(connection: socket.socket) -> bytes:
+    """Look at the first bytes that have come, without taking them."""
+    try:
+        return connection.recv(_FIRST_LINE, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except OSError:  # nothing has come yet
+        return b""
+
+
+class Log(Logger):  # type: ignore[misc]
+    """gunicorn's log without its line about each request, for which `service.request_log` has more to say."""
+
+    def access(self, *_: object) -> None:
+        """Write nothing, and gather nothing for it."""
 
 
 def _share_one_heap() -> None:

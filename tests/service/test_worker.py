@@ -64,7 +64,10 @@ def test_at_three_times_what_it_can_do_a_worker_answers_everybody(
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(service.predict, [draw(size=(800, 600))] * 40))
     assert {answer.status_code for answer in answers} == {200, 503}
-    assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 503)
+    refused = [answer for answer in answers if answer.status_code == 503]
+    assert all("Retry-After" in answer.headers for answer in refused)
+    assert all(answer.json()["request_id"] == answer.headers["X-Request-ID"] for answer in refused)
+    assert service.metric("truegrain_rejections_total", reason="overloaded") == len(refused)
     assert service.predict(draw()).ok, "and is back when they are gone"
 
 
