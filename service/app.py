@@ -7,38 +7,30 @@ from apiflask import APIFlask
 
 from model.images import Limits
 from model.settings import Settings
-from service import (
-    access,
-    admission,
+from service import errors, openapi, request_log, scrape
+from service.context import Context
+from service.endpoints import (
     batch,
-    browsers,
     compare,
     docs,
-    errors,
     explain,
     feedback,
     health,
     model_info,
-    openapi,
     page,
     predict,
-    rate_limits,
     receipt_desk,
-    request_log,
-    scrape,
-    trust,
-    uploads,
 )
-from service.context import Context
-from service.keyring import Keyring
 from service.metrics import Metrics
-from service.model_store import ModelStore
-from service.pointer import pointer_path
-from service.prediction_log import PredictionLog
+from service.protection import access, admission, browsers, rate_limits, trust, uploads
+from service.protection.keyring import Keyring
+from service.protection.turnstile import Turnstile
 from service.receipts import Notary
-from service.reports import Reports
-from service.shadowing import Shadowing
-from service.turnstile import Turnstile
+from service.records.prediction_log import PredictionLog
+from service.records.reports import Reports
+from service.store.model_store import ModelStore
+from service.store.pointer import pointer_path
+from service.verdicts.shadowing import Shadowing
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:

@@ -7,15 +7,15 @@ from typing import cast
 from flask import current_app, g
 
 from model.images import Limits
-from service.access import ANONYMOUS
 from service.metrics import Metrics
-from service.model_store import ModelStore, ServedModel
-from service.prediction_log import PredictionLog
 from service.problems import Refusal
+from service.protection.access import ANONYMOUS
+from service.protection.turnstile import Turnstile
 from service.receipts import Notary
-from service.reports import Reports
-from service.shadowing import Shadowing
-from service.turnstile import Turnstile
+from service.records.prediction_log import PredictionLog
+from service.records.reports import Reports
+from service.store.model_store import ModelStore, ServedModel
+from service.verdicts.shadowing import Shadowing
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, SecurityError
 from model.errors import InvalidImage
 from service.context import context
 from service.problems import MEDIA_TYPE, Problem, Refusal
-from service.uploads import describe_excess
+from service.protection.uploads import describe_excess
 
 RETRY_SECONDS = 5
 """What `Retry-After` asks of a client that came before the first detector."""

@@ -18,13 +18,13 @@ from model.errors import ArtifactError, RegistryError, RegistryUnavailable, Stor
 from model.registry import ModelVersion, connect
 from model.settings import Settings
 from model.signature import PublicKey, read_public_key
-from service.follower_status import Outcome, write_status
-from service.lineage import write_lineage
 from service.logs import configure_logging
 from service.metrics import Metrics
-from service.pointer import Alias, Pointer, pointer_path
-from service.shelf import Downloads, Shelf
-from service.trace import RunFiles, trace
+from service.store.follower_status import Outcome, write_status
+from service.store.lineage import write_lineage
+from service.store.pointer import Alias, Pointer, pointer_path
+from service.store.shelf import Downloads, Shelf
+from service.store.trace import RunFiles, trace
 
 LONGEST_PAUSE: Final = 300.0
 """Most seconds between attempts at a version that was refused; the first pause is one poll, each next one doubles."""

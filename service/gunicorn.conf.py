@@ -13,7 +13,7 @@ from gunicorn.workers.base import Worker
 from model.settings import Settings
 from model.signature import read_public_key
 from service.logs import LOGGING, configure_logging
-from service.supervisor import Supervisor
+from service.store.supervisor import Supervisor
 
 SPARE_THREADS = 16
 """For those who upload, read answers or ask for anything but a verdict, while others compute or wait."""
@@ -23,13 +23,13 @@ settings = Settings.from_environment(os.environ)
 wsgi_app = "service.app:create_app()"
 bind = f"127.0.0.1:{settings.service_port}"
 workers = settings.workers
-# Threads take requests in, `service.turnstile` lets one of them compute: onnxruntime fills the core.
+# Threads take requests in, `service.protection.turnstile` lets one of them compute: onnxruntime fills the core.
 worker_class = "service.worker.Worker"
 threads = 1 + settings.queue + SPARE_THREADS
 # A connection is one request, so that each goes to a worker that has time for it, not to the one that had the last,
 # and nobody waits for the rest of an upload that was refused. Kept connections would give a tenth more verdicts.
 keepalive = 0
-# gunicorn believes no header about the client; `service.trust` does, for as many proxies as TRUEGRAIN_PROXIES says.
+# gunicorn believes no header about the client; `service.protection.trust` does, for as many proxies as there are.
 forwarded_allow_ips = ""
 # onnxruntime's threads do not survive a fork, so every worker loads its own detector.
 preload_app = False

@@ -14,8 +14,8 @@ from upath import UPath
 from model.errors import SettingsError, TruegrainError
 from model.settings import Settings
 from model.writing import write_text
-from service.keyring import HASHES, Key, KeyFile, Role
-from service.secret import hash_of, make_secret
+from service.protection.keyring import HASHES, Key, KeyFile, Role
+from service.protection.secret import hash_of, make_secret
 
 
 def add(known: KeyFile, key: Key) -> KeyFile:

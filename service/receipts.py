@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import SettingsError
 from service import jws
-from service.verdict import Decision, ModelReference, Verdict
+from service.verdicts.verdict import Decision, ModelReference, Verdict
 
 
 class Statement(BaseModel):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from launcher.serving import lend_key
 from model.settings import Settings
-from service.access import KEY_HEADER
-from service.keyring import Keyring
+from service.protection.access import KEY_HEADER
+from service.protection.keyring import Keyring
 
 
 def test_make_up_lends_itself_a_key_for_one_request_where_one_is_needed(tmp_path: Path) -> None:

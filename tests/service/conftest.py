@@ -25,9 +25,9 @@ from figures.stack import free_ports
 from model import artifact
 from model.settings import Settings
 from service.app import create_app
-from service.keyring import Key, KeyFile
 from service.keys import write
-from service.pointer import Alias, Pointer, pointer_path
+from service.protection.keyring import Key, KeyFile
+from service.store.pointer import Alias, Pointer, pointer_path
 
 Publish = Callable[..., Pointer]
 

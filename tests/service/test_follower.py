@@ -14,10 +14,10 @@ from model.registry import ModelVersion
 from model.settings import Settings
 from model.signature import PrivateKey, PublicKey, sign
 from service.follower import LONGEST_PAUSE, Follower, build_followers, follow_all
-from service.follower_status import read_status
-from service.lineage import read_lineage
 from service.metrics import Metrics
-from service.pointer import Alias, Pointer, pointer_path
+from service.store.follower_status import read_status
+from service.store.lineage import read_lineage
+from service.store.pointer import Alias, Pointer, pointer_path
 
 
 class FakeRegistry:

@@ -15,8 +15,8 @@ from typing import Any
 import psutil
 import requests
 
-from service.keyring import Key
-from service.secret import hash_of, make_secret
+from service.protection.keyring import Key
+from service.protection.secret import hash_of, make_secret
 
 Serve = Callable[..., Any]
 Publish = Callable[..., Any]

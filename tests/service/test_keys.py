@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from model.errors import SettingsError
-from service.keyring import Key, KeyFile, Keyring
 from service.keys import main
-from service.secret import PREFIX, hash_of
+from service.protection.keyring import Key, KeyFile, Keyring
+from service.protection.secret import PREFIX, hash_of
 
 Command = Callable[..., str]
 

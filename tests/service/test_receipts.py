@@ -18,7 +18,7 @@ from model.errors import SettingsError
 from model.settings import Settings
 from service import receipts
 from service.app import create_app
-from service.receipt_desk import CHECKED_EXAMPLE, KEY_EXAMPLE, Checked, PublicKey
+from service.endpoints.receipt_desk import CHECKED_EXAMPLE, KEY_EXAMPLE, Checked, PublicKey
 from service.receipts import Notary
 
 Draw = Callable[..., bytes]

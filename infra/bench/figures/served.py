@@ -16,7 +16,7 @@ import requests
 
 from figures.stack import ROOT, free_ports
 from model import artifact
-from service.pointer import Pointer, pointer_path
+from service.store.pointer import Pointer, pointer_path
 
 START_SECONDS = 60.0
 NOBODY = "http://127.0.0.1:9"

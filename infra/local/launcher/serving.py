@@ -14,9 +14,9 @@ from model.lake import Lake
 from model.manifest import read_manifest, split_rows
 from model.settings import Settings
 from service import keys
-from service.access import KEY_HEADER
-from service.keyring import Key, KeyFile
-from service.secret import hash_of, make_secret
+from service.protection.access import KEY_HEADER
+from service.protection.keyring import Key, KeyFile
+from service.protection.secret import hash_of, make_secret
 
 FOLLOW_SECONDS = 60.0
 """How long the service may take to take a promoted version into service."""

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from service.keyring import Key
-from service.secret import hash_of
+from service.protection.keyring import Key
+from service.protection.secret import hash_of
 
 Draw = Callable[..., bytes]
 Page = Any  # the class is in conftest.py, which cannot be imported

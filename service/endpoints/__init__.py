@@ -1,0 +1,1 @@
+"""The endpoints: one file each, what comes in and what goes out over HTTP."""

@@ -1,0 +1,92 @@
+"""POST /predict/batch: up to 64 images in, a verdict or a problem for each out."""
+
+from typing import Final
+
+from apiflask import APIBlueprint
+from flask import g, request
+from pydantic import BaseModel, ConfigDict, Field
+
+from model.errors import InvalidImage
+from service.context import context
+from service.problems import Problem, answers
+from service.protection.admission import turn
+from service.protection.uploads import NamedFile, read_batch
+from service.store.model_store import ServedModel
+from service.verdicts.delivery import deliver_batch
+from service.verdicts.judging import Judged, judge_all
+from service.verdicts.options import Options, read_options
+from service.verdicts.verdict import EXAMPLE, Verdict
+from service.verdicts.wording import word
+
+blueprint = APIBlueprint("batch", __name__)
+
+
+class JudgedItem(BaseModel):
+    """An image of a batch that was judged."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(description="The file's name, as it was sent")
+    verdict: Verdict
+
+
+class RefusedItem(BaseModel):
+    """An image of a batch that could not be judged."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str = Field(description="The file's name, as it was sent")
+    problem: Problem
+
+
+class Batch(BaseModel):
+    """What the production detector says about each image of a batch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    items: list[JudgedItem | RefusedItem] = Field(description="In the order in which the images were sent")
+
+
+BATCH_EXAMPLE: Final = {
+    "items": [
+        {"name": "one.jpg", "verdict": EXAMPLE},
+        {
+            "name": "two.jpg",
+            "problem": Problem.of("empty", "the file is empty", request_id=str(EXAMPLE["request_id"])).model_dump(),
+        },
+    ]
+}
+"""A batch as the documentation shows it."""
+
+
+@blueprint.post("/predict/batch")
+@blueprint.doc(responses=answers(400, 409, 413, 415, 503))
+@blueprint.output(Batch, description="A verdict or a problem for each image", example=BATCH_EXAMPLE)
+def predict_batch() -> Batch:
+    """Judge up to 64 images.
+
+    Send each file as a multipart field 'files'. One that cannot be judged has a problem in place of its verdict and
+    keeps no other from being judged; one detector judges them all.
+    """
+    shared = context()
+    model, options = shared.require_model(), read_options(request)
+    files = read_batch(request)
+    with turn():
+        results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
+    items = [_word(file, result, model, options) for file, result in zip(files, results, strict=True)]
+    verdicts = [item.verdict for item in items if isinstance(item, JudgedItem)]
+    deliver_batch(verdicts, version=model.version.version)
+    shared.metrics.batch_answered([_outcome(item) for item in items])
+    return Batch(items=items)
+
+
+def _word(
+    file: NamedFile, result: Judged | InvalidImage, model: ServedModel, options: Options
+) -> JudgedItem | RefusedItem:
+    if isinstance(result, InvalidImage):
+        return RefusedItem(name=file.name, problem=Problem.of(result.reason, str(result), request_id=g.request_id))
+    return JudgedItem(name=file.name, verdict=word(result, file.data, model, options))
+
+
+def _outcome(item: JudgedItem | RefusedItem) -> str:
+    return "verdict" if isinstance(item, JudgedItem) else item.problem.reason

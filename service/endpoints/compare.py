@@ -1,0 +1,68 @@
+"""POST /predict/compare: what production and its shadow say about the same image, side by side."""
+
+from typing import Final, cast
+
+from apiflask import APIBlueprint
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.context import context
+from service.problems import answers
+from service.protection.admission import turn
+from service.protection.uploads import read_image_bytes
+from service.verdicts.delivery import deliver
+from service.verdicts.judging import judge
+from service.verdicts.options import read_options
+from service.verdicts.verdict import EXAMPLE as VERDICT_EXAMPLE
+from service.verdicts.verdict import Verdict
+from service.verdicts.wording import word
+
+blueprint = APIBlueprint("compare", __name__)
+
+
+class Comparison(BaseModel):
+    """Two detectors on one image."""
+
+    model_config = ConfigDict(frozen=True)
+
+    agreement: bool = Field(description="Whether both decide alike")
+    difference: float = Field(ge=-1, le=1, description="Probability of the shadow less that of production")
+    production: Verdict = Field(description="As POST /predict gives it; counted and logged like any verdict")
+    shadow: Verdict = Field(description="For comparison only: its id is not known to feedback")
+
+
+EXAMPLE: Final = {
+    "agreement": True,
+    "difference": -0.0412,
+    "production": VERDICT_EXAMPLE,
+    "shadow": VERDICT_EXAMPLE
+    | {
+        "id": "c1b7f2a49e3d4f6c8a5b0d9e7f612345",
+        "probability": 0.9319,
+        "confidence": 0.9319,
+        "model": cast(dict[str, str], VERDICT_EXAMPLE["model"]) | {"version": "8", "sha256": "1a" * 32},
+    },
+}
+"""A comparison as the documentation shows it."""
+
+
+@blueprint.post("/predict/compare")
+@blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
+@blueprint.output(Comparison, description="Both verdicts", example=EXAMPLE)
+def compare() -> Comparison:
+    """Judge an image with production and with its shadow.
+
+    Takes what POST /predict takes. The shadow is the version under the registry's alias 'shadow'.
+    """
+    shared, options = context(), read_options(request)
+    models = shared.require_model(), shared.require_shadow()
+    data = read_image_bytes(request)
+    with turn():
+        judged = [judge(data, model, limits=shared.limits, options=options) for model in models]
+    production, shadow = (word(one, data, model, options) for one, model in zip(judged, models, strict=True))
+    return Comparison(
+        agreement=production.decision == shadow.decision,
+        difference=shadow.probability - production.probability,
+        production=deliver(production),
+        shadow=shadow,
+    )

@@ -1,0 +1,107 @@
+"""POST /predict/explain: a verdict, and the places of the image that spoke for it."""
+
+import base64
+from typing import Final, Self
+
+import numpy as np
+from apiflask import APIBlueprint
+from flask import Response, request
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from model import faithfulness
+from model.detector import Detector
+from model.faithfulness import measure_deletion
+from model.labels import AI, CLASSES
+from service.context import context
+from service.problems import answers
+from service.protection.admission import turn
+from service.protection.uploads import read_image_bytes
+from service.verdicts.delivery import deliver, respond
+from service.verdicts.explanation_map import draw_overlay
+from service.verdicts.judging import Judged, judge, score_views
+from service.verdicts.options import read_options
+from service.verdicts.verdict import EXAMPLE, Verdict
+from service.verdicts.wording import word
+
+blueprint = APIBlueprint("explain", __name__)
+
+
+class Deletion(BaseModel):
+    """What became of the probability of the label when places of the image were painted over."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    share: float = Field(
+        description="How much of what the detector sees was painted over each time, in its mean colour"
+    )
+    before: float = Field(description="Probability of the label for the whole image")
+    after: float = Field(description="The same without the places that the map calls most important")
+    controls: tuple[float, ...] = Field(description="The same without as much elsewhere, several times")
+    outdone: float = Field(
+        description="Share of the controls that took less from the probability than the map's places"
+    )
+
+
+class Explanation(Verdict):
+    """A verdict with a map of what spoke for its label; a map that fails its test is withheld."""
+
+    faithful: bool = Field(description="Whether the map passed the deletion test; without it the map would mislead")
+    deletion: Deletion
+    cam: tuple[tuple[float, ...], ...] | None = Field(
+        description="Rows of the map over the image's central square: above 0 what spoke for the label, below 0 what "
+        "spoke against it; null: withheld"
+    )
+    overlay_png: str | None = Field(
+        description="The map as a transparent PNG to lay over the upright image, in base64; null: withheld"
+    )
+
+    @classmethod
+    def of(cls, verdict: Verdict, deletion: faithfulness.Deletion, importance: NDArray[np.float32]) -> Self:
+        """Put a verdict and its map together, or withhold the map."""
+        shown = deletion.faithful
+        overlay = draw_overlay(importance, width=verdict.image.width, height=verdict.image.height) if shown else b""
+        return cls(
+            **dict(verdict),
+            faithful=shown,
+            deletion=Deletion.model_validate(deletion),
+            cam=tuple(map(tuple, importance.tolist())) if shown else None,
+            overlay_png=base64.b64encode(overlay).decode() if shown else None,
+        )
+
+
+EXPLANATION_EXAMPLE: Final = EXAMPLE | {
+    "faithful": True,
+    "deletion": {"share": 0.25, "before": 0.9731, "after": 0.6127, "controls": [0.9644, 0.9582], "outdone": 1.0},
+    "cam": [[0.41, 2.87], [-0.36, 0.12]],
+    "overlay_png": "iVBORw0KGgo…",
+}
+"""An explanation as the documentation shows it, shortened."""
+
+
+@blueprint.post("/predict/explain")
+@blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
+@blueprint.output(Explanation, description="The verdict and its map", example=EXPLANATION_EXAMPLE)
+def explain() -> Response:
+    """Judge an image and show what spoke for the verdict.
+
+    Send it as to /predict. The map is tested on the image itself: the places it calls most important are painted
+    over, and must take more from the label's probability than as many others do. Otherwise it is withheld.
+    """
+    shared = context()
+    model, options = shared.require_model(), read_options(request)
+    data = read_image_bytes(request)
+    with turn():
+        judged = judge(data, model, limits=shared.limits, options=options)
+        importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
+        deletion = _measure(judged, importance, model.detector)
+    shared.metrics.map_tested(faithful=deletion.faithful)
+    return respond(Explanation.of(deliver(word(judged, data, model, options)), deletion, importance))
+
+
+def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> faithfulness.Deletion:
+    def score(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+        probability = score_views(detector, pixels).probability.astype(np.float64)  # 1 - 1e-9 is 1 in float32
+        return probability if judged.label == CLASSES[AI] else 1 - probability
+
+    return measure_deletion(judged.pixels, importance, score)

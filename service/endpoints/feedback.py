@@ -1,0 +1,132 @@
+"""POST and DELETE /feedback: what an image really is, according to who asked about it; and second thoughts."""
+
+import hashlib
+import re
+from typing import Final, Literal
+
+from apiflask import APIBlueprint
+from flask import Request, request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.datastructures import FileStorage
+
+from service.context import client_name, context
+from service.problems import Refusal, answers
+from service.protection.uploads import FIELD, read_files
+from service.records.prediction_table import Prediction
+from service.records.reports import Report
+
+blueprint = APIBlueprint("feedback", __name__)
+
+_ID = re.compile("[0-9a-f]{32}")
+_HOW: Final = 'send JSON such as {"prediction_id": "…", "label": "real"}, or the same fields as multipart/form-data'
+_ID_EXAMPLE: Final = "0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43"
+
+
+class Feedback(BaseModel):
+    """What is said about the image of an earlier verdict."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prediction_id: str = Field(max_length=64, description="The `id` of the verdict", examples=[_ID_EXAMPLE])
+    label: Literal["real", "ai"] = Field(description="What the image is", examples=["real"])
+    comment: str = Field(default="", max_length=500, description="Why you think so, for the person who reviews it")
+    consent: bool = Field(
+        default=False, description="Whether the image may be kept, and trained on once reviewed", examples=[True]
+    )
+
+
+class Reported(BaseModel):
+    """A report that was taken down."""
+
+    id: str = Field(description="Names the report; DELETE /feedback/<id> withdraws it")
+    label: Literal["real", "ai"] = Field(description="What the image is, according to it")
+    image_kept: bool = Field(description="Whether the image is kept with it, which takes the file and consent")
+
+
+class Withdrawn(BaseModel):
+    """A report that is gone, and its image with it."""
+
+    id: str = Field(description="The report that was withdrawn")
+    kept_out: bool = Field(description="It had been accepted: its image is kept out of every later dataset version")
+
+
+REQUEST_EXAMPLE: Final = {"prediction_id": _ID_EXAMPLE, "label": "real"}
+EXAMPLE: Final = {"id": _ID_EXAMPLE, "label": "real", "image_kept": False}
+WITHDRAWN_EXAMPLE: Final = {"id": _ID_EXAMPLE, "kept_out": False}
+
+
+@blueprint.post("/feedback")
+@blueprint.doc(responses=answers(400, 404, 409, 413, 422, 503))
+@blueprint.output(Reported, description="The report was taken down", example=EXAMPLE)
+def give_feedback() -> Reported:
+    """Say what an image really is.
+
+    As JSON, or as multipart fields with the image as 'file', which is kept only with consent=true. A person reviews
+    every report before anything is trained on it. A second report on a verdict replaces the first.
+    """
+    shared, files, given = context(), read_files(request), _read_feedback(request)
+    prediction = _find(given.prediction_id)
+    image = _read_image(files.get(FIELD), prediction)
+    kept = image if given.consent else None
+    report = Report(prediction=prediction, label=given.label, comment=given.comment, client=client_name(), image=kept)
+    if not shared.reports.put(report):
+        raise Refusal(
+            "already_reviewed",
+            f"the report on '{prediction.id}' was reviewed; to give another one, withdraw it: DELETE /feedback/<id>",
+        )
+    shared.metrics.feedback.labels(given.label, prediction.decision).inc()
+    return Reported(id=prediction.id, label=given.label, image_kept=kept is not None)
+
+
+@blueprint.delete("/feedback/<report_id>")
+@blueprint.doc(responses=answers(404))
+@blueprint.output(Withdrawn, description="The report is gone", example=WITHDRAWN_EXAMPLE)
+def withdraw_feedback(report_id: str) -> Withdrawn:
+    """Withdraw a report.
+
+    It is deleted with its image. Was it accepted, the image is also kept out of every later dataset version.
+    """
+    kept_out = context().reports.withdraw(report_id) if _ID.fullmatch(report_id) else None
+    if kept_out is None:
+        raise Refusal("unknown_report", f"there is no report '{report_id[:64]}': it was withdrawn, or never given")
+    return Withdrawn(id=report_id, kept_out=kept_out)
+
+
+def _read_feedback(request: Request) -> Feedback:
+    try:
+        if request.mimetype == "multipart/form-data":
+            return Feedback.model_validate(request.form.to_dict())
+        return Feedback.model_validate_json(request.get_data(cache=False))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(map(str, problem["loc"])) or "the body"
+        raise Refusal("bad_request", f"{where}: {problem['msg']}; {_HOW}") from error
+
+
+def _find(prediction_id: str) -> Prediction:
+    shared = context()
+    try:
+        found = shared.predictions.find(prediction_id) if _ID.fullmatch(prediction_id) else None
+    except SQLAlchemyError as error:
+        raise Refusal("log_unavailable", "the prediction log cannot be reached; try again later") from error
+    if found is None:
+        raise Refusal(
+            "unknown_prediction",
+            f"no prediction '{prediction_id}' was given here in the last {shared.predictions.days} days, or only this"
+            " second: send the `id` of a verdict",
+        )
+    return found
+
+
+def _read_image(file: FileStorage | None, prediction: Prediction) -> bytes | None:
+    """Return the bytes of the file that was sent along; raises Refusal unless they are those of the prediction."""
+    if file is None:
+        return None
+    image = bytes(file.read())
+    if (found := hashlib.sha256(image).hexdigest()) != prediction.image_sha256:
+        raise Refusal(
+            "other_image",
+            f"the file's SHA-256 is {found}, the prediction was about {prediction.image_sha256}: send the same bytes",
+        )
+    return image

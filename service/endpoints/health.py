@@ -1,0 +1,107 @@
+"""GET /healthz, /readyz and /health: whether the process lives, can give verdicts, and what troubles it."""
+
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from apiflask import APIBlueprint
+from pydantic import BaseModel, Field
+
+from service.context import context
+from service.problems import answers
+from service.store.follower_status import FollowerStatus, read_status
+
+blueprint = APIBlueprint("health", __name__)
+
+SILENT_SECONDS: Final = 120.0
+"""The follower asks every few seconds; a registry that is down or a large download holds it up, not as long as this."""
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"] = "alive"
+
+
+class Ready(BaseModel):
+    """A detector is in service."""
+
+    status: Literal["ready"] = "ready"
+    version: str = Field(description="The registry's version of the detector in service")
+
+
+class Drift(BaseModel):
+    """Whether what is sent still resembles what the detector was made from."""
+
+    status: Literal["unknown"] = Field(default="unknown", description="'unknown': it is not measured yet")
+
+
+class Health(BaseModel):
+    """How this worker and the follower beside it are."""
+
+    ready: bool = Field(description="Whether verdicts are given")
+    version: str | None = Field(description="The version in service; null: none yet")
+    age_seconds: float | None = Field(description="How long this worker has served it")
+    shadow: str | None = Field(description="The version that is compared with it; null: none")
+    follower: FollowerStatus | None = Field(description="How it went with the registry; null: it was not asked yet")
+    troubles: list[str] = Field(description="What somebody should look at, in words; empty when all is well")
+    drift: Drift
+
+
+EXAMPLE: Final = {
+    "ready": True,
+    "version": "7",
+    "age_seconds": 86412.5,
+    "shadow": None,
+    "follower": {"asked_at": "2026-11-17T04:10:19Z", "production": "current", "shadow": "absent"},
+    "troubles": [],
+    "drift": {"status": "unknown"},
+}
+"""What the documentation shows."""
+
+
+@blueprint.get("/health")
+@blueprint.output(Health, description="How the service is, well or not", example=EXAMPLE)
+def health() -> Health:
+    """Say how the service is, in detail.
+
+    Always 200: it is for people and dashboards. Probes ask /healthz and /readyz.
+    """
+    shared, now = context(), datetime.now(UTC)
+    model, shadow, follower = shared.store.current, shared.shadow.current, read_status(shared.home)
+    return Health(
+        ready=model is not None,
+        version=model.version.version if model else None,
+        age_seconds=round(now.timestamp() - model.loaded_at, 3) if model else None,
+        shadow=shadow.version.version if shadow else None,
+        follower=follower,
+        troubles=find_troubles(follower, ready=model is not None, now=now),
+        drift=Drift(),
+    )
+
+
+def find_troubles(follower: FollowerStatus | None, *, ready: bool, now: datetime) -> list[str]:
+    """Return what is wrong `now` (UTC), a sentence each."""
+    troubles = [] if ready else ["no detector is in service"]
+    if follower is None or (now - follower.asked_at).total_seconds() > SILENT_SECONDS:
+        troubles.append("the follower is silent: promotions and rollbacks do not arrive")
+    elif follower.production == "unavailable":
+        troubles.append("the registry does not answer: promotions and rollbacks do not arrive")
+    else:
+        refused = [alias for alias in ("production", "shadow") if getattr(follower, alias) == "refused"]
+        troubles += [f"the version behind '{alias}' was refused: the follower's log says why" for alias in refused]
+    return troubles
+
+
+@blueprint.get("/healthz")
+@blueprint.output(Alive, description="The process lives")
+def healthz() -> Alive:
+    """Say that the process lives; says nothing about the detector."""
+    return Alive()
+
+
+@blueprint.get("/readyz")
+@blueprint.doc(responses=answers(503))
+@blueprint.output(Ready, description="Verdicts are given")
+def readyz() -> Ready:
+    """Say whether verdicts can be given."""
+    return Ready(version=context().require_model().version.version)

@@ -1,0 +1,20 @@
+"""GET /: the page on which people have pictures judged, without a word of JSON."""
+
+from apiflask import APIBlueprint
+from flask import render_template
+
+from model.images import FORMATS
+from service.context import context
+from service.protection.uploads import MOST_FILES
+from service.verdicts.looking import BATCH_WEIGHT
+
+blueprint = APIBlueprint("page", __name__, enable_openapi=False)
+
+
+@blueprint.get("/")
+def page() -> str:
+    """Show the page; it is there before the first detector, and says so."""
+    shared = context()
+    file_bytes = shared.limits.max_bytes
+    limits = {"fileBytes": file_bytes, "batchBytes": BATCH_WEIGHT * file_bytes, "batchFiles": MOST_FILES}
+    return render_template("page.html", formats=FORMATS, limits=limits, served=shared.store.current)

@@ -1,0 +1,35 @@
+"""POST /predict: one image in, one verdict out."""
+
+from apiflask import APIBlueprint
+from flask import Response, request
+
+from service.context import context
+from service.problems import answers
+from service.protection.admission import turn
+from service.protection.uploads import read_image_bytes
+from service.verdicts.delivery import deliver, respond
+from service.verdicts.judging import judge
+from service.verdicts.options import read_options
+from service.verdicts.verdict import EXAMPLE, Verdict
+from service.verdicts.wording import word
+
+blueprint = APIBlueprint("predict", __name__)
+
+
+@blueprint.post("/predict")
+@blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
+@blueprint.output(Verdict, description="The verdict", example=EXAMPLE)
+def predict() -> Response:
+    """Judge an image.
+
+    Send the file as the multipart field 'file', or as the body itself under its image/* content type. The detector in
+    production answers, and the verdict names its version.
+    """
+    shared = context()
+    model, options = shared.require_model(), read_options(request)
+    data = read_image_bytes(request)
+    with turn():
+        judged = judge(data, model, limits=shared.limits, options=options)
+    verdict = deliver(word(judged, data, model, options))
+    shared.shadowing.offer(data, options, verdict)
+    return respond(verdict)

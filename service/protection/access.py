@@ -1,0 +1,94 @@
+"""Who may call what: each request's key, the role that its route needs, and the refusal when they do not match."""
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final, Literal
+
+from apiflask import APIFlask
+from flask import g, request
+from structlog.contextvars import bind_contextvars
+
+from service.problems import Refusal
+from service.protection.keyring import Key, Keyring, Role
+
+KEY_HEADER: Final = "X-API-Key"
+ANONYMOUS: Final = "anonymous"
+
+ROLES: Final[dict[str, Role | Literal["open"]]] = {
+    "/": "open",
+    "/static": "open",
+    "/docs": "open",
+    "/openapi.json": "open",
+    "/healthz": "open",
+    "/readyz": "open",
+    "/metrics": "open",
+    "/receipts": "open",
+    "/model": "predict",
+    "/health": "predict",
+    "/predict": "predict",
+    "/predict/compare": "admin",
+    "/feedback": "feedback",
+}
+"""The role that a route needs, and with it the routes below it that are not listed themselves."""
+
+_CHALLENGE: Final = 'Bearer realm="truegrain"'
+_HOW: Final = f"send one as 'Authorization: Bearer <key>' or '{KEY_HEADER}: <key>'"
+
+
+def init_app(app: APIFlask, keyring: Keyring, *, required: bool) -> None:
+    """Admit each request or refuse it; `g.key` and `g.client`, the key's name, say who it is from.
+
+    A key that is sent must be valid and have the role. Whether one must be sent is `required`.
+    """
+    app.before_request(partial(_admit, keyring, required=required))
+
+
+def role_of(rule: str) -> Role | Literal["open"]:
+    """Return the role that the route `rule` needs; what ROLES does not know needs 'admin'."""
+    while rule and rule not in ROLES:
+        rule = rule.rpartition("/")[0]
+    return ROLES.get(rule, "admin")
+
+
+def role_needed() -> Role | Literal["open"]:
+    """Return the role that the current request needs: none to learn that an address is wrong or what CORS allows."""
+    if request.url_rule is None or request.method == "OPTIONS":
+        return "open"
+    return role_of(request.url_rule.rule)
+
+
+def _admit(keyring: Keyring, *, required: bool) -> None:
+    g.key, g.client = None, ANONYMOUS
+    role, secret = role_needed(), _secret()
+    if role == "open":
+        return
+    if secret:
+        _admit_key(_identify(keyring, secret), role)
+    elif required:
+        challenge = {"WWW-Authenticate": _CHALLENGE}
+        raise Refusal("key_missing", f"this needs an API key with the role '{role}': {_HOW}", headers=challenge)
+
+
+def _admit_key(key: Key, role: Role) -> None:
+    g.key, g.client = key, key.name
+    bind_contextvars(client=key.name)
+    if not key.may(role):
+        raise Refusal("role_missing", f"this needs the role '{role}'; the key '{key.name}' has: {', '.join(key.roles)}")
+
+
+def _secret() -> str | None:
+    given = request.authorization
+    return given.token if given and given.type == "bearer" else request.headers.get(KEY_HEADER)
+
+
+def _identify(keyring: Keyring, secret: str) -> Key:
+    """Return the key that was sent; a challenge as in RFC 6750 says that it is the key that failed."""
+    challenge = {"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'}
+    key = keyring.find(secret)
+    if key is None:
+        detail = "the API key is not known here: it may be mistyped, or was rotated or revoked"
+        raise Refusal("key_unknown", detail, headers=challenge)
+    if key.expired(datetime.now(UTC)):
+        detail = f"the API key '{key.name}' expired on {key.expires:%Y-%m-%d %H:%M} UTC; ask for a new one"
+        raise Refusal("key_expired", detail, headers=challenge)
+    return key

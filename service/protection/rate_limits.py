@@ -1,0 +1,67 @@
+"""How many requests each client may send: counted by API key, or by address for those without one."""
+
+import math
+import time
+from typing import Final
+
+from apiflask import APIFlask
+from flask import Response, g, request
+from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded, RequestLimit
+from limits.errors import ConfigurationError
+
+from model.errors import SettingsError
+from model.settings import Settings
+from service.errors import refuse
+from service.problems import Refusal
+from service.protection.access import role_needed
+from service.protection.keyring import check_limit
+
+STORAGE_SECONDS: Final = 0.1
+"""How long a request waits for an answer of Redis, a few times over."""
+
+
+def init_app(app: APIFlask, settings: Settings) -> None:
+    """Refuse who sends more than is granted; raises SettingsError for a limit or a storage that is not understood.
+
+    Counting never fails a request: while Redis is away each worker counts for itself, which the log says once.
+    """
+    try:
+        granted = settings.rate_limit and check_limit(settings.rate_limit)
+        limiter = Limiter(
+            _client,
+            app=app,
+            application_limits=[ApplicationLimit(lambda: _limit(granted))],
+            strategy="moving-window",
+            storage_uri=settings.rate_storage,
+            storage_options=_options(settings.rate_storage),  # type: ignore[arg-type]  # Redis takes fractions
+            in_memory_fallback_enabled=True,
+            swallow_errors=True,
+        )
+    except (ConfigurationError, ValueError) as error:
+        raise SettingsError(f"TRUEGRAIN_RATE_LIMIT or TRUEGRAIN_RATE_STORAGE is not allowed: {error}") from error
+    limiter.request_filter(lambda: role_needed() == "open" or not _limit(granted))
+    app.register_error_handler(RateLimitExceeded, lambda error: _refuse(error, limiter.current_limit))
+
+
+def _client() -> str:
+    return f"key:{g.client}" if g.key else f"address:{request.remote_addr}"
+
+
+def _limit(granted: str) -> str:
+    """Return what the client is granted, by its key or like everybody; empty: as much as it likes."""
+    return (g.key and g.key.limit) or granted
+
+
+def _options(storage: str) -> dict[str, float]:
+    if storage.startswith("memory://"):
+        return {}
+    return {"socket_connect_timeout": STORAGE_SECONDS, "socket_timeout": STORAGE_SECONDS}
+
+
+def _refuse(error: RateLimitExceeded, breached: RequestLimit | None) -> Response:
+    seconds = (
+        max(1, math.ceil(breached.window.reset_time - time.time())) if breached else error.limit.limit.get_expiry()
+    )
+    who = f"the key '{g.client}'" if g.key else "this address"
+    detail = f"{error.limit.limit} are granted to {who}; the next is in {seconds} s"
+    return refuse(Refusal("too_many_requests", detail, headers={"Retry-After": str(seconds)}))

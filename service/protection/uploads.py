@@ -1,0 +1,147 @@
+"""The images that a request carries: their bytes, in memory, or a Refusal that says how to send them."""
+
+import io
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, cast
+
+from apiflask import APIFlask
+from flask import Request, Response, request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.utils import cached_property
+from werkzeug.wsgi import LimitedStream
+
+from service.context import context
+from service.problems import Refusal
+from service.verdicts.looking import BATCH_WEIGHT
+
+FIELD = "file"
+HOW = f"send one image as the multipart field '{FIELD}', or as the body with an image/* content type"
+
+BATCH_FIELD = "files"
+MOST_FILES = 64
+"""Most images in a batch."""
+HOW_MANY = f"send 1 to {MOST_FILES} images, each as a multipart field '{BATCH_FIELD}'"
+
+MULTIPART_OVERHEAD = 64 * 1024
+"""What the frame around the files may take, in bytes: boundaries, headers, long file names."""
+
+_CHUNK = 256 * 1024
+_PATIENCE = 4
+"""How many times the largest request we read and throw away, so that its sender lives to see the answer."""
+
+
+class MemoryRequest(Request):
+    """A request whose files stay in memory: Werkzeug would write those above 500 kB to a temporary file."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,  # noqa: ARG002 - the signature is Werkzeug's
+        content_type: str | None,  # noqa: ARG002
+        filename: str | None = None,  # noqa: ARG002
+        content_length: int | None = None,  # noqa: ARG002
+    ) -> IO[bytes]:
+        return io.BytesIO()
+
+    @cached_property
+    def stream(self) -> IO[bytes]:
+        """Return the body as Werkzeug does, but raise ClientDisconnected for one that is shorter than announced."""
+        stream = super().stream
+        known = self.content_length
+        return stream if known is None else cast(IO[bytes], LimitedStream(self.environ["wsgi.input"], known))
+
+
+def init_app(app: APIFlask) -> None:
+    """Bound the size of every request and let the sender of a refused one finish."""
+    app.request_class = MemoryRequest
+    limits = app.extensions["truegrain"].limits
+    app.config["MAX_CONTENT_LENGTH"] = limits.max_bytes + MULTIPART_OVERHEAD
+    app.after_request(_swallow_rest)
+
+
+@dataclass(frozen=True)
+class NamedFile:
+    """A file of a batch, by the name its sender gave it."""
+
+    name: str
+    data: bytes
+
+
+def read_image_bytes(request: Request) -> bytes:
+    """Return the bytes of the image that `request` carries; raises Refusal when it does not carry exactly one."""
+    kind = request.mimetype
+    if kind == "multipart/form-data":
+        return _read_only_file(request)
+    if kind in {"", "application/octet-stream"} or kind.startswith("image/"):
+        return request.get_data(cache=False)
+    raise Refusal("unsupported_content_type", f"the content type '{kind}' carries no image; {HOW}")
+
+
+def read_batch(request: Request) -> list[NamedFile]:
+    """Return the files that `request` carries; raises Refusal when these are none or more than MOST_FILES.
+
+    Together they may weigh BATCH_WEIGHT times as much as one image.
+    """
+    request.max_content_length = BATCH_WEIGHT * context().limits.max_bytes + MULTIPART_OVERHEAD
+    if request.mimetype != "multipart/form-data":
+        raise Refusal("unsupported_content_type", f"the content type '{request.mimetype}' carries no batch; {HOW_MANY}")
+    files = read_files(request).getlist(BATCH_FIELD)
+    if not files:
+        raise _missing_file(request, BATCH_FIELD, HOW_MANY)
+    if len(files) > MOST_FILES:
+        raise Refusal("too_many_files", f"the batch holds {len(files)} files; {HOW_MANY}")
+    return [NamedFile(file.filename or "", file.read()) for file in files]
+
+
+def describe_excess(request: Request) -> str:
+    """Say what a request may weigh that weighed more."""
+    most = (request.max_content_length or 0) - MULTIPART_OVERHEAD
+    return f"the request is larger than {most:,} bytes of image data can make it, which is the most accepted here"
+
+
+def _read_only_file(request: Request) -> bytes:
+    files = read_files(request).getlist(FIELD)
+    if not files:
+        raise _missing_file(request, FIELD, HOW)
+    if len(files) > 1:
+        raise Refusal("several_files", f"the field '{FIELD}' holds {len(files)} files; {HOW}")
+    return bytes(files[0].read())
+
+
+def read_files(request: Request) -> MultiDict[str, FileStorage]:
+    """Return the files of a form, none when `request` carries no form; raises Refusal when it has too many parts."""
+    try:
+        return request.files
+    except RequestEntityTooLarge as error:
+        if (request.content_length or 0) <= (request.max_content_length or 0):
+            raise Refusal(
+                "too_many_parts",
+                f"the form has more than {request.max_form_parts:,} parts, or more than"
+                f" {request.max_form_memory_size:,} bytes of text",
+            ) from error
+        raise
+
+
+def _missing_file(request: Request, field: str, how: str) -> Refusal:
+    if field in request.form:
+        return Refusal("missing_file", f"the field '{field}' holds text, not a file (curl: -F {field}=@photo.jpg)")
+    # Werkzeug takes a part without a name for one of the name None.
+    sent = [f"'{(name or '')[:40]}'" for name in [*request.files, *request.form][:5]]
+    if not sent:
+        return Refusal("missing_file", f"the form is empty, or its boundary is wrong, or a name in it no UTF-8; {how}")
+    return Refusal("missing_file", f"no field '{field}' was sent, fields are: {', '.join(sent)}; {how}")
+
+
+def _swallow_rest(response: Response) -> Response:
+    """Read what a refused request still sends.
+
+    Otherwise the connection is reset while the client writes, and it reports a broken pipe in place of our answer.
+    Only under a server that ends the stream with the request, such as gunicorn; elsewhere the read could block.
+    """
+    if request.environ.get("wsgi.input_terminated"):
+        left = _PATIENCE * (request.max_content_length or 0)
+        with suppress(OSError):  # the connection was broken off
+            while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
+                left -= len(chunk)
+    return response

@@ -1,0 +1,1 @@
+"""What is kept of verdicts, and of what users say of them."""

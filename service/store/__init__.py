@@ -1,0 +1,1 @@
+"""How a detector gets from the registry into service, and what is known of it there."""

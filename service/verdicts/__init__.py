@@ -1,0 +1,1 @@
+"""From an image file to the verdict that is sent."""

@@ -1,0 +1,22 @@
+"""Wording: from what a detector found in a file to the verdict that is sent, for every endpoint that gives verdicts."""
+
+from datetime import UTC, datetime
+
+from flask import g
+
+from service.context import context
+from service.store.model_store import ServedModel
+from service.verdicts.evidence import gather
+from service.verdicts.judging import Judged, to_verdict
+from service.verdicts.options import Options
+from service.verdicts.verdict import Verdict
+
+
+def word(judged: Judged, data: bytes, model: ServedModel, options: Options) -> Verdict:
+    """Return the verdict of `model` on the file `data`, with what the file says of itself; signed where asked for.
+
+    Raises Refusal when a receipt is asked for where none are given.
+    """
+    evidence = gather(data, format_=judged.format)
+    verdict = to_verdict(judged, model, request_id=g.request_id, evidence=evidence)
+    return context().require_notary().sign(verdict, at=datetime.now(UTC)) if options.receipt else verdict

@@ -1,0 +1,115 @@
+"""The documentation: complete, and without another host."""
+
+import re
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from service.openapi import UPLOADS
+from service.problems import PROBLEMS
+from service.protection.access import role_of
+
+
+@pytest.fixture
+def spec(client: FlaskClient) -> dict[str, Any]:
+    answer = client.get("/openapi.json").json
+    assert answer is not None
+    return dict(answer)
+
+
+def test_the_document_lists_every_endpoint(client: FlaskClient, spec: dict[str, Any]) -> None:
+    rules = {rule.rule.translate({60: "{", 62: "}"}) for rule in client.application.url_map.iter_rules()}
+    assert set(spec["paths"]) == rules - {"/", "/docs", "/openapi.json", "/static/{path:filename}"}
+
+
+def test_the_document_says_how_to_send_an_image(spec: dict[str, Any]) -> None:
+    body = spec["paths"]["/predict"]["post"]["requestBody"]["content"]
+    assert set(body) == {"multipart/form-data", "image/*"}
+    assert "file" in body["multipart/form-data"]["schema"]["properties"]
+
+
+def test_the_document_says_how_to_send_a_batch(spec: dict[str, Any]) -> None:
+    body = spec["paths"]["/predict/batch"]["post"]["requestBody"]["content"]
+    assert set(body) == {"multipart/form-data"}
+    files = body["multipart/form-data"]["schema"]["properties"]["files"]
+    assert (files["type"], files["maxItems"]) == ("array", 64)
+
+
+def test_every_endpoint_with_verdicts_documents_the_options(spec: dict[str, Any]) -> None:
+    for path in UPLOADS:
+        names = [parameter["name"] for parameter in spec["paths"][path]["post"]["parameters"]]
+        assert names == ["max_fpr", "stability", "receipt"]
+
+
+def test_every_reference_of_the_document_leads_somewhere(spec: dict[str, Any]) -> None:
+    references = set(re.findall(r"#/components/schemas/([\w.]+)", str(spec)))
+    assert references == set(spec["components"]["schemas"])
+
+
+def test_a_type_has_one_name_in_all_answers(spec: dict[str, Any]) -> None:
+    item = spec["components"]["schemas"]["JudgedItem"]["properties"]["verdict"]
+    answer = spec["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    assert item["$ref"] == answer["$ref"] == "#/components/schemas/Verdict"
+    assert not [name for name in spec["components"]["schemas"] if "." in name]
+
+
+def test_no_two_types_share_a_name(app: APIFlask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("service.openapi._name_once", lambda _: None)
+    described: dict[str, dict[str, Any]] = {}
+    for name, schema in app.spec["components"]["schemas"].items():
+        short = name.rpartition(".")[2]
+        assert described.setdefault(short, schema)["properties"].keys() == schema["properties"].keys()
+
+
+def test_every_error_of_the_document_is_a_problem(spec: dict[str, Any]) -> None:
+    answers = [
+        answer
+        for operations in spec["paths"].values()
+        for operation in operations.values()
+        for status, answer in operation["responses"].items()
+        if status >= "400"
+    ]
+    assert answers
+    assert all(list(answer["content"]) == ["application/problem+json"] for answer in answers)
+
+
+def test_the_document_says_which_role_an_operation_needs_and_how_to_send_a_key(
+    client: FlaskClient, spec: dict[str, Any]
+) -> None:
+    schemes = {name: [] for name in spec["components"]["securitySchemes"]}
+    operations = [(path, operation) for path, of in spec["paths"].items() for operation in of.values()]
+    guarded = {path: operation for path, operation in operations if role_of(path) != "open"}
+    assert guarded
+    for path, operation in guarded.items():
+        assert operation["x-role"] == role_of(path)
+        assert operation["security"] == [{name: scopes} for name, scopes in schemes.items()]
+        assert {"401", "403", "429"} <= set(operation["responses"])
+        assert f"Role: {role_of(path)}<" in client.get("/docs").text
+    assert all("security" not in operation for path, operation in operations if path not in guarded)
+
+
+def test_the_page_shows_every_endpoint_field_and_problem(client: FlaskClient, spec: dict[str, Any]) -> None:
+    page = client.get("/docs").text
+    fields = {field for schema in spec["components"]["schemas"].values() for field in schema["properties"]}
+    options = [option["name"] for option in spec["paths"]["/predict"]["post"]["parameters"]]
+    for word in [*spec["paths"], *fields, *options, *PROBLEMS]:
+        assert f">{word}<" in page
+
+
+def test_the_page_needs_no_other_host_and_no_script(client: FlaskClient) -> None:
+    page = client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"#]+)"', page)
+    assert [address for address in loaded if not address.startswith(("/", "data:"))] == []
+    assert "<script" not in page
+    with client.get("/static/docs.css") as style:
+        assert style.status_code == 200
+        assert "url(" not in style.text
+
+
+def test_the_type_of_a_problem_leads_to_its_description(client: FlaskClient) -> None:
+    problem = client.get("/nowhere").json
+    assert problem is not None
+    path, anchor = problem["type"].split("#")
+    assert f'id="{anchor}"' in client.get(path).text

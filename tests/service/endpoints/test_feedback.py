@@ -1,0 +1,238 @@
+"""What users say an image is: taken down for a review, replaced, withdrawn, and never trained on unseen."""
+
+import io
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
+
+from model.lake import Lake
+from model.settings import Settings
+from model.sources.feedback import ACCEPTED, REJECTED
+from model.sources.recognise import open_source
+from model.tombstones import read_tombstones
+from service.endpoints.feedback import EXAMPLE, REQUEST_EXAMPLE, WITHDRAWN_EXAMPLE, Feedback, Reported, Withdrawn
+from service.records.prediction_table import Prediction, add, prepare
+from service.verdicts.verdict import EXAMPLE as VERDICT
+from service.verdicts.verdict import Verdict
+
+Draw = Callable[..., bytes]
+Judge = Callable[[bytes], str]
+
+
+@pytest.fixture
+def judge(client: FlaskClient, publish: Callable[..., object], wait_until: Callable[..., None]) -> Judge:
+    """`judge(image)` has it judged, waits until that is remembered, and returns the id of the verdict."""
+    publish("1")
+    shared = client.application.extensions["truegrain"]
+    shared.store.refresh()
+
+    def predict(image: bytes) -> str:
+        answer = client.post("/predict", data=image, content_type="image/jpeg").json
+        assert answer is not None
+        wait_until(lambda: shared.predictions.find(answer["id"]), what="the prediction to be remembered")
+        return str(answer["id"])
+
+    return predict
+
+
+@pytest.fixture
+def lake(home: Path) -> Lake:
+    return Lake(Settings(home=home).lake_url)
+
+
+def report(client: FlaskClient, prediction: str, label: str = "real", **fields: Any) -> TestResponse:
+    return client.post("/feedback", json={"prediction_id": prediction, "label": label} | fields)
+
+
+def send_image(client: FlaskClient, prediction: str, image: bytes, **fields: str) -> TestResponse:
+    form = {"prediction_id": prediction, "label": "real", "file": (io.BytesIO(image), "x.jpg")}
+    return client.post("/feedback", data=form | fields)
+
+
+def kept(lake: Lake) -> list[dict[str, Any]]:
+    return [row for path in (lake.root / "feedback").glob("*") for row in pq.read_table(path).to_pylist()]
+
+
+def review(lake: Lake, verdict: str) -> None:
+    """Do what a reviewer does to the one report there is."""
+    (path,) = (lake.root / "feedback").glob("*")
+    table = pq.read_table(path)
+    column = table.schema.get_field_index("review")
+    pq.write_table(table.set_column(column, "review", pa.array([verdict])), path)
+
+
+def assert_problem(answer: TestResponse, status: int, reason: str, *words: str) -> None:
+    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
+    assert answer.json is not None
+    assert answer.json["reason"] == reason
+    for word in words:
+        assert word in answer.json["detail"]
+
+
+def test_a_report_waits_for_its_review_with_what_a_reviewer_wants_to_know(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake
+) -> None:
+    prediction = judge(draw(240))
+    answer = report(client, prediction, comment="I took it myself")
+    assert answer.json == {"id": prediction, "label": "real", "image_kept": False}
+    (row,) = kept(lake)
+    assert (row["label"], row["review"], row["comment"], row["client"]) == (
+        "real",
+        None,
+        "I took it myself",
+        "anonymous",
+    )
+    assert (row["decision"], row["model_version"]) == ("ai", "1")
+
+
+@pytest.mark.parametrize(
+    ("consent", "is_kept"), [({}, False), ({"consent": "false"}, False), ({"consent": "true"}, True)]
+)
+def test_the_image_is_kept_only_with_consent(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake, consent: dict[str, str], is_kept: bool
+) -> None:
+    image = draw(240)
+    answer = send_image(client, judge(image), image, **consent)
+    assert answer.json is not None
+    assert answer.json["image_kept"] is is_kept
+    (row,) = kept(lake)
+    assert row["image"]["bytes"] == (image if is_kept else None)
+
+
+def test_only_what_was_accepted_is_read_as_a_source(client: FlaskClient, judge: Judge, draw: Draw, lake: Lake) -> None:
+    image = draw(240)
+    send_image(client, judge(image), image, consent="true")
+    source = f"feedback:{lake.root / 'feedback'}"
+    assert list(open_source(source)) == []
+    review(lake, ACCEPTED)
+    (read,) = open_source(source)
+    assert (read.data, read.label, read.split) == (image, "real", "train")
+
+
+def test_another_report_on_the_same_verdict_replaces_the_first(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake
+) -> None:
+    prediction = judge(draw(240))
+    report(client, prediction, "real")
+    assert report(client, prediction, "ai").status_code == 200
+    assert [row["label"] for row in kept(lake)] == ["ai"]
+
+
+@pytest.mark.parametrize("verdict", [ACCEPTED, REJECTED])
+def test_a_report_that_was_reviewed_is_not_replaced(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake, verdict: str
+) -> None:
+    prediction = judge(draw(240))
+    report(client, prediction)
+    review(lake, verdict)
+    assert_problem(report(client, prediction, "ai"), 409, "already_reviewed", "DELETE /feedback/")
+
+
+def test_a_withdrawn_report_is_gone_with_its_image(client: FlaskClient, judge: Judge, draw: Draw, lake: Lake) -> None:
+    image = draw(240)
+    prediction = judge(image)
+    send_image(client, prediction, image, consent="true")
+    assert client.delete(f"/feedback/{prediction}").json == {"id": prediction, "kept_out": False}
+    assert kept(lake) == []
+    assert read_tombstones(lake).empty
+    assert_problem(client.delete(f"/feedback/{prediction}"), 404, "unknown_report", prediction)
+
+
+def test_an_accepted_report_that_is_withdrawn_leaves_a_tombstone(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake
+) -> None:
+    image = draw(240)
+    prediction = judge(image)
+    send_image(client, prediction, image, consent="true")
+    (row,) = kept(lake)
+    review(lake, ACCEPTED)
+    assert client.delete(f"/feedback/{prediction}").json == {"id": prediction, "kept_out": True}
+    assert kept(lake) == []
+    assert read_tombstones(lake)["sha256"].tolist() == [row["image_sha256"]]
+
+
+@pytest.mark.parametrize("name", ["0" * 32, "never", "..%5Ctombstones", "%00"])
+def test_a_report_that_never_was_cannot_be_withdrawn(client: FlaskClient, name: str) -> None:
+    assert_problem(client.delete(f"/feedback/{name}"), 404, "unknown_report")
+
+
+@pytest.mark.parametrize("prediction", ["0" * 32, "never", "'; drop table predictions", "\0"])
+def test_a_prediction_that_never_was_cannot_be_reported_on(client: FlaskClient, prediction: str) -> None:
+    assert_problem(report(client, prediction), 404, "unknown_prediction", "in the last 30 days")
+
+
+def test_a_prediction_that_is_too_old_cannot_be_reported_on(client: FlaskClient) -> None:
+    log = client.application.extensions["truegrain"].predictions
+    old = Prediction.of(Verdict.model_validate(VERDICT), client="shop", at=datetime(2026, 1, 1, tzinfo=UTC))
+    prepare(log._engine)
+    add(log._engine, [old])
+    assert_problem(report(client, old.id), 404, "unknown_prediction")
+
+
+def test_another_image_than_that_of_the_prediction_is_refused(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake
+) -> None:
+    answer = send_image(client, judge(draw(240)), draw(239), consent="true")
+    assert_problem(answer, 422, "other_image", "SHA-256")
+    assert kept(lake) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ({"label": "cat"}, "label"),
+        ({"comment": "x" * 501}, "comment"),
+        ({"consent": "perhaps"}, "consent"),
+        ({"verdict": "wrong"}, "verdict"),
+        ({"prediction_id": 7}, "prediction_id"),
+    ],
+)
+def test_a_field_that_is_not_allowed_is_named(client: FlaskClient, fields: dict[str, Any], word: str) -> None:
+    assert_problem(client.post("/feedback", json=REQUEST_EXAMPLE | fields), 400, "bad_request", word, "prediction_id")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"label": "\\ud800"}', b"\xff"])
+def test_a_body_that_is_no_report_is_refused(client: FlaskClient, body: bytes) -> None:
+    assert_problem(client.post("/feedback", data=body, content_type="application/json"), 400, "bad_request", "JSON")
+
+
+def test_a_form_of_too_many_parts_is_refused(client: FlaskClient) -> None:
+    form = REQUEST_EXAMPLE | {f"field-{number}": "x" for number in range(1_500)}
+    answer = client.post("/feedback", data=form, content_type="multipart/form-data")
+    assert answer.json is not None
+    assert answer.json["reason"] == "too_many_parts"
+
+
+def test_without_the_prediction_log_the_client_is_told_to_come_back(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OperationalError("select", {}, Exception("the database is away"))
+
+    monkeypatch.setattr("service.records.prediction_table.find", fail)
+    answer = report(client, "0" * 32)
+    assert_problem(answer, 503, "log_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_reports_are_counted_by_what_was_decided(
+    client: FlaskClient, judge: Judge, draw: Draw, metric: Callable[..., float]
+) -> None:
+    report(client, judge(draw(240)), "real")
+    report(client, judge(draw(20)), "real")
+    assert metric("truegrain_feedback_total", label="real", decision="ai") == 1
+    assert metric("truegrain_feedback_total", label="real", decision="real") == 1
+
+
+def test_the_examples_in_the_documentation_are_what_is_sent_and_answered() -> None:
+    Feedback.model_validate(REQUEST_EXAMPLE)
+    assert Reported.model_validate(EXAMPLE).model_dump() == EXAMPLE
+    assert Withdrawn.model_validate(WITHDRAWN_EXAMPLE).model_dump() == WITHDRAWN_EXAMPLE

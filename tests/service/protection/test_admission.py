@@ -1,0 +1,101 @@
+"""Load: who computes, who waits, and who is sent away with a word when to come back."""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+from flask.testing import FlaskClient
+
+from model.settings import Settings
+from service.app import create_app
+from service.protection.admission import COMPUTING
+from service.protection.turnstile import Turnstile
+from service.protection.uploads import BATCH_FIELD, FIELD
+
+Draw = Callable[..., bytes]
+
+
+@pytest.fixture
+def app(home: Path, publish: Callable[..., object]) -> Iterator[APIFlask]:
+    """An application with one place in line."""
+    publish("1")
+    app = create_app(Settings(home=home, queue=1, queue_seconds=60))
+    yield app
+    app.extensions["truegrain"].stop()
+
+
+@pytest.fixture
+def turnstile(app: APIFlask) -> Turnstile:
+    turnstile: Turnstile = app.extensions["truegrain"].turnstile
+    return turnstile
+
+
+def test_a_request_waits_for_the_one_before_it(
+    client: FlaskClient, turnstile: Turnstile, draw: Draw, metric: Callable[..., float]
+) -> None:
+    turnstile.enter()
+    threading.Timer(0.05, turnstile.leave).start()
+    assert client.post("/predict", data=draw(), content_type="image/jpeg").status_code == 200
+    assert metric("truegrain_queue_seconds_sum") > 0
+
+
+def test_when_the_line_is_full_the_rest_is_told_to_come_back(
+    app: APIFlask, turnstile: Turnstile, draw: Draw, metric: Callable[..., float], wait_until: Callable[..., None]
+) -> None:
+    turnstile.enter()
+    waiting = threading.Thread(target=lambda: send(app, draw()))
+    waiting.start()
+    wait_until(lambda: turnstile.full, what="a request in line")
+    answer = app.test_client().post("/predict", data=draw(), content_type="image/jpeg")
+    turnstile.leave()
+    waiting.join()
+    assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
+    assert answer.json is not None
+    assert answer.json["reason"] == "overloaded"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert metric("truegrain_rejections_total", reason="overloaded") == 1
+
+
+def test_every_route_that_computes_waits_for_its_turn_though_not_for_ever(
+    start_client: Callable[..., FlaskClient], publish: Callable[..., object], draw: Draw
+) -> None:
+    publish("1")
+    publish("1", alias="shadow")
+    client = start_client(queue=1, queue_seconds=0.01)
+    client.application.extensions["truegrain"].turnstile.enter()
+    rules = {rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith(COMPUTING)}
+    assert rules > {COMPUTING}
+    for rule in rules:
+        image = {BATCH_FIELD if rule == "/predict/batch" else FIELD: (io.BytesIO(draw()), "a.jpg")}
+        answer = client.post(rule, data=image)
+        assert (rule, (answer.json or {})["reason"]) == (rule, "overloaded")
+
+
+def test_whoever_does_not_compute_never_waits(client: FlaskClient, turnstile: Turnstile) -> None:
+    turnstile.enter()
+    for path in ("/healthz", "/readyz", "/metrics", "/model", "/docs"):
+        assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize("spoiled", [b"no image", b""])
+def test_a_refused_request_gives_its_turn_back(client: FlaskClient, draw: Draw, spoiled: bytes) -> None:
+    for _ in range(3):
+        assert client.post("/predict", data=spoiled, content_type="image/jpeg").status_code >= 400
+    assert client.post("/predict", data=draw(), content_type="image/jpeg").status_code == 200
+
+
+def test_a_request_that_is_sent_away_is_not_read(client: FlaskClient, turnstile: Turnstile) -> None:
+    turnstile._places = 0
+    turnstile.enter()
+    body = io.BytesIO(bytes(1_000))
+    assert (
+        client.post("/predict", input_stream=body, content_type="image/jpeg", content_length=1_000).status_code == 503
+    )
+    assert body.tell() == 0
+
+
+def send(app: APIFlask, image: bytes) -> int:
+    return app.test_client().post("/predict", data=image, content_type="image/jpeg").status_code

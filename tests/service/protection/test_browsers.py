@@ -1,0 +1,83 @@
+"""What browsers are told, and whom the service believes."""
+
+from collections.abc import Callable
+
+import pytest
+from flask import request
+from flask.testing import FlaskClient
+
+from service.protection.browsers import SECURITY_HEADERS
+
+Start = Callable[..., FlaskClient]
+SHOP = "https://shop.example"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/docs"), ("GET", "/healthz"), ("GET", "/nowhere"), ("PUT", "/predict"), ("POST", "/predict")],
+)
+def test_every_answer_carries_the_security_headers(client: FlaskClient, method: str, path: str) -> None:
+    headers = client.open(path, method=method).headers
+    assert SECURITY_HEADERS.items() <= dict(headers).items()
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_pages_may_load_nothing_inline_and_nothing_from_elsewhere(client: FlaskClient) -> None:
+    policy = dict(part.split(" ", 1) for part in client.get("/docs").headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    allowed = set(" ".join(policy.values()).split())
+    assert allowed <= {"'none'", "'self'", "blob:", "data:"}
+    assert policy["script-src"] == policy["style-src"] == "'self'"
+
+
+def test_over_tls_browsers_are_told_to_stay_there(client: FlaskClient) -> None:
+    assert "Strict-Transport-Security" in client.get("/healthz", base_url="https://localhost").headers
+    assert "Strict-Transport-Security" not in client.get("/healthz").headers
+
+
+def test_pages_of_other_origins_may_not_read_answers_unless_listed(start_client: Start) -> None:
+    def allowed(client: FlaskClient, origin: str) -> str | None:
+        return client.get("/healthz", headers={"Origin": origin}).headers.get("Access-Control-Allow-Origin")
+
+    assert allowed(start_client(), SHOP) is None
+    listing = start_client(cors_origins=f"{SHOP}, https://lab.example")
+    assert allowed(listing, SHOP) == SHOP
+    assert allowed(listing, "https://lab.example") == "https://lab.example"
+    assert allowed(listing, "https://evil.example") is None
+    assert allowed(listing, f"{SHOP}.evil.example") is None
+
+
+def test_a_listed_page_may_send_a_key_and_read_why_it_was_refused(start_client: Start) -> None:
+    client = start_client(cors_origins=SHOP, require_auth=True)
+    asked = {"Origin": SHOP, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "X-API-Key"}
+    preflight = client.options("/predict", headers=asked)
+    assert preflight.status_code == 200
+    assert "X-API-Key" in preflight.headers["Access-Control-Allow-Headers"]
+    refused = client.post("/predict", headers={"Origin": SHOP})
+    assert (refused.status_code, refused.headers["Access-Control-Allow-Origin"]) == (401, SHOP)
+    assert "X-Request-ID" in refused.headers["Access-Control-Expose-Headers"]
+
+
+def test_only_trusted_names_are_answered_to(start_client: Start) -> None:
+    client = start_client(trusted_hosts="truegrain.example, .shop.example")
+    names = {"truegrain.example": 200, "a.shop.example:8000": 200, "localhost:8000": 200, "evil.example": 400}
+    assert {name: client.get("/healthz", headers={"Host": name}).status_code for name in names} == names
+    answer = client.get("/docs", headers={"Host": "evil.example"})
+    assert answer.json is not None
+    assert answer.json["reason"] == "untrusted_host"
+    assert "'evil.example'" in answer.json["detail"]
+
+
+def test_without_a_list_any_name_will_do(start_client: Start) -> None:
+    assert start_client().get("/healthz", headers={"Host": "anything.example"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("proxies", "address"), [(0, "127.0.0.1"), (1, "192.0.2.3"), (2, "192.0.2.2")], ids=["none", "one", "two"]
+)
+def test_so_many_proxies_are_believed_as_there_are(start_client: Start, proxies: int, address: str) -> None:
+    client = start_client(proxies=proxies)
+    client.application.add_url_rule("/static/who", view_func=lambda: f"{request.remote_addr} {request.scheme}")
+    forwarded = {"X-Forwarded-For": "192.0.2.1, 192.0.2.2, 192.0.2.3", "X-Forwarded-Proto": "http, https, https"}
+    answer = client.get("/static/who", headers=forwarded)
+    assert answer.text == f"{address} {'https' if proxies else 'http'}"

@@ -1,0 +1,214 @@
+"""Judgements: the detector's own numbers, decided as the options ask."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.degradations import DEGRADATIONS, RESHIPPED
+from model.detector import Detector
+from model.errors import InvalidImage
+from model.images import FORMATS, Limits, decode
+from service.problems import Refusal
+from service.store.model_store import ServedModel
+from service.store.pointer import Pointer, pointer_path
+from service.verdicts import judging
+from service.verdicts.judging import Judged, judge, judge_all, to_verdict
+from service.verdicts.looking import BATCH_WEIGHT, LONGEST_JPEG_SIDE
+from service.verdicts.options import Options
+from service.verdicts.verdict import Finding
+
+Draw = Callable[..., bytes]
+
+PLAIN = Options()
+STABILITY = Options(stability=True)
+
+
+@pytest.fixture
+def model(publish: Callable[..., Pointer], home: Path) -> ServedModel:
+    pointer = publish("1")
+    detector = Detector.load(pointer_path(home).parent / pointer.folder)
+    return ServedModel(version=pointer, detector=detector, loaded_at=0)
+
+
+@pytest.fixture
+def framed() -> bytes:
+    """A dark picture in a bright frame: bright enough to be called AI, until the frame is cut off."""
+    levels = np.full((100, 100, 3), 255, np.uint8)
+    levels[12:-12, 12:-12] = 60
+    return encode(levels)
+
+
+def encode(levels: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(levels).save(file, "PNG")
+    return file.getvalue()
+
+
+def judged_only(results: list[Judged | InvalidImage]) -> list[Judged]:
+    assert all(isinstance(result, Judged) for result in results)
+    return [result for result in results if isinstance(result, Judged)]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("options", [PLAIN, STABILITY])
+def test_the_probability_is_exactly_what_the_detector_says_of_the_decoded_image(
+    model: ServedModel, draw: Draw, kind: str, options: Options
+) -> None:
+    image = draw(140, size=(333, 217), kind=kind)
+    pixels = model.detector.preprocess(decode(image).rgb)
+    scores = model.detector.score(pixels[np.newaxis])
+    judged = judge(image, model, limits=Limits(), options=options)
+    assert judged.probability == float(scores.probability[0])
+    assert (judged.cam == scores.cam[0]).all()
+    assert (judged.pixels == pixels).all()
+    assert judged.rgb is not None
+    assert (judged.rgb.size, judged.sha256) == ((333, 217), hashlib.sha256(image).hexdigest())
+
+
+def test_a_batch_gives_each_image_what_it_gets_alone(model: ServedModel, draw: Draw) -> None:
+    images = [draw(brightness, size=(40 + brightness, 50)) for brightness in (20, 128, 230)]
+    for options in (PLAIN, STABILITY, Options(max_fpr="0.05")):
+        alone = [judge(image, model, limits=Limits(), options=options) for image in images]
+        together = judged_only(judge_all(images, model, limits=Limits(), options=options))
+        for one, other in zip(alone, together, strict=True):
+            assert one.probability == pytest.approx(other.probability, abs=1e-6)
+            assert (one.sha256, one.decision, one.stability) == (other.sha256, other.decision, other.stability)
+            assert (one.pixels == other.pixels).all()
+
+
+def test_a_batch_is_the_same_however_many_tensors_it_takes(
+    model: ServedModel, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [draw(brightness) for brightness in range(0, 250, 36)]
+    whole = judged_only(judge_all(images, model, limits=Limits(), options=STABILITY))
+    monkeypatch.setattr(judging, "TENSOR_PIXELS", 3 * 32 * 32)
+    monkeypatch.setattr(judging, "TENSOR_ROWS", 1)
+    parts = judged_only(judge_all(images, model, limits=Limits(), options=STABILITY))
+    assert [one.sha256 for one in parts] == [one.sha256 for one in whole]
+    assert [one.probability for one in parts] == pytest.approx([one.probability for one in whole], abs=1e-6)
+
+
+def test_what_is_no_image_keeps_its_place_in_a_batch(model: ServedModel, draw: Draw) -> None:
+    first, second, third = judge_all([draw(20), b"no image", draw(230)], model, limits=Limits(), options=PLAIN)
+    assert isinstance(first, Judged) and isinstance(third, Judged)
+    assert (first.label, third.label) == ("real", "ai")
+    assert isinstance(second, InvalidImage)
+    assert second.reason == "not_an_image"
+
+
+def test_a_batch_without_any_image_is_all_errors(model: ServedModel) -> None:
+    results = judge_all([b"", b"no image"], model, limits=Limits(), options=PLAIN)
+    assert [getattr(result, "reason", None) for result in results] == ["empty", "not_an_image"]
+
+
+def test_a_batch_holds_no_pixels_of_the_pictures(model: ServedModel, draw: Draw) -> None:
+    broken = draw(200, size=(300, 300))[:-2000]
+    good, bad = judge_all([draw(20), broken], model, limits=Limits(), options=PLAIN)
+    assert isinstance(good, Judged) and isinstance(bad, InvalidImage)
+    assert good.rgb is None
+    assert (bad.__traceback__, bad.__cause__) == (None, None), "frames of a traceback keep what they decoded"
+
+
+def test_the_images_of_a_batch_share_a_bound_on_pixels(model: ServedModel, draw: Draw) -> None:
+    largest, small = draw(20, size=(100, 100)), draw(20, size=(10, 10))
+    limits = Limits(max_pixels=100 * 100)
+    *within, beyond, last = judge_all([small, *[largest] * BATCH_WEIGHT, small], model, limits=limits, options=PLAIN)
+    judged_only([*within, last])
+    assert isinstance(beyond, InvalidImage)
+    assert beyond.reason == "too_many_pixels"
+    assert "left 9,900 of the batch's" in str(beyond)
+
+
+def test_damaged_images_use_the_pixels_of_a_batch_up_too(model: ServedModel, draw: Draw) -> None:
+    damaged = draw(200, size=(100, 100))[:-500]
+    results = judge_all([damaged] * (BATCH_WEIGHT + 1), model, limits=Limits(max_pixels=100 * 100), options=PLAIN)
+    reasons = [result.reason for result in results if isinstance(result, InvalidImage)]
+    assert reasons == ["broken"] * BATCH_WEIGHT + ["too_many_pixels"]
+
+
+def test_an_operating_point_moves_threshold_label_and_decision(model: ServedModel, draw: Draw) -> None:
+    image = draw(165)
+    plain = judge(image, model, limits=Limits(), options=PLAIN)
+    strict = judge(image, model, limits=Limits(), options=Options(max_fpr="0.01"))
+    assert 0.8 < plain.probability < 0.9
+    assert (plain.threshold, plain.label, plain.decision, plain.operating_point) == (0.5, "ai", "ai", None)
+    assert (strict.threshold, strict.label, strict.decision, strict.operating_point) == (0.9, "real", "unsure", "0.01")
+
+
+@pytest.mark.parametrize("rate", ["0.02", "1%", "", "0.01 "])
+def test_an_operating_point_that_the_card_lacks_is_refused_with_those_it_has(
+    model: ServedModel, draw: Draw, rate: str
+) -> None:
+    for ask in (judge, judge_all):
+        with pytest.raises(Refusal, match=r"0\.01, 0\.05") as refusal:
+            ask(draw(), model, limits=Limits(), options=Options(max_fpr=rate))  # type: ignore[operator]
+        assert refusal.value.reason == "unknown_operating_point"
+
+
+def test_a_label_that_survives_every_reshipping_is_stable(model: ServedModel, draw: Draw) -> None:
+    judged = judge(draw(230), model, limits=Limits(), options=STABILITY)
+    assert (judged.stability, judged.decision) == (1, "ai")
+
+
+def test_a_label_that_a_crop_flips_is_unstable_and_unsure(model: ServedModel, framed: bytes) -> None:
+    plain = judge(framed, model, limits=Limits(), options=PLAIN)
+    assert (plain.label, plain.decision, plain.stability) == ("ai", "ai", None)
+    judged = judge(framed, model, limits=Limits(), options=STABILITY)
+    assert (judged.label, judged.decision, judged.stability) == ("ai", "unsure", 0.75)
+    assert judged.probability == plain.probability
+
+
+def test_the_reshipped_versions_are_those_of_the_evaluation(model: ServedModel, framed: bytes) -> None:
+    rgb = decode(framed).rgb
+    views = [model.detector.preprocess(DEGRADATIONS[name](rgb)) for name in RESHIPPED]
+    labels = model.detector.score(np.stack(views)).probability >= 0.5
+    judged = judge(framed, model, limits=Limits(), options=STABILITY)
+    assert judged.stability == labels.mean()
+
+
+def test_an_image_longer_than_any_jpeg_is_judged_but_its_stability_is_not_examined(model: ServedModel) -> None:
+    strip = encode(np.full((1, LONGEST_JPEG_SIDE + 1, 3), 255, np.uint8))
+    assert judge(strip, model, limits=Limits(), options=PLAIN).label == "ai"
+    with pytest.raises(InvalidImage, match="65,500") as error:
+        judge(strip, model, limits=Limits(), options=STABILITY)
+    assert error.value.reason == "too_many_pixels"
+
+
+def test_a_strip_of_the_longest_jpeg_can_be_reshipped(model: ServedModel) -> None:
+    strip = encode(np.full((1, LONGEST_JPEG_SIDE, 3), 255, np.uint8))
+    assert judge(strip, model, limits=Limits(), options=STABILITY).stability == 1
+
+
+@pytest.mark.parametrize(
+    ("brightness", "says", "conflict"),
+    [
+        (230, ["real"], True),
+        (230, ["ai"], False),
+        (230, ["nothing", "ai", "real"], True),
+        (20, ["ai"], True),
+        (20, ["real", "nothing"], False),
+        (128, ["ai", "real"], False),
+        (20, [], False),
+    ],
+)
+def test_findings_conflict_with_the_opposite_decision_and_change_nothing(
+    model: ServedModel, draw: Draw, brightness: int, says: list[str], conflict: bool
+) -> None:
+    judged = judge(draw(brightness), model, limits=Limits(), options=PLAIN)
+    evidence = [Finding(source="camera", says=word, name="n", detail="d") for word in says]  # type: ignore[arg-type]
+    verdict = to_verdict(judged, model, request_id="r", evidence=evidence)
+    assert verdict.conflict == conflict
+    assert verdict.evidence == evidence
+    assert (verdict.label, verdict.decision, verdict.probability) == (judged.label, judged.decision, judged.probability)
+
+
+def test_two_verdicts_on_the_same_image_have_ids_of_their_own(model: ServedModel, draw: Draw) -> None:
+    judged = judge(draw(), model, limits=Limits(), options=PLAIN)
+    first, second = (to_verdict(judged, model, request_id="same") for _ in range(2))
+    assert first.id != second.id
+    assert len(first.id) == 32
