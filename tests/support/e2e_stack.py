@@ -53,18 +53,19 @@ class Stack:
     def approve(self, dag: str, run: str) -> None:
         """Approve whenever the run asks, until it goes on.
 
-        Airflow 3.3 loses an answer that it gets while its scheduler is still busy with the pausing of the task, and
-        asks once more.
+        Airflow 3.3 loses an answer that comes before its scheduler has heard that the task has paused, within a second
+        or so, and asks once more a minute later; nobody but a test is as quick as that.
         """
         api, question = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
 
         def went_on() -> bool:
             state = _approval(api, dag, run)
             if state == "awaiting_input" and not api._call("GET", question)["response_received"]:
+                time.sleep(5)
                 api._call("PATCH", question, json={"chosen_options": ["Approve"], "params_input": {}})
             return state in {"success", "failed", "skipped"}
 
-        until(went_on, seconds=120)
+        until(went_on, seconds=300)
 
     def served(self) -> str:
         return str(requests.get(f"{self.service}/model", timeout=10).json()["version"])
