@@ -34,6 +34,7 @@ def stack(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         recipe=str(Path(__file__).with_name("brief.toml")),
         gate_policy=str(Path(__file__).with_name("limits.toml")),
         poll_seconds=1,
+        queue_seconds=30,  # what else goes on here may stop a worker for a while; nobody is to be turned away
         tracking_uri=f"http://127.0.0.1:{mlflow}",
         mlflow_port=mlflow,
         airflow_port=airflow,

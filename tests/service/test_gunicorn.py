@@ -29,7 +29,7 @@ def test_requests_to_two_workers_add_up_exactly(
     serve: Serve, publish: Publish, draw: Draw, wait_until: Callable[..., None]
 ) -> None:
     publish("1")
-    service = serve(queue=8)
+    service = serve(queue=8, queue_seconds=30)
     wait_until(lambda: service.metric("truegrain_model_loads_total") == 2, what="a detector in each worker")
     images = [draw(230), draw(20)] * 30
     with ThreadPoolExecutor(8) as pool:
@@ -63,7 +63,7 @@ def test_every_verdict_of_every_worker_is_in_the_log_when_the_service_has_stoppe
     serve: Serve, publish: Publish, draw: Draw, home: Path
 ) -> None:
     publish("1")
-    service = serve(queue=8)
+    service = serve(queue=8, queue_seconds=30)
     with ThreadPoolExecutor(8) as pool:
         given = {answer.json()["id"] for answer in pool.map(service.predict, [draw(230)] * 40)}
     service.stop()
