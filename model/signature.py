@@ -54,7 +54,7 @@ def read_private_key(path: Path) -> PrivateKey:
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, TypeError, ValueError, UnsupportedAlgorithm) as error:
-        raise SettingsError(f"'{path}' is no PEM file of a private key without a password: {error}") from error
+        raise SettingsError(f"'{path}' holds no private key without a password, as PEM: {error}") from error
     if not isinstance(key, PrivateKey):
         raise SettingsError(f"'{path}' holds another kind of key than Ed25519")
     return key

@@ -13,12 +13,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import SettingsError
+from model.signature import read_private_key
 from service import jws
 from service.verdicts.verdict import Decision, ModelReference, Verdict
 
@@ -57,17 +57,11 @@ class Notary:
     @classmethod
     def load(cls, path: Path) -> Self:
         """Take the key from a PEM file; raises SettingsError when there is no Ed25519 key in it."""
-        hint = f"TRUEGRAIN_RECEIPT_KEY={path}"
-        make = "`python -m service.receipts new-key <path>` makes one"
         try:
-            key = load_pem_private_key(path.read_bytes(), password=None)
-        except OSError as error:
-            raise SettingsError(f"{hint} cannot be read ({error.strerror}); {make}") from error
-        except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-            raise SettingsError(f"{hint} holds no private key without a password; {make}") from error
-        if not isinstance(key, Ed25519PrivateKey):
-            raise SettingsError(f"{hint} holds a key of another kind than Ed25519; {make}")
-        return cls(key)
+            return cls(read_private_key(path))
+        except SettingsError as error:
+            make = "`python -m service.receipts new-key <path>` makes one"
+            raise SettingsError(f"TRUEGRAIN_RECEIPT_KEY={path} is not allowed: {error}; {make}") from error
 
     @property
     def public_key(self) -> Ed25519PublicKey:

@@ -8,6 +8,7 @@ import ctypes
 import os
 import socket
 import time
+from functools import partial
 from typing import Any, Final
 
 from gunicorn.glogging import Logger
@@ -75,7 +76,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def _turn_away(self, connection: socket.socket) -> bool:
         """Turn a request away unread when the application has no use for it; tell whether it was."""
-        answer: bytes | None = self.wsgi.extensions["door"](_peek(connection))
+        answer: bytes | None = self.wsgi.extensions["door"](partial(_peek, connection))
         if answer is None:
             return False
         with contextlib.suppress(OSError):  # the client has gone already

@@ -4,7 +4,7 @@ onnxruntime fills a core, so requests that compute side by side only make each o
 so at once and can come back, while those let in are answered as fast as ever.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
@@ -38,12 +38,14 @@ def init_app(app: APIFlask) -> None:
     app.extensions["door"] = partial(_answer_at_the_door, app.extensions["truegrain"])
 
 
-def _answer_at_the_door(shared: Context, first_line: bytes) -> bytes | None:
-    """Return the whole HTTP answer to a request that begins so and is turned away unread, None to one that is let in.
+def _answer_at_the_door(shared: Context, peek: Callable[[], bytes]) -> bytes | None:
+    """Return the whole HTTP answer to a request that is turned away unread, None to one that is let in.
+
+    `peek` looks at how the request begins.
 
     To read it, and to let Flask answer, takes as long as half a verdict; a crowd would get those instead of verdicts.
     """
-    if not shared.turnstile.full or not first_line.startswith(_FOR_VERDICT):
+    if not shared.turnstile.full or not peek().startswith(_FOR_VERDICT):
         return None
     shared.metrics.rejections.labels("overloaded").inc()
     request_id = uuid4().hex

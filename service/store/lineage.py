@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from upath import UPath
+
+from model.writing import write_text
 
 FILE: Final = "lineage.json"
 
@@ -47,9 +50,7 @@ class Lineage(_Told):
 
 def write_lineage(folder: Path, lineage: Lineage) -> None:
     """Keep the lineage beside the artifact in `folder`, in the place of an earlier one."""
-    aside = folder / f".{FILE}"
-    aside.write_text(lineage.model_dump_json(indent=1), encoding="utf-8")
-    aside.replace(folder / FILE)
+    write_text(UPath(folder / FILE), lineage.model_dump_json(indent=1))
 
 
 def read_lineage(folder: Path) -> Lineage | None:

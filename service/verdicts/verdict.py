@@ -4,6 +4,8 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.finding import Says, Source
+
 Decision = Literal["real", "ai", "unsure"]
 
 
@@ -32,8 +34,8 @@ class ImageFacts(_Answer):
 class Finding(_Answer):
     """What a file says of itself; anyone can write that, so it never changes what the pixels say."""
 
-    source: Literal["c2pa", "camera", "generator_text"] = Field(description="Where in the file it stands")
-    says: Literal["ai", "real", "nothing"] = Field(description="What it says about the origin of the image")
+    source: Source = Field(description="Where in the file it stands")
+    says: Says = Field(description="What it says about the origin of the image")
     name: str = Field(description="Who says it: a camera, a generator, a signer")
     detail: str = Field(description="What was found, in words")
 

@@ -2,7 +2,6 @@
 
 import io
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,13 +20,13 @@ from flask.testing import FlaskClient
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from figures.served import point_at
 from figures.stack import free_ports
-from model import artifact
 from model.settings import Settings
 from service.app import create_app
 from service.keys import write
 from service.protection.keyring import Key, KeyFile
-from service.store.pointer import Alias, Pointer, pointer_path
+from service.store.pointer import Alias, Pointer
 
 Publish = Callable[..., Pointer]
 
@@ -64,20 +63,7 @@ def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
     """
 
     def put_behind_alias(version: str, *, bias: float = 0.0, alias: Alias = "production") -> Pointer:
-        source = tiny_artifact(bias)
-        card = artifact.read(source)
-        folder = pointer_path(home).parent / f"{version}-{card.onnx_sha256[:8]}"
-        shutil.copytree(source, folder, dirs_exist_ok=True)
-        pointer = Pointer(
-            name=card.name,
-            version=version,
-            run_id=f"run-{version}",
-            folder=folder.name,
-            sha256=card.onnx_sha256,
-            dataset_version=card.dataset_version,
-        )
-        pointer.write(pointer_path(home, alias))
-        return pointer
+        return point_at(home, tiny_artifact(bias), version=version, alias=alias)
 
     return put_behind_alias
 

@@ -1,8 +1,6 @@
 """The service behind a real registry: what is promoted is served, whatever happens meanwhile."""
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from figures.crowd import asking
 from model.registry import ModelVersion, Registry
 
 Serve = Callable[..., Any]
@@ -47,20 +46,8 @@ def load(draw: Draw) -> Callable[[Any], Any]:
     @contextmanager
     def keep_busy(service: Any) -> Iterator[list[Any]]:
         answers: list[Any] = []
-        enough = threading.Event()
-
-        def ask() -> None:
-            while not enough.is_set():
-                answers.append(service.predict(image))
-
-        with ThreadPoolExecutor(4) as pool:
-            clients = [pool.submit(ask) for _ in range(4)]
-            try:
-                yield answers
-            finally:
-                enough.set()
-        for client in clients:
-            client.result()
+        with asking(lambda: answers.append(service.predict(image)), clients=4):
+            yield answers
 
     return keep_busy
 

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 import psutil
 import requests
 
+from figures.crowd import asking
 from launcher.airflow_api import AirflowApi
 from launcher.components import seed_password
 from launcher.environment import ROOT, as_environment
@@ -88,25 +88,16 @@ def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
 @contextmanager
 def load(stack: Stack, image: bytes, *, clients: int = 2) -> Iterator[Load]:
     """Ask for verdicts without a pause, from several clients, while the block runs."""
-    seen, done = Load(), threading.Event()
+    seen = Load()
 
     def ask() -> None:
-        with requests.Session() as session:
-            while not done.is_set():
-                answer = session.post(f"{stack.service}/predict", files={"file": image}, timeout=30)
-                version = answer.json()["model"]["version"] if answer.ok else answer.text
-                seen.answers.append((answer.status_code, version))
-                time.sleep(0.05)
+        answer = requests.post(f"{stack.service}/predict", files={"file": image}, timeout=30)
+        version = answer.json()["model"]["version"] if answer.ok else answer.text
+        seen.answers.append((answer.status_code, version))
+        time.sleep(0.05)
 
-    threads = [threading.Thread(target=ask) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
+    with asking(ask, clients=clients):
         yield seen
-    finally:
-        done.set()
-        for thread in threads:
-            thread.join()
 
 
 def _approval(api: AirflowApi, dag: str, run: str) -> str:

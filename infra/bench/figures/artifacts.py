@@ -1,4 +1,4 @@
-"""What is served and sent when serving is measured: detectors that were never trained, and a photograph."""
+"""What is served and sent when serving is measured: detectors that were never trained, a photograph, the verdict."""
 
 from pathlib import Path
 from typing import Final
@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
+from model.detector import Detector
 from model.images import decode
 from model.sources.synthetic import Order, draw_images
 
@@ -42,3 +43,9 @@ def draw_photo(path: Path) -> Path:
     grain = np.random.default_rng(0).normal(0, _GRAIN, (PHOTO[1], PHOTO[0], 3))
     Image.fromarray((np.asarray(enlarged) + grain).clip(0, 255).astype(np.uint8)).save(path, quality=90)
     return path
+
+
+def judge(detector: Detector, photo: bytes) -> float:
+    """Return the probability of AI, with nothing around the decoding, the preprocessing and the scoring."""
+    pixels = detector.preprocess(decode(photo).rgb)
+    return float(detector.score(pixels[np.newaxis]).probability[0])

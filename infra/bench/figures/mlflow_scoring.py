@@ -6,15 +6,14 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import requests
 
 from figures.mlflow_server import QUIET
+from figures.processes import await_answer
 from figures.stack import free_ports
 from model import artifact
 from model.images import decode
@@ -43,7 +42,7 @@ def scoring(folder: Path, photo: Path, *, workers: int) -> Iterator[tuple[str, P
                 command, env=_environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         try:
-            _await_health(f"http://127.0.0.1:{port}/ping", server, Path(passing) / "log")
+            await_answer(f"http://127.0.0.1:{port}/ping", server, Path(passing) / "log", seconds=START_SECONDS)
             yield f"http://127.0.0.1:{port}/invocations", body
         finally:
             os.killpg(server.pid, signal.SIGTERM)
@@ -53,15 +52,3 @@ def scoring(folder: Path, photo: Path, *, workers: int) -> Iterator[tuple[str, P
 def _environment() -> dict[str, str]:
     """Let mlflow find uvicorn, which it starts by its name."""
     return {**os.environ, **QUIET, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
-def _await_health(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and server.poll() is None:
-        try:
-            if requests.get(address, timeout=5).ok:
-                return
-        except requests.RequestException:
-            pass
-        time.sleep(0.2)
-    raise RuntimeError(f"no answer from {address}; the end of its log:\n{log.read_text()[-2000:]}")

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-import requests
 
+from figures.processes import await_answer
 from figures.stack import ROOT, free_ports
 from model import artifact
-from service.store.pointer import Pointer, pointer_path
+from service.store.pointer import Alias, Pointer, pointer_path
 
 START_SECONDS = 60.0
 NOBODY = "http://127.0.0.1:9"
@@ -29,12 +29,14 @@ class Service:
 
     url: str
     home: Path
-    process: psutil.Popen
+    process: subprocess.Popen[bytes]
     ready_seconds: float
 
     def workers(self) -> list[psutil.Process]:
         """Return gunicorn's workers, without the follower beside them."""
-        return [child for child in self.process.children() if "service.follower" not in child.cmdline()]
+        return [
+            child for child in psutil.Process(self.process.pid).children() if "service.follower" not in child.cmdline()
+        ]
 
 
 @contextmanager
@@ -49,38 +51,29 @@ def serving(folder: Path, *, workers: int = 2, **settings: object) -> Iterator[S
         command = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"]
         with (home / "log").open("wb") as log:
             begin = time.perf_counter()
-            process = psutil.Popen(command, cwd=ROOT, env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT
+            )
         try:
-            _await_ready(f"http://127.0.0.1:{port}", process, home / "log")
+            await_answer(f"http://127.0.0.1:{port}/readyz", process, home / "log", seconds=START_SECONDS)
             yield Service(f"http://127.0.0.1:{port}", home, process, time.perf_counter() - begin)
         finally:
             process.terminate()
             process.wait(60)
 
 
-def point_at(home: Path, folder: Path, *, version: str) -> None:
-    """Put an artifact into production on this machine, as the follower does when a version was promoted."""
-    card, kept = artifact.read(folder), pointer_path(home).parent / f"version-{version}"
-    if not kept.exists():
-        shutil.copytree(folder, kept)
+def point_at(home: Path, folder: Path, *, version: str, alias: Alias = "production") -> Pointer:
+    """Put an artifact behind an alias on this machine, as the follower does when one was set in the registry."""
+    card = artifact.read(folder)
+    kept = pointer_path(home).parent / f"{version}-{card.onnx_sha256[:8]}"
+    shutil.copytree(folder, kept, dirs_exist_ok=True)
     pointer = Pointer(
         name=card.name,
         version=version,
-        run_id=version,
+        run_id=f"run-{version}",
         folder=kept.name,
         sha256=card.onnx_sha256,
         dataset_version=card.dataset_version,
     )
-    pointer.write(pointer_path(home))
-
-
-def _await_ready(url: str, process: psutil.Popen, log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            if requests.get(f"{url}/readyz", timeout=1).ok:
-                return
-        except requests.RequestException:
-            pass
-        time.sleep(0.02)
-    raise RuntimeError(f"the service did not become ready; the end of its log:\n{log.read_text()[-2000:]}")
+    pointer.write(pointer_path(home, alias))
+    return pointer

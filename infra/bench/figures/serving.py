@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from figures.artifacts import draw_photo, untrained
+from figures.artifacts import draw_photo, judge, untrained
 from figures.load import Load, fire
 from figures.mlflow_scoring import scoring
 from figures.processes import pool
 from figures.results import Figure
 from figures.served import serving
 from model.detector import Detector
-from model.images import decode
 
 COMMAND = "make bench"
 SMALL, LARGE = "quick", "production"
@@ -99,14 +98,9 @@ def _bound(artifact: Path, photo: Path) -> float:
 def _loop(artifact: Path, photo: bytes) -> float:
     detector = Detector.load(artifact)
     for _ in range(20):
-        _judge(detector, photo)
+        judge(detector, photo)
     done, begin = 0, time.perf_counter()
     while time.perf_counter() - begin < SECONDS:
-        _judge(detector, photo)
+        judge(detector, photo)
         done += 1
     return done / (time.perf_counter() - begin)
-
-
-def _judge(detector: Detector, photo: bytes) -> float:
-    pixels = detector.preprocess(decode(photo).rgb)
-    return float(detector.score(pixels[np.newaxis]).probability[0])

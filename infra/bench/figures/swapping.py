@@ -1,22 +1,20 @@
 """What it costs those who ask that one detector takes the place of another."""
 
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import requests
 
-from figures.artifacts import draw_photo, untrained
+from figures.artifacts import draw_photo, judge, untrained
+from figures.crowd import asking
 from figures.processes import pool
 from figures.results import Figure
-from figures.served import Service, point_at, serving
+from figures.served import point_at, serving
 from figures.serving import SMALL
 from model.detector import Detector
-from model.images import decode
 
 COMMAND = "make bench"
 SWAPS = 100
@@ -33,7 +31,6 @@ class Answers:
     expected: dict[str, float]
     failures: int = 0
     last: str = ""
-    done: threading.Event = field(default_factory=threading.Event)
 
     def take(self, answer: requests.Response) -> None:
         """Hold an answer against what the version it names says of the photograph."""
@@ -53,39 +50,19 @@ def swapping() -> Iterator[Figure]:
         versions = {
             str(number): torch.submit(untrained, SMALL, folder / str(number), seed=number).result() for number in (1, 2)
         }
-        expected = {version: _judge(artifact, photo) for version, artifact in versions.items()}
-        with serving(versions["1"]) as service, _asking(service, photo, Answers(expected)) as answers:
-            for swap in range(SWAPS):
-                version = str(2 - swap % 2)
-                point_at(service.home, versions[version], version=version)
-                _await(answers, version)
+        answers = Answers({version: judge(Detector.load(folder), photo) for version, folder in versions.items()})
+        with serving(versions["1"]) as service:
+
+            def ask() -> None:
+                answers.take(requests.post(f"{service.url}/predict", data=photo, timeout=30))
+
+            with asking(ask, clients=CLIENTS):
+                for swap in range(SWAPS):
+                    version = str(2 - swap % 2)
+                    point_at(service.home, versions[version], version=version)
+                    _await(answers, version)
     yield Figure("serve.swaps", SWAPS, "swaps", COMMAND)
     yield Figure("serve.swap_failures", answers.failures, "answers", COMMAND)
-
-
-def _judge(artifact: Path, photo: bytes) -> float:
-    detector = Detector.load(artifact)
-    return float(detector.score(detector.preprocess(decode(photo).rgb)[None]).probability[0])
-
-
-@contextmanager
-def _asking(service: Service, photo: bytes, answers: Answers) -> Iterator[Answers]:
-    """Ask for verdicts without a pause, from several clients, while the block runs."""
-
-    def ask() -> None:
-        with requests.Session() as session:
-            while not answers.done.is_set():
-                answers.take(session.post(f"{service.url}/predict", data=photo, timeout=30))
-
-    clients = [threading.Thread(target=ask) for _ in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    try:
-        yield answers
-    finally:
-        answers.done.set()
-        for client in clients:
-            client.join()
 
 
 def _await(answers: Answers, version: str) -> None:
