@@ -3,12 +3,13 @@
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model import artifact
 from model.errors import RegistryError
-from model.registry.client import MISSING, PRESENT, Connection, skipped_on
+from model.registry.client import MISSING, PRESENT, Connection, skipped_on, upsert
 from model.registry.packing import pack
 from model.registry.runs import Run
 
@@ -79,7 +80,7 @@ def register(connection: Connection, run_id: str, *, tags: Mapping[str, str], va
 def tag(connection: Connection, version: str, tags: Mapping[str, str]) -> None:
     """Set tags of a version; other tags stay."""
     for key, value in tags.items():
-        connection.client.set_model_version_tag(connection.model_name, version, key, value)
+        upsert(partial(connection.client.set_model_version_tag, connection.model_name, version, key, value))
 
 
 def log_artifact(run: Run, folder: Path, variant: str) -> None:
