@@ -1,15 +1,20 @@
 """Every metric Truegrain's service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
 
+import time
 from collections.abc import Sequence
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from service.problems import PROBLEMS
 from service.store.pointer import Alias, Pointer
 from service.verdicts.verdict import Decision, Verdict
 
 _STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _DIFFERENCES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
+_UPLOAD_BYTES = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7)
+_PIXELS = (1e4, 1e5, 3e5, 1e6, 3e6, 12e6, 24e6, 50e6, 100e6)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 
@@ -36,6 +41,28 @@ class Metrics:
             "Time a request stood in line before it could compute",
             registry=registry,
             buckets=_STAGE_SECONDS,
+        )
+        self._compute_seconds = Counter(
+            "truegrain_compute_seconds", "Time in which workers computed for requests, of all kinds", registry=registry
+        )
+        self.in_flight = Gauge(
+            "truegrain_requests_in_flight",
+            "Requests begun and not answered, this scrape among them",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._workers = Gauge("truegrain_workers", "Workers alive", registry=registry, multiprocess_mode="livesum")
+        self._cost_per_hour = Gauge(
+            "truegrain_worker_cost_per_hour",
+            "What an hour of one worker costs (TRUEGRAIN_COST_PER_HOUR)",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self.upload_bytes = Histogram(
+            "truegrain_upload_bytes", "Size of the image files received", registry=registry, buckets=_UPLOAD_BYTES
+        )
+        self._image_pixels = Histogram(
+            "truegrain_image_pixels", "Pixels of the images judged", registry=registry, buckets=_PIXELS
         )
         self._batch_images = Histogram(
             "truegrain_batch_images", "Images in a batch", registry=registry, buckets=_BATCH_SIZES
@@ -68,6 +95,13 @@ class Metrics:
             ["alias", "name", "version", "sha256", "dataset_version"],
             registry=registry,
             multiprocess_mode="livemax",
+        )
+        self._loaded_at = Gauge(
+            "truegrain_model_loaded_timestamp_seconds",
+            "When the version in service was loaded, by the worker that has had it longest",
+            ["alias"],
+            registry=registry,
+            multiprocess_mode="livemin",
         )
         self._loads = Counter("truegrain_model_loads", "Detectors taken into service by a worker", registry=registry)
         self.load_failures = Counter(
@@ -111,10 +145,26 @@ class Metrics:
             registry=registry,
         )
 
+        # From zero, or the first of its kind would be no increase that anybody could see.
+        for decision in get_args(Decision):
+            self._predictions.labels(decision)
+        for reason in PROBLEMS:
+            self.rejections.labels(reason)
+
+    def worker_started(self, *, cost_per_hour: float) -> None:
+        """Count this process as a worker, which costs so much."""
+        self._workers.set(1)
+        self._cost_per_hour.set(cost_per_hour)
+
+    def computed(self, seconds: float) -> None:
+        """Count time in which a request held its worker."""
+        self._compute_seconds.inc(seconds)
+
     def verdict_given(self, verdict: Verdict) -> None:
-        """Count a verdict, its probability, its findings and where its time went."""
+        """Count a verdict, its probability, the size of its image, its findings and where its time went."""
         self._predictions.labels(verdict.decision).inc()
         self._probability.observe(verdict.probability)
+        self._image_pixels.observe(verdict.image.width * verdict.image.height)
         for stage in ("decode", "preprocess", "inference"):
             self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
         for finding in verdict.evidence:
@@ -141,6 +191,7 @@ class Metrics:
         self._loads.inc()
         self.model_dropped(alias, previous)
         self._info_of(alias, version).set(1)
+        self._loaded_at.labels(alias).set(time.time())
 
     def model_dropped(self, alias: Alias, version: Pointer | None) -> None:
         """Record that this process no longer serves `version` under `alias`."""

@@ -28,7 +28,10 @@ RUN_ID_LENGTH = 32
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered detector; `version` is a number written as text, `run_id` is empty when a person registered it."""
+    """A registered detector; `version` is a number written as text, `run_id` is empty when a person registered it.
+
+    `registered_at` is in seconds since the epoch.
+    """
 
     name: str
     version: str
@@ -36,6 +39,7 @@ class ModelVersion:
     tags: Mapping[str, str]
     aliases: tuple[str, ...]
     variant: str = FULL
+    registered_at: float = 0.0
 
 
 def resolve(connection: Connection, alias_or_version: str) -> ModelVersion | None:
@@ -63,6 +67,11 @@ def find(connection: Connection, run_id: str) -> ModelVersion | None:
     found = _find_all(connection, run_id)
     # Asked for again by number, because a search returns versions without their aliases.
     return require(connection, max(found, key=lambda version: int(version.version)).version) if found else None
+
+
+def list_all(connection: Connection) -> list[ModelVersion]:
+    """Return all versions, without their aliases."""
+    return [to_version(entity) for entity in search(connection)]
 
 
 def register(connection: Connection, run_id: str, *, tags: Mapping[str, str], variant: str) -> ModelVersion:
@@ -111,6 +120,7 @@ def to_version(entity: "Entity") -> ModelVersion:
         tags=dict(entity.tags),
         aliases=tuple(entity.aliases),
         variant=INT8 if (entity.source or "").endswith(f"/{INT8}") else FULL,
+        registered_at=(entity.creation_timestamp or 0) / 1000,
     )
 
 

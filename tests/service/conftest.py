@@ -18,11 +18,11 @@ import structlog
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from PIL import Image
-from prometheus_client.parser import text_string_to_metric_families
 
 from figures.served import point_at
 from figures.stack import free_ports
 from model.settings import Settings
+from scraping import read_metric
 from service.app import create_app
 from service.keys import write
 from service.protection.keyring import Key, KeyFile
@@ -162,18 +162,6 @@ def _is_follower(process: psutil.Process) -> bool:
         return "service.follower" in process.cmdline()
     except psutil.NoSuchProcess:  # it ended while we looked
         return False
-
-
-def read_metric(scrape: str, name: str, **labels: str) -> float:
-    """The sum of the series of `name` that carry `labels`; fails when there is none."""
-    found = [
-        sample.value
-        for family in text_string_to_metric_families(scrape)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    ]
-    assert found, f"nothing exports {name} {labels}"
-    return sum(found)
 
 
 def await_true(condition: Callable[[], bool], *, what: str, seconds: float = 90) -> None:
