@@ -108,6 +108,11 @@ class Registry:
         return versions.find(self._connection, run_id)
 
     @translated()
+    def find_trained(self, dataset_version: str) -> ModelVersion | None:
+        """Return the newest version that was trained on a dataset version, None when none was."""
+        return versions.find_trained(self._connection, dataset_version)
+
+    @translated()
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
         """Return the version that an alias ("production") or a number ("3") stands for."""
         return versions.resolve(self._connection, alias_or_version)
