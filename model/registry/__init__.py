@@ -86,7 +86,7 @@ class Registry:
 
     @translated()
     def download(self, version_or_run_id: str, into: Path, *, variant: str = FULL) -> Path:
-        """Fetch model.onnx, card.json and golden.npz of a version or of a run into `into` and return that folder.
+        """Fetch the files of an artifact, that of a version or of a run, into `into` and return that folder.
 
         `variant` chooses among those of a run; a version is the one it was registered with. Nothing is checked here;
         `model.detector.Detector.load` does.
