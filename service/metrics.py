@@ -6,7 +6,9 @@ from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from model.labels import CLASSES
 from service.problems import PROBLEMS
+from service.store.follower_status import Outcome
 from service.store.pointer import Alias, Pointer
 from service.verdicts.verdict import Decision, Verdict
 
@@ -148,8 +150,15 @@ class Metrics:
         # From zero, or the first of its kind would be no increase that anybody could see.
         for decision in get_args(Decision):
             self._predictions.labels(decision)
+            for label in CLASSES:
+                self.feedback.labels(label, decision)
         for reason in PROBLEMS:
             self.rejections.labels(reason)
+        for reason in ("busy", "failed"):
+            self.shadow_skipped.labels(reason)
+        for alias in get_args(Alias):
+            for outcome in get_args(Outcome):
+                self.polls.labels(alias, outcome)
 
     def worker_started(self, *, cost_per_hour: float) -> None:
         """Count this process as a worker, which costs so much."""
