@@ -185,7 +185,7 @@ def test_what_goes_wrong_reaches_somebody(
     serve: Serve, publish: Publish, home: Path, watcher: Callable[..., Any], told: Told, wait_until: Wait
 ) -> None:
     publish("1")
-    gone = f"sqlite:///{home / 'nowhere' / 'predictions.db'}"
+    gone = f"sqlite:///{home}"  # a folder, which is no database
     sick = serve(predictions=gone, drift_seconds=0.5)
     with watcher(truegrain=sick.url):
 
