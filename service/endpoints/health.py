@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from service.context import context
 from service.problems import answers
+from service.records.log_status import LogStatus
 from service.store.follower_status import FollowerStatus, read_status
 
 blueprint = APIBlueprint("health", __name__)
@@ -43,6 +44,7 @@ class Health(BaseModel):
     age_seconds: float | None = Field(description="How long this worker has served it")
     shadow: str | None = Field(description="The version that is compared with it; null: none")
     follower: FollowerStatus | None = Field(description="How it went with the registry; null: it was not asked yet")
+    log: LogStatus = Field(description="How this worker's prediction log is")
     troubles: list[str] = Field(description="What somebody should look at, in words; empty when all is well")
     drift: Drift
 
@@ -53,6 +55,7 @@ EXAMPLE: Final = {
     "age_seconds": 86412.5,
     "shadow": None,
     "follower": {"asked_at": "2026-11-17T04:10:19Z", "production": "current", "shadow": "absent"},
+    "log": {"state": "ok", "waiting": 12, "lag_seconds": 0.084, "dropped": 0},
     "troubles": [],
     "drift": {"status": "unknown"},
 }
@@ -68,13 +71,15 @@ def health() -> Health:
     """
     shared, now = context(), datetime.now(UTC)
     model, shadow, follower = shared.store.current, shared.shadow.current, read_status(shared.home)
+    log = shared.predictions.status()
     return Health(
         ready=model is not None,
         version=model.version.version if model else None,
         age_seconds=round(now.timestamp() - model.loaded_at, 3) if model else None,
         shadow=shadow.version.version if shadow else None,
         follower=follower,
-        troubles=find_troubles(follower, ready=model is not None, now=now),
+        log=log,
+        troubles=[*find_troubles(follower, ready=model is not None, now=now), *log.troubles()],
         drift=Drift(),
     )
 
