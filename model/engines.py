@@ -8,10 +8,16 @@ from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 BUSY_SECONDS: Final = 10
-"""How long a writer waits for another's turn with an SQLite file, or for another's lock in PostgreSQL."""
+"""How long a writer waits for another's turn with an SQLite file, or for another's lock in PostgreSQL.
+
+The query of a URL may say otherwise: `?timeout=` for SQLite, `?options=` for PostgreSQL."""
 
 CONNECT_SECONDS: Final = 5
 """How long a PostgreSQL server may take to accept a connection, and its host to acknowledge what it was sent."""
+
+
+DRIVER: Final = "postgresql+psycopg2"
+"""The driver of the extra `postgres`."""
 
 
 def open_sqlite(address: URL) -> Engine:
@@ -21,7 +27,7 @@ def open_sqlite(address: URL) -> Engine:
     power cut the last moments may be missing, nothing is broken. A file that was deleted or replaced is opened anew.
     """
     file = Path(address.database) if address.database else None
-    engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    engine = create_engine(address, connect_args=_unless_said(address, timeout=BUSY_SECONDS))
 
     def connected(connection: sqlite3.Connection, record: Any) -> None:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
@@ -38,14 +44,25 @@ def open_sqlite(address: URL) -> Engine:
 
 
 def open_postgresql(address: URL) -> Engine:
-    """Return an engine for a PostgreSQL server; raises ImportError when its driver is not installed."""
-    libpq = address.get_driver_name().startswith("psycopg")
-    bounds = {
-        "connect_timeout": CONNECT_SECONDS,
-        "tcp_user_timeout": CONNECT_SECONDS * 1000,
-        "options": f"-c lock_timeout={BUSY_SECONDS * 1000}",
-    }
-    return create_engine(address, pool_pre_ping=True, connect_args=bounds if libpq else {})
+    """Return an engine for a PostgreSQL server; raises ImportError when its driver is not installed.
+
+    A URL that names no driver means DRIVER; SQLAlchemy would take another one.
+    """
+    if address.drivername == "postgresql":
+        address = address.set(drivername=DRIVER)
+    bounds = _unless_said(
+        address,
+        connect_timeout=CONNECT_SECONDS,
+        tcp_user_timeout=CONNECT_SECONDS * 1000,
+        options=f"-c lock_timeout={BUSY_SECONDS * 1000}",
+    )
+    by_libpq = address.get_driver_name().startswith("psycopg")
+    return create_engine(address, pool_pre_ping=True, connect_args=bounds if by_libpq else {})
+
+
+def _unless_said(address: URL, **arguments: object) -> dict[str, object]:
+    """Return the arguments on which the URL's own query says nothing."""
+    return {name: value for name, value in arguments.items() if name not in address.query}
 
 
 def _identify(file: Path | None) -> tuple[int, int] | None:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from sqlalchemy import Engine
+from sqlalchemy.exc import DataError
 
 from made_predictions import predict
 from model.errors import SettingsError
-from model.predictions import EMBEDDING, add, find, forget, open_database, prepare, read_window
+from model.predictions import EMBEDDING, PREDICTIONS, add, find, forget, open_database, prepare, read_window
+from postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FOREVER_AGO = NOW - timedelta(days=10_000)
@@ -29,11 +31,20 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "home" / "predictions.db"
 
 
-@pytest.fixture
-def engine(file: Path) -> Iterator[Engine]:
-    engine = open_database(f"sqlite:///{file}")
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[Postgresql]:
+    with running_postgresql() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=NEEDS_POSTGRESQL)])
+def engine(request: pytest.FixtureRequest, file: Path) -> Iterator[Engine]:
+    """An empty database of each kind."""
+    is_file = request.param == "sqlite"
+    engine = open_database(f"sqlite:///{file}" if is_file else request.getfixturevalue("postgresql").url)
     prepare(engine)
     yield engine
+    PREDICTIONS.drop(engine)
     engine.dispose()
 
 
@@ -126,6 +137,26 @@ def test_several_processes_may_bring_a_table_up_to_date_at_once(earlier: Path) -
     add(engines[0], [predict(1, at=NOW)])
     for engine in engines:
         engine.dispose()
+
+
+@NEEDS_POSTGRESQL
+def test_several_processes_may_make_the_table_at_once(postgresql: Postgresql) -> None:
+    engines = [open_database(postgresql.url) for _ in range(4)]
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(prepare, engines))
+    PREDICTIONS.drop(engines[0])
+    for engine in engines:
+        engine.dispose()
+
+
+@NEEDS_POSTGRESQL
+def test_a_row_that_is_too_long_is_that_rows_fault(postgresql: Postgresql) -> None:
+    engine = open_database(postgresql.url)
+    prepare(engine)
+    with pytest.raises(DataError):
+        add(engine, [predict(1), predict(2, client="x" * 65)])
+    PREDICTIONS.drop(engine)
+    engine.dispose()
 
 
 @pytest.mark.parametrize(
