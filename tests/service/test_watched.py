@@ -32,9 +32,11 @@ pytestmark = pytest.mark.skipif(
 )
 TROUBLES: Final = {
     "truegrain_drift_over",
+    "truegrain_drift_unknown",
     "truegrain_model_load_failures",
     "truegrain_prediction_log_lag_seconds",
     "truegrain_prediction_log_waiting",
+    "truegrain_shadow_skipped",
 }
 """Zero as long as all is well."""
 
