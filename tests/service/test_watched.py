@@ -82,7 +82,7 @@ def watcher(tmp_path: Path, told: Told) -> Iterator[Callable[..., Any]]:
         yield watch
 
 
-def test_whatever_rules_and_panels_ask_for_is_there_and_has_been_observed(
+def test_whatever_rules_and_panels_ask_for_is_there_until_traffic_drifts(
     serve: Serve,
     models: Registry,  # noqa: ARG001 - what it holds is what counts
     lake: Lake,  # noqa: ARG001
@@ -93,7 +93,12 @@ def test_whatever_rules_and_panels_ask_for_is_there_and_has_been_observed(
     wait_until: Wait,
 ) -> None:
     service = serve(
-        tracking_uri=mlflow_server, model_name="watched", cost_per_hour=0.36, shadow_share=1, drift_seconds=0.5
+        tracking_uri=mlflow_server,
+        model_name="watched",
+        cost_per_hour=0.36,
+        shadow_share=1,
+        drift_seconds=0.5,
+        drift_window=120,
     )
     wait_until(lambda: service.get("/predict").status_code and shadowed(service), what="production and its shadow")
     with (
@@ -106,6 +111,10 @@ def test_whatever_rules_and_panels_ask_for_is_there_and_has_been_observed(
         for query in QUERIES:
             check(query, watching)
         wait_until(lambda: told.alerts >= {"GateRefusedThrice", "ValidationFailed"}, what="alerts about the pipeline")
+        assert "DriftFound" not in told.alerts
+        for level in range(131, 251):
+            service.predict(draw(level))
+        wait_until(lambda: "DriftFound" in told.alerts, what="an alert about images that are all bright")
     exported = {
         family.name: sum(abs(sample.value) for sample in family.samples)
         for family in text_string_to_metric_families(service.get("/metrics").text)
@@ -176,17 +185,9 @@ def stopped(process: psutil.Process) -> Iterator[None]:
         process.resume()
 
 
-def test_a_service_without_a_detector_is_told_of(
-    serve: Serve, watcher: Callable[..., Any], told: Told, wait_until: Wait
-) -> None:
-    with watcher(truegrain=serve(workers=1).url):
-        wait_until(lambda: "NoDetector" in told.alerts, what="NoDetector")
-
-
 def test_what_goes_wrong_reaches_somebody(
     serve: Serve, publish: Publish, home: Path, watcher: Callable[..., Any], told: Told, wait_until: Wait
 ) -> None:
-    publish("1")
     gone = f"sqlite:///{home}"  # a folder, which is no database
     sick = serve(predictions=gone, drift_seconds=0.5)
     with watcher(truegrain=sick.url):
@@ -199,11 +200,13 @@ def test_what_goes_wrong_reaches_somebody(
             wait_until(heard, what=" and ".join(alerts))
 
         ask = {"prediction_id": "0" * 32, "label": "real"}
+        hear("NoDetector", "RegistryUnreachable")
+        publish("1")
         hear("ServiceFailing", meanwhile=lambda: requests.post(f"{sick.url}/feedback", json=ask, timeout=30))
-        hear("RegistryUnreachable", "DriftUnknown")
+        hear("DriftUnknown")
         pointer_path(home).write_text("nonsense")
         hear("DetectorRefused")
-        [follower] = sick.followers()
+        [follower] = sick.beside("follower")
         with stopped(follower):
             hear("FollowerSilent")
         sick.stop()
