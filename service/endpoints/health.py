@@ -90,8 +90,8 @@ def health() -> Health:
         log=log,
         troubles=[
             *find_troubles(follower, ready=model is not None, now=now),
-            *log.troubles(),
             *find_drift_troubles(drift),
+            *log.troubles(),
         ],
         drift=drift,
     )
