@@ -21,8 +21,7 @@ class Whitening:
 
     def __call__(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
         """Turn pooled features [n, C] into embeddings [n, d]."""
-        embedding: NDArray[np.float32] = (pooled - self.mean) @ self.axes
-        return embedding
+        return ((pooled - self.mean) @ self.axes).astype(np.float32, copy=False)
 
 
 def fit_whitening(pooled: NDArray[np.float32]) -> Whitening:
