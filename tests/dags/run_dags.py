@@ -26,6 +26,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import handle_event_submit
+from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
@@ -60,7 +61,8 @@ def run_scenario(
     os.environ |= environment or {}
     if dag != "scheduler":
         return [bag.dags[dag].test(run_conf=conf)]
-    return [run_created(bag, run) for run in create_runs()]
+    # Read anew, for `DAG.test` leaves in a DAG what it was triggered with, where Airflow reads it for each task.
+    return [run_created(DagBag().dags[run.dag_id], run) for run in create_runs()]
 
 
 def create_runs() -> list[DagRun]:
@@ -72,18 +74,18 @@ def create_runs() -> list[DagRun]:
         return sorted(queued, key=lambda run: run.dag_id, reverse=True)
 
 
-def run_created(bag: DagBag, run: DagRun) -> DagRun:
+def run_created(dag: DAG, run: DagRun) -> DagRun:
     """Run the tasks of a run that is there already, as `DAG.test` does with one that it makes."""
 
-    def take(*, dag: Any, session: Any, **_: object) -> DagRun:
+    def take(*, session: Any, **made: Any) -> DagRun:
         taken: DagRun = session.get(DagRun, run.id)
-        taken.dag, taken.state = dag, "running"
+        taken.dag, taken.state = made["dag"], "running"
         session.commit()
         return taken
 
     make, airflow.models.dagrun.get_or_create_dagrun = airflow.models.dagrun.get_or_create_dagrun, take
     try:
-        return bag.dags[run.dag_id].test()
+        return dag.test()
     finally:
         airflow.models.dagrun.get_or_create_dagrun = make
 
