@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
+from sqlalchemy import text
 
+from made_predictions import predict
+from made_results import found
+from model import drift_history, predictions
 from observability import AIRFLOW_PAGE, ALERTS, DASHBOARDS, INFRA, PANELS, QUERIES, RUNBOOK, airflows_own, named_labels
 from promql import labels, metric
 
@@ -88,6 +92,19 @@ def test_the_runbook_knows_no_alert_that_does_not_exist() -> None:
     assert set(sections) == set(ALERTS)
     anchors = set(re.findall(r"\]\(#(\w+)\)", RUNBOOK))
     assert anchors == {name.lower() for name in ALERTS}
+
+
+def test_the_query_for_suspects_finds_who_sent_them(tmp_path: Path) -> None:
+    engine = predictions.open_database(f"sqlite:///{tmp_path / 'predictions.db'}")
+    for table in (predictions, drift_history):
+        table.prepare(engine)
+    predictions.add(engine, [predict(1), predict(2), predict(3, client="somebody else")])
+    drift_history.add(engine, found("ok", minutes_ago=1))
+    drift_history.add(engine, found(suspects=tuple(predict(number).id for number in (1, 2))))
+    [query] = re.findall(r"^    (SELECT .*?)\n\n", RUNBOOK, flags=re.MULTILINE | re.DOTALL)
+    with engine.connect() as connection:
+        assert connection.execute(text(query)).all() == [("shop", "JPEG", 1600, 1200, 2)]
+    engine.dispose()
 
 
 def test_there_are_panels_enough_and_each_is_told_from_the_others() -> None:

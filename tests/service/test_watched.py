@@ -115,6 +115,7 @@ def test_whatever_rules_and_panels_ask_for_is_there_until_traffic_drifts(
         for level in range(131, 251):
             service.predict(draw(level))
         wait_until(lambda: "DriftFound" in told.alerts, what="an alert about images that are all bright")
+    assert service.predict(draw()).ok, "nobody needs Prometheus for a verdict"
     exported = {
         family.name: sum(abs(sample.value) for sample in family.samples)
         for family in text_string_to_metric_families(service.get("/metrics").text)
