@@ -3,9 +3,9 @@
 Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ["scheduler", {}, {"TRUEGRAIN_SOURCE": "..."}], ...]'
 
 Each DAG comes with the form it is triggered with and, if need be, with variables that are set from then on. "scheduler"
-lets Airflow's scheduler start what the events up to then ask for, the last DAG by name first. Training and the registry
-are not here: what the tasks call for them is replaced, and the calls are printed as well. A person who is asked
-approves the first time and rejects the second.
+runs what Airflow's scheduler has created meanwhile because events asked for it, the last DAG by name first. Training and
+the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A person who is
+asked approves the first time and rejects the second.
 """
 
 import json
@@ -59,19 +59,25 @@ def run_scenario(
     bag: DagBag, dag: str, conf: dict[str, object], environment: dict[str, str] | None = None
 ) -> list[DagRun]:
     os.environ |= environment or {}
-    if dag != "scheduler":
-        return [bag.dags[dag].test(run_conf=conf)]
-    # Read anew, for `DAG.test` leaves in a DAG what it was triggered with, where Airflow reads it for each task.
-    return [run_created(DagBag().dags[run.dag_id], run) for run in create_runs()]
+    if dag == "scheduler":
+        # Read anew, for `DAG.test` leaves in a DAG what it was triggered with, where Airflow reads it for each task.
+        runs = [run_created(DagBag().dags[run.dag_id], run) for run in created_runs()]
+    else:
+        runs = [bag.dags[dag].test(run_conf=conf)]
+    schedule()
+    return runs
 
 
-def create_runs() -> list[DagRun]:
-    """Let the scheduler make the runs that events ask for."""
+def schedule() -> None:
+    """Let the scheduler create the runs that events ask for, as it does all the time."""
     with create_session() as session, prohibit_commit(session) as guard:
         SchedulerJobRunner(job=Job())._create_dagruns_for_dags(guard, session)
+
+
+def created_runs() -> list[DagRun]:
     with create_session() as session:
         queued = session.query(DagRun).filter(DagRun.state == "queued", DagRun.run_type == "asset_triggered")
-        return sorted(queued, key=lambda run: run.dag_id, reverse=True)
+        return sorted(queued, key=lambda run: (run.dag_id, -run.id), reverse=True)
 
 
 def run_created(dag: DAG, run: DagRun) -> DagRun:
