@@ -3,7 +3,7 @@
 Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ["scheduler", {}, {"TRUEGRAIN_SOURCE": "..."}], ...]'
 
 Each DAG comes with the form it is triggered with and, if need be, with variables that are set from then on. "scheduler"
-runs what Airflow's scheduler has created meanwhile because events asked for it, the last DAG by name first. Training and
+is what Airflow's scheduler has created meanwhile because events asked for it, the last DAG by name first. Training and
 the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A person who is
 asked approves the first time and rejects the second.
 """
