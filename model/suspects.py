@@ -23,7 +23,7 @@ DOUBTFUL_GROUP: Final = "doubtful_group"
 REAL_SHIFT: Final = "real_shift"
 
 _LEAST_COMPARED: Final = 30
-"""Comparable images below which no group is looked for."""
+"""Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
 _SMALLEST_GROUP: Final = 10
 """Images that a dense group has at least: fewer lie together by chance."""
 _LEAST_PER_AXIS: Final = 2
@@ -35,21 +35,29 @@ _RAREST: Final = 0.02
 _CERTAIN: Final = 1e-6
 
 Positions = NDArray[np.integer]
-Finding = tuple[Signal, Positions]
-"""A signal, and the positions of the images behind it, the likeliest suspects first."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A signal, and the positions of the suspects behind it, the likeliest first, out of a group of `among` images."""
+
+    signal: Signal
+    suspects: Positions
+    among: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suspects:
     """What the comparison of like with like found among the recent images.
 
-    `compared` of them are in files like the reference's; `likeliest` are the positions of those behind the strongest
-    signal that is over its limit, the likeliest first.
+    `compared` of them are in files like the reference's; `likeliest` are the positions of the suspects behind the
+    strongest signal that is over its limit, the likeliest first, out of a group of `among` images.
     """
 
     compared: int
     signals: tuple[Signal, ...]
     likeliest: tuple[int, ...]
+    among: int
 
 
 def find_suspects(
@@ -73,13 +81,18 @@ def find_suspects(
         _look_inside(reference, images, threshold, limits),
     )
     if not enough:
-        findings = tuple((Signal.against(signal.name, 0.0, signal.limit), np.arange(0)) for signal, _ in findings)
-    likeliest = next((positions for signal, positions in findings if signal.over), np.arange(0))
+        findings = tuple(_nothing(finding.signal.name, finding.signal.limit) for finding in findings)
+    strongest = next((finding for finding in findings if finding.signal.over), findings[0])
     return Suspects(
         compared=len(alike),
-        signals=(distance, *(signal for signal, _ in findings)),
-        likeliest=tuple(map(int, looked_at[likeliest])),
+        signals=(distance, *(finding.signal for finding in findings)),
+        likeliest=tuple(map(int, looked_at[strongest.suspects])),
+        among=strongest.among,
     )
+
+
+def _nothing(name: str, limit: float) -> Finding:
+    return Finding(Signal.against(name, 0.0, limit), np.arange(0), 0)
 
 
 def _look_elsewhere(
@@ -87,14 +100,15 @@ def _look_elsewhere(
 ) -> tuple[Signal, Finding]:
     """Measure the distance in the embedding, at equal shares of the classes, and look for a dense group there."""
     limit = max(limits.dense_group, _SMALLEST_GROUP / len(recent))
-    if reference.sample.embedding is None or recent.embedding is None:
+    if reference.sample.embedding is None or recent.embedding is None or len(recent) < _LEAST_COMPARED:
         unknown = Signal.against(EMBEDDING_DISTANCE, 0.0, limits.embedding_distance)
-        return unknown, (Signal.against(DENSE_GROUP, 0.0, limit), np.arange(0))
+        return unknown, _nothing(DENSE_GROUP, limit)
     shares = np.clip([1 - ai_share, ai_share], _RAREST, 1 - _RAREST)
     weight = shares[reference.label] / np.bincount(reference.label, minlength=len(CLASSES))[reference.label]
     apart = tell_apart(reference.sample.embedding, recent.embedding, weight=weight)
     distance = Signal.against(EMBEDDING_DISTANCE, apart.distance, limits.embedding_distance)
-    return distance, (Signal.against(DENSE_GROUP, len(apart.group) / len(recent), limit), apart.group)
+    dense = Signal.against(DENSE_GROUP, len(apart.group) / len(recent), limit)
+    return distance, Finding(dense, apart.group, len(apart.group))
 
 
 def _look_between(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Finding:
@@ -106,24 +120,25 @@ def _look_between(reference: Reference, recent: Sample, threshold: float, limits
     error = math.sqrt(max(share, _DOUBTFUL) * (1 - share) * (1 / size + 1 / len(now)))
     limit = max(limits.doubtful_group, float(norm.isf(limits.chance)) * error)
     order = np.argsort(now, kind="stable")[: int(np.sum(now <= doubtful))]
-    return Signal.against(DOUBTFUL_GROUP, float(np.mean(now <= doubtful)) - share, limit), order
+    surplus = float(np.mean(now <= doubtful)) - share
+    return Finding(Signal.against(DOUBTFUL_GROUP, surplus, limit), order, len(order))
 
 
 def _look_inside(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Finding:
     """Compare where those images lie that the detector is sure are real; what it calls AI is of many kinds anyway."""
-    unknown = Signal.against(REAL_SHIFT, 0.0, limits.real_shift), np.arange(0)
     if reference.sample.embedding is None or recent.embedding is None:
-        return unknown
+        return _nothing(REAL_SHIFT, limits.real_shift)
     doubtful = np.quantile(_sureness(reference.sample.probability, threshold), _DOUBTFUL)
     before, now = (
         np.flatnonzero((_sureness(sample.probability, threshold) > doubtful) & (sample.probability < threshold))
         for sample in (reference.sample, recent)
     )
     if min(len(before), len(now)) < _LEAST_PER_AXIS * recent.embedding.shape[1]:
-        return unknown
+        return _nothing(REAL_SHIFT, limits.real_shift)
     shift = measure_shift(reference.sample.embedding[before], recent.embedding[now], chance=limits.chance)
     outside = np.argsort(-shift.outward, kind="stable")[: int(np.sum(shift.outward > shift.edge))]
-    return Signal.against(REAL_SHIFT, shift.distance, max(limits.real_shift, shift.by_chance)), now[outside]
+    signal = Signal.against(REAL_SHIFT, shift.distance, max(limits.real_shift, shift.by_chance))
+    return Finding(signal, now[outside], len(now))
 
 
 def _sureness(probability: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
