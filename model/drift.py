@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.drift_attribution import Attribution, attribute
+from model.drift_attribution import attribute
 from model.drift_policy import DriftLimits
 from model.drift_signals import Signal, file_signals, probability_signals
+from model.drift_terms import Attribution
 from model.estimate import estimate_accuracy, estimate_ai_share, with_unknown
 from model.metrics import Estimate
 from model.sample import Reference, Sample

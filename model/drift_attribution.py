@@ -1,12 +1,11 @@
 """Drift attribution: from signals to the likeliest reason that traffic is no longer like the reference."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 from model.drift_signals import Signal
+from model.drift_terms import Attribution
 from model.suspects import DENSE_GROUP, DOUBTFUL_GROUP, EMBEDDING_DISTANCE, REAL_SHIFT
-
-Attribution = Literal["none", "container", "content", "balance", "new_generator"]
 
 _CONTAINER: Final = {"psi_pixels", "psi_jpeg_quality", "psi_format"}
 _CONTENT: Final = {"psi_bytes", EMBEDDING_DISTANCE}

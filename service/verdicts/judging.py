@@ -42,6 +42,8 @@ class Judged:
     format: str
     width: int
     height: int
+    bytes: int
+    jpeg_quality: int | None
     rgb: Image.Image | None
     pixels: NDArray[np.uint8]
     probability: float
@@ -148,8 +150,7 @@ def score_views(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
     rows = max(TENSOR_ROWS, TENSOR_PIXELS // (height * width))
     if len(pixels) <= rows:
         return detector.score(pixels)
-    scores = [detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)]
-    return Scores(np.concatenate([s.probability for s in scores]), np.concatenate([s.cam for s in scores]))
+    return Scores.join([detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)])
 
 
 def _decide(
@@ -164,6 +165,8 @@ def _decide(
         format=seen.format,
         width=seen.width,
         height=seen.height,
+        bytes=seen.bytes,
+        jpeg_quality=seen.jpeg_quality,
         rgb=seen.rgb,
         pixels=seen.views[0],
         probability=probability,

@@ -90,6 +90,15 @@ def test_the_service_and_the_pipeline_have_the_same_lake(name: str) -> None:
     assert f"lake:{Settings(home=Path('/data')).lake_url}" in services[name]["volumes"]
 
 
+@NEEDS_COMPOSE
+def test_the_service_and_the_pipeline_have_the_same_prediction_log_which_postgres_keeps(
+    services: dict[str, Any],
+) -> None:
+    logs = {services[name]["environment"]["TRUEGRAIN_PREDICTIONS"] for name in ("service", "airflow-scheduler")}
+    assert logs == {"postgresql+psycopg2://truegrain:the-POSTGRES_PASSWORD@postgres/predictions"}
+    assert "CREATE DATABASE predictions;" in (ROOT / "infra/docker/databases.sql").read_text()
+
+
 def test_an_empty_setting_from_compose_is_the_default() -> None:
     assert Settings.from_environment(dict.fromkeys(Settings.variables(), "")) == Settings()
 
