@@ -7,6 +7,7 @@ from PIL import Image
 from model.lake import Lake
 from model.manifest import read_manifest
 from model.sources.feedback import ACCEPTED
+from model.sources.feedback import SOURCE as REPORTS
 from model.sources.recognise import open_source
 from model.statements import AGREEMENT, ANONYMOUS, read_statements
 from model.tombstones import read_tombstones
@@ -227,6 +228,6 @@ def test_what_was_accepted_is_ingested_for_training(outcome, airflow_environment
     lake = Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake")
     assert outcome["reports ingested"] == GREEN
     rows = read_manifest(lake, lake.latest())
-    reported = rows[rows["source"] == "feedback"]
+    reported = rows[rows["source"] == REPORTS]
     assert set(lake.read_images(reported)) == {AGREED, ASKED}
     assert set(reported["split"]) == {"train"}
