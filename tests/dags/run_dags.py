@@ -3,9 +3,9 @@
 Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ["scheduler", {}, {"TRUEGRAIN_SOURCE": "..."}], ...]'
 
 Each DAG comes with the form it is triggered with and, if need be, with variables that are set from then on. "scheduler"
-runs what Airflow's scheduler has created meanwhile because events asked for it, the last DAG by name first. Training and
+is what Airflow's scheduler has created meanwhile because events asked for it, the last DAG by name first. Training and
 the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A person who is
-asked approves the first time and rejects the second.
+asked answers as ANSWERS says.
 """
 
 import json
@@ -35,6 +35,15 @@ from airflow.utils.timezone import utcnow
 
 from truegrain_airflow import training_process
 
+ANSWERS: list[tuple[str, dict[str, object]]] = [
+    ("Approve", {}),
+    ("Reject", {}),
+    ("Keep my answers", {"ai": [], "real": ["1"], "no_use": None}),
+    ("Keep my answers", {"ai": ["9"], "real": [], "no_use": []}),
+    ("Leave them all", {"ai": ["1"], "real": [], "no_use": []}),
+]
+"""What the person says, question by question: an option, and what the fields of the form hold."""
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -47,7 +56,7 @@ def main(scenarios: list[list[Any]]) -> None:
     calls: list[list[object]] = []
     replace_training(calls)
     asked: list[str] = []
-    threading.Thread(target=answer, args=(["Approve", "Reject"], asked), daemon=True).start()
+    threading.Thread(target=answer, args=(asked,), daemon=True).start()
     bag = DagBag()
     runs = [run_scenario(bag, *scenario) for scenario in scenarios]
     states = [{name(task): str(task.state) for run in each for task in run.get_task_instances()} for each in runs]
@@ -101,16 +110,17 @@ class Decision(SimpleNamespace):
         return "every rule passed\nfor a reason"
 
 
-def answer(answers: list[str], asked: list[str]) -> None:
-    """Answer each request for approval as Airflow's API does when somebody clicks, and note what was shown."""
-    while len(asked) < len(answers):
+def answer(asked: list[str]) -> None:
+    """Answer each request as Airflow's API does when somebody clicks, and note what was shown."""
+    while len(asked) < len(ANSWERS):
         time.sleep(0.5)
         with create_session() as session:
             waiting = session.query(TaskInstance).filter(TaskInstance.state == "awaiting_input").first()
             if waiting is None:
                 continue
             request = session.get(HITLDetail, waiting.id)
-            request.chosen_options, request.params_input = [answers[len(asked)]], {}
+            option, fields = ANSWERS[len(asked)]
+            request.chosen_options, request.params_input = [option], fields
             request.responded_by, request.responded_at = {"id": "1", "name": "Ada"}, utcnow()
             asked.append(request.body)
             event = TriggerEvent(request.as_resume_event_payload(timedout=False))

@@ -26,6 +26,7 @@ from scraping import read_metric
 from service.app import create_app
 from service.keys import write
 from service.protection.keyring import Key, KeyFile
+from service.records import prediction_log
 from service.store.pointer import Alias, Pointer
 
 Publish = Callable[..., Pointer]
@@ -35,6 +36,12 @@ Publish = Callable[..., Pointer]
 def _own_logging() -> None:
     """Undo how Airflow, imported for other tests of the same run, has configured structlog for the whole process."""
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _predictions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no prediction wait for others."""
+    monkeypatch.setattr(prediction_log, "LINGER_SECONDS", 0.01)
 
 
 @pytest.fixture

@@ -26,7 +26,6 @@ Wait = Callable[..., None]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prediction_log, "LINGER_SECONDS", 0.01)
     monkeypatch.setattr(prediction_log, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
 
