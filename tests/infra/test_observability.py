@@ -53,6 +53,15 @@ def test_alertmanager_accepts_its_configuration() -> None:
     run("amtool", "check-config", INFRA / "alertmanager" / "alertmanager.yml")
 
 
+@NEEDS_AMTOOL
+def test_every_message_that_receivers_send_can_be_written() -> None:
+    texts = re.findall(r"\{\{ template .*? \}\}", (INFRA / "alertmanager" / "alertmanager.yml").read_text())
+    assert len(texts) >= 6
+    templates = INFRA / "alertmanager" / "templates" / "*.tmpl"
+    for message in set(texts):
+        run("amtool", "template", "render", f"--template.glob={templates}", f"--template.text={message}")
+
+
 def test_no_secret_stands_in_alertmanagers_configuration() -> None:
     config = yaml.safe_load((INFRA / "alertmanager" / "alertmanager.yml").read_text())
     named = {receiver["name"] for receiver in config["receivers"]}

@@ -39,16 +39,12 @@ class Prometheus:
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
 
-    def firing(self) -> set[str]:
-        """The names of the alerts that fire."""
-        return {series["metric"]["alertname"] for series in self.query('ALERTS{alertstate="firing"}')}
-
 
 class Told:
-    """Whom Alertmanager tells: `alerts` are the names of those that were told of as firing."""
+    """Whom Alertmanager tells: `alerts` are those that fired and how they came, as in ('ServiceDown', 'slack')."""
 
     def __init__(self) -> None:
-        self.alerts: set[str] = set()
+        self.alerts: set[tuple[str, str]] = set()
 
     @contextmanager
     def listening(self) -> Iterator[str]:
@@ -57,16 +53,25 @@ class Told:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                told.update(alert["labels"]["alertname"] for alert in body["alerts"] if alert["status"] == "firing")
+                told.update(_read(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
                 self.send_response(200)
                 self.end_headers()
+                self.wfile.write(b"ok")
 
             def log_message(self, *_: object) -> None:
                 """Keep quiet."""
 
         with _listening(Handler) as address:
             yield address
+
+
+def _read(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for message in body.get("attachments", ()):
+        if found := re.fullmatch(r"\[firing, page\] (\w+)", message["title"]):
+            yield found[1], "slack"
+    for alert in body.get("alerts", ()):
+        if alert["status"] == "firing":
+            yield alert["labels"]["alertname"], "webhook"
 
 
 @contextmanager
@@ -124,20 +129,20 @@ def prometheus(folder: Path, targets: Mapping[str, str], *, alertmanager: str = 
 
 
 @contextmanager
-def alertmanager(folder: Path, *, webhook: str) -> Iterator[str]:
-    """Run Alertmanager with our configuration, its webhook filled in and chosen; yield its address."""
+def alertmanager(folder: Path, *, address: str) -> Iterator[str]:
+    """Run Alertmanager with our configuration; pages go to Slack and tickets to a webhook, both played by `address`."""
     folder.mkdir()
-    config = yaml.safe_load((INFRA / "alertmanager" / "alertmanager.yml").read_text())
-    config["templates"] = [str(INFRA / "alertmanager" / "templates" / "*.tmpl")]
+    secrets, templates = folder / "secrets", INFRA / "alertmanager" / "templates"
+    secrets.mkdir()
+    for name, secret in (("slack_url", address), ("webhook_token", "secret")):
+        (secrets / name).write_text(secret)
+    text = (INFRA / "alertmanager" / "alertmanager.yml").read_text()
+    text = text.replace("/etc/alertmanager/secrets", str(secrets)).replace(
+        "/etc/alertmanager/templates", str(templates)
+    )
+    config = yaml.safe_load(text.replace("http://localhost:9095/alerts", address))
     config["route"] |= {"receiver": "webhook", "group_wait": "0s"}
-    for route in config["route"]["routes"]:
-        route["receiver"] = "webhook"
-    (receiver,) = (each for each in config["receivers"] if each["name"] == "webhook")
-    (folder / "token").write_text("secret")
-    receiver["webhook_configs"][0] |= {
-        "url": webhook,
-        "http_config": {"authorization": {"credentials_file": f"{folder}/token"}},
-    }
+    config["route"]["routes"][0]["receiver"] = "slack"
     (folder / "config").write_text(yaml.safe_dump(config))
     [port] = free_ports(1)
     command = [str(ALERTMANAGER), f"--config.file={folder}/config", f"--storage.path={folder}/data"]
