@@ -96,8 +96,10 @@ def exporting(page: str) -> Iterator[str]:
 def _listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
 
 
 def hurried(rules: str) -> str:
@@ -107,7 +109,7 @@ def hurried(rules: str) -> str:
 
 
 @contextmanager
-def prometheus(folder: Path, targets: Mapping[str, str], *, alertmanager: str = "") -> Iterator[Prometheus]:
+def prometheus(folder: Path, targets: Mapping[str, str], *, alertmanager: str) -> Iterator[Prometheus]:
     """Scrape the `targets`, addresses by their jobs, every two seconds and apply our rules, hurried."""
     folder.mkdir()
     for path in RULES:
@@ -115,7 +117,7 @@ def prometheus(folder: Path, targets: Mapping[str, str], *, alertmanager: str = 
     config = {
         "global": {"scrape_interval": "2s", "evaluation_interval": "1s"},
         "rule_files": [f"{folder}/*.yml"],
-        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]} if alertmanager else {},
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
         "scrape_configs": [
             {"job_name": job, "static_configs": [{"targets": [address.removeprefix("http://")]}]}
             for job, address in targets.items()
