@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         predictions=PredictionLog(
             settings.predictions_url, metrics, days=settings.prediction_days, journals=settings.home / "journal"
         ),
-        reports=Reports(settings.lake_url, lock=settings.home / "tombstones.lock"),
+        reports=Reports(settings.lake_url, lock=settings.reports_lock),
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )
 

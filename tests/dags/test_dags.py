@@ -66,6 +66,7 @@ def test_a_dag_fits_on_a_screen(file):
         ("forecast_generators", ["plan", "train", "publish"]),
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
         ("monitor_detector", ["expect", "drift", "ask"]),
+        ("review_feedback", ["settle", "ask", "keep"]),
         ("rollback_detector", ["rollback"]),
         ("withdraw_images", ["withdraw"]),
     ],
