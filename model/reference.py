@@ -11,7 +11,7 @@ from model.errors import ArtifactError
 from model.sample import Reference, Sample
 
 if TYPE_CHECKING:
-    # The service reads references as well, and needs no pandas for that.
+    # The service's workers load artifacts as well, and have no use for it.
     import pandas as pd
 
 MOST_IMAGES: Final = 2000
