@@ -5,7 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from model.errors import SettingsError
 
@@ -53,6 +62,26 @@ class Settings(BaseModel):
     prediction_days: PositiveInt = Field(
         30, description="Days for which predictions are kept, and feedback on them is taken"
     )
+    drift_seconds: PositiveFloat = Field(60.0, description="Seconds between two measurements of drift")
+    drift_window: PositiveInt = Field(1000, description="Newest predictions that a measurement looks at")
+    drift_least: PositiveInt = Field(100, description="Predictions without which drift is unknown")
+    drift_policy: str = Field("", description="TOML file with the limits of drift that differ from model/drift.toml")
+    drift_sustained: PositiveInt = Field(
+        3, description="Measurements in a row that must find drift before a retraining is asked for"
+    )
+    retrain_cooldown_hours: NonNegativeFloat = Field(
+        24.0, description="Hours after a retraining on drift before drift may ask for the next"
+    )
+    retrain_budget: NonNegativeInt = Field(4, description="Retrainings that drift may ask for within 30 days")
+    feedback_agreement: PositiveInt = Field(
+        3, description="Reporters with API keys who must agree before an image is accepted without a person"
+    )
+    feedback_per_reporter: NonNegativeInt = Field(
+        50, description="Images of one reporter that are accepted so within TRUEGRAIN_PREDICTION_DAYS"
+    )
+    cost_per_hour: NonNegativeFloat = Field(
+        0.0, description="What an hour of one worker costs, in any currency, for the cost of predictions"
+    )
     max_upload_bytes: PositiveInt = Field(15_000_000, description="Largest image file accepted, in bytes")
     max_pixels: PositiveInt = Field(50_000_000, description="Largest image accepted, in pixels after decoding")
     receipt_key: str = Field(
@@ -97,6 +126,11 @@ class Settings(BaseModel):
     def lock_path(self) -> Path:
         """The lock of all who promote: `lock` when set, else a file under `home`."""
         return Path(self.lock) if self.lock else self.home / "registry.lock"
+
+    @property
+    def reports_lock(self) -> Path:
+        """The lock of all on this machine who change reports of users or withdraw their images."""
+        return self.home / "reports.lock"
 
     @property
     def api_keys_path(self) -> Path:

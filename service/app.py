@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app = APIFlask(__name__, title="Truegrain", docs_path=None, json_errors=False)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a verdict begins with its label
     metrics = Metrics()
+    metrics.worker_started(cost_per_hour=settings.cost_per_hour)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
     shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow")
     app.extensions["truegrain"] = shared = Context(
@@ -54,8 +55,10 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         store=ModelStore(pointer_path(settings.home), metrics),
         shadow=shadow,
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
-        predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days),
-        reports=Reports(settings.lake_url, lock=settings.home / "tombstones.lock"),
+        predictions=PredictionLog(
+            settings.predictions_url, metrics, days=settings.prediction_days, journals=settings.home / "journal"
+        ),
+        reports=Reports(settings.lake_url, lock=settings.reports_lock),
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )
 

@@ -58,9 +58,14 @@ def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gun
 
 
 def when_ready(server: Arbiter) -> None:
-    """Start the follower; kept on the server, which outlives a reload of this file."""
-    server.follower = Supervisor([sys.executable, "-m", "service.follower", str(os.getpid())])
-    server.follower.start()
+    """Start the follower and the monitor; kept on the server, which outlives a reload of this file."""
+    follower, monitor = (
+        [sys.executable, "-m", f"service.{name}", str(os.getpid())] for name in ("follower", "monitor")
+    )
+    # Requests come first: the monitor needs seconds of a core to start, and up to one each time it measures.
+    server.beside = [Supervisor(follower), Supervisor(["nice", *monitor])]
+    for supervisor in server.beside:
+        supervisor.start()
 
 
 def post_worker_init(worker: Worker) -> None:  # noqa: ARG001
@@ -82,5 +87,6 @@ def child_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001
 
 
 def on_exit(server: Arbiter) -> None:
-    """Stop the follower."""
-    server.follower.stop()
+    """Stop what runs beside the workers."""
+    for supervisor in server.beside:
+        supervisor.stop()

@@ -1,7 +1,7 @@
 """Versions: the detectors that were registered, under their numbers, tags and aliases."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,10 @@ RUN_ID_LENGTH = 32
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered detector; `version` is a number written as text, `run_id` is empty when a person registered it."""
+    """A registered detector; `version` is a number written as text, `run_id` is empty when a person registered it.
+
+    `registered_at` is in seconds since the epoch.
+    """
 
     name: str
     version: str
@@ -37,6 +40,7 @@ class ModelVersion:
     tags: Mapping[str, str]
     aliases: tuple[str, ...]
     variant: str = FULL
+    registered_at: float = 0.0
 
 
 def resolve(connection: Connection, alias_or_version: str) -> ModelVersion | None:
@@ -61,9 +65,18 @@ def require(connection: Connection, alias_or_version: str) -> ModelVersion:
 
 def find(connection: Connection, run_id: str) -> ModelVersion | None:
     """Return the version that was registered from a run, the newest when several of its variants were."""
-    found = _find_all(connection, run_id)
-    # Asked for again by number, because a search returns versions without their aliases.
-    return require(connection, max(found, key=lambda version: int(version.version)).version) if found else None
+    return _newest(connection, _find_all(connection, run_id))
+
+
+def find_trained(connection: Connection, dataset_version: str) -> ModelVersion | None:
+    """Return the newest version that was trained on a dataset version, as its tag says."""
+    found = search(connection, f" and tags.dataset_version = '{dataset_version}'")
+    return _newest(connection, [to_version(entity) for entity in found])
+
+
+def list_all(connection: Connection) -> list[ModelVersion]:
+    """Return all versions, without their aliases."""
+    return [to_version(entity) for entity in search(connection)]
 
 
 def register(connection: Connection, run_id: str, *, tags: Mapping[str, str], variant: str) -> ModelVersion:
@@ -100,6 +113,8 @@ def download(connection: Connection, version_or_run_id: str, into: Path, variant
     into.mkdir(parents=True, exist_ok=True)
     for name in artifact.FILES:
         connection.client.download_artifacts(run_id, f"{variant}/{name}", str(into))
+    with skipped_on(*MISSING):  # an artifact without one can be served, its traffic compared with nothing
+        connection.client.download_artifacts(run_id, f"{variant}/{artifact.REFERENCE}", str(into))
     return into
 
 
@@ -112,12 +127,18 @@ def to_version(entity: "Entity") -> ModelVersion:
         tags=dict(entity.tags),
         aliases=tuple(entity.aliases),
         variant=INT8 if (entity.source or "").endswith(f"/{INT8}") else FULL,
+        registered_at=(entity.creation_timestamp or 0) / 1000,
     )
 
 
 def search(connection: Connection, condition: str = "") -> list["Entity"]:
     """Return all versions of the model, as MLflow's entities without their aliases."""
     return list(connection.client.search_model_versions(f"name = '{connection.model_name}'{condition}"))
+
+
+def _newest(connection: Connection, found: Sequence[ModelVersion]) -> ModelVersion | None:
+    # Asked for again by number, because a search returns versions without their aliases.
+    return require(connection, max(found, key=lambda version: int(version.version)).version) if found else None
 
 
 def _find_all(connection: Connection, run_id: str) -> list[ModelVersion]:

@@ -4,18 +4,21 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
 from flask import Response
+from numpy.typing import NDArray
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars
 
+from model.predictions import EMBEDDING, Packed, Prediction
 from service.context import client_name, context
-from service.records.prediction_table import Prediction
+from service.verdicts.judging import Judged
 from service.verdicts.verdict import Verdict
 
 
-def deliver(verdict: Verdict) -> Verdict:
-    """Count the verdict, remember it and name it in the request's line of log."""
-    _record(verdict)
+def deliver(verdict: Verdict, judged: Judged) -> Verdict:
+    """Count the verdict on `judged`, remember it and name it in the request's line of log."""
+    _record(verdict, judged)
     bind_contextvars(
         version=verdict.model.version,
         decision=verdict.decision,
@@ -25,10 +28,10 @@ def deliver(verdict: Verdict) -> Verdict:
     return verdict
 
 
-def deliver_batch(verdicts: Sequence[Verdict], *, version: str) -> None:
+def deliver_batch(verdicts: Sequence[Verdict], judged: Sequence[Judged], *, version: str) -> None:
     """Count and remember each verdict of `version` and sum them up in the request's line of log."""
-    for verdict in verdicts:
-        _record(verdict)
+    for verdict, found in zip(verdicts, judged, strict=True):
+        _record(verdict, found)
     bind_contextvars(version=version, decisions=dict(Counter(verdict.decision for verdict in verdicts)))
 
 
@@ -37,7 +40,35 @@ def respond(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), content_type="application/json")
 
 
-def _record(verdict: Verdict) -> None:
+def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime) -> Prediction:
+    """Return what is remembered of a verdict that was given at a time (UTC)."""
+    return Prediction(
+        id=verdict.id,
+        at=at,
+        model_version=verdict.model.version,
+        image_sha256=judged.sha256,
+        label=judged.label,
+        probability=judged.probability,
+        decision=judged.decision,
+        width=judged.width,
+        height=judged.height,
+        format=judged.format,
+        client=client,
+        bytes=judged.bytes,
+        jpeg_quality=judged.jpeg_quality,
+        decode_ms=judged.timings.decode,
+        inference_ms=judged.timings.inference,
+        embedding=None if judged.embedding is None else _pack(judged.embedding),
+    )
+
+
+def _pack(embedding: NDArray[np.float32]) -> Packed:
+    """Write the values as a row holds them; one that is out of its range becomes the end of it, not infinite."""
+    most = np.finfo(EMBEDDING).max
+    return embedding.clip(-most, most).astype(EMBEDDING).tobytes()
+
+
+def _record(verdict: Verdict, judged: Judged) -> None:
     shared = context()
     shared.metrics.verdict_given(verdict)
-    shared.predictions.record(Prediction.of(verdict, client=client_name(), at=datetime.now(UTC)))
+    shared.predictions.record(to_prediction(verdict, judged, client=client_name(), at=datetime.now(UTC)))

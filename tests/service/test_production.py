@@ -80,7 +80,7 @@ def test_the_version_with_the_alias_shadow_is_compared_with_production(
     service = start(shadow_share=1.0)
     service.await_version(first.version)
     wait_until(lambda: service.get("/health").json()["shadow"] == second.version, what="the shadow")
-    assert service.get("/health").json()["troubles"] == []
+    wait_until(lambda: service.get("/health").json()["troubles"] == [], what="all to be well")
     lineage = service.get("/model").json()["lineage"]
     assert (lineage["gate"], lineage["promotion_reason"]) == ("passed", "the first")
     wait_until(lambda: _compare(service, draw(128)).ok, what="both workers to have the shadow")

@@ -22,6 +22,9 @@ START_SECONDS = 60.0
 NOBODY = "http://127.0.0.1:9"
 """A registry that does not answer: the service goes on with what is on its disk."""
 
+BESIDE = {"service.follower", "service.monitor"}
+"""What gunicorn runs beside its workers."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -33,15 +36,17 @@ class Service:
     ready_seconds: float
 
     def workers(self) -> list[psutil.Process]:
-        """Return gunicorn's workers, without the follower beside them."""
-        return [
-            child for child in psutil.Process(self.process.pid).children() if "service.follower" not in child.cmdline()
-        ]
+        """Return gunicorn's workers, without those beside them."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if not BESIDE & set(child.cmdline())]
 
 
 @contextmanager
-def serving(folder: Path, *, workers: int = 2, **settings: object) -> Iterator[Service]:
-    """Serve the artifact in `folder` with `settings` until the block ends; time how long it takes to be ready."""
+def serving(folder: Path, *, workers: int = 2, app: str = "", **settings: object) -> Iterator[Service]:
+    """Serve the artifact in `folder` with `settings` until the block ends; time how long it takes to be ready.
+
+    `app` is what gunicorn shall serve instead of the service as it is.
+    """
     [port] = free_ports(1)
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
         home = Path(passing)
@@ -49,6 +54,7 @@ def serving(folder: Path, *, workers: int = 2, **settings: object) -> Iterator[S
         chosen = {"home": home, "service_port": port, "workers": workers, "tracking_uri": NOBODY, "poll_seconds": 60}
         variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in (chosen | settings).items()}
         command = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"]
+        command += ["--pythonpath", "infra/bench", app] if app else []
         with (home / "log").open("wb") as log:
             begin = time.perf_counter()
             process = subprocess.Popen(

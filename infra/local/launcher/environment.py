@@ -20,7 +20,7 @@ PATIENT_WITH_MLFLOW = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQU
 """For tasks, which can wait for a busy MLflow; the service keeps the short patience of `model.registry`."""
 
 
-FILES = ("api_keys", "gate_policy", "receipt_key", "require_signature")
+FILES = ("api_keys", "drift_policy", "gate_policy", "receipt_key", "require_signature")
 """Settings that name a file."""
 
 

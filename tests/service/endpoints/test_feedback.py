@@ -13,15 +13,17 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from made_predictions import predict
+from model.feedback import settle
 from model.lake import Lake
+from model.predictions import add, prepare
 from model.settings import Settings
 from model.sources.feedback import ACCEPTED, REJECTED
 from model.sources.recognise import open_source
 from model.tombstones import read_tombstones
 from service.endpoints.feedback import EXAMPLE, REQUEST_EXAMPLE, WITHDRAWN_EXAMPLE, Feedback, Reported, Withdrawn
-from service.records.prediction_table import Prediction, add, prepare
-from service.verdicts.verdict import EXAMPLE as VERDICT
-from service.verdicts.verdict import Verdict
+from service.protection.keyring import Key
+from service.protection.secret import hash_of
 
 Draw = Callable[..., bytes]
 Judge = Callable[[bytes], str]
@@ -159,6 +161,30 @@ def test_an_accepted_report_that_is_withdrawn_leaves_a_tombstone(
     assert read_tombstones(lake)["sha256"].tolist() == [row["image_sha256"]]
 
 
+def test_three_keys_that_agree_are_believed_and_one_alone_is_not(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake, home: Path, give_keys: Callable[..., None]
+) -> None:
+    """Each on a verdict of their own, the first of them ten times over."""
+    image, settings = draw(240), Settings(home=home)
+    names = ("ada", "bob", "cyd")
+    give_keys(*(Key(name=name, roles=("predict", "feedback"), hashes=(hash_of(name),)) for name in names))
+
+    def report_as(name: str) -> str:
+        prediction = judge(image)
+        form = {"prediction_id": prediction, "label": "real", "consent": "true", "file": (io.BytesIO(image), "x.jpg")}
+        answer = client.post("/feedback", data=form, headers={"X-API-Key": name})
+        assert answer.status_code == 200
+        return prediction
+
+    for name in (*["ada"] * 10, "bob"):
+        report_as(name)
+    assert settle(settings, now=datetime.now(UTC)).accepted == 0
+    last = report_as("cyd")
+    assert settle(settings, now=datetime.now(UTC)).accepted == 1
+    assert {row["client"] for row in kept(lake) if row["review"] == ACCEPTED} == set(names)
+    assert client.delete(f"/feedback/{last}").json == {"id": last, "kept_out": True}
+
+
 @pytest.mark.parametrize("name", ["0" * 32, "never", "..%5Ctombstones", "%00"])
 def test_a_report_that_never_was_cannot_be_withdrawn(client: FlaskClient, name: str) -> None:
     assert_problem(client.delete(f"/feedback/{name}"), 404, "unknown_report")
@@ -171,7 +197,7 @@ def test_a_prediction_that_never_was_cannot_be_reported_on(client: FlaskClient, 
 
 def test_a_prediction_that_is_too_old_cannot_be_reported_on(client: FlaskClient) -> None:
     log = client.application.extensions["truegrain"].predictions
-    old = Prediction.of(Verdict.model_validate(VERDICT), client="shop", at=datetime(2026, 1, 1, tzinfo=UTC))
+    old = predict(1, days_ago=31)
     prepare(log._engine)
     add(log._engine, [old])
     assert_problem(report(client, old.id), 404, "unknown_prediction")
@@ -217,7 +243,7 @@ def test_without_the_prediction_log_the_client_is_told_to_come_back(
     def fail(*_: object, **__: object) -> None:
         raise OperationalError("select", {}, Exception("the database is away"))
 
-    monkeypatch.setattr("service.records.prediction_table.find", fail)
+    monkeypatch.setattr("model.predictions.find", fail)
     answer = report(client, "0" * 32)
     assert_problem(answer, 503, "log_unavailable")
     assert int(answer.headers["Retry-After"]) > 0
