@@ -85,8 +85,8 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         # In one process Airflow remembers what an earlier run was told to exclude.
         "reports ingested": ("ingest_images", {"source": str(declaration), "exclude": [], "parts": 2}),
         "a dataset came": ("scheduler", {}),
-        "more came": ("scheduler", {}),
         "no predictions": ("monitor_detector", {}, logs["empty"]),
+        "more came": ("scheduler", {}),
         "no drift": ("monitor_detector", {}, logs["calm"]),
         "a broken log": ("monitor_detector", {}, logs["broken"]),
         "drift": ("monitor_detector", {}, logs["drifting"]),
