@@ -24,7 +24,7 @@ REAL_SHIFT: Final = "real_shift"
 
 _LEAST_COMPARED: Final = 30
 """Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
-_SMALLEST_GROUP: Final = 10
+_SMALLEST_GROUP: Final = 15
 """Images that a dense group has at least: fewer lie together by chance."""
 _LEAST_PER_AXIS: Final = 2
 """Images of either side for each axis of the embedding, below which no shift is measured."""
