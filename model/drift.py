@@ -85,4 +85,6 @@ def _unknown(attribution: Attribution, recent: Sample, found: Suspects, *, thres
         return _Unknown(found.among / len(recent), share * called + rest, worst_accuracy=rest / 2, ai_share=share)
     if attribution == "container":
         return _Unknown(1 - found.compared / len(recent), worst_accuracy=0.5)
-    return _Unknown(1.0, worst_accuracy=0.5) if attribution == "content" else _Unknown()
+    if attribution == "content":
+        return _Unknown(min(1.0, max(0.0, found.distance)), worst_accuracy=0.5)
+    return _Unknown()

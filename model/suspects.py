@@ -24,10 +24,11 @@ REAL_SHIFT: Final = "real_shift"
 
 _LEAST_COMPARED: Final = 30
 """Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
-_SMALLEST_GROUP: Final = 10
+_SMALLEST_GROUP: Final = 15
 """Images that a dense group has at least: fewer lie together by chance."""
-_LEAST_PER_AXIS: Final = 2
-"""Images of either side for each axis of the embedding, below which no shift is measured."""
+_LEAST_PER_AXIS: Final = (4, 2)
+"""Images of the reference, and recent ones, for each axis of the embedding, below which no shift is measured. The axes
+were chosen on the reference, so that few of its images do not only err: they err each time."""
 _DOUBTFUL: Final = 0.1
 """Share of the reference's images, those the detector is least sure of, that count as doubtful."""
 _RAREST: Final = 0.02
@@ -35,6 +36,7 @@ _RAREST: Final = 0.02
 _CERTAIN: Final = 1e-6
 
 Positions = NDArray[np.integer]
+Sureness = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,13 @@ class Finding:
 class Suspects:
     """What the comparison of like with like found among the recent images.
 
-    `compared` of them are in files like the reference's; `likeliest` are the positions of the suspects behind the
-    strongest signal that is over its limit, the likeliest first, out of a group of `among` images.
+    `compared` of them are in files like the reference's, and `distance` is theirs from it in the embedding. `likeliest`
+    are the positions of the suspects behind the strongest signal that is over its limit, the likeliest first, out of a
+    group of `among` images.
     """
 
     compared: int
+    distance: float
     signals: tuple[Signal, ...]
     likeliest: tuple[int, ...]
     among: int
@@ -85,6 +89,7 @@ def find_suspects(
     strongest = next((finding for finding in findings if finding.signal.over), findings[0])
     return Suspects(
         compared=len(alike),
+        distance=distance.value,
         signals=(distance, *(finding.signal for finding in findings)),
         likeliest=tuple(map(int, looked_at[strongest.suspects])),
         among=strongest.among,
@@ -113,36 +118,38 @@ def _look_elsewhere(
 
 def _look_between(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Finding:
     """Compare the share of doubtful images with that of the class of the reference that has more of them."""
-    before, now = (_sureness(sample.probability, threshold) for sample in (reference.sample, recent))
-    doubtful = np.quantile(before, _DOUBTFUL)
+    before, now, doubtful = _measure_sureness(reference.sample, recent, threshold)
     classes = [before[reference.label == label] for label in (REAL, AI)]
     share, size = max((float(np.mean(own <= doubtful)), len(own)) for own in classes if len(own))
     error = math.sqrt(max(share, _DOUBTFUL) * (1 - share) * (1 / size + 1 / len(now)))
     limit = max(limits.doubtful_group, float(norm.isf(limits.chance)) * error)
     order = np.argsort(now, kind="stable")[: int(np.sum(now <= doubtful))]
-    surplus = float(np.mean(now <= doubtful)) - share
-    return Finding(Signal.against(DOUBTFUL_GROUP, surplus, limit), order, len(order))
+    return Finding(Signal.against(DOUBTFUL_GROUP, len(order) / len(now) - share, limit), order, len(order))
 
 
 def _look_inside(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Finding:
     """Compare where those images lie that the detector is sure are real; what it calls AI is of many kinds anyway."""
     if reference.sample.embedding is None or recent.embedding is None:
         return _nothing(REAL_SHIFT, limits.real_shift)
-    doubtful = np.quantile(_sureness(reference.sample.probability, threshold), _DOUBTFUL)
+    *sureness, doubtful = _measure_sureness(reference.sample, recent, threshold)
     before, now = (
-        np.flatnonzero((_sureness(sample.probability, threshold) > doubtful) & (sample.probability < threshold))
-        for sample in (reference.sample, recent)
+        np.flatnonzero((sure > doubtful) & (sample.probability < threshold))
+        for sure, sample in zip(sureness, (reference.sample, recent), strict=True)
     )
-    if min(len(before), len(now)) < _LEAST_PER_AXIS * recent.embedding.shape[1]:
+    axes = recent.embedding.shape[1]
+    if len(before) < _LEAST_PER_AXIS[0] * axes or len(now) < _LEAST_PER_AXIS[1] * axes:
         return _nothing(REAL_SHIFT, limits.real_shift)
     shift = measure_shift(reference.sample.embedding[before], recent.embedding[now], chance=limits.chance)
-    outside = np.argsort(-shift.outward, kind="stable")[: int(np.sum(shift.outward > shift.edge))]
+    outside = np.argsort(-shift.outward, kind="stable")[: max(1, int(np.sum(shift.outward > shift.edge)))]
     signal = Signal.against(REAL_SHIFT, shift.distance, max(limits.real_shift, shift.by_chance))
     return Finding(signal, now[outside], len(now))
 
 
-def _sureness(probability: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
-    """Return how far the log-odds of probabilities are from those of the threshold."""
-    log_odds, cut = (logit(np.clip(values, _CERTAIN, 1 - _CERTAIN)) for values in (probability, threshold))
-    sureness: NDArray[np.float64] = np.abs(log_odds - cut)
-    return sureness
+def _measure_sureness(reference: Sample, recent: Sample, threshold: float) -> tuple[Sureness, Sureness, float]:
+    """Return how far the log-odds of both samples are from the threshold's, and below what an image is doubtful."""
+    cut, before, now = (
+        logit(np.clip(values, _CERTAIN, 1 - _CERTAIN))
+        for values in (threshold, reference.probability, recent.probability)
+    )
+    sureness = np.abs(before - cut)
+    return sureness, np.abs(now - cut), float(np.quantile(sureness, _DOUBTFUL))

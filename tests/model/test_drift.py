@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -22,6 +23,12 @@ def drift(recent: Sample, reference: Reference = REFERENCE) -> Drift:
 
 def traffic(rows: int, *, seed: int = 1, ai_share: float = 0.5) -> Sample:
     return draw_reference(rows, seed=seed, ai_share=ai_share).sample
+
+
+def displaced(sample: Sample) -> Sample:
+    """The same files, with pictures of something else in them."""
+    assert sample.embedding is not None
+    return replace(sample, embedding=sample.embedding + np.float32(4.0))
 
 
 def reshipped(sample: Sample) -> Sample:
@@ -60,9 +67,7 @@ def test_images_shipped_otherwise_are_a_container_and_never_a_new_generator(shar
 
 
 def test_traffic_that_shows_something_else_is_content() -> None:
-    recent = traffic(600)
-    assert recent.embedding is not None
-    assert drift(replace(recent, embedding=recent.embedding + np.float32(4.0))).attribution == "content"
+    assert drift(displaced(traffic(600))).attribution == "content"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -92,12 +97,13 @@ def test_a_generator_that_fools_the_detector_widens_the_estimate_of_accuracy_to_
     assert found.accuracy.high - found.accuracy.low > 0.1
 
 
-@pytest.mark.parametrize("changed", [reshipped, lambda sample: replace(sample, embedding=sample.embedding + 4.0)])
-def test_where_nobody_can_vouch_for_the_detector_its_accuracy_may_be_a_coins(changed: object) -> None:
-    assert callable(changed)
+@pytest.mark.parametrize("changed", [reshipped, displaced])
+def test_where_nobody_can_vouch_for_the_detector_its_accuracy_may_be_a_coins(
+    changed: Callable[[Sample], Sample],
+) -> None:
     found = drift(changed(traffic(600)))
-    assert found.accuracy.low <= 0.5
-    assert (found.ai_share.low, found.ai_share.high) == (0.0, 1.0)
+    assert found.accuracy.low == pytest.approx(0.5, abs=0.01)
+    assert (found.ai_share.low, found.ai_share.high) == pytest.approx((0, 1), abs=0.01)
 
 
 def test_a_detector_without_an_embedding_is_measured_by_what_it_says_and_by_the_files() -> None:
