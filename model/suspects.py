@@ -79,7 +79,7 @@ def find_suspects(
     looked_at = alike if enough else np.arange(len(recent))
     images = recent.take(looked_at)
     distance, dense = _look_elsewhere(reference, images, ai_share, limits)
-    findings = (
+    findings: tuple[Finding, ...] = (
         dense,
         _look_between(reference, images, threshold, limits),
         _look_inside(reference, images, threshold, limits),
