@@ -24,10 +24,11 @@ REAL_SHIFT: Final = "real_shift"
 
 _LEAST_COMPARED: Final = 30
 """Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
-_SMALLEST_GROUP: Final = 10
+_SMALLEST_GROUP: Final = 15
 """Images that a dense group has at least: fewer lie together by chance."""
-_LEAST_PER_AXIS: Final = 2
-"""Images of either side for each axis of the embedding, below which no shift is measured."""
+_LEAST_PER_AXIS: Final = (4, 2)
+"""Images of the reference, and recent ones, for each axis of the embedding, below which no shift is measured. The axes
+were chosen on the reference, so that few of its images do not only err: they err each time."""
 _DOUBTFUL: Final = 0.1
 """Share of the reference's images, those the detector is least sure of, that count as doubtful."""
 _RAREST: Final = 0.02
@@ -78,7 +79,7 @@ def find_suspects(
     looked_at = alike if enough else np.arange(len(recent))
     images = recent.take(looked_at)
     distance, dense = _look_elsewhere(reference, images, ai_share, limits)
-    findings = (
+    findings: tuple[Finding, ...] = (
         dense,
         _look_between(reference, images, threshold, limits),
         _look_inside(reference, images, threshold, limits),
@@ -135,7 +136,8 @@ def _look_inside(reference: Reference, recent: Sample, threshold: float, limits:
         np.flatnonzero((sure > doubtful) & (sample.probability < threshold))
         for sure, sample in zip(sureness, (reference.sample, recent), strict=True)
     )
-    if min(len(before), len(now)) < _LEAST_PER_AXIS * recent.embedding.shape[1]:
+    axes = recent.embedding.shape[1]
+    if len(before) < _LEAST_PER_AXIS[0] * axes or len(now) < _LEAST_PER_AXIS[1] * axes:
         return _nothing(REAL_SHIFT, limits.real_shift)
     shift = measure_shift(reference.sample.embedding[before], recent.embedding[now], chance=limits.chance)
     outside = np.argsort(-shift.outward, kind="stable")[: max(1, int(np.sum(shift.outward > shift.edge)))]

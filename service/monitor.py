@@ -125,7 +125,8 @@ class Monitor:
             raise Unmeasurable(
                 "clock", f"the newest prediction is of {newest:%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M}"
             )
-        most, least = self._settings.drift_window, self._settings.drift_least
+        most = self._settings.drift_window
+        least = min(self._settings.drift_least, most)
         window = predictions.read_window(self._engine, model_version=version, most=most, until=now)
         if len(window.ids) < least:
             raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, it takes {least}")

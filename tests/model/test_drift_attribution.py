@@ -16,6 +16,7 @@ def signals(**values: float) -> list[Signal]:
         ({"mean_probability": 0.6, "class_ratio": 0.9}, "balance"),
         ({"mean_probability": 0.6, "embedding_distance": 0.6}, "content"),
         ({"psi_bytes": 0.6}, "content"),
+        ({"low_confidence": 0.6, "psi_probability": 0.6}, "content"),
         ({"psi_format": 0.6, "embedding_distance": 0.9, "mean_probability": 0.6}, "container"),
         ({"psi_pixels": 0.6}, "container"),
         ({"psi_jpeg_quality": 0.6}, "container"),

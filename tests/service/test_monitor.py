@@ -240,6 +240,15 @@ def test_too_few_predictions_say_how_many_there_are(watched: Watched, known: Sam
     assert (result.cause, result.reason) == ("too_few", f"version 1 gave {rows} predictions, it takes 100")
 
 
+def test_a_window_smaller_than_the_least_is_measured_when_it_is_full(
+    home: Path, watched: Watched, known: Sample
+) -> None:
+    watched.log(known)
+    small = Watched(Settings(home=home, drift_window=80))
+    assert small.monitor.step().rows == 80
+    small.close()
+
+
 def test_a_log_that_is_gone_is_named_and_read_again_when_it_is_back(watched: Watched, known: Sample) -> None:
     watched.log(known)
     database = Path(watched.engine.url.database or "")
