@@ -26,9 +26,11 @@ _LEAST_COMPARED: Final = 30
 """Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
 _SMALLEST_GROUP: Final = 15
 """Images that a dense group has at least: fewer lie together by chance."""
-_LEAST_PER_AXIS: Final = (4, 2)
+_LEAST_PER_AXIS: Final = (3, 2)
 """Images of the reference, and recent ones, for each axis of the embedding, below which no shift is measured. The axes
 were chosen on the reference, so that few of its images do not only err: they err each time."""
+_MOST_MISTAKES: Final = 0.1
+"""Share of known AI images among what looks real, above which they and not a new generator may shift it."""
 _DOUBTFUL: Final = 0.1
 """Share of the reference's images, those the detector is least sure of, that count as doubtful."""
 _RAREST: Final = 0.02
@@ -82,7 +84,7 @@ def find_suspects(
     findings: tuple[Finding, ...] = (
         dense,
         _look_between(reference, images, threshold, limits),
-        _look_inside(reference, images, threshold, limits),
+        _look_inside(reference, images, threshold, ai_share, limits),
     )
     if not enough:
         findings = tuple(_nothing(finding.signal.name, finding.signal.limit) for finding in findings)
@@ -127,7 +129,9 @@ def _look_between(reference: Reference, recent: Sample, threshold: float, limits
     return Finding(Signal.against(DOUBTFUL_GROUP, len(order) / len(now) - share, limit), order, len(order))
 
 
-def _look_inside(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Finding:
+def _look_inside(
+    reference: Reference, recent: Sample, threshold: float, ai_share: float, limits: DriftLimits
+) -> Finding:
     """Compare where those images lie that the detector is sure are real; what it calls AI is of many kinds anyway."""
     if reference.sample.embedding is None or recent.embedding is None:
         return _nothing(REAL_SHIFT, limits.real_shift)
@@ -137,12 +141,22 @@ def _look_inside(reference: Reference, recent: Sample, threshold: float, limits:
         for sure, sample in zip(sureness, (reference.sample, recent), strict=True)
     )
     axes = recent.embedding.shape[1]
-    if len(before) < _LEAST_PER_AXIS[0] * axes or len(now) < _LEAST_PER_AXIS[1] * axes:
+    few = len(before) < _LEAST_PER_AXIS[0] * axes or len(now) < _LEAST_PER_AXIS[1] * axes
+    if few or _expect_mistakes(reference, before, ai_share) > _MOST_MISTAKES:
         return _nothing(REAL_SHIFT, limits.real_shift)
     shift = measure_shift(reference.sample.embedding[before], recent.embedding[now], chance=limits.chance)
     outside = np.argsort(-shift.outward, kind="stable")[: max(1, int(np.sum(shift.outward > shift.edge)))]
     signal = Signal.against(REAL_SHIFT, shift.distance, max(limits.real_shift, shift.by_chance))
     return Finding(signal, now[outside], len(now))
+
+
+def _expect_mistakes(reference: Reference, called_real: Positions, ai_share: float) -> float:
+    """Return the share of AI images to expect, at their share among all, among those like `called_real`."""
+    real, ai = np.bincount(reference.label[called_real], minlength=len(CLASSES)) / np.maximum(
+        1, np.bincount(reference.label, minlength=len(CLASSES))
+    )
+    mistaken, right = ai_share * ai, (1 - ai_share) * real
+    return float(mistaken / (mistaken + right)) if mistaken else 0.0
 
 
 def _measure_sureness(reference: Sample, recent: Sample, threshold: float) -> tuple[Sureness, Sureness, float]:
