@@ -1,11 +1,16 @@
 """Engines for the databases that Truegrain keeps rows in: none waits for ever, none writes into a file that is gone."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+
+from model.errors import SettingsError
 
 BUSY_SECONDS: Final = 10
 """How long a writer waits for another's turn with an SQLite file, or for another's lock in PostgreSQL.
@@ -13,24 +18,67 @@ BUSY_SECONDS: Final = 10
 The query of a URL may say otherwise: `?timeout=` for SQLite, `?options=` for PostgreSQL."""
 
 CONNECT_SECONDS: Final = 5
-"""How long a PostgreSQL server may take to accept a connection, and its host to acknowledge what it was sent."""
+"""How long a PostgreSQL server may take to accept a connection, and its host to acknowledge what it was sent.
 
+A host that owes an answer is asked as often whether it is there, and given up when it says nothing three times."""
+
+STATEMENT_SECONDS: Final = 60
+"""How long a PostgreSQL server may work on a statement."""
 
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=10000")
-"""The last lets changes gather to 40 MB: to put them into their place ten times as often doubles what a row takes."""
+"""Checkpointing ten times as often (SQLite's default) doubles the cost of a row."""
 
 DRIVER: Final = "postgresql+psycopg2"
 """The driver of the extra `postgres`."""
 
+_ALLOWED: Final = "allowed are sqlite:///<file> and postgresql://<user>:<password>@<host>/<database>"
 
-def open_sqlite(address: URL) -> Engine:
+
+def open_database(url: str) -> Engine:
+    """Return an engine for an SQLAlchemy URL of SQLite or PostgreSQL; nothing is contacted or written yet.
+
+    Raises SettingsError for any other URL.
+    """
+    try:
+        address = make_url(url)
+        backend = address.get_backend_name()
+        if backend not in _OPENING:
+            raise SettingsError(f"TRUEGRAIN_PREDICTIONS names {backend}; {_ALLOWED}")
+        return _OPENING[backend](address)
+    except (NoSuchModuleError, ImportError) as error:
+        raise SettingsError(f"TRUEGRAIN_PREDICTIONS needs what is not installed: {error}; {_ALLOWED}") from error
+    except (ArgumentError, ValueError):
+        # Not `from error`, nor in its words: they quote the URL, and with it the password or a part of it.
+        raise SettingsError(
+            f"TRUEGRAIN_PREDICTIONS is no URL that can be understood; {_ALLOWED}, in which @, : and / of a password"
+            " are written as %40, %3A and %2F"
+        ) from None
+
+
+@contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """Yield the engine of `open_database`, and let go of its connections afterwards."""
+    engine = open_database(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def in_utc(at: datetime) -> datetime:
+    """Return a time as a database returns it: SQLite forgets the zone, PostgreSQL has its own."""
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def _open_sqlite(address: URL) -> Engine:
     """Return an engine for an SQLite file.
 
     Readers and the writers of several processes do not wait for each other, and a commit not for the disk: after a
     power cut the last moments may be missing, nothing is broken. A file that was deleted or replaced is opened anew.
     """
     file = Path(address.database) if address.database else None
-    engine = create_engine(address, connect_args=_unless_said(address, timeout=BUSY_SECONDS))
+    bounds = _unless_said(address, timeout=BUSY_SECONDS)
+    engine = create_engine(address, connect_args=bounds, hide_parameters=True)
 
     def connected(connection: sqlite3.Connection, record: Any) -> None:
         for pragma in _PRAGMAS:
@@ -46,7 +94,7 @@ def open_sqlite(address: URL) -> Engine:
     return engine
 
 
-def open_postgresql(address: URL) -> Engine:
+def _open_postgresql(address: URL) -> Engine:
     """Return an engine for a PostgreSQL server; raises ImportError when its driver is not installed.
 
     A URL that names no driver means DRIVER; SQLAlchemy would take another one.
@@ -57,10 +105,17 @@ def open_postgresql(address: URL) -> Engine:
         address,
         connect_timeout=CONNECT_SECONDS,
         tcp_user_timeout=CONNECT_SECONDS * 1000,
-        options=f"-c lock_timeout={BUSY_SECONDS * 1000}",
+        keepalives_idle=CONNECT_SECONDS,
+        keepalives_interval=CONNECT_SECONDS,
+        keepalives_count=3,
+        options=f"-c lock_timeout={BUSY_SECONDS * 1000} -c statement_timeout={STATEMENT_SECONDS * 1000}",
     )
     by_libpq = address.get_driver_name().startswith("psycopg")
-    return create_engine(address, pool_pre_ping=True, connect_args=bounds if by_libpq else {})
+    arguments = bounds if by_libpq else {}
+    return create_engine(address, pool_pre_ping=True, connect_args=arguments, hide_parameters=True)
+
+
+_OPENING: Final = {"sqlite": _open_sqlite, "postgresql": _open_postgresql}
 
 
 def _unless_said(address: URL, **arguments: object) -> dict[str, object]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import with_config
 from sqlalchemy import (
     Column,
+    ColumnElement,
     DateTime,
     Engine,
     Float,
@@ -22,22 +23,16 @@ from sqlalchemy import (
     String,
     Table,
     delete,
-    make_url,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import ArgumentError
 
 from model import tables
-from model.engines import open_postgresql, open_sqlite
-from model.errors import SettingsError
+from model.engines import in_utc
 from model.sample import Sample
 
 EMBEDDING: Final = np.dtype("<f2")
 """How the values of an embedding stand in a row: half the bytes, and far finer than drift asks for."""
-
-_OPENING: Final = {"sqlite": open_sqlite, "postgresql": open_postgresql}
-_ALLOWED: Final = "allowed are sqlite:///<file> and postgresql://<user>:<password>@<host>/<database>"
 
 Packed = bytes
 """Values of EMBEDDING, one after another."""
@@ -104,20 +99,6 @@ class Window:
     sample: Sample
 
 
-def open_database(url: str) -> Engine:
-    """Return an engine for an SQLAlchemy URL of SQLite or PostgreSQL; nothing is contacted or written yet.
-
-    Raises SettingsError for any other URL.
-    """
-    try:
-        address = make_url(url)
-        if address.get_backend_name() not in _OPENING:
-            raise SettingsError(f"TRUEGRAIN_PREDICTIONS names {address.get_backend_name()}; {_ALLOWED}")
-        return _OPENING[address.get_backend_name()](address)
-    except (ArgumentError, ImportError) as error:
-        raise SettingsError(f"TRUEGRAIN_PREDICTIONS is no URL that can be used here: {error}; {_ALLOWED}") from error
-
-
 def prepare(engine: Engine) -> None:
     """Make the table, or add to an earlier version's what it lacks; and make the folder of an SQLite file."""
     if engine.url.get_backend_name() == "sqlite" and engine.url.database:
@@ -141,7 +122,7 @@ def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
     if row is None:
         return None
     values: dict[str, Any] = dict(row)
-    return Prediction(**values | {"at": tables.in_utc(row["at"])})
+    return Prediction(**values | {"at": in_utc(row["at"])})
 
 
 def read_window(engine: Engine, *, model_version: str, most: int, until: datetime) -> Window:
@@ -158,7 +139,7 @@ def read_window(engine: Engine, *, model_version: str, most: int, until: datetim
     )
     with engine.connect() as connection:
         rows = connection.execute(wanted).mappings().all()[::-1]
-    times = [tables.in_utc(row["at"]) for row in rows]
+    times = [in_utc(row["at"]) for row in rows]
     return Window(
         ids=tuple(row["id"] for row in rows),
         first=times[0] if times else None,
@@ -169,9 +150,19 @@ def read_window(engine: Engine, *, model_version: str, most: int, until: datetim
 
 def forget(engine: Engine, *, until: datetime, most: int) -> int:
     """Delete predictions given up to `until`, `most` at once, and return how many they were."""
-    old = select(PREDICTIONS.c.id).where(PREDICTIONS.c.at <= until).limit(most)
+    return _delete(engine, PREDICTIONS.c.at <= until, most)
+
+
+def _delete(engine: Engine, which: ColumnElement[bool], most: int) -> int:
+    """Delete `most` such predictions and return how many they were.
+
+    In order, and past the rows that another host deletes at this moment: with PostgreSQL each would wait for the other.
+    """
+    columns = PREDICTIONS.c
+    found = select(columns.id).where(which).order_by(columns.at, columns.id).limit(most)
     with engine.begin() as connection:
-        return connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.id.in_(old))).rowcount
+        locked = found.with_for_update(skip_locked=True)
+        return connection.execute(delete(PREDICTIONS).where(columns.id.in_(locked))).rowcount
 
 
 def _to_sample(rows: Sequence[RowMapping]) -> Sample:

@@ -1,7 +1,6 @@
 """Makes the tables of a database, and brings those of an earlier version up to date."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 
 from sqlalchemy import Engine, Executable, Table, inspect, text
@@ -21,11 +20,6 @@ def make(engine: Engine, table: Table) -> None:
         _unless_there(engine, adding, partial(_has_column, engine, table, column.name))
     for index in table.indexes:
         _unless_there(engine, CreateIndex(index), partial(_has_index, engine, table, str(index.name)))
-
-
-def in_utc(at: datetime) -> datetime:
-    """Return a time as a database returns it: SQLite forgets the zone, PostgreSQL has its own."""
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def _unless_there(engine: Engine, making: Executable, is_there: Callable[[], bool]) -> None:

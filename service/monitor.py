@@ -18,6 +18,7 @@ from model import drift_history, predictions
 from model.drift import measure
 from model.drift_history import MOST_SUSPECTS, DriftResult
 from model.drift_policy import read_limits
+from model.engines import open_database
 from model.errors import StorageFull
 from model.predictions import Window
 from model.settings import Settings
@@ -53,7 +54,7 @@ class Monitor:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
-        self._engine = predictions.open_database(settings.predictions_url)
+        self._engine = open_database(settings.predictions_url)
         self._limits = read_limits(settings.drift_policy)
         self._now = now
         self._monotonic = monotonic

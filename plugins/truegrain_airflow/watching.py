@@ -31,31 +31,25 @@ class PastEvent(Protocol):
 def expect() -> str:
     """Hold the newest predictions against what they must be; raises ValidationFailed when they are not."""
     from expectations.predictions import validate
-    from model.predictions import open_database
+    from model.engines import opened
 
     settings = read_settings()
-    engine = open_database(settings.predictions_url)
-    try:
+    with opened(settings.predictions_url) as engine:
         return validate(engine, open_lake(), most=settings.drift_window, now=datetime.now(UTC))
-    finally:
-        engine.dispose()
 
 
 def read_history() -> list[str]:
     """Return the newest measurements, oldest first, as JSON: as many as it takes to judge them."""
     from model.drift_history import history, prepare
+    from model.engines import opened
     from model.monitoring import LOOK_BACK
-    from model.predictions import open_database
 
     settings, now = read_settings(), datetime.now(UTC)
     # Twice as many as must agree: while versions change, the hosts of a fleet measure two of them.
     most = 2 * settings.drift_sustained
-    engine = open_database(settings.predictions_url)
-    try:
+    with opened(settings.predictions_url) as engine:
         prepare(engine)
         found = history(engine, since=now - LOOK_BACK, until=now, most=most)
-    finally:
-        engine.dispose()
     for result in found:
         log.info("%s, version %s: %s", f"{result.measured_at:%d %H:%M:%S}", result.model_version, result.reason)
     return [result.model_dump_json() for result in found]

@@ -9,7 +9,8 @@ from typing import Final, Literal
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from model.predictions import Prediction, open_database
+from model.engines import open_database
+from model.predictions import Prediction
 from service.metrics import Metrics
 from service.records.journal import Journal
 from service.records.log_status import LogStatus, State, name_trouble

@@ -8,6 +8,7 @@ from PIL import Image
 from made_predictions import predict
 from made_results import found
 from model import drift_history, predictions
+from model.engines import open_database
 from model.lake import Lake
 from model.manifest import read_manifest
 from model.sources.feedback import ACCEPTED
@@ -103,7 +104,7 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
 def log_of(folder: Path, kind: str) -> dict[str, str]:
     """A prediction log in which 40 predictions are as they must be, or not, and traffic has drifted, or not."""
     url = f"sqlite:///{folder / 'predictions.db'}"
-    engine, now = predictions.open_database(url), datetime.now(UTC)
+    engine, now = open_database(url), datetime.now(UTC)
     predictions.prepare(engine)
     drift_history.prepare(engine)
     if kind != "empty":

@@ -11,9 +11,10 @@ from sqlalchemy import Engine
 
 from expectations.predictions import FOLDER, validate
 from made_predictions import predict
+from model.engines import open_database
 from model.errors import ValidationFailed
 from model.lake import Lake
-from model.predictions import Prediction, add, open_database, prepare
+from model.predictions import Prediction, add, prepare
 
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from figures.served import Service, serving
-from model.predictions import open_database
+from model.engines import open_database
 from postgresql import NEEDS_POSTGRESQL, running_postgresql
 
 SECONDS = 60.0

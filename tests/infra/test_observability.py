@@ -14,6 +14,7 @@ from sqlalchemy import text
 from made_predictions import predict
 from made_results import found
 from model import drift_history, predictions
+from model.engines import open_database
 from observability import AIRFLOW_PAGE, ALERTS, DASHBOARDS, INFRA, PANELS, QUERIES, RUNBOOK, airflows_own, named_labels
 from promql import labels, metric
 
@@ -104,7 +105,7 @@ def test_the_runbook_knows_no_alert_that_does_not_exist() -> None:
 
 
 def test_the_query_for_suspects_finds_who_sent_them(tmp_path: Path) -> None:
-    engine = predictions.open_database(f"sqlite:///{tmp_path / 'predictions.db'}")
+    engine = open_database(f"sqlite:///{tmp_path / 'predictions.db'}")
     for table in (predictions, drift_history):
         table.prepare(engine)
     predictions.add(engine, [predict(1), predict(2), predict(3, client="somebody else")])

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from made_results import NOON, found
-from model import predictions
 from model.drift_history import add, forget, history, latest, prepare
+from model.engines import open_database
 from postgresql import NEEDS_POSTGRESQL, running_postgresql
 
 EVER = NOON - timedelta(days=365)
@@ -17,7 +17,7 @@ EVER = NOON - timedelta(days=365)
 
 @pytest.fixture
 def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = predictions.open_database(f"sqlite:///{tmp_path / 'predictions.db'}")
+    engine = open_database(f"sqlite:///{tmp_path / 'predictions.db'}")
     prepare(engine)
     prepare(engine)  # another process has done so before
     yield engine
@@ -59,7 +59,7 @@ def test_what_is_old_is_forgotten(engine: Engine) -> None:
 @NEEDS_POSTGRESQL
 def test_postgresql_keeps_it_as_well() -> None:
     with running_postgresql() as server:
-        engine = predictions.open_database(server.url)
+        engine = open_database(server.url)
         prepare(engine)
         for result in (found(minutes_ago=1), found("ok")):
             add(engine, result)

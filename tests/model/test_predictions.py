@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.exc import DataError
 
 from made_predictions import predict
-from model.errors import SettingsError
-from model.predictions import EMBEDDING, PREDICTIONS, add, find, forget, open_database, prepare, read_window
+from model.engines import open_database, opened
+from model.predictions import EMBEDDING, PREDICTIONS, add, find, forget, prepare, read_window
 from postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -118,6 +118,19 @@ def test_what_is_too_old_is_forgotten(engine: Engine) -> None:
     assert len(read_window(engine, model_version="7", most=10, until=NOW).ids) == 1
 
 
+@NEEDS_POSTGRESQL
+def test_two_hosts_forget_side_by_side_and_wait_for_no_row_of_each_other(postgresql: Postgresql) -> None:
+    with opened(postgresql.url) as engine:
+        prepare(engine)
+        add(engine, [predict(n, at=NOW - timedelta(days=n)) for n in range(1, 5)])
+        with engine.connect() as other:
+            oldest = select(PREDICTIONS.c.id).where(PREDICTIONS.c.id.in_([predict(n).id for n in (3, 4)]))
+            assert len(other.execute(oldest.with_for_update()).all()) == 2
+            assert forget(engine, until=NOW, most=10) == 2
+        assert forget(engine, until=NOW, most=10) == 2
+        PREDICTIONS.drop(engine)
+
+
 def test_the_table_of_an_earlier_version_is_kept_and_gets_what_it_lacks(earlier: Path) -> None:
     engine = open_database(f"sqlite:///{earlier}")
     prepare(engine)
@@ -157,11 +170,3 @@ def test_a_row_that_is_too_long_is_that_rows_fault(postgresql: Postgresql) -> No
         add(engine, [predict(1), predict(2, client="x" * 65)])
     PREDICTIONS.drop(engine)
     engine.dispose()
-
-
-@pytest.mark.parametrize(
-    "url", ["nonsense", "nosuchdatabase://host/name", "mysql://host/name", "postgresql+nosuchdriver://host/name"]
-)
-def test_an_address_that_cannot_be_used_is_a_wrong_setting(url: str) -> None:
-    with pytest.raises(SettingsError, match=r"TRUEGRAIN_PREDICTIONS.*sqlite:///<file>"):
-        open_database(url)

@@ -17,6 +17,7 @@ from model import predictions
 from model.artifact import REFERENCE, read_reference
 from model.drift import Drift, measure
 from model.drift_history import MOST_SUSPECTS, add, history, prepare
+from model.engines import open_database
 from model.sample import Sample
 from model.settings import Settings
 from service.drift_metrics import DriftMetrics
@@ -55,7 +56,7 @@ class Watched:
     logged: int = 0
 
     def __post_init__(self) -> None:
-        self.engine = predictions.open_database(self.settings.predictions_url)
+        self.engine = open_database(self.settings.predictions_url)
         self.monitor = Monitor(self.settings, now=self.clock.now, monotonic=self.clock.monotonic)
 
     def log(self, sample: Sample, *, at: datetime | None = None, version: str = "1") -> None:

@@ -20,7 +20,8 @@ from figures.processes import pool
 from figures.results import Figure
 from figures.served import serving
 from figures.serving import CLIENTS, CORES, SMALL
-from model.predictions import PREDICTIONS, Prediction, open_database
+from model.engines import open_database
+from model.predictions import PREDICTIONS, Prediction
 from service.metrics import Metrics
 from service.records.prediction_log import PredictionLog
 

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from model.predictions import open_database
+from model.engines import open_database
 from postgresql import NEEDS_POSTGRESQL, running_postgresql
 from service.records.log_status import LogStatus, name_trouble
 

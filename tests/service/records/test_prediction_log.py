@@ -65,7 +65,7 @@ def predictions(open_log: Callable[[], PredictionLog]) -> PredictionLog:
 @pytest.fixture
 def locked(database: Path) -> Iterator[sqlite3.Connection]:
     """A connection that has the database, which is there already, to itself."""
-    engine = table.open_database(f"sqlite:///{database}")
+    engine = engines.open_database(f"sqlite:///{database}")
     table.prepare(engine)
     engine.dispose()
     connection = sqlite3.connect(database, check_same_thread=False)

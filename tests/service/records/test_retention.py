@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import Engine
 
 from made_predictions import predict
-from model.predictions import add, find, open_database, prepare
+from model.engines import open_database
+from model.predictions import add, find, prepare
 from service.records import retention
 from service.records.retention import STEADY_SECONDS, Retention
 

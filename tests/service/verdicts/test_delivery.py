@@ -12,8 +12,9 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 
 from model.detector import Detector
+from model.engines import open_database
 from model.images import Limits, decode
-from model.predictions import EMBEDDING, open_database, read_window
+from model.predictions import EMBEDDING, read_window
 from model.sample import Sample
 from service.store.model_store import ServedModel
 from service.store.pointer import Pointer, pointer_path
