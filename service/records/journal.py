@@ -12,6 +12,7 @@ from time import monotonic
 from typing import Final, Self
 from uuid import uuid4
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from model.predictions import Prediction
@@ -22,12 +23,14 @@ MOST_BYTES: Final = 256_000_000
 
 _LINE: Final = TypeAdapter(Prediction)
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass
 class _Segment:
-    """A file that was begun at a monotonic time, and where in it the rows begin that are still needed.
+    """A file that was begun at a monotonic time, and the offset in it of the first row that is still needed.
 
-    `seen` is where those end that `peek` returned last, and how many these are.
+    `seen`: end offset and count of the rows last returned by `peek`.
     """
 
     path: Path
@@ -38,9 +41,12 @@ class _Segment:
     seen: tuple[int, int] = (0, 0)
 
     def read(self, most: int) -> list[Prediction | None]:
-        """Return the next rows, so many at most, or None for each that should be there and is not."""
+        """Return the next rows, `most` at most, or None for each that was lost with a file that was deleted or cut off.
+
+        Raises OSError when the file is there and cannot be read now.
+        """
         lines = []
-        with suppress(OSError), self.path.open("rb") as file:
+        with suppress(FileNotFoundError), self.path.open("rb") as file:
             file.seek(self.position)
             lines = list(islice(file, most))
             self.seen = file.tell(), len(lines)
@@ -75,7 +81,12 @@ class Journal:
                 continue
             journal = cls(root)
             journal._folder = folder
-            journal._segments = [_measure(file) for file in sorted(path.glob("*.jsonl"))]
+            try:
+                journal._segments = [_measure(file) for file in sorted(path.glob("*.jsonl"))]
+            except OSError:
+                log.warning("abandoned journal not read", path=str(path), exc_info=True)
+                journal.close()  # whoever looks next tries again
+                continue
             yield journal
 
     @property
@@ -103,7 +114,10 @@ class Journal:
             segment.rows += 1
 
     def peek(self, most: int) -> list[Prediction | None]:
-        """Return the oldest predictions, so many at most; None stands for one that cannot be read any more."""
+        """Return the oldest predictions, `most` at most; None stands for one that is lost.
+
+        Raises OSError when they cannot be read now.
+        """
         while segment := self._oldest():
             if batch := segment.read(most):
                 return batch
@@ -141,8 +155,10 @@ class Journal:
         if self._file is None:
             try:
                 self._file = self._make_file()
-            except OSError:
-                self._leave()  # the folder may be gone; the next attempt makes another one
+            except OSError as error:
+                # A folder that is gone or was never used; while predictions wait in it, nobody else may have it.
+                if not self._segments or isinstance(error, FileNotFoundError):
+                    self._leave()
                 raise
         return self._file
 

@@ -2,9 +2,11 @@
 
 import errno
 import os
+import resource
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -169,3 +171,47 @@ def test_a_file_that_was_deleted_is_owned_up_to_and_the_journal_goes_on(root: Pa
         journal.append(predict(4))
     journal.append(predict(5))
     assert [row and row.id for row in take_all(journal)] == [predict(5).id]
+
+
+@contextmanager
+def no_free_descriptors() -> Iterator[None]:
+    """Let this process open no file for the while, which a service under load may come to (EMFILE)."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_file_that_cannot_be_opened_now_is_read_later_and_loses_nothing(journal: Journal) -> None:
+    for number in range(3):
+        journal.append(predict(number))
+    with no_free_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        journal.peek(AT_ONCE)
+    assert [row and row.id for row in take_all(journal)] == [predict(number).id for number in range(3)]
+
+
+def test_a_journal_that_cannot_begin_another_file_stays_its_owners(root: Path, journal: Journal) -> None:
+    journal.append(predict(1))
+    journal.peek(AT_ONCE)
+    with no_free_descriptors(), pytest.raises(OSError, match="Too many open files"):
+        journal.append(predict(2))
+    assert list(Journal.abandoned(root)) == []
+    journal.append(predict(3))
+    assert [row and row.id for row in take_all(journal)] == [predict(1).id, predict(3).id]
+
+
+def test_an_abandoned_journal_that_cannot_be_measured_is_left_to_the_next_who_looks(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    leave_behind(root, 5)
+    with monkeypatch.context() as failing:
+        failing.setattr(module, "_measure", fail)
+        assert list(Journal.abandoned(root)) == []
+    [found] = Journal.abandoned(root)
+    assert found.rows == 5
+    found.close()
