@@ -108,7 +108,7 @@ def _find(prediction_id: str) -> Prediction:
     shared = context()
     try:
         found = shared.predictions.find(prediction_id) if _ID.fullmatch(prediction_id) else None
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, OSError) as error:
         raise Refusal("log_unavailable", "the prediction log cannot be reached; try again later") from error
     if found is None:
         raise Refusal(

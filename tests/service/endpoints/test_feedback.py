@@ -237,11 +237,14 @@ def test_a_form_of_too_many_parts_is_refused(client: FlaskClient) -> None:
     assert answer.json["reason"] == "too_many_parts"
 
 
+@pytest.mark.parametrize(
+    "error", [OperationalError("select", {}, Exception("it is away")), PermissionError("no folder can be made")]
+)
 def test_without_the_prediction_log_the_client_is_told_to_come_back(
-    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise OperationalError("select", {}, Exception("the database is away"))
+        raise error
 
     monkeypatch.setattr("model.predictions.find", fail)
     answer = report(client, "0" * 32)
