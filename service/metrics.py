@@ -86,7 +86,7 @@ class Metrics:
         )
         self._log_state = show(
             "prediction_log_state",
-            "1 while a worker's prediction log is in this state: ok, locked, full, gone",
+            f"1 while a worker's prediction log is in this state: {', '.join(STATES)}",
             "state",
             mode="livemax",
         )

@@ -5,9 +5,13 @@ import sqlite3
 from typing import Final, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-State = Literal["ok", "locked", "full", "gone"]
+State = Literal["ok", "locked", "full", "gone", "failing"]
 STATES: Final = get_args(State)
+
+LATE_SECONDS: Final = 120.0
+"""A row is written within a second or so of a database that is well; one that is away is noticed within a minute."""
 
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, "55P03"}
 _FULL: Final = {sqlite3.SQLITE_FULL, "53100"}
@@ -17,7 +21,8 @@ _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _MEANING: Final = {
     "locked": "somebody else holds the lock on its database",
     "full": "there is no room in its database or for its journal",
-    "gone": "its database or the folder of its journal cannot be reached",
+    "gone": "its database does not answer, or the folder of its journal cannot be reached",
+    "failing": "its database or the program refuses to write, for what the service's log says",
 }
 
 
@@ -26,7 +31,9 @@ class LogStatus(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    state: State = Field(description="'ok', or why predictions wait: the database is 'locked', 'full' or 'gone'")
+    state: State = Field(
+        description="'ok', or why predictions wait: the database is 'locked', 'full' or 'gone', or writing is 'failing'"
+    )
     waiting: int = Field(description="Predictions of this worker that are not in the database yet")
     lag_seconds: float = Field(description="For how long the oldest of them has waited")
     dropped: int = Field(description="Predictions that this worker could not keep, since it started")
@@ -34,11 +41,11 @@ class LogStatus(BaseModel):
     def troubles(self) -> list[str]:
         """Return what is wrong, a sentence each."""
         found = []
+        waits = f"{self.waiting:,} predictions wait, since {self.lag_seconds:.0f} s"
         if self.state != "ok":
-            found.append(
-                f"the prediction log is {self.state}: {_MEANING[self.state]}; {self.waiting:,} predictions wait, since"
-                f" {self.lag_seconds:.0f} s"
-            )
+            found.append(f"the prediction log is {self.state}: {_MEANING[self.state]}; {waits}")
+        elif self.lag_seconds > LATE_SECONDS:
+            found.append(f"the prediction log is late: its database is slow, or does not answer at all; {waits}")
         if self.dropped:
             found.append(f"the prediction log has lost {self.dropped:,} predictions for which there was no room")
         return found
@@ -52,4 +59,10 @@ def name_trouble(error: BaseException) -> State:
         return "locked"
     if code in _FULL or getattr(cause, "errno", None) in _NO_ROOM:
         return "full"
-    return "gone"
+    is_away = isinstance(error, (SQLAlchemyError, OSError)) and not isinstance(error, ProgrammingError)
+    return "gone" if is_away else "failing"
+
+
+def name_cause(error: BaseException) -> str:
+    """Return what an error says in its first line: in those after it PostgreSQL may quote a row."""
+    return str(getattr(error, "orig", error)).strip().partition("\n")[0]

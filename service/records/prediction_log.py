@@ -1,6 +1,5 @@
 """The prediction log: every verdict as a row of a database, by way of a journal, written by a thread of its own."""
 
-import queue
 import threading
 from pathlib import Path
 from time import monotonic
@@ -13,7 +12,8 @@ from model.engines import open_database
 from model.predictions import Prediction
 from service.metrics import Metrics
 from service.records.journal import Journal
-from service.records.log_status import LogStatus, State, name_trouble
+from service.records.log_status import LogStatus, State, name_cause, name_trouble
+from service.records.memory import Memory
 from service.records.prediction_writer import Writer
 from service.records.retention import Retention
 
@@ -27,6 +27,9 @@ LINGER_SECONDS: Final = 0.5
 
 RETRY_SECONDS: Final = 2.0
 """Pause before a database that failed is tried again."""
+
+TELL_SECONDS: Final = 10.0
+"""How often Prometheus is told how the log is, also while the database holds up the thread that writes."""
 
 LOOK_SECONDS: Final = 60.0
 """How often the journals of workers that died are looked for."""
@@ -55,7 +58,7 @@ class PredictionLog:
         self._journal = Journal(journals)
         self._abandoned: list[Journal] = []
         self._look_at = monotonic()
-        self._memory: queue.Queue[Prediction] = queue.Queue(MOST_IN_MEMORY)
+        self._memory = Memory(MOST_IN_MEMORY)
         self._dropped = 0
         self._troubles: dict[Place, State] = {"journal": "ok", "database": "ok"}
         self._wake, self._stopped = threading.Event(), threading.Event()
@@ -64,14 +67,15 @@ class PredictionLog:
     def start(self) -> None:
         """Start writing; call it after the fork."""
         self._thread.start()
+        threading.Thread(target=self._tell_for_ever, name="prediction-log-status", daemon=True).start()
 
     def stop(self) -> None:
         """Write what waits, as far as STOP_SECONDS and the database allow, and let go of both."""
         self._stopped.set()
         self._wake.set()
         self._thread.join(STOP_SECONDS)
-        while not self._memory.empty():
-            if not self._keep(self._memory.get()):
+        for prediction in self._memory.take_all():  # one that the thread is writing too is in the database once
+            if not self._keep(prediction):
                 self._drop()
         for journal in (*self._abandoned, self._journal):
             journal.close()
@@ -79,12 +83,15 @@ class PredictionLog:
 
     def record(self, prediction: Prediction) -> None:
         """Have a prediction written soon; it survives this process once this returns, unless its disk is full."""
-        if not self._keep(prediction):
-            self._hold(prediction)
+        if not self._keep(prediction) and not self._memory.hold(prediction):
+            self._drop()
         self._wake.set()
 
     def find(self, id_: str) -> Prediction | None:
-        """Return a prediction of the last `days`, by any worker; raises SQLAlchemyError when the database is away."""
+        """Return a prediction of the last `days`, by any worker.
+
+        Raises SQLAlchemyError or OSError when the database is away.
+        """
         return self._writer.find(id_, since=self._retention.first_kept())
 
     def status(self) -> LogStatus:
@@ -93,8 +100,8 @@ class PredictionLog:
         journals = (*self._abandoned, self._journal)
         return LogStatus(
             state=troubles[-1] if troubles else "ok",
-            waiting=sum(journal.rows for journal in journals) + self._memory.qsize(),
-            lag_seconds=round(max(journal.age for journal in journals), 3),
+            waiting=sum(journal.rows for journal in journals) + len(self._memory),
+            lag_seconds=round(max(self._memory.age, *(journal.age for journal in journals)), 3),
             dropped=self._dropped,
         )
 
@@ -108,20 +115,13 @@ class PredictionLog:
         self._note("journal", "ok")
         return True
 
-    def _hold(self, prediction: Prediction) -> None:
-        try:
-            self._memory.put_nowait(prediction)
-        except queue.Full:
-            self._drop()
-
     def _drop(self) -> None:
         self._dropped += 1
         self._metrics.predictions_logged.labels("dropped").inc()
 
     def _note(self, place: Place, state: State, error: Exception | None = None) -> None:
         if state != self._troubles[place]:
-            cause = str(getattr(error, "orig", error)).strip() if error else None
-            log.warning("prediction log changed", place=place, state=state, cause=cause)
+            log.warning("prediction log changed", place=place, state=state, cause=name_cause(error) if error else None)
         self._troubles[place] = state
 
     def _write_all(self) -> None:
@@ -134,6 +134,10 @@ class PredictionLog:
             self._attempt()
             self._metrics.log_is(self.status())
 
+    def _tell_for_ever(self) -> None:
+        while not self._stopped.wait(TELL_SECONDS):
+            self._metrics.log_is(self.status())
+
     def _is_over(self) -> bool:
         """Tell whether the thread is told to stop, and nothing waits that can be written now."""
         return self._stopped.is_set() and (self._troubles["database"] != "ok" or self.status().waiting == 0)
@@ -141,7 +145,7 @@ class PredictionLog:
     def _attempt(self) -> None:
         try:
             self._step()
-        except Exception as error:  # whatever went wrong with this, what comes after it shall be written
+        except Exception as error:  # the thread outlives whatever it is, and tries the same batch again
             if not isinstance(error, (SQLAlchemyError, OSError)):
                 log.exception("prediction log stumbled")
             self._writer.prepared = False  # it may come back as another one, and empty
@@ -154,14 +158,14 @@ class PredictionLog:
         if monotonic() >= self._look_at:
             self._look_at = monotonic() + LOOK_SECONDS
             self._abandoned += Journal.abandoned(self._journals)
-        while self._abandoned:
-            while self._write_some(self._abandoned[0]):
-                pass
-            self._abandoned.pop(0).close()
         while self._write_some(self._journal) == MOST_AT_ONCE:
             pass
         self._write_memory()
-        if self._journal.rows or not self._memory.empty():  # what came meanwhile lingers for others
+        while self._abandoned:  # last, for one that cannot be read must not hold up our own
+            while self._write_some(self._abandoned[0]):
+                pass
+            self._abandoned.pop(0).close()
+        if self._journal.rows or len(self._memory):  # what came meanwhile lingers for others
             self._wake.set()
         if self._writer.prepared:
             self._retention.step()
@@ -175,10 +179,6 @@ class PredictionLog:
         return len(batch)
 
     def _write_memory(self) -> None:
-        batch = [self._memory.get() for _ in range(min(self._memory.qsize(), MOST_AT_ONCE))]
-        try:
-            self._writer.write(batch)
-        except Exception:
-            for prediction in batch:
-                self._hold(prediction)
-            raise
+        batch = self._memory.peek(MOST_AT_ONCE)
+        self._writer.write([held.prediction for held in batch])
+        self._memory.forget(batch)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from model import predictions as table
 from model.predictions import Prediction
 from service.metrics import Metrics
+from service.records.log_status import name_cause
 
 log = structlog.get_logger(__name__)
 
@@ -32,13 +33,8 @@ class Writer:
         self._prepare()
         try:
             table.add(self._engine, batch)
-        except (DataError, IntegrityError, ValueError):
-            if len(batch) > 1:
-                self.write(batch[: len(batch) // 2])
-                self.write(batch[len(batch) // 2 :])
-                return
-            log.exception("prediction refused", id=batch[0].id)
-            self._metrics.predictions_logged.labels("refused").inc()
+        except (DataError, IntegrityError, ValueError) as error:
+            self._part(batch, error)
         else:
             self._metrics.predictions_logged.labels("written").inc(len(batch))
 
@@ -46,6 +42,15 @@ class Writer:
         """Return the prediction of that id if it was given after `since`; raises SQLAlchemyError, OSError likewise."""
         self._prepare()
         return table.find(self._engine, id_, since=since)
+
+    def _part(self, batch: Sequence[Prediction], error: Exception) -> None:
+        """Write the halves of a batch that was refused for `error`; one that is a single row is given up."""
+        if len(batch) > 1:
+            self.write(batch[: len(batch) // 2])
+            self.write(batch[len(batch) // 2 :])
+            return
+        log.error("prediction refused", id=batch[0].id, cause=name_cause(error))  # no traceback: it quotes the row
+        self._metrics.predictions_logged.labels("refused").inc()
 
     def _prepare(self) -> None:
         if not self.prepared:

@@ -1,4 +1,4 @@
-"""The errors of databases and disks are told apart; what is none of the named troubles is 'gone'."""
+"""The errors of databases and disks are told apart, and from those of the program; a log that is late says so."""
 
 import errno
 import os
@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from model.engines import open_database
 from postgresql import NEEDS_POSTGRESQL, running_postgresql
-from service.records.log_status import LogStatus, name_trouble
+from service.records.log_status import LATE_SECONDS, LogStatus, name_cause, name_trouble
 
 
 def test_a_lock_of_sqlite_is_told_from_a_file_that_cannot_be_opened(tmp_path: Path) -> None:
@@ -22,8 +22,9 @@ def test_a_lock_of_sqlite_is_told_from_a_file_that_cannot_be_opened(tmp_path: Pa
             connection.execute(text("create table t (x)"))
         engine.dispose()
     holder.close()
-    with pytest.raises(sqlite3.OperationalError) as gone:
-        sqlite3.connect(tmp_path / "nowhere" / "some.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/nowhere/some.db")
+    with pytest.raises(OperationalError) as gone:
+        engine.connect()
     assert (name_trouble(locked.value), name_trouble(gone.value)) == ("locked", "gone")
 
 
@@ -52,3 +53,20 @@ def test_a_disk_without_room_is_told_from_one_that_is_closed_to_us(number: int, 
 
 def test_a_log_that_is_well_has_no_troubles() -> None:
     assert LogStatus(state="ok", waiting=12, lag_seconds=0.1, dropped=0).troubles() == []
+
+
+def test_a_log_that_writes_nothing_for_long_is_in_trouble_though_nothing_failed() -> None:
+    [trouble] = LogStatus(state="ok", waiting=12, lag_seconds=LATE_SECONDS + 1, dropped=0).troubles()
+    assert "the prediction log is late" in trouble and "12 predictions wait, since 121 s" in trouble
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("a mistake"), ProgrammingError("insert", {}, ValueError("permission denied"))]
+)
+def test_a_refusal_and_a_mistake_of_ours_are_told_from_a_database_that_is_away(error: Exception) -> None:
+    assert name_trouble(error) == "failing"
+
+
+def test_the_cause_is_told_without_the_row_that_postgresql_adds_to_it() -> None:
+    error = IntegrityError("insert", {}, ValueError("null value in column\nDETAIL:  Failing row contains (shop).\n"))
+    assert name_cause(error) == "null value in column"

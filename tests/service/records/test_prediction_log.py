@@ -4,7 +4,9 @@ import contextlib
 import errno
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,14 @@ from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError
+from structlog.testing import capture_logs
 
 from made_predictions import predict
 from model import engines
 from model import predictions as table
 from model.predictions import Prediction
 from service.metrics import Metrics
-from service.records import journal, prediction_log, retention
+from service.records import journal, log_status, prediction_log, retention
 from service.records.prediction_log import PredictionLog
 
 Wait = Callable[..., None]
@@ -176,7 +179,7 @@ def test_a_database_that_stays_away_leaves_its_predictions_to_the_next_start(
     log.start()
     log.stop()
     assert count(database) == 1
-    assert logged(metrics, "dropped") is None
+    assert logged(metrics, "dropped") == 0
 
 
 def test_a_database_that_was_deleted_is_made_anew(predictions: PredictionLog, database: Path, wait_until: Wait) -> None:
@@ -203,6 +206,7 @@ def test_a_journal_that_cannot_be_written_costs_nothing_while_memory_lasts(
             log.record(predict(number))
     status = log.status()
     assert (status.state, status.waiting, status.dropped) == ("full", 5, 3)
+    assert log._memory.age > 0 and status.lag_seconds <= log.status().lag_seconds
     waits, lost = status.troubles()
     assert "the prediction log is full" in waits
     assert "lost 3 predictions" in lost
@@ -245,21 +249,94 @@ def test_what_waits_in_memory_at_the_end_goes_into_the_journal_if_it_can(
     assert count(database) == 1
 
 
+@pytest.fixture
+def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    """The database hangs in whatever is written to it, until `hung()`."""
+    released, write = threading.Event(), table.add
+
+    def hang(engine: Engine, batch: list[Prediction]) -> None:
+        released.wait()
+        write(engine, batch)
+
+    monkeypatch.setattr(table, "add", hang)
+    yield released.set
+    released.set()
+
+
+def test_a_database_that_hangs_is_seen_though_the_thread_that_writes_says_nothing(
+    predictions: PredictionLog,
+    hung: Callable[[], None],
+    metrics: Metrics,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prediction_log, "TELL_SECONDS", 0.01)
+    monkeypatch.setattr(log_status, "LATE_SECONDS", 0)
+    predictions.start()
+    predictions.record(predict(1))
+    lag = partial(metrics.registry.get_sample_value, "truegrain_prediction_log_lag_seconds")
+    wait_until(lambda: (lag() or 0) > 0, what="the metric to tell of it")
+    earlier = lag() or 0
+    wait_until(lambda: (lag() or 0) > earlier, what="the metric to grow")
+    [trouble] = predictions.status().troubles()
+    assert "the prediction log is late" in trouble and "1 predictions wait" in trouble
+    hung()
+
+
+def test_what_waits_in_memory_for_a_database_that_hangs_is_left_to_the_next_start(
+    predictions: PredictionLog, hung: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "STOP_SECONDS", 0.1)
+    with monkeypatch.context() as full:
+        full.setattr(journal, "MOST_BYTES", 0)
+        for number in range(8):
+            predictions.record(predict(number))
+    predictions.start()
+    predictions.stop()
+    [left] = journal.Journal.abandoned(tmp_path / "run" / "journal")
+    assert [row and row.id for row in left.peek(10)] == [predict(number).id for number in range(8)]
+    left.close()
+    hung()
+    predictions._thread.join()
+    predictions._engine.dispose()
+
+
+def test_an_abandoned_journal_that_cannot_be_read_holds_up_no_other(
+    predictions: PredictionLog, database: Path, tmp_path: Path, wait_until: Wait
+) -> None:
+    unreadable = tmp_path / "run" / "journal" / "left behind" / "000000001.jsonl"
+    unreadable.parent.mkdir(parents=True)
+    unreadable.write_bytes(b"{}\n")
+    [left] = journal.Journal.abandoned(tmp_path / "run" / "journal")
+    unreadable.unlink()
+    unreadable.mkdir()  # to open it is an error, and not that it is missing
+    predictions._abandoned.append(left)
+    predictions.start()
+    predictions.record(predict(1))
+    wait_until(lambda: count(database) == 1, what="the prediction of this worker")
+    wait_until(lambda: predictions.status().state == "gone", what="the trouble to be named")
+    assert unreadable.exists()
+
+
 def test_a_row_that_the_database_refuses_costs_no_other(
     predictions: PredictionLog, database: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(engine: Engine, batch: list[Prediction]) -> None:
         if any(prediction.client == "bad" for prediction in batch):
-            raise DataError("insert", {}, ValueError("too long"))
+            raise DataError("insert", {}, ValueError("too long\nDETAIL: Failing row contains (bad)"))
         write(engine, batch)
 
     write = table.add
     monkeypatch.setattr(table, "add", refuse)
     for number in range(20):
         predictions.record(predict(number, client="bad" if number == 7 else "shop"))
-    predictions.start()
-    predictions.stop()
+    with capture_logs() as lines:
+        predictions.start()
+        predictions.stop()
     assert count(database) == 19
+    assert [line for line in lines if line["event"] == "prediction refused"] == [
+        {"event": "prediction refused", "log_level": "error", "id": predict(7).id, "cause": "too long"}
+    ]
     assert (logged(metrics, "refused"), logged(metrics, "written")) == (1, 19)
 
 
@@ -325,7 +402,7 @@ def test_several_processes_write_to_the_same_file(
     for log in logs:
         log.stop()
     assert count(database) == 200
-    assert logged(metrics, "dropped") is None
+    assert logged(metrics, "dropped") == 0
 
 
 def test_every_verdict_is_remembered_with_the_facts_of_its_file(
