@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
 
 from model.errors import SettingsError
@@ -63,6 +63,12 @@ def opened(url: str) -> Iterator[Engine]:
         yield engine
     finally:
         engine.dispose()
+
+
+def read_clock(engine: Engine) -> datetime:
+    """Return what time it is (UTC) where the database is."""
+    with engine.connect() as connection:
+        return in_utc(connection.execute(select(func.current_timestamp())).scalar_one())
 
 
 def in_utc(at: datetime) -> datetime:

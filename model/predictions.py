@@ -23,6 +23,7 @@ from sqlalchemy import (
     String,
     Table,
     delete,
+    func,
     select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -151,6 +152,19 @@ def read_window(engine: Engine, *, model_version: str, most: int, until: datetim
 def forget(engine: Engine, *, until: datetime, most: int) -> int:
     """Delete predictions given up to `until`, `most` at once, and return how many they were."""
     return _delete(engine, PREDICTIONS.c.at <= until, most)
+
+
+def forget_ahead(engine: Engine, *, of: datetime, most: int) -> int:
+    """Delete predictions dated later than `of`, `most` at once, and return how many they were.
+
+    None where they are more than the others: then it is not they that are wrong.
+    """
+    ahead, rows = PREDICTIONS.c.at > of, select(func.count()).select_from(PREDICTIONS)
+    with engine.connect() as connection:
+        wrong = connection.execute(rows.where(ahead)).scalar_one()
+        if wrong == 0 or 2 * wrong > connection.execute(rows).scalar_one():
+            return 0
+    return _delete(engine, ahead, most)
 
 
 def _delete(engine: Engine, which: ColumnElement[bool], most: int) -> int:

@@ -1,4 +1,4 @@
-"""Retention: predictions older than so many days are deleted, little by little, and never by a clock that jumped."""
+"""Retention: predictions of too long ago, or of the future, are deleted, and never because a clock jumped."""
 
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -7,16 +7,20 @@ from typing import Final
 import structlog
 from sqlalchemy import Engine
 
-from model.predictions import forget
+from model.engines import read_clock
+from model.predictions import forget, forget_ahead
 
 STEADY_SECONDS: Final = 600.0
-"""How long the clock must have gone steadily before anything is deleted because of what it says; then how often."""
+"""Seconds without a clock jump before anything is deleted by age; also the pause between deletions."""
 
 JUMP_SECONDS: Final = 60.0
-"""How far a clock that is merely set right may move within that time."""
+"""How far a clock may move within that time by being set right, which is no jump."""
+
+AHEAD: Final = timedelta(days=1)
+"""How far ahead a prediction may be dated; one that is further keeps drift from being measured until its day comes."""
 
 MOST_AT_ONCE: Final = 10_000
-"""Rows of one transaction, so that nobody else waits long for the database."""
+"""Most rows deleted in one transaction, so that nobody else waits long for the database."""
 
 log = structlog.get_logger(__name__)
 
@@ -34,9 +38,10 @@ class Retention:
         return utc_now() - self._kept
 
     def step(self) -> None:
-        """Delete some of what is too old, if it is time for that; raises SQLAlchemyError when the database is away.
+        """Delete some of what is too old or ahead, if it is time for that.
 
-        A clock that jumps ahead makes everything look old, and one that was wrong is mostly right again soon.
+        Raises SQLAlchemyError when the database is away. A clock that jumps ahead makes everything look old, and one
+        that was wrong is mostly right again soon.
         """
         now = _Times()
         if now.monotonic - self._since.monotonic < STEADY_SECONDS:
@@ -44,9 +49,20 @@ class Retention:
         jump = now.wall - self._since.wall - (now.monotonic - self._since.monotonic)
         if abs(jump) > JUMP_SECONDS:
             log.warning("clock jumped", seconds=round(jump), kept_for_now=True)
-        elif forget(self._engine, until=self.first_kept(), most=MOST_AT_ONCE) == MOST_AT_ONCE:
+        elif MOST_AT_ONCE in (self._forget_old(), self._forget_ahead()):
             return  # there is more of it; the next step goes on
         self._since = now
+
+    def _forget_old(self) -> int:
+        return forget(self._engine, until=self.first_kept(), most=MOST_AT_ONCE)
+
+    def _forget_ahead(self) -> int:
+        """Delete what a host whose clock was wrong has dated ahead; the clock here may be behind, also steadily."""
+        now = max(utc_now(), read_clock(self._engine))
+        count = forget_ahead(self._engine, of=now + AHEAD, most=MOST_AT_ONCE)
+        if count:
+            log.warning("predictions of the future deleted", count=count)
+        return count
 
 
 class _Times:

@@ -13,8 +13,8 @@ from sqlalchemy import Engine, select
 from sqlalchemy.exc import DataError
 
 from made_predictions import predict
-from model.engines import open_database, opened
-from model.predictions import EMBEDDING, PREDICTIONS, add, find, forget, prepare, read_window
+from model.engines import open_database, opened, read_clock
+from model.predictions import EMBEDDING, PREDICTIONS, add, find, forget, forget_ahead, prepare, read_window
 from postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -129,6 +129,17 @@ def test_two_hosts_forget_side_by_side_and_wait_for_no_row_of_each_other(postgre
             assert forget(engine, until=NOW, most=10) == 2
         assert forget(engine, until=NOW, most=10) == 2
         PREDICTIONS.drop(engine)
+
+
+def test_predictions_of_the_future_are_forgotten_where_they_are_few(engine: Engine) -> None:
+    add(engine, [predict(n, at=NOW + timedelta(days=n)) for n in range(-3, 3)])
+    assert [forget_ahead(engine, of=NOW, most=1) for _ in range(3)] == [1, 1, 0]
+    add(engine, [predict(n, at=NOW + timedelta(days=n)) for n in range(1, 9)])
+    assert forget_ahead(engine, of=NOW, most=10) == 0, "it is NOW that is wrong"
+
+
+def test_the_clock_of_the_database_is_that_of_its_host(engine: Engine) -> None:
+    assert abs(read_clock(engine) - datetime.now(UTC)) < timedelta(minutes=1)
 
 
 def test_the_table_of_an_earlier_version_is_kept_and_gets_what_it_lacks(earlier: Path) -> None:

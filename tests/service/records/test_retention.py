@@ -1,4 +1,4 @@
-"""Old predictions go, a few at a time, and only when the clock can be believed."""
+"""Old predictions go, a few at a time, and those of the future; only when the clock can be believed."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
+from structlog.testing import capture_logs
 
 from made_predictions import predict
 from model.engines import open_database
@@ -42,6 +43,15 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     add(engine, [predict(days, at=NOW - timedelta(days=days)) for days in range(1, 40)])
     yield engine
     engine.dispose()
+
+
+def put_ahead(engine: Engine, *days: float) -> None:
+    """Add a prediction for each of so many days ahead."""
+    add(engine, [predict(100 + number, at=NOW + timedelta(days=ahead)) for number, ahead in enumerate(days)])
+
+
+def are_ahead(engine: Engine) -> int:
+    return sum(find(engine, predict(100 + number).id, since=NOW) is not None for number in range(40))
 
 
 @pytest.fixture
@@ -98,3 +108,38 @@ def test_a_clock_that_was_set_for_good_is_believed_after_a_while(
     clocks.pass_(STEADY_SECONDS)
     keeper.step()
     assert days_left() == 24
+
+
+def test_predictions_of_another_day_to_come_go_when_the_clock_was_steady(
+    engine: Engine, clocks: Clocks, days_left: Callable[[], int]
+) -> None:
+    put_ahead(engine, 0.9, 2, 400)
+    keeper = Retention(engine, days=60)
+    keeper.step()
+    assert are_ahead(engine) == 3
+    clocks.pass_(STEADY_SECONDS)
+    with capture_logs() as lines:
+        keeper.step()
+    assert are_ahead(engine) == 1, "that which clocks may differ by stays"
+    assert days_left() == 39
+    assert [line["count"] for line in lines] == [2]
+
+
+def test_a_clock_that_lags_behind_that_of_the_database_is_not_what_predictions_are_ahead_of(
+    engine: Engine, clocks: Clocks, days_left: Callable[[], int]
+) -> None:
+    keeper = Retention(engine, days=60)
+    clocks.wall -= timedelta(days=20)
+    keeper.step()
+    for _ in range(2):
+        clocks.pass_(STEADY_SECONDS)
+        keeper.step()
+    assert days_left() == 39
+
+
+def test_where_most_predictions_are_ahead_the_clock_is_behind(engine: Engine, clocks: Clocks) -> None:
+    put_ahead(engine, *range(2, 42))
+    keeper = Retention(engine, days=60)
+    clocks.pass_(STEADY_SECONDS)
+    keeper.step()
+    assert are_ahead(engine) == 40
