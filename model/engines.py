@@ -1,4 +1,4 @@
-"""Engines for the databases that Truegrain keeps rows in: none waits for ever, none writes into a file that is gone."""
+"""Engines for the databases that Truegrain keeps rows in: they wait within bounds, and write into no file that is gone."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -20,10 +20,12 @@ The query of a URL may say otherwise: `?timeout=` for SQLite, `?options=` for Po
 CONNECT_SECONDS: Final = 5
 """How long a PostgreSQL server may take to accept a connection, and its host to acknowledge what it was sent.
 
-A host that owes an answer is asked as often whether it is there, and given up when it says nothing three times."""
+While an answer is awaited, keepalives go out at that pace; after three without a reply the host counts as gone."""
 
 STATEMENT_SECONDS: Final = 60
-"""How long a PostgreSQL server may work on a statement."""
+"""How long a PostgreSQL server may work on a statement.
+
+The server itself keeps that time: one that is frozen on a host that is well holds up whoever asks it."""
 
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=10000")
 """Checkpointing ten times as often (SQLite's default) doubles the cost of a row."""

@@ -70,7 +70,7 @@ class PredictionLog:
         threading.Thread(target=self._tell_for_ever, name="prediction-log-status", daemon=True).start()
 
     def stop(self) -> None:
-        """Write what waits, as far as STOP_SECONDS and the database allow, and let go of both."""
+        """Write what waits, as far as STOP_SECONDS and the database allow; close the journals and the database."""
         self._stopped.set()
         self._wake.set()
         self._thread.join(STOP_SECONDS)
