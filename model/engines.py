@@ -1,4 +1,4 @@
-"""Engines for the databases that Truegrain keeps rows in: they wait within bounds, and write into no file that is gone."""
+"""Engines for the databases that Truegrain keeps rows in: they wait within bounds, and never write into a lost file."""
 
 import sqlite3
 from collections.abc import Iterator
