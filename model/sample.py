@@ -1,0 +1,63 @@
+"""Samples of images as drift sees them: what the detector said of each, where it placed it, what its file was."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.integer] | NDArray[np.bool_] | slice
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """n images by their facts, one array a fact, every array with n rows in the same order.
+
+    `probability` is the calibrated P(AI), `embedding` [n, d] the detector's whitened features (None: a detector that
+    gives none), `bytes` the size of the file, `jpeg_quality` NaN where the file is no JPEG, `format` Pillow's name.
+    Raises ValueError for arrays of different lengths.
+    """
+
+    probability: NDArray[np.float64]
+    embedding: NDArray[np.float32] | None
+    width: NDArray[np.int64]
+    height: NDArray[np.int64]
+    bytes: NDArray[np.int64]
+    jpeg_quality: NDArray[np.float64]
+    format: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        columns = (self.probability, self.width, self.height, self.bytes, self.jpeg_quality, self.format)
+        given = columns if self.embedding is None else (*columns, self.embedding)
+        lengths = {len(column) for column in given}
+        if len(lengths) > 1:
+            raise ValueError(f"the columns of a sample have different lengths: {sorted(lengths)}")
+
+    def __len__(self) -> int:
+        return len(self.probability)
+
+    def take(self, index: Index) -> "Sample":
+        """Return the images at `index`: positions, a mask or a slice."""
+        return Sample(
+            probability=self.probability[index],
+            embedding=None if self.embedding is None else self.embedding[index],
+            width=self.width[index],
+            height=self.height[index],
+            bytes=self.bytes[index],
+            jpeg_quality=self.jpeg_quality[index],
+            format=self.format[index],
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The labelled images that a detector's traffic is compared with: `label` uint8 [n], 1 for AI, beside `sample`.
+
+    Raises ValueError for labels that are not as many as the images.
+    """
+
+    sample: Sample
+    label: NDArray[np.uint8]
+
+    def __post_init__(self) -> None:
+        if len(self.label) != len(self.sample):
+            raise ValueError(f"the reference has {len(self.label)} labels of {len(self.sample)} images")
