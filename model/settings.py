@@ -43,6 +43,7 @@ class Settings(BaseModel):
     tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
     mlflow_url: str = Field("", description="Address at which a browser finds MLflow, where that is another one")
     model_name: str = Field("ai-image-detector", description="Name of the registered model")
+    experiment: str = Field("truegrain", description="MLflow experiment of the runs")
     lock: str = Field(
         "",
         description="File that all who promote hold in turn; on a disk they share where there are several hosts"
@@ -144,6 +145,10 @@ class Settings(BaseModel):
             return cls.model_validate({name.removeprefix(PREFIX).lower(): value for name, value in given.items()})
         except ValidationError as error:
             raise SettingsError("; ".join(_explain(problem, cls.variables()) for problem in error.errors())) from error
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the settings as the variables that `from_environment` reads, for a program that is started with them."""
+        return {PREFIX + name.upper(): str(value) for name, value in self.model_dump().items()}
 
     @classmethod
     def variables(cls) -> dict[str, str]:

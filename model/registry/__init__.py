@@ -53,7 +53,7 @@ class Registry:
     recorded like a move by hand.
     """
 
-    def __init__(self, tracking_uri: str, *, model_name: str, lock: Path, experiment: str = "truegrain") -> None:
+    def __init__(self, tracking_uri: str, *, model_name: str, lock: Path, experiment: str) -> None:
         for variable, value in CLIENT_ENVIRONMENT.items():  # now, for telemetry starts when mlflow is first imported
             os.environ.setdefault(variable, value)
         self._connection = Connection(tracking_uri, model_name, lock, experiment)
@@ -164,4 +164,9 @@ class Registry:
 
 def connect(settings: Settings) -> Registry:
     """Return the registry that `settings` name."""
-    return Registry(settings.tracking_uri, model_name=settings.model_name, lock=settings.lock_path)
+    return Registry(
+        settings.tracking_uri,
+        model_name=settings.model_name,
+        lock=settings.lock_path,
+        experiment=settings.experiment,
+    )
