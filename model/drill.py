@@ -1,0 +1,118 @@
+"""Drill: what happened when a generator appeared that the detector had not been trained on, as it was recorded."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from model.drift import Signal
+from model.labels import AI, CLASSES, REAL
+from model.metrics import Estimate
+from model.record import Record
+
+Phase = Literal["calm", "incident", "recovery", "after"]
+"""Traffic before the generator appears; until retraining is asked for; while that goes on; with what came of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A verdict of the service on an image whose origin is known, `generator` None for a real one.
+
+    `seconds` are those since the drill began, `called` is the label of the verdict, `version` the one that gave it.
+    """
+
+    seconds: float
+    phase: Phase
+    generator: str | None
+    probability: float
+    called: str
+    version: str
+
+    @property
+    def right(self) -> bool:
+        """Whether the verdict names the class of the image."""
+        return self.called == CLASSES[REAL if self.generator is None else AI]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A result of the service's monitor, and how many images of the newcomer it had been sent by then.
+
+    `suspects` are the images that the monitor points to, `suspects_new` those of them that the newcomer made;
+    `accuracy` is its own estimate, made without labels.
+    """
+
+    seconds: float
+    newcomers: int
+    state: str
+    attribution: str
+    reason: str
+    signals: tuple[Signal, ...]
+    accuracy: Estimate | None
+    suspects: int
+    suspects_new: int
+
+    @property
+    def alarm(self) -> bool:
+        """Whether it says that a new generator is there."""
+        return self.state == "drifting" and self.attribution == "new_generator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelling:
+    """What people made of it: `reports` on `images`, of which the review accepted some; `agreement` had to agree."""
+
+    images: int
+    reporters: int
+    reports: int
+    agreement: int
+    accepted: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """A detector that was trained: on what, in which run, what the gate said, and the version it became."""
+
+    dataset_version: str
+    images: int
+    run_id: str
+    version: str
+    promoted: bool
+    gate: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A part of the drill, in seconds since it began."""
+
+    name: str
+    begin: float
+    end: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drill(Record):
+    """One exercise. What it did not get to is None or empty: `asked` is why retraining was asked for."""
+
+    kind: ClassVar = "record of a drill"
+
+    id: str
+    began_at: datetime
+    newcomer: str
+    known: tuple[str, ...]
+    model_name: str
+    before: Learnt
+    steps: tuple[Step, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    asked: str | None = None
+    labelling: Labelling | None = None
+    after: Learnt | None = None
+
+    @property
+    def alarm(self) -> Reading | None:
+        """The first reading that says that a new generator is there."""
+        return next((reading for reading in self.readings if reading.alarm), None)
+
+    def end_of(self, step: str) -> float | None:
+        """When a step was over, in seconds; None when it was not got to."""
+        return next((each.end for each in self.steps if each.name == step), None)

@@ -1,0 +1,82 @@
+"""Traffic: images of known origin that the drill's service judges, and what it answered."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Final
+
+import requests
+
+from model.drill import Answer, Phase
+from model.sources.labelled import LabelledImage
+
+_CLIENTS: Final = 4
+"""Who ask at the same time, fewer than the service lets wait."""
+_TRICKLE_SECONDS: Final = 0.5
+"""Between two images while training needs the cores."""
+_TIMEOUT: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """An image that was sent, and the id of the verdict on it."""
+
+    image: LabelledImage
+    id: str
+
+
+class Traffic:
+    """Sends images to the service at `address`; `answers` holds a verdict for each, at the time that `clock` tells."""
+
+    def __init__(self, address: str, *, clock: Callable[[], float]) -> None:
+        self.answers: list[Answer] = []
+        self._address = address
+        self._clock = clock
+
+    def send(self, images: Iterable[LabelledImage], phase: Phase) -> list[Judged]:
+        """Have images judged, several at a time; raises requests' errors when one is not."""
+        with ThreadPoolExecutor(_CLIENTS) as clients:
+            return list(clients.map(partial(self._ask, phase), images))
+
+    @contextmanager
+    def trickle(self, images: Iterator[LabelledImage], phase: Phase) -> Iterator[None]:
+        """Have an image judged now and then until the block ends."""
+        enough = threading.Event()
+
+        def go_on() -> None:
+            while not enough.wait(_TRICKLE_SECONDS):
+                self._ask(phase, next(images))
+
+        with ThreadPoolExecutor(1) as client:
+            going = client.submit(go_on)
+            try:
+                yield
+            finally:
+                enough.set()
+        going.result()
+
+    def _ask(self, phase: Phase, image: LabelledImage) -> Judged:
+        verdict = ask(self._address, image.data)
+        self.answers.append(
+            Answer(
+                seconds=self._clock(),
+                phase=phase,
+                generator=image.generator,
+                probability=verdict["probability"],
+                called=verdict["label"],
+                version=verdict["model"]["version"],
+            )
+        )
+        return Judged(image, verdict["id"])
+
+
+def ask(address: str, data: bytes, *, headers: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """Have an image judged and return the verdict; raises requests' errors for any other answer."""
+    answer = requests.post(f"{address}/predict", files={"file": data}, headers=headers, timeout=_TIMEOUT)
+    answer.raise_for_status()
+    verdict: dict[str, Any] = answer.json()
+    return verdict
