@@ -64,7 +64,7 @@ def fingerprint(data: bytes) -> Fingerprint:
         header = open_image(data, limits=SOURCE_LIMITS)
         # Asked of the header: while Pillow decodes, it may learn more of a file, and forget some.
         has_icc, has_exif = "icc_profile" in header.info, "exif" in header.info
-        tables = tuple((number, tuple(table)) for number, table in getattr(header, "quantization", {}).items())
+        tables, quality = _tables(header), jpeg_quality(header)
         image = load(header)
     except InvalidImage as error:
         return Fingerprint(sha256=sha256, bytes=len(data), decode_error=f"{error.reason}: {error}")
@@ -79,7 +79,7 @@ def fingerprint(data: bytes) -> Fingerprint:
         height=image.height,
         format=image.format,
         mode=image.mode,
-        jpeg_quality=_jpeg_quality(tables),
+        jpeg_quality=quality,
         has_icc=has_icc,
         has_exif=has_exif,
         quantization=_quantization(tables),
@@ -111,6 +111,15 @@ def perceptual_hash(grey: Image.Image) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), signed=True)
 
 
+def jpeg_quality(header: Image.Image) -> int | None:
+    """Estimate libjpeg's quality setting (1-100) of what `open_image` returned; None when it is no JPEG."""
+    return _estimate_quality(_tables(header))
+
+
+def _tables(header: Image.Image) -> _Tables:
+    return tuple((number, tuple(table)) for number, table in getattr(header, "quantization", {}).items())
+
+
 @lru_cache(maxsize=1024)
 def _quantization(tables: _Tables) -> str | None:
     as_lists = [(number, list(table)) for number, table in sorted(tables)]
@@ -135,8 +144,8 @@ def _deviation(levels: NDArray[np.uint8]) -> float:
 
 
 @lru_cache(maxsize=1024)
-def _jpeg_quality(tables: _Tables) -> int | None:
-    """Estimate libjpeg's quality setting by undoing its scaling of the luminance table."""
+def _estimate_quality(tables: _Tables) -> int | None:
+    """Undo libjpeg's scaling of the luminance table."""
     luminance = dict(tables).get(0)
     if luminance is None:
         return None

@@ -75,7 +75,7 @@ def predict_batch() -> Batch:
         results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
     items = [_word(file, result, model, options) for file, result in zip(files, results, strict=True)]
     verdicts = [item.verdict for item in items if isinstance(item, JudgedItem)]
-    deliver_batch(verdicts, version=model.version.version)
+    deliver_batch(verdicts, [one for one in results if isinstance(one, Judged)], version=model.version.version)
     shared.metrics.batch_answered([_outcome(item) for item in items])
     return Batch(items=items)
 

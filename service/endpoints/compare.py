@@ -63,6 +63,6 @@ def compare() -> Comparison:
     return Comparison(
         agreement=production.decision == shadow.decision,
         difference=shadow.probability - production.probability,
-        production=deliver(production),
+        production=deliver(production, judged[0]),
         shadow=shadow,
     )

@@ -96,7 +96,8 @@ def explain() -> Response:
         importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
         deletion = _measure(judged, importance, model.detector)
     shared.metrics.map_tested(faithful=deletion.faithful)
-    return respond(Explanation.of(deliver(word(judged, data, model, options)), deletion, importance))
+    verdict = deliver(word(judged, data, model, options), judged)
+    return respond(Explanation.of(verdict, deletion, importance))
 
 
 def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> faithfulness.Deletion:

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
+from model.predictions import Prediction
 from service.context import client_name, context
 from service.problems import Refusal, answers
 from service.protection.uploads import FIELD, read_files
-from service.records.prediction_table import Prediction
 from service.records.reports import Report
 
 blueprint = APIBlueprint("feedback", __name__)

@@ -30,6 +30,6 @@ def predict() -> Response:
     data = read_image_bytes(request)
     with turn():
         judged = judge(data, model, limits=shared.limits, options=options)
-    verdict = deliver(word(judged, data, model, options))
+    verdict = deliver(word(judged, data, model, options), judged)
     shared.shadowing.offer(data, options, verdict)
     return respond(verdict)

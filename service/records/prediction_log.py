@@ -8,11 +8,11 @@ from time import monotonic
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
+from model import predictions as table
+from model.predictions import Prediction
 from service.metrics import Metrics
-from service.records import prediction_table as table
-from service.records.prediction_table import Prediction
 
 MOST_WAITING: Final = 10_000
 """Predictions held while the database is slow or away; those that find the queue full are dropped, and counted."""
@@ -107,8 +107,6 @@ class PredictionLog:
             self._prepare()
             self._clear()
             table.add(self._engine, batch)
-        except IntegrityError:  # they are there already, by an attempt whose answer was lost
-            pass
         except (SQLAlchemyError, OSError) as error:
             if not self._away:
                 log.warning("prediction log out of reach", cause=str(getattr(error, "orig", error)))

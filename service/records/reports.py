@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 from filelock import FileLock
 from upath import UPath
 
+from model.predictions import Prediction
 from model.sources.feedback import ACCEPTED, REVIEW, SCHEMA
 from model.writing import remove, write_table
-from service.records.prediction_table import Prediction
 
 FOLDER: Final = "feedback"
 """Folder of the lake."""

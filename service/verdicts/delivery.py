@@ -8,14 +8,15 @@ from flask import Response
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars
 
+from model.predictions import Prediction
 from service.context import client_name, context
-from service.records.prediction_table import Prediction
+from service.verdicts.judging import Judged
 from service.verdicts.verdict import Verdict
 
 
-def deliver(verdict: Verdict) -> Verdict:
-    """Count the verdict, remember it and name it in the request's line of log."""
-    _record(verdict)
+def deliver(verdict: Verdict, judged: Judged) -> Verdict:
+    """Count the verdict on `judged`, remember it and name it in the request's line of log."""
+    _record(verdict, judged)
     bind_contextvars(
         version=verdict.model.version,
         decision=verdict.decision,
@@ -25,10 +26,10 @@ def deliver(verdict: Verdict) -> Verdict:
     return verdict
 
 
-def deliver_batch(verdicts: Sequence[Verdict], *, version: str) -> None:
+def deliver_batch(verdicts: Sequence[Verdict], judged: Sequence[Judged], *, version: str) -> None:
     """Count and remember each verdict of `version` and sum them up in the request's line of log."""
-    for verdict in verdicts:
-        _record(verdict)
+    for verdict, found in zip(verdicts, judged, strict=True):
+        _record(verdict, found)
     bind_contextvars(version=version, decisions=dict(Counter(verdict.decision for verdict in verdicts)))
 
 
@@ -37,7 +38,29 @@ def respond(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), content_type="application/json")
 
 
-def _record(verdict: Verdict) -> None:
+def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime) -> Prediction:
+    """Return what is remembered of a verdict that was given at a time (UTC)."""
+    return Prediction(
+        id=verdict.id,
+        at=at,
+        model_version=verdict.model.version,
+        image_sha256=judged.sha256,
+        label=judged.label,
+        probability=judged.probability,
+        decision=judged.decision,
+        width=judged.width,
+        height=judged.height,
+        format=judged.format,
+        client=client,
+        bytes=judged.bytes,
+        jpeg_quality=judged.jpeg_quality,
+        decode_ms=judged.timings.decode,
+        inference_ms=judged.timings.inference,
+        embedding=None,
+    )
+
+
+def _record(verdict: Verdict, judged: Judged) -> None:
     shared = context()
     shared.metrics.verdict_given(verdict)
-    shared.predictions.record(Prediction.of(verdict, client=client_name(), at=datetime.now(UTC)))
+    shared.predictions.record(to_prediction(verdict, judged, client=client_name(), at=datetime.now(UTC)))

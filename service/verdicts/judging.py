@@ -42,6 +42,8 @@ class Judged:
     format: str
     width: int
     height: int
+    bytes: int
+    jpeg_quality: int | None
     rgb: Image.Image | None
     pixels: NDArray[np.uint8]
     probability: float
@@ -164,6 +166,8 @@ def _decide(
         format=seen.format,
         width=seen.width,
         height=seen.height,
+        bytes=seen.bytes,
+        jpeg_quality=seen.jpeg_quality,
         rgb=seen.rgb,
         pixels=seen.views[0],
         probability=probability,

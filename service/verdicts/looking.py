@@ -12,6 +12,7 @@ from PIL import Image
 
 from model.degradations import DEGRADATIONS, RESHIPPED
 from model.errors import InvalidImage
+from model.fingerprint import jpeg_quality
 from model.images import Limits, load, open_image
 from model.preprocess import Preprocess
 
@@ -26,6 +27,7 @@ LONGEST_JPEG_SIDE: Final = 65_500
 class Seen:
     """An image ready for the detector, and how many seconds each step took.
 
+    `bytes` is the size of its file, `jpeg_quality` (1-100) is None where that is no JPEG.
     `views` [n, size, size, 3] uint8 begins with the image as it came; its re-shipped versions follow when its stability
     is examined. `rgb` is the upright picture, None in a batch: together these need not fit into memory.
     """
@@ -34,6 +36,8 @@ class Seen:
     format: str
     width: int
     height: int
+    bytes: int
+    jpeg_quality: int | None
     rgb: Image.Image | None
     views: NDArray[np.uint8]
     decode: float
@@ -73,6 +77,7 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
             f"the image has {opened.width} x {opened.height} pixels; to examine its stability it is stored as JPEG,"
             f" whose sides have at most {LONGEST_JPEG_SIDE:,}",
         )
+    quality = jpeg_quality(opened)
     image = load(opened)
     decoded = perf_counter()
     views = _see(image.rgb, preprocess, reship=reship)
@@ -82,6 +87,8 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
         format=image.format,
         width=image.width,
         height=image.height,
+        bytes=len(data),
+        jpeg_quality=quality,
         rgb=image.rgb,
         views=views,
         decode=decoded - started,

@@ -2,7 +2,6 @@
 
 import io
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,14 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from made_predictions import predict
 from model.lake import Lake
+from model.predictions import add, prepare
 from model.settings import Settings
 from model.sources.feedback import ACCEPTED, REJECTED
 from model.sources.recognise import open_source
 from model.tombstones import read_tombstones
 from service.endpoints.feedback import EXAMPLE, REQUEST_EXAMPLE, WITHDRAWN_EXAMPLE, Feedback, Reported, Withdrawn
-from service.records.prediction_table import Prediction, add, prepare
-from service.verdicts.verdict import EXAMPLE as VERDICT
-from service.verdicts.verdict import Verdict
 
 Draw = Callable[..., bytes]
 Judge = Callable[[bytes], str]
@@ -171,7 +169,7 @@ def test_a_prediction_that_never_was_cannot_be_reported_on(client: FlaskClient, 
 
 def test_a_prediction_that_is_too_old_cannot_be_reported_on(client: FlaskClient) -> None:
     log = client.application.extensions["truegrain"].predictions
-    old = Prediction.of(Verdict.model_validate(VERDICT), client="shop", at=datetime(2026, 1, 1, tzinfo=UTC))
+    old = predict(1, days_ago=31)
     prepare(log._engine)
     add(log._engine, [old])
     assert_problem(report(client, old.id), 404, "unknown_prediction")
@@ -217,7 +215,7 @@ def test_without_the_prediction_log_the_client_is_told_to_come_back(
     def fail(*_: object, **__: object) -> None:
         raise OperationalError("select", {}, Exception("the database is away"))
 
-    monkeypatch.setattr("service.records.prediction_table.find", fail)
+    monkeypatch.setattr("model.predictions.find", fail)
     answer = report(client, "0" * 32)
     assert_problem(answer, 503, "log_unavailable")
     assert int(answer.headers["Retry-After"]) > 0

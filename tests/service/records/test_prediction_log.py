@@ -3,8 +3,6 @@
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,12 +11,13 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
+from made_predictions import predict
+from model import predictions as prediction_table
 from model.errors import SettingsError
+from model.predictions import Prediction
 from service.metrics import Metrics
-from service.records import prediction_log, prediction_table
+from service.records import prediction_log
 from service.records.prediction_log import PredictionLog
-from service.records.prediction_table import Prediction
-from service.verdicts.verdict import EXAMPLE, Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -43,11 +42,6 @@ def predictions(database: Path, metrics: Metrics) -> Iterator[PredictionLog]:
     yield log
     if log._thread.is_alive():
         log.stop()
-
-
-def predict(number: int, *, days_ago: float = 0) -> Prediction:
-    at = datetime.now(UTC) - timedelta(days=days_ago)
-    return replace(Prediction.of(Verdict.model_validate(EXAMPLE), client="shop", at=at), id=f"{number:032x}")
 
 
 def count(database: Path) -> int:

@@ -1,0 +1,210 @@
+"""The prediction log as a database keeps it: its rows, and the windows of them that drift looks at."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import (
+    Column,
+    DateTime,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    create_engine,
+    delete,
+    event,
+    make_url,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError
+
+from model import tables
+from model.errors import SettingsError
+from model.sample import Sample
+
+BUSY_SECONDS: Final = 10
+"""How long a writer waits for another process's turn with an SQLite file."""
+
+EMBEDDING: Final = np.dtype("<f2")
+"""How the values of an embedding stand in a row: half the bytes, and far finer than drift asks for."""
+
+_ALLOWED: Final = "allowed are sqlite:///<file> and postgresql://<user>:<password>@<host>/<database>"
+
+Packed = bytes
+"""Values of EMBEDDING, one after another."""
+
+_FACTS: Final = ("width", "height", "bytes", "jpeg_quality", "format")
+
+PREDICTIONS: Final = Table(
+    "predictions",
+    MetaData(),
+    Column("id", String(32), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    Column("model_version", String(32), nullable=False),
+    Column("image_sha256", String(64), nullable=False),
+    Column("label", String(8), nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("decision", String(8), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("bytes", Integer),
+    Column("jpeg_quality", Integer),
+    Column("decode_ms", Float),
+    Column("inference_ms", Float),
+    Column("embedding", LargeBinary),
+    Index("ix_predictions_model_version_at", "model_version", "at"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A row: a verdict that was given, `at` (UTC) and to which `client`. No image, only the hash of its file.
+
+    `bytes` is the size of the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a
+    detector that gives none. A row of an earlier version of this table has None in all that came later.
+    """
+
+    id: str
+    at: datetime
+    model_version: str
+    image_sha256: str
+    label: str
+    probability: float
+    decision: str
+    width: int
+    height: int
+    format: str
+    client: str
+    bytes: int | None
+    jpeg_quality: int | None
+    decode_ms: float | None
+    inference_ms: float | None
+    embedding: Packed | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Predictions of one version, oldest first: ids, outermost times (UTC; None: there are none) and their facts."""
+
+    ids: tuple[str, ...]
+    first: datetime | None
+    last: datetime | None
+    sample: Sample
+
+
+def open_database(url: str) -> Engine:
+    """Return an engine for an SQLAlchemy URL of SQLite or PostgreSQL; nothing is contacted or written yet.
+
+    Raises SettingsError for any other URL.
+    """
+    try:
+        address = make_url(url)
+        if address.get_backend_name() not in {"sqlite", "postgresql"}:
+            raise SettingsError(f"TRUEGRAIN_PREDICTIONS names {address.get_backend_name()}; {_ALLOWED}")
+        if address.get_backend_name() != "sqlite":
+            return create_engine(address, pool_pre_ping=True)
+        engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+    except (ArgumentError, ImportError) as error:
+        raise SettingsError(f"TRUEGRAIN_PREDICTIONS is no URL that can be used here: {error}; {_ALLOWED}") from error
+    # Readers and the writers of several processes do not wait for each other, and a commit not for the disk: after a
+    # power cut the last moments may be missing, nothing is broken.
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
+        event.listen(engine, "connect", partial(_set, pragma))
+    return engine
+
+
+def prepare(engine: Engine) -> None:
+    """Make the table, or add to an earlier version's what it lacks; and make the folder of an SQLite file."""
+    if engine.url.get_backend_name() == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    tables.make(engine, PREDICTIONS)
+
+
+def add(engine: Engine, predictions: Sequence[Prediction]) -> None:
+    """Write predictions, at least one, in one transaction; those that are there already stay as they are."""
+    insert = sqlite.insert if engine.url.get_backend_name() == "sqlite" else postgresql.insert
+    new = insert(PREDICTIONS).on_conflict_do_nothing(index_elements=["id"])
+    with engine.begin() as connection:
+        connection.execute(new, [asdict(prediction) for prediction in predictions])
+
+
+def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
+    """Return the prediction of that id if it was given after `since`."""
+    wanted = select(PREDICTIONS).where(PREDICTIONS.c.id == id_, PREDICTIONS.c.at > since)
+    with engine.connect() as connection:
+        row = connection.execute(wanted).mappings().one_or_none()
+    if row is None:
+        return None
+    values: dict[str, Any] = dict(row)
+    return Prediction(**values | {"at": tables.in_utc(row["at"])})
+
+
+def read_window(engine: Engine, *, model_version: str, most: int, until: datetime) -> Window:
+    """Return the newest `most` predictions of a version that were given up to `until`.
+
+    Rows that an earlier version of this table left without facts are passed over.
+    """
+    columns = PREDICTIONS.c
+    wanted = (
+        select(*(columns[name] for name in ("id", "at", "probability", *_FACTS, "embedding")))
+        .where(columns.model_version == model_version, columns.at <= until, columns.bytes.is_not(None))
+        .order_by(columns.at.desc(), columns.id)
+        .limit(most)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(wanted).mappings().all()[::-1]
+    times = [tables.in_utc(row["at"]) for row in rows]
+    return Window(
+        ids=tuple(row["id"] for row in rows),
+        first=times[0] if times else None,
+        last=times[-1] if times else None,
+        sample=_to_sample(rows),
+    )
+
+
+def forget(engine: Engine, *, until: datetime) -> int:
+    """Delete the predictions given up to `until` and return how many they were."""
+    with engine.begin() as connection:
+        return connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.at <= until)).rowcount
+
+
+def _to_sample(rows: Sequence[RowMapping]) -> Sample:
+    def column(name: str, kind: type[Any]) -> NDArray[Any]:
+        return np.array([row[name] for row in rows], dtype=kind)
+
+    return Sample(
+        probability=column("probability", np.float64),
+        embedding=_to_embedding([row["embedding"] for row in rows]),
+        width=column("width", np.int64),
+        height=column("height", np.int64),
+        bytes=column("bytes", np.int64),
+        jpeg_quality=column("jpeg_quality", np.float64),  # None becomes NaN
+        format=column("format", np.str_),
+    )
+
+
+def _to_embedding(stored: Sequence[Packed | None]) -> NDArray[np.float32] | None:
+    """Return [n, d]; None unless each row has one, of the same length."""
+    given = [one for one in stored if one is not None]
+    if not given or len(given) < len(stored) or len({len(one) for one in given}) > 1:
+        return None
+    return np.frombuffer(b"".join(given), EMBEDDING).reshape(len(given), -1).astype(np.float32)
+
+
+def _set(pragma: str, connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute(f"PRAGMA {pragma}").close()
