@@ -91,7 +91,10 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Drill(Record):
-    """One exercise. What it did not get to is None or empty: `asked` is why retraining was asked for."""
+    """One exercise. What it did not get to is None or empty.
+
+    `asked` is why a training was asked for, `fault` what ended the drill early.
+    """
 
     kind: ClassVar = "record of a drill"
 
@@ -107,11 +110,12 @@ class Drill(Record):
     asked: str | None = None
     labelling: Labelling | None = None
     after: Learnt | None = None
+    fault: str | None = None
 
     @property
     def alarm(self) -> Reading | None:
-        """The first reading that says that a new generator is there."""
-        return next((reading for reading in self.readings if reading.alarm), None)
+        """The first reading that says so when it is true."""
+        return next((reading for reading in self.readings if reading.alarm and reading.newcomers), None)
 
     def end_of(self, step: str) -> float | None:
         """When a step was over, in seconds; None when it was not got to."""

@@ -1,34 +1,46 @@
 """What a drill does, and where: the sizes of its parts, and the settings of the platform that it runs on."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Self
+from types import MappingProxyType
+from typing import Final
 
+from model.drill import Phase
 from model.settings import Settings
+from model.sources.labelled import LabelledImage
 from model.sources.studio.artefacts import FAMILIES
-from model.sources.synthetic import NAME, Order
+from model.sources.synthetic import NAME, Order, draw_images
 
-TRAINING_SEED: Final = 0
-"""Of the images to train on; every traffic has another, so that no image is sent that was trained on."""
+_SEEDS: Final[Mapping[str, int]] = MappingProxyType(
+    {"training": 0, "calm": 1, "incident": 2, "labelled": 3, "recovery": 4, "after": 5}
+)
+"""Each its own, so that no image is sent that was trained on."""
 
-ROUND: Final = 40
-"""Images sent between two looks at the monitor, half of them by the newcomer."""
+_ENDLESS: Final = 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A drill to do: `newcomer` is the generator kept out of training, `images` those to train on without it.
+    """A drill to do: `newcomer` is the built-in generator kept out of training, on `images` images without it.
 
-    `calm` images are sent before it appears and again at the end, at most `incident` until retraining is asked for;
-    `labelled` of the newcomer's are then reported, and as many real ones.
+    Half of all traffic is real. `calm` images are sent before the newcomer appears, at most `incident` once it does and
+    until a training is asked for, `round` of them between two looks at the monitor; `labelled` are reported by people;
+    `after` are sent when the platform has recovered.
     """
 
     newcomer: str
     images: int = 2000
     calm: int = 600
     incident: int = 1000
-    labelled: int = 200
+    round: int = 40
+    labelled: int = 300
+    after: int = 600
+
+    def __post_init__(self) -> None:
+        """Raise SourceError for a generator that is not built in."""
+        Order.parse(f"generators={self.newcomer}")
 
     @property
     def known(self) -> tuple[str, ...]:
@@ -38,40 +50,36 @@ class Plan:
     @property
     def source(self) -> str:
         """The built-in source without the newcomer."""
-        return f"{NAME}?images={self.images}&seed={TRAINING_SEED}&generators={'+'.join(self.known)}"
+        return f"{NAME}?images={self.images}&seed={_SEEDS['training']}&generators={'+'.join(self.known)}"
 
-    @classmethod
-    def of(cls, newcomer: str, images: int) -> Self:
-        """Return the plan for a built-in generator; raises SourceError for any other."""
-        Order.parse(f"generators={newcomer}")
-        return cls(newcomer=newcomer, images=images)
+    def traffic(self, phase: Phase) -> Iterator[LabelledImage]:
+        """Draw the images to send in a phase; those of the recovery never end."""
+        generators = self.known if phase == "calm" else (self.newcomer,)
+        counts = {"calm": self.calm, "incident": self.incident, "recovery": _ENDLESS, "after": self.after}
+        return draw_images(Order(images=counts[phase], seed=_SEEDS[phase], generators=generators))
+
+    def reported(self) -> Iterator[LabelledImage]:
+        """Draw the images that people report."""
+        return draw_images(Order(images=self.labelled, seed=_SEEDS["labelled"], generators=(self.newcomer,)))
 
 
 def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
     """Return the settings of a platform of its own for the drill of that `name`, in a folder of `settings.home`.
 
     Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. It looks at drift
-    and at the registry often, because a drill is short, and asks for retraining once, whatever production has asked for.
+    and at the registry often, for a drill is short, and owes no cool-down to what production has asked for.
     """
+    taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained", "feedback_agreement")
+    taken_over += ("feedback_per_reporter", "tracking_uri", "mlflow_url", "revision")
     return Settings(
+        **{field: getattr(settings, field) for field in taken_over},
         home=folder_of(settings, name),
-        recipe=settings.recipe,
-        pretrained=settings.pretrained,
-        gate_policy=settings.gate_policy,
-        drift_policy=settings.drift_policy,
-        drift_sustained=settings.drift_sustained,
-        feedback_agreement=settings.feedback_agreement,
-        feedback_per_reporter=settings.feedback_per_reporter,
-        tracking_uri=settings.tracking_uri,
-        mlflow_url=settings.mlflow_url,
         model_name=f"{settings.model_name}-drill-{name}",
         experiment=f"{settings.experiment}-drill",
-        revision=settings.revision,
         service_port=port,
         poll_seconds=1.0,
         drift_seconds=2.0,
         drift_window=500,
-        retrain_budget=1,
     )
 
 

@@ -31,7 +31,7 @@ def serving(settings: Settings) -> Iterator[str]:
 
     Raises TruegrainError, naming its log, when it does not come to that, and when the service is not installed here.
     """
-    output = settings.home / "service.log"
+    output = log_of(settings)
     command = [sys.executable, "-m", "gunicorn", "--config", str(_configuration())]
     with output.open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - an argument list without a shell
@@ -65,6 +65,11 @@ def await_version(address: str, version: str | None, *, seconds: float, log: Pat
                 f"it serves {served or 'nothing'}. Read {log}"
             )
         time.sleep(0.2)
+
+
+def log_of(settings: Settings) -> Path:
+    """Return the file with what the service prints."""
+    return settings.home / "service.log"
 
 
 def free_port() -> int:

@@ -14,11 +14,11 @@ import requests
 from model.drill import Answer, Phase
 from model.sources.labelled import LabelledImage
 
-_CLIENTS: Final = 4
+CLIENTS: Final = 4
 """Who ask at the same time, fewer than the service lets wait."""
 _TRICKLE_SECONDS: Final = 0.5
 """Between two images while training needs the cores."""
-_TIMEOUT: Final = 60.0
+TIMEOUT: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Traffic:
 
     def send(self, images: Iterable[LabelledImage], phase: Phase) -> list[Judged]:
         """Have images judged, several at a time; raises requests' errors when one is not."""
-        with ThreadPoolExecutor(_CLIENTS) as clients:
+        with ThreadPoolExecutor(CLIENTS) as clients:
             return list(clients.map(partial(self._ask, phase), images))
 
     @contextmanager
@@ -76,7 +76,7 @@ class Traffic:
 
 def ask(address: str, data: bytes, *, headers: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Have an image judged and return the verdict; raises requests' errors for any other answer."""
-    answer = requests.post(f"{address}/predict", files={"file": data}, headers=headers, timeout=_TIMEOUT)
+    answer = requests.post(f"{address}/predict", files={"file": data}, headers=headers, timeout=TIMEOUT)
     answer.raise_for_status()
     verdict: dict[str, Any] = answer.json()
     return verdict
