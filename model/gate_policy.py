@@ -1,17 +1,13 @@
 """Gate policy: the limits that the gate holds a detector against, read from TOML."""
 
-import tomllib
 from importlib.resources import files
-from importlib.resources.abc import Traversable
-from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Gt, Le
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from model.errors import SettingsError
-from model.options import lay_over, list_problems
+from model.options import read_options
 
 Share = Annotated[float, Ge(0.0), Le(1.0)]
 Positive = Annotated[float, Gt(0.0)]
@@ -68,26 +64,9 @@ class Policy:
     champion: AgainstChampion
 
 
-_POLICY = TypeAdapter(Policy)
-
-
 def read_policy(path: str = "") -> Policy:
     """Read the policy: that of `model/gate.toml`, with the limits that the TOML file at `path` sets laid over it.
 
     Raises SettingsError for a file that cannot be read, an unknown key or a limit that is not allowed.
     """
-    shipped = _read(files("model") / "gate.toml")
-    given = _read(Path(path)) if path else {}
-    try:
-        return _POLICY.validate_python(lay_over(shipped, given))
-    except ValidationError as error:
-        raise SettingsError(
-            f"the gate policy '{path}' is not allowed: {list_problems(error)}. model/gate.toml lists all"
-        ) from error
-
-
-def _read(file: Traversable) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
-        raise SettingsError(f"the gate policy '{file}' cannot be read: {error}") from error
+    return read_options(Policy, files("model") / "gate.toml", path, name="gate policy")

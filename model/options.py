@@ -1,9 +1,33 @@
 """Options: one table of them laid over another, and what is wrong with a value in words that name its key."""
 
+import tomllib
 from collections.abc import Mapping
-from typing import Any
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+
+from model.errors import SettingsError
+
+Options = TypeVar("Options")
+
+
+def read_options(type_: type[Options], shipped: Traversable, path: str, *, name: str) -> Options:
+    """Read the options of the TOML file `shipped`, with those of the one at `path`, if it is not empty, laid over them.
+
+    Raises SettingsError, which calls them by their `name`, for a file that cannot be read, an unknown key or a value
+    that is not allowed.
+    """
+    table = _read(shipped, name)
+    given = _read(Path(path), name) if path else {}
+    try:
+        return TypeAdapter(type_).validate_python(lay_over(table, given))
+    except ValidationError as error:
+        problems = list_problems(error)
+        raise SettingsError(
+            f"the {name} '{path}' is not allowed: {problems}. model/{shipped.name} lists all"
+        ) from error
 
 
 def lay_over(table: Mapping[str, Any], replacements: Mapping[str, object]) -> dict[str, Any]:
@@ -26,3 +50,10 @@ def lay_over(table: Mapping[str, Any], replacements: Mapping[str, object]) -> di
 def list_problems(error: ValidationError) -> str:
     """Name each key that is unknown or whose value is not allowed, with the value and what is wrong with it."""
     return "; ".join(f"{'.'.join(map(str, p['loc']))}={p['input']!r}: {p['msg']}" for p in error.errors())
+
+
+def _read(file: Traversable, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise SettingsError(f"the {name} '{file}' cannot be read: {error}") from error
