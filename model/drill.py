@@ -12,6 +12,11 @@ from model.record import Record
 Phase = Literal["calm", "incident", "recovery", "after"]
 """Traffic before the generator appears; until retraining is asked for; while that goes on; with what came of it."""
 
+StepName = Literal[
+    "ordinary traffic", "incident", "reports", "review", "ingestion", "training", "judgement", "swap", "traffic again"
+]
+"""The parts of a drill, in their order: 'swap' ends with the first verdict of the retrained detector."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
@@ -38,7 +43,7 @@ class Reading:
     """A result of the service's monitor, and how many images of the newcomer it had been sent by then.
 
     `suspects` are the images that the monitor points to, `suspects_new` those of them that the newcomer made;
-    `accuracy` is its own estimate, made without labels.
+    `accuracy` is its own estimate, made without labels, and `truth` what the labels say about the same images.
     """
 
     seconds: float
@@ -48,6 +53,7 @@ class Reading:
     reason: str
     signals: tuple[Signal, ...]
     accuracy: Estimate | None
+    truth: float
     suspects: int
     suspects_new: int
 
@@ -84,9 +90,14 @@ class Learnt:
 class Step:
     """A part of the drill, in seconds since it began."""
 
-    name: str
+    name: StepName
     begin: float
     end: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.end - self.begin
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +128,6 @@ class Drill(Record):
         """The first reading that says so when it is true."""
         return next((reading for reading in self.readings if reading.alarm and reading.newcomers), None)
 
-    def end_of(self, step: str) -> float | None:
+    def end_of(self, step: StepName) -> float | None:
         """When a step was over, in seconds; None when it was not got to."""
         return next((each.end for each in self.steps if each.name == step), None)

@@ -2,15 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
 from model.drill import Answer, Drill, Phase
 from model.errors import TruegrainError
 from model.metrics import Estimate, proportion
-
-SWAP: Final = "swap"
-"""The step at whose end the service gives verdicts of the retrained detector."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
@@ -114,5 +110,5 @@ def _points(before: Estimate | None, then: Estimate | None) -> float | None:
 
 
 def _seconds(drill: Drill) -> float | None:
-    served = drill.end_of(SWAP)
+    served = drill.end_of("swap")
     return served - drill.alarm.seconds if drill.alarm and served is not None else None

@@ -15,7 +15,7 @@ from launcher.progress import Progress
 from model.settings import Settings
 
 START_SECONDS = 180.0
-DAGS = {"ingest_images", "retrain_detector"}
+DAGS = {"drill_new_generator", "ingest_images", "retrain_detector"}
 PER_CALL = {"TRUEGRAIN_SOURCE"}
 """Settings that may differ between two calls of `make up` on the same programs."""
 

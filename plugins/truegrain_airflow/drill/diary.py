@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from upath import UPath
 
-from model.drill import Drill, Step
+from model.drill import Drill, Step, StepName
 from model.writing import write_text
 
 RECORD: Final = "drill.json"
@@ -41,7 +41,7 @@ class Diary:
         write_text(UPath(self._path), self.drill.to_json())
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: StepName) -> Iterator[None]:
         """Time what the block does."""
         begin = self.seconds()
         log.info("%s …", name)

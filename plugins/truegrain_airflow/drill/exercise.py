@@ -6,7 +6,6 @@ from itertools import islice
 
 from model.drift_history import DriftResult
 from model.drill import Labelling, Learnt, Phase, Reading
-from model.drill_outcome import SWAP
 from model.errors import TruegrainError
 from model.settings import Settings
 from model.sources.labelled import LabelledImage
@@ -76,9 +75,9 @@ class Exercise:
             learnt = self._learn()
             if not learnt.promoted:
                 return
-            with self._diary.step(SWAP):
+            with self._diary.step("swap"):
                 await_version(self._address, learnt.version, seconds=SWAP_SECONDS, log=log_of(self._settings))
-        with self._diary.step("the same traffic again"):
+        with self._diary.step("traffic again"):
             self.traffic.send(self._plan.traffic("after"), "after")
 
     def _rounds(self, phase: Phase) -> Iterator[list[LabelledImage]]:
@@ -94,6 +93,7 @@ class Exercise:
 
     def _read(self, result: DriftResult) -> Reading:
         makers = [self._makers.get(id_) for id_ in result.suspects]
+        seen = self.traffic.answers[-result.rows :]
         return Reading(
             seconds=self._diary.seconds(),
             newcomers=list(self._makers.values()).count(self._plan.newcomer),
@@ -102,6 +102,7 @@ class Exercise:
             reason=result.reason,
             signals=result.signals,
             accuracy=result.accuracy,
+            truth=sum(answer.right for answer in seen) / len(seen),
             suspects=len(makers),
             suspects_new=makers.count(self._plan.newcomer),
         )
