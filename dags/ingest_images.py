@@ -1,24 +1,26 @@
-"""Every second Monday: labelled images go into the lake and become a dataset version, if they are what data must be."""
+"""Every second Monday, and on drift: labelled images become a dataset version, if they are what data must be."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Metadata, Param, dag, get_current_context, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.timetables.assets import AssetOrTimeSchedule
 
-from truegrain_airflow.assets import DATASET
+from truegrain_airflow.assets import DATASET, DRIFT
 from truegrain_airflow.defaults import task_defaults
 from truegrain_airflow.parts import collect_part, plan_parts
+from truegrain_airflow.publishing import publish_version
 from truegrain_airflow.surroundings import open_lake
 from truegrain_airflow.timetable import AnchoredTimetable
 
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
+SCHEDULE = AssetOrTimeSchedule(timetable=FORTNIGHTLY, assets=DRIFT)
 PARAMS = {"source": Param("", type="string", description="Folder, archive, TOML file, URL …; empty: TRUEGRAIN_SOURCE")}
 PARAMS["parts"] = Param(0, type="integer", minimum=0, maximum=1024, description="Tasks that read; 0: one a CPU core")
 PARAMS["exclude"] = Param([], type="array", description="Left out of this version: source:<name>, generator:<name>")
 
 
-@dag(schedule=FORTNIGHTLY, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
+@dag(schedule=SCHEDULE, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
 def ingest_images() -> None:
     """**Red?** Nothing is lost: production stays as it is, and every task can be cleared and run again.
 
@@ -48,11 +50,7 @@ def ingest_images() -> None:
 
     @task(outlets=[DATASET])
     def publish(version: str) -> Iterator[Metadata]:
-        from model.ingest import publish
-
-        if not publish(open_lake(), version):
-            raise AirflowSkipException(f"dataset version {version} was published before: nothing new came in")
-        yield Metadata(DATASET, {"dataset_version": version})
+        yield Metadata(DATASET, publish_version(version))
 
     publish(validate(collect.expand(part=plan("{{ params.source }}")) >> assemble()))  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Artifact: what a released detector is, a folder with model.onnx, card.json and golden.npz."""
+"""Artifact: what a released detector is, a folder with model.onnx, card.json, golden.npz and perhaps reference.npz."""
 
 import hashlib
 import io
@@ -13,11 +13,17 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from model.errors import ArtifactError
+from model.reference import unpack_reference
+from model.sample import Reference
 
 MODEL = "model.onnx"
 CARD = "card.json"
 GOLDEN = "golden.npz"
 FILES = (MODEL, CARD, GOLDEN)
+"""The files of every artifact."""
+
+REFERENCE = "reference.npz"
+"""The images that traffic is compared with; artifacts of an earlier release have none, and are served without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +32,9 @@ class Card:
 
     `threshold`, `operating_points` (by false-positive rate, such as "0.01") and `band` are calibrated probabilities of
     AI; a probability inside `band` is 'unsure', and outside it at most a share `alpha` of each class is decided wrongly
-    (see `model.calibration.conformal_band`). `reference` is the distribution that drift is measured against and
-    `training` the configuration the network was trained with.
+    (see `model.calibration.conformal_band`). `reference` says what drift is measured against: the hash of
+    reference.npz under `sha256` and how many `images` are in it, and the `probability_histogram` of all validation
+    images. `training` is the configuration the network was trained with.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -67,12 +74,14 @@ _CARD = TypeAdapter(Card)
 class Golden:
     """A few inputs and the outputs they must give, computed when the artifact was made.
 
-    Shapes: `pixels` [n, H, W, 3] uint8, `probability` [n] float32, `cam` [n, h, w] float32, with n >= 1.
+    Shapes: `pixels` [n, H, W, 3] uint8, `probability` [n] float32, `cam` [n, h, w] float32, with n >= 1; `embedding`
+    [n, d] float32, None for a graph that gives none.
     """
 
     pixels: NDArray[np.uint8]
     probability: NDArray[np.float32]
     cam: NDArray[np.float32]
+    embedding: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -84,15 +93,20 @@ class Artifact:
     golden: Golden
 
 
-def write(folder: Path, *, model: bytes, card: Card, golden: Golden) -> None:
+def write(folder: Path, *, model: bytes, card: Card, golden: Golden, reference: bytes | None = None) -> None:
     """Write an artifact into `folder`, the card last, so that a folder with a card is complete.
 
-    Raises ArtifactError when `card.onnx_sha256` is not the hash of `model`.
+    `reference` is what `model.reference.pack_reference` gives. Raises ArtifactError when `card` names the hash of
+    another `model` or `reference`.
     """
     _check_hash(model, card)
+    if reference is not None:
+        _check_reference(reference, card)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MODEL).write_bytes(model)
-    np.savez(folder / GOLDEN, pixels=golden.pixels, probability=golden.probability, cam=golden.cam)
+    np.savez(folder / GOLDEN, **{name: array for name, array in vars(golden).items() if array is not None})
+    if reference is not None:
+        (folder / REFERENCE).write_bytes(reference)
     (folder / CARD).write_text(card.to_json())
 
 
@@ -115,8 +129,29 @@ def load(folder: Path) -> Artifact:
     return Artifact(model, card, _read_golden(folder / GOLDEN))
 
 
+def read_reference(folder: Path) -> Reference | None:
+    """Return the images that the traffic of the artifact in `folder` is compared with, None where the file is missing.
+
+    Raises ArtifactError when they are not those of the card or cannot be read.
+    """
+    path = folder / REFERENCE
+    if not path.is_file():
+        return None
+    try:
+        data, card = path.read_bytes(), Card.from_json((folder / CARD).read_bytes())
+    except OSError as error:
+        raise ArtifactError(f"{path} and its {CARD} cannot be read: {error}") from error
+    _check_reference(data, card)
+    return unpack_reference(data)
+
+
+def list_files(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files that the artifact in `folder` has."""
+    return (*FILES, REFERENCE) if (folder / REFERENCE).is_file() else FILES
+
+
 def sha256(data: bytes) -> str:
-    """Return the SHA-256 of `data` in hexadecimal, as a card's `onnx_sha256` holds it."""
+    """Return the SHA-256 of `data` in hexadecimal, as a card holds it."""
     return hashlib.sha256(data).hexdigest()
 
 
@@ -125,13 +160,20 @@ def _check_hash(model: bytes, card: Card) -> None:
         raise ArtifactError(f"{MODEL} was altered: its SHA-256 is {found}, the card says {card.onnx_sha256}")
 
 
+def _check_reference(data: bytes, card: Card) -> None:
+    promised = card.reference.get("sha256", "it has none")
+    if (found := sha256(data)) != promised:
+        raise ArtifactError(f"{REFERENCE} is not that of this model: its SHA-256 is {found}, the card says {promised}")
+
+
 def _read_golden(path: Path) -> Golden:
     try:
         # From memory: given a path, NumPy leaks the open file when it is no archive.
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            golden = Golden(arrays["pixels"], arrays["probability"], arrays["cam"])
+            golden = Golden(arrays["pixels"], arrays["probability"], arrays["cam"], arrays.get("embedding"))
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"{path} holds no golden arrays pixels, probability and cam: {error}") from error
-    if not len(golden.pixels) == len(golden.probability) == len(golden.cam) >= 1:
+    outputs = [golden.probability, golden.cam, *([] if golden.embedding is None else [golden.embedding])]
+    if not len(golden.pixels) >= 1 or any(len(output) != len(golden.pixels) for output in outputs):
         raise ArtifactError(f"{path} must hold equally many inputs and outputs, at least one")
     return golden

@@ -1,5 +1,6 @@
 """Detector: a released artifact, loaded, checked and ready to score pixels with onnxruntime."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -18,13 +19,34 @@ TOLERANCE = 1e-4
 
 Above the noise of float32 on another processor, below what moves a verdict."""
 
+EMBEDDING_TOLERANCE = 0.05
+"""The same for the embedding: whitening makes its small axes as large as its large ones, and their noise with them."""
+
+_OUTPUTS = ("probability", "cam")
+_EMBEDDING = "embedding"
+
 
 @dataclass(frozen=True)
 class Scores:
-    """What a detector says: `probability` of AI [N] float32 in [0, 1]; `cam` [N, h, w] float32, high where AI shows."""
+    """What a detector says: `probability` of AI [N] float32 in [0, 1]; `cam` [N, h, w] float32, high where AI shows.
+
+    `embedding` [N, d] float32 is where it places the images: its features, of mean 0 and covariance 1 on the images of
+    its reference (see `model.training.whitening`). None of a detector that was released without.
+    """
 
     probability: NDArray[np.float32]
     cam: NDArray[np.float32]
+    embedding: NDArray[np.float32] | None = None
+
+    @classmethod
+    def join(cls, parts: Sequence[Self]) -> Self:
+        """Put batches, at least one, of the same detector behind one another."""
+        embeddings = [part.embedding for part in parts if part.embedding is not None]
+        return cls(
+            np.concatenate([part.probability for part in parts]),
+            np.concatenate([part.cam for part in parts]),
+            np.concatenate(embeddings) if embeddings else None,
+        )
 
 
 class Detector:
@@ -53,8 +75,7 @@ class Detector:
 
     def score(self, pixels: NDArray[np.uint8]) -> Scores:
         """Score a batch [N, size, size, 3] of what `preprocess` returns."""
-        probability, cam = self._session.run(["probability", "cam"], {"pixels": pixels})
-        return Scores(probability, cam)
+        return score(self._session, pixels)
 
     def _check(self, golden: Golden) -> None:
         if golden.pixels.shape[1:] != (self.preprocess.size, self.preprocess.size, 3):
@@ -63,11 +84,13 @@ class Detector:
             )
         try:
             # One by one although they would fit one batch: a graph exported with a fixed batch size fails here.
-            scores = [self.score(image[np.newaxis]) for image in golden.pixels]
+            scores = Scores.join([self.score(image[np.newaxis]) for image in golden.pixels])
         except Exception as error:  # onnxruntime's errors share no narrower base class
             raise ArtifactError(f"the model cannot be run: {error}") from error
-        _compare("probability", np.concatenate([s.probability for s in scores]), golden.probability)
-        _compare("cam", np.concatenate([s.cam for s in scores]), golden.cam)
+        _compare("probability", scores.probability, golden.probability, TOLERANCE)
+        _compare("cam", scores.cam, golden.cam, TOLERANCE)
+        if golden.embedding is not None:
+            _compare(_EMBEDDING, scores.embedding, golden.embedding, EMBEDDING_TOLERANCE)
 
 
 def open_session(model: bytes, *, threads: int) -> onnxruntime.InferenceSession:
@@ -84,9 +107,18 @@ def open_session(model: bytes, *, threads: int) -> onnxruntime.InferenceSession:
         raise ArtifactError(f"onnxruntime refuses {artifact.MODEL}: {error}") from error
 
 
-def _compare(output: str, found: NDArray[np.float32], golden: NDArray[np.float32]) -> None:
+def score(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> Scores:
+    """Run a graph on a batch [N, size, size, 3]; without an embedding where it gives none."""
+    given = {output.name for output in session.get_outputs()}
+    outputs = [*_OUTPUTS, _EMBEDDING] if _EMBEDDING in given else _OUTPUTS
+    return Scores(*session.run(outputs, {"pixels": pixels}))
+
+
+def _compare(output: str, found: NDArray[np.float32] | None, golden: NDArray[np.float32], tolerance: float) -> None:
+    if found is None:
+        raise ArtifactError(f"the model has no output {output}, of which there are golden values")
     if found.shape != golden.shape:
         raise ArtifactError(f"output {output} has shape {found.shape}, the golden one {golden.shape}")
-    difference, allowed = np.abs(found - golden).max(), TOLERANCE * max(1, np.abs(golden).max())
+    difference, allowed = np.abs(found - golden).max(), tolerance * max(1, np.abs(golden).max())
     if not difference <= allowed:  # not the same as `>`: a NaN is refused
         raise ArtifactError(f"output {output} is {difference:.2g} away from its golden value, allowed is {allowed:.2g}")

@@ -31,7 +31,14 @@ from model.settings import Settings
 
 JUDGED_AGAINST = "gate_champion"
 """Tag of a version: the one that the gate compared it with, NOTHING when there was none."""
+RETRAIN_REASON = "retrain_reason"
+"""Tag of a run and of its version: why it was trained."""
 LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
+
+
+def find_trained(settings: Settings, dataset_version: str) -> ModelVersion | None:
+    """Return the newest version that was trained on a dataset version, promoted or not; None when none was."""
+    return connect(settings).find_trained(dataset_version)
 
 
 def evaluate_run(settings: Settings, run_id: str) -> None:
@@ -63,14 +70,14 @@ def evaluate_run(settings: Settings, run_id: str) -> None:
             log_text(run, CHAMPION, measure(load_detector(registry, production.version)).to_json())
 
 
-def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Decision:
+def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "", reason: str = "") -> Decision:
     """Apply the gate to an evaluated run and register its detector, whatever the outcome, with the outcome as tags.
 
     What is registered is the int8 variant when the run has one that passes as well, the detector as trained otherwise.
-    Logs decision.json, decision-int8.json and report.html, and sets the alias `candidate` when the gate passed. When
-    another detector was put into production since the evaluation, the run is evaluated anew; when the run's own was,
-    the decision that put it there stands. Raises RegistryError when the run was not evaluated, SettingsError for a
-    policy that cannot be read.
+    Logs decision.json, decision-int8.json and report.html, and sets the alias `candidate` when the gate passed; the
+    `reason` why it was trained becomes a tag of run and version. When another detector was put into production since the
+    evaluation, the run is evaluated anew; when the run's own was, the decision that put it there stands. Raises
+    RegistryError when the run was not evaluated, SettingsError for a policy that cannot be read.
     """
     policy = read_policy(settings.gate_policy)
     registry = connect(settings)
@@ -80,7 +87,8 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Deci
     report, champion = _read_reports(settings, registry, run_id, production)
     decision, variant = decide(report, champion, policy), FULL
     smaller = read_report(registry, run_id, REPORT_INT8) if decision.promote else None
-    with registry.run("decide", params={}, run_id=run_id) as run:
+    why = {RETRAIN_REASON: reason} if reason else {}
+    with registry.run("decide", params={}, tags=why, run_id=run_id) as run:
         if smaller is not None:
             of_smaller = decide(smaller, champion, policy, original=report)
             log_text(run, DECISION_INT8, of_smaller.to_json())
@@ -90,7 +98,7 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "") -> Deci
         draw_page(registry, run, report, decision)
     judged_against = production.version if production is not None and champion is not None else NOTHING
     tags = _describe(registry, run_id, variant, report, decision)
-    tags |= {JUDGED_AGAINST: judged_against, "dag_run_id": dag_run_id}
+    tags |= {JUDGED_AGAINST: judged_against, "dag_run_id": dag_run_id} | why
     version = registry.register(run_id, tags={name: value for name, value in tags.items() if value}, variant=variant)
     if decision.promote:
         registry.set_alias(CANDIDATE, version.version)

@@ -1,7 +1,8 @@
 """Signature: that an artifact is the one which the owner of a key released, whoever may write to the registry.
 
 Signed are the lines that `sha256sum model.onnx card.json golden.npz` prints, with Ed25519 (RFC 8032), so that openssl
-can check it too. The signature stands in the tag TAG of the version, in base64.
+can check it too; the card names the hash of reference.npz. The signature stands in the tag TAG of the version, in
+base64.
 """
 
 import base64

@@ -86,7 +86,7 @@ class Registry:
 
     @translated()
     def download(self, version_or_run_id: str, into: Path, *, variant: str = FULL) -> Path:
-        """Fetch model.onnx, card.json and golden.npz of a version or of a run into `into` and return that folder.
+        """Fetch the files of an artifact, that of a version or of a run, into `into` and return that folder.
 
         `variant` chooses among those of a run; a version is the one it was registered with. Nothing is checked here;
         `model.detector.Detector.load` does.
@@ -106,6 +106,11 @@ class Registry:
     def find(self, run_id: str) -> ModelVersion | None:
         """Return the version that was registered from a run, the newest when several of its variants were."""
         return versions.find(self._connection, run_id)
+
+    @translated()
+    def find_trained(self, dataset_version: str) -> ModelVersion | None:
+        """Return the newest version that was trained on a dataset version, None when none was."""
+        return versions.find_trained(self._connection, dataset_version)
 
     @translated()
     def resolve(self, alias_or_version: str) -> ModelVersion | None:

@@ -21,18 +21,23 @@ def pack(folder: Path, packed: Path) -> None:
     from mlflow.types import Schema, TensorSpec
 
     size = artifact.read(folder).preprocess["size"]
+    graph = onnx.load(folder / artifact.MODEL, load_external_data=False)
     pixels = TensorSpec(np.dtype(np.uint8), (-1, size, size, 3), "pixels")
-    probability = TensorSpec(np.dtype(np.float32), (-1,), "probability")
-    cam = TensorSpec(np.dtype(np.float32), (-1, -1, -1), "cam")
+    outputs = Schema(
+        [
+            TensorSpec(np.dtype(np.float32), (-1,) * len(output.type.tensor_type.shape.dim), output.name)
+            for output in graph.graph.output
+        ]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # MLflow 3.17 warns about its own type hints on the first save
         mlflow.onnx.save_model(
-            onnx.load(folder / artifact.MODEL, load_external_data=False),
+            graph,
             packed,
-            signature=ModelSignature(Schema([pixels]), Schema([probability, cam])),
+            signature=ModelSignature(Schema([pixels]), outputs),
             pip_requirements=[f"{name}=={installed_version(name)}" for name in ("mlflow", "onnx", "onnxruntime")],
             onnx_execution_providers=["CPUExecutionProvider"],
             save_as_external_data=False,
         )
-    for name in artifact.FILES:  # the model too: its bytes must be those whose hash is on the card
+    for name in artifact.list_files(folder):  # the model too: its bytes must be those whose hash is on the card
         shutil.copyfile(folder / name, packed / name)

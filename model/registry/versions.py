@@ -1,7 +1,7 @@
 """Versions: the detectors that were registered, under their numbers, tags and aliases."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,9 +60,13 @@ def require(connection: Connection, alias_or_version: str) -> ModelVersion:
 
 def find(connection: Connection, run_id: str) -> ModelVersion | None:
     """Return the version that was registered from a run, the newest when several of its variants were."""
-    found = _find_all(connection, run_id)
-    # Asked for again by number, because a search returns versions without their aliases.
-    return require(connection, max(found, key=lambda version: int(version.version)).version) if found else None
+    return _newest(connection, _find_all(connection, run_id))
+
+
+def find_trained(connection: Connection, dataset_version: str) -> ModelVersion | None:
+    """Return the newest version that was trained on a dataset version, as its tag says."""
+    found = search(connection, f" and tags.dataset_version = '{dataset_version}'")
+    return _newest(connection, [to_version(entity) for entity in found])
 
 
 def register(connection: Connection, run_id: str, *, tags: Mapping[str, str], variant: str) -> ModelVersion:
@@ -99,6 +103,8 @@ def download(connection: Connection, version_or_run_id: str, into: Path, variant
     into.mkdir(parents=True, exist_ok=True)
     for name in artifact.FILES:
         connection.client.download_artifacts(run_id, f"{variant}/{name}", str(into))
+    with skipped_on(*MISSING):  # an artifact without one can be served, its traffic compared with nothing
+        connection.client.download_artifacts(run_id, f"{variant}/{artifact.REFERENCE}", str(into))
     return into
 
 
@@ -117,6 +123,11 @@ def to_version(entity: "Entity") -> ModelVersion:
 def search(connection: Connection, condition: str = "") -> list["Entity"]:
     """Return all versions of the model, as MLflow's entities without their aliases."""
     return list(connection.client.search_model_versions(f"name = '{connection.model_name}'{condition}"))
+
+
+def _newest(connection: Connection, found: Sequence[ModelVersion]) -> ModelVersion | None:
+    # Asked for again by number, because a search returns versions without their aliases.
+    return require(connection, max(found, key=lambda version: int(version.version)).version) if found else None
 
 
 def _find_all(connection: Connection, run_id: str) -> list[ModelVersion]:

@@ -16,7 +16,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 from model import artifact
 from model.artifact import Golden
-from model.detector import Scores, open_session
+from model.detector import Scores, open_session, score
 from model.training.pixels import Samples
 from model.training.release import calibrated_fields, spread
 
@@ -52,14 +52,14 @@ def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
     model = quantise(made.model, spread(val, _CALIBRATION_IMAGES))
     session = open_session(model, threads=os.cpu_count() or 1)
     starts = range(0, len(val.labels), _BATCH)
-    probabilities = np.concatenate([_score(session, val.pixels[i : i + _BATCH]).probability for i in starts])
+    probabilities = Scores.join([score(session, val.pixels[i : i + _BATCH]) for i in starts]).probability
     card = replace(
         made.card,
         training=dict(made.card.training) | {"quantised": "int8"},
         onnx_sha256=artifact.sha256(model),
         **calibrated_fields(probabilities.astype(np.float64), val.labels.astype(np.int64)),
     )
-    golden = _score(session, made.golden.pixels)
+    golden = score(session, made.golden.pixels)
     artifact.write(folder, model=model, card=card, golden=Golden(made.golden.pixels, golden.probability, golden.cam))
     alone = [open_session(graph, threads=1) for graph in (made.model, model)]
     return judge_speed(*_time_in_turns(alone, made.golden.pixels))
@@ -112,10 +112,6 @@ def _is_in_backbone(node: onnx.NodeProto) -> bool:
     return node.op_type in _OPERATORS and "'network.backbone'" in scopes
 
 
-def _score(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> Scores:
-    return Scores(*session.run(["probability", "cam"], {"pixels": pixels}))
-
-
 def _time_in_turns(
     sessions: Sequence[onnxruntime.InferenceSession], pixels: NDArray[np.uint8]
 ) -> tuple[list[float], ...]:
@@ -125,6 +121,6 @@ def _time_in_turns(
         image = pixels[number % len(pixels)][np.newaxis]
         for session, taken in zip(sessions, times, strict=True):
             start = time.perf_counter()
-            _score(session, image)
+            score(session, image)
             taken.append(time.perf_counter() - start)
     return tuple(taken[_WARM_UP:] for taken in times)

@@ -1,4 +1,8 @@
-"""The assets that connect the DAGs: `dataset` is a published dataset version, `detector` the one in production."""
+"""The assets that connect the DAGs.
+
+`dataset` is a published dataset version, `detector` the one in production; `drift` is updated when traffic no longer
+resembles what that was made from, and `retraining` when a training is about to begin.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
 
 DATASET = Asset("dataset")
 DETECTOR = Asset("detector")
+DRIFT = Asset("drift")
+RETRAINING = Asset("retraining")
 
 
 class Event(Protocol):
@@ -21,10 +27,13 @@ class Event(Protocol):
     extra: Mapping[str, object]
 
 
-def choose_dataset_version(requested: str, triggers: Mapping[Asset, Sequence[Event]], lake: "Lake") -> str:
+Triggers = Mapping[Asset, Sequence[Event]]
+"""What Airflow calls `triggering_asset_events`: none for a run started by hand."""
+
+
+def choose_dataset_version(requested: str, triggers: Triggers, lake: "Lake") -> str:
     """Choose what to train on: the version asked for, else the last that the triggering events name, else the latest.
 
-    `triggers` is what Airflow calls `triggering_asset_events`: none for a run started by hand.
     Raises DatasetError when that version is not published, or when none is.
     """
     events = triggers.get(DATASET, ())

@@ -150,8 +150,7 @@ def score_views(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
     rows = max(TENSOR_ROWS, TENSOR_PIXELS // (height * width))
     if len(pixels) <= rows:
         return detector.score(pixels)
-    scores = [detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)]
-    return Scores(np.concatenate([s.probability for s in scores]), np.concatenate([s.cam for s in scores]))
+    return Scores.join([detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)])
 
 
 def _decide(

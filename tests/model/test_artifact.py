@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from model import artifact
-from model.artifact import CARD, FILES, GOLDEN, MODEL, Card
+from model.artifact import CARD, FILES, GOLDEN, MODEL, REFERENCE, Card
 from model.errors import ArtifactError
 
 Write = Callable[..., Path]
@@ -21,6 +21,7 @@ def test_a_written_artifact_is_read_back_unchanged(tiny_artifact: Write, tmp_pat
     np.testing.assert_array_equal(second.golden.pixels, first.golden.pixels)
     np.testing.assert_array_equal(second.golden.probability, first.golden.probability)
     np.testing.assert_array_equal(second.golden.cam, first.golden.cam)
+    np.testing.assert_array_equal(second.golden.embedding, first.golden.embedding)
 
 
 def test_a_card_survives_json(tiny_artifact: Write) -> None:
@@ -49,6 +50,50 @@ def test_a_card_with_the_hash_of_another_model_is_not_written(tiny_artifact: Wri
     good = artifact.load(tiny_artifact())
     with pytest.raises(ArtifactError, match="altered"):
         artifact.write(tmp_path / "new", model=good.model, card=replace(good.card, onnx_sha256="0"), golden=good.golden)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_reference_is_read_when_it_is_the_cards(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    reference = artifact.read_reference(folder)
+    assert reference is not None
+    assert len(reference.sample) == artifact.read(folder).reference["images"]
+
+
+def test_an_artifact_without_a_reference_is_whole(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    (folder / REFERENCE).unlink()
+    assert artifact.read_reference(folder) is None
+    assert artifact.list_files(folder) == FILES
+    artifact.read(folder)
+
+
+def test_the_reference_of_another_model_is_refused(tiny_artifact: Write) -> None:
+    ours, theirs = tiny_artifact(0.0), tiny_artifact(1.0)
+    (ours / REFERENCE).write_bytes((theirs / REFERENCE).read_bytes())
+    with pytest.raises(ArtifactError, match="not that of this model"):
+        artifact.read_reference(ours)
+
+
+def test_a_reference_that_no_card_names_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    card = artifact.read(folder)
+    (folder / CARD).write_text(replace(card, reference={}).to_json())
+    with pytest.raises(ArtifactError, match="the card says it has none"):
+        artifact.read_reference(folder)
+
+
+def test_a_reference_without_a_readable_card_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    (folder / CARD).unlink()
+    with pytest.raises(ArtifactError, match=CARD):
+        artifact.read_reference(folder)
+
+
+def test_a_reference_of_another_hash_than_the_card_says_is_not_written(tiny_artifact: Write, tmp_path: Path) -> None:
+    good = artifact.load(tiny_artifact())
+    with pytest.raises(ArtifactError, match=REFERENCE):
+        artifact.write(tmp_path / "new", model=good.model, card=good.card, golden=good.golden, reference=b"another")
     assert not (tmp_path / "new").exists()
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from model import artifact
 from model.artifact import Golden
-from model.detector import TOLERANCE, Detector
+from model.detector import TOLERANCE, Detector, Scores
 from model.errors import ArtifactError
 
 Write = Callable[..., Path]
@@ -39,6 +39,8 @@ def test_a_dark_image_is_real_and_a_bright_one_ai(tiny_artifact: Write) -> None:
     assert scores.probability[0] < 0.05 < 0.95 < scores.probability[1]
     assert scores.probability.dtype == scores.cam.dtype == np.float32
     assert scores.cam.shape == (2, 4, 4)
+    assert scores.embedding is not None
+    assert scores.embedding.shape == (2, 8)
 
 
 def test_an_image_scores_the_same_alone_and_in_a_batch(tiny_artifact: Write) -> None:
@@ -91,9 +93,48 @@ def test_golden_images_of_another_size_than_the_card_says_are_refused(tiny_artif
 
 def test_a_graph_with_another_output_is_refused(tiny_artifact: Write) -> None:
     folder = tiny_artifact()
-    replace_model(folder, lambda proto: proto.graph.output.pop())
+    replace_model(folder, lambda proto: proto.graph.output.pop(0))
     with pytest.raises(ArtifactError, match="cannot be run"):
         Detector.load(folder)
+
+
+def test_an_artifact_of_a_release_without_embeddings_is_served_without(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    pixels = artifact.load(folder).golden.pixels
+    before = Detector.load(folder).score(pixels)
+    replace_golden(folder, lambda golden: replace(golden, embedding=None))
+    replace_model(folder, lambda proto: proto.graph.output.pop())
+    scores = Detector.load(folder).score(pixels)
+    assert scores.embedding is None
+    np.testing.assert_array_equal(scores.probability, before.probability)
+
+
+def test_a_graph_that_lost_its_embedding_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    replace_model(folder, lambda proto: proto.graph.output.pop())
+    with pytest.raises(ArtifactError, match="no output embedding"):
+        Detector.load(folder)
+
+
+def test_an_artifact_that_misses_its_golden_embedding_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    replace_golden(folder, lambda golden: replace(golden, embedding=golden.embedding[:, ::-1]))
+    with pytest.raises(ArtifactError, match="output embedding"):
+        Detector.load(folder)
+
+
+@pytest.mark.parametrize("with_embedding", [True, False])
+def test_joined_batches_are_one(*, with_embedding: bool) -> None:
+    embedding = np.arange(6, dtype=np.float32).reshape(3, 2) if with_embedding else None
+    whole = Scores(np.float32([0.1, 0.2, 0.3]), np.zeros((3, 4, 4), np.float32), embedding)
+    parts = [
+        Scores(whole.probability[part], whole.cam[part], None if embedding is None else embedding[part])
+        for part in (slice(1), slice(1, 3))
+    ]
+    joined = Scores.join(parts)
+    np.testing.assert_array_equal(joined.probability, whole.probability)
+    np.testing.assert_array_equal(joined.cam, whole.cam)
+    np.testing.assert_array_equal(joined.embedding, whole.embedding)
 
 
 def test_a_graph_of_a_fixed_batch_size_is_refused(tiny_artifact: Write) -> None:

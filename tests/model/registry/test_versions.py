@@ -21,9 +21,20 @@ def test_an_artifact_comes_back_from_the_registry_as_it_was_logged(
     version = release(1.0)
     by_version = models.download(version.version, tmp_path / "by version")
     by_run = models.download(version.run_id, tmp_path / "by run")
-    for name in artifact.FILES:
+    for name in (*artifact.FILES, artifact.REFERENCE):
         original = (tmp_path / "tiny+1" / name).read_bytes()
         assert (by_version / name).read_bytes() == (by_run / name).read_bytes() == original
+
+
+def test_an_artifact_without_a_reference_comes_back_without(
+    models: Registry, tiny_artifact: Write, tmp_path: Path
+) -> None:
+    folder = tiny_artifact()
+    (folder / artifact.REFERENCE).unlink()
+    with models.run("train", params={}) as run:
+        models.log_artifact(run, folder)
+    fetched = models.download(run.id, tmp_path / "fetched")
+    assert sorted(path.name for path in fetched.iterdir()) == sorted(artifact.FILES)
 
 
 def test_a_broken_artifact_is_not_logged(models: Registry, tiny_artifact: Write) -> None:
@@ -47,6 +58,7 @@ def test_mlflow_serves_a_logged_artifact_with_the_detectors_own_answers(
     found = served.predict({"pixels": pixels})
     np.testing.assert_array_equal(found["probability"], expected.probability)
     np.testing.assert_array_equal(found["cam"], expected.cam)
+    np.testing.assert_array_equal(found["embedding"], expected.embedding)
 
 
 def test_registering_a_run_twice_gives_one_version(models: Registry, add: Add) -> None:

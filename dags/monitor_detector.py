@@ -1,0 +1,40 @@
+"""Every hour: are the predictions what they must be, has traffic drifted for good, and is a training to be asked for?"""
+
+from collections.abc import Iterator
+
+from airflow.sdk import Metadata, dag, task
+
+from truegrain_airflow import watching
+from truegrain_airflow.assets import DRIFT, RETRAINING
+from truegrain_airflow.defaults import task_defaults
+
+
+@dag(schedule="@hourly", default_args=task_defaults(), max_active_runs=1, catchup=False, tags=["truegrain"])
+def monitor_detector() -> None:
+    """**Red?** Production serves on as it is; nothing is asked for until this is green again.
+
+    - *expect*: the log names the broken rules and their page: what writes the prediction log is at fault, or its clock.
+    - *drift*: the database of the prediction log does not answer (TRUEGRAIN_PREDICTIONS).
+
+    *ask* skipped is the usual end: its log says why no training is asked for. Green, `ingest_images` and
+    `retrain_detector` start on the event, with the reason.
+    """
+
+    @task
+    def expect() -> str:
+        return watching.expect()
+
+    @task
+    def drift() -> list[str]:
+        return watching.read_history()
+
+    @task(inlets=[RETRAINING], outlets=[DRIFT])
+    def ask(measured: list[str]) -> Iterator[Metadata]:
+        yield Metadata(DRIFT, watching.ask(measured))
+
+    measured = drift()
+    expect() >> measured  # type: ignore[operator]
+    ask(measured)  # type: ignore[arg-type]
+
+
+monitor_detector()

@@ -1,0 +1,77 @@
+"""Watching: what the tasks of `monitor_detector` do, between the prediction log and an event that asks for training."""
+
+import logging
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Protocol
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+
+from truegrain_airflow.assets import RETRAINING
+from truegrain_airflow.retraining import DRIFT_REASON
+from truegrain_airflow.surroundings import open_lake, read_settings
+
+log = logging.getLogger("truegrain.monitor")
+
+
+class TimedEvent(Protocol):
+    """What is read of an asset event of the past."""
+
+    timestamp: datetime
+    extra: dict[str, object]
+
+
+def expect() -> str:
+    """Hold the newest predictions against what they must be; raises ValidationFailed when they are not."""
+    from expectations.predictions import validate
+    from model.predictions import open_database
+
+    settings = read_settings()
+    engine = open_database(settings.predictions_url)
+    try:
+        return validate(engine, open_lake(), most=settings.drift_window, now=datetime.now(UTC))
+    finally:
+        engine.dispose()
+
+
+def read_history() -> list[str]:
+    """Return the newest measurements, oldest first, as JSON: as many as it takes to judge them."""
+    from model.drift_history import history, prepare
+    from model.monitoring import LOOK_BACK
+    from model.predictions import open_database
+
+    settings, now = read_settings(), datetime.now(UTC)
+    # Twice as many as must agree: while versions change, the hosts of a fleet measure two of them.
+    most = 2 * settings.drift_sustained
+    engine = open_database(settings.predictions_url)
+    try:
+        prepare(engine)
+        found = history(engine, since=now - LOOK_BACK, until=now, most=most)
+    finally:
+        engine.dispose()
+    for result in found:
+        log.info("%s, version %s: %s", f"{result.measured_at:%d %H:%M:%S}", result.model_version, result.reason)
+    return [result.model_dump_json() for result in found]
+
+
+def began_on_drift(events: Iterable[TimedEvent]) -> list[datetime]:
+    """Return when trainings on drift began, of the events of RETRAINING."""
+    return [event.timestamp for event in events if DRIFT_REASON in event.extra]
+
+
+def ask(measured: list[str]) -> dict[str, str]:
+    """Judge what was measured; returns the `extra` of DRIFT's event.
+
+    Raises AirflowSkipException, with the reason, when nothing is to be asked for.
+    """
+    from model.drift_history import DriftResult
+    from model.monitoring import RetrainPolicy, judge
+
+    past = [DriftResult.model_validate_json(result) for result in measured]
+    trainings = began_on_drift(get_current_context()["inlet_events"][RETRAINING])
+    judgement = judge(past, trainings, RetrainPolicy.of(read_settings()), now=datetime.now(UTC))
+    if not judgement.ask:
+        raise AirflowSkipException(judgement.reason)
+    log.warning("asking for a training: %s", judgement.reason)
+    return {DRIFT_REASON: judgement.reason}
