@@ -60,11 +60,11 @@ def _facts(drill: Drill) -> dict[str, Any]:
         "drill": drill,
         "goals": held,
         "passed": drill.fault is None and all(goal.met for goal in held),
-        "summary": summarise(drill),
+        "summary": tuple(summarise(drill)),
         "phases": get_args(Phase),
         "accuracies": accuracies(drill),
         "story": tell(drill),
-        "noticed": tell_alarm(drill),
+        "noticed": tuple(tell_alarm(drill)),
         "signals": over_limit(drill.alarm) if drill.alarm else (),
         "longest": max((step.seconds for step in drill.steps), default=0.0),
     }

@@ -31,12 +31,12 @@ def summarise(drill: Drill) -> Iterator[str]:
     found, found_after = (accuracy(drill.answers, phase, by=(new,)) for phase in ("incident", "after"))
     yield f"The detector had learnt from {drill.before.images:,} images, none of them by {new}."
     if calm and incident and found:
-        fall = f"of ordinary traffic it judged {_share(calm)} right, with {new} in it {_share(incident)}"
-        yield f"When {new} came, {fall}: it took {_share(found)} of its images for AI."
+        fall = f"its verdicts went from {_share(calm)} right to {_share(incident)}"
+        yield f"When {new} came, {fall}: of the images by {new} it found {_share(found)}."
     if drill.after and after and found_after:
         images = drill.after.images - drill.before.images
-        again = f"{_share(after)} are right again, and {_share(found_after)} of the images by {new} are found"
-        yield f"After learning from {images:,} reported images more, {again}."
+        again = f"{_share(after)} are right, and {_share(found_after)} of the images by {new} are found"
+        yield f"With {images:,} reported images more to learn from, {again}."
 
 
 def tell_alarm(drill: Drill) -> Iterator[str]:
