@@ -15,7 +15,9 @@ from model.manifest import read_candidates, read_given, version_id, write_former
 from model.parts import Part, Share, Survey
 from model.seen import read_seen, remember, tidy_seen
 from model.sources.declared import Source, open_declared
+from model.sources.feedback import SOURCE as REPORTS
 from model.sources.labelled import LabelledImage
+from model.statements import FOLDER
 from model.summary import summarise
 from model.tombstones import hashes_of, read_tombstones
 from model.writing import write_text
@@ -35,12 +37,12 @@ def plan(lake: Lake, sources: Iterable[Source], *, parts: int) -> list[Part]:
     """Divide the sources that hold anything new into equal parts, which can be collected at the same time.
 
     No part is left when nothing is new; no image is read to find out. The dataset version that follows does not depend
-    on how many there are. Raises SourceError for a source that holds no image at all: one that fell silent is a fault,
-    not a quiet fortnight.
+    on how many there are. The reports in the lake that were accepted are always read beside `sources`. Raises
+    SourceError for a source that holds no image at all: one that fell silent is a fault, not a quiet fortnight.
     """
     tidy_seen(lake)
     seen = read_seen(lake)
-    new = tuple(source for source in sources if _holds_anything_new(source, parts, seen))
+    new = tuple(source for source in (*sources, *_reports_in(lake)) if _holds_anything_new(source, parts, seen))
     return [Part(number, parts, new) for number in range(1, parts + 1)] if new else []
 
 
@@ -107,6 +109,11 @@ def publish(lake: Lake, version: str) -> bool:
     # Written anew for a version that was published before and comes back on the same day: the marker's time counts.
     write_text(folder / SUCCESS, "")
     return True
+
+
+def _reports_in(lake: Lake) -> tuple[Source, ...]:
+    folder = lake.root / FOLDER
+    return (Source(location=f"{REPORTS}:{folder}"),) if folder.exists() else ()
 
 
 def _holds_anything_new(source: Source, parts: int, seen: Digests) -> bool:

@@ -129,6 +129,11 @@ class Settings(BaseModel):
         return Path(self.lock) if self.lock else self.home / "registry.lock"
 
     @property
+    def reports_lock(self) -> Path:
+        """The lock of all on this machine who change reports of users or withdraw their images."""
+        return self.home / "reports.lock"
+
+    @property
     def api_keys_path(self) -> Path:
         """The file of API keys: `api_keys` when set, else a file under `home`."""
         return Path(self.api_keys) if self.api_keys else self.home / "api-keys.json"

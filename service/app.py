@@ -55,7 +55,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         shadow=shadow,
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
         predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days),
-        reports=Reports(settings.lake_url, lock=settings.home / "tombstones.lock"),
+        reports=Reports(settings.lake_url, lock=settings.reports_lock),
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )
 

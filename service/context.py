@@ -7,9 +7,9 @@ from typing import cast
 from flask import current_app, g
 
 from model.images import Limits
+from model.statements import ANONYMOUS
 from service.metrics import Metrics
 from service.problems import Refusal
-from service.protection.access import ANONYMOUS
 from service.protection.turnstile import Turnstile
 from service.receipts import Notary
 from service.records.prediction_log import PredictionLog

@@ -11,9 +11,13 @@ from model.sources.labelled import LabelledImage
 from model.sources.parquet import column_names, is_shard, read_shard
 from model.sources.tree import Member, Tree
 
+SOURCE: Final = "feedback"
+"""What the images of reports are called wherever they lie, so that they are never taken for anything else."""
+
 REVIEW: Final = "review"
 ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"
+CONFIRMED: Final = "confirmed"
 
 SCHEMA: Final = pa.schema(
     [
@@ -24,9 +28,7 @@ SCHEMA: Final = pa.schema(
     ]
 )
 """The columns of a file of reports: the image, what it is according to the reporter, and what the review found, which
-is ACCEPTED, REJECTED, or null while it waits."""
-
-_SOURCE: Final = "feedback"
+is ACCEPTED, CONFIRMED (right, but there is nothing to train on), REJECTED, or null while it waits."""
 
 
 def holds_reports(shard: Member) -> bool:
@@ -44,7 +46,7 @@ def read_reports(tree: Tree) -> Iterator[LabelledImage]:
     error. Raises SourceError for a file that is damaged or lacks a column of SCHEMA but `generator`.
     """
     tree.choice.may_be_silent()
-    reports = replace(tree, source=_SOURCE)
+    reports = replace(tree, source=SOURCE)
     for member in reports.members():
         if is_shard(member.path):
             for image in read_shard(member, reports, only={REVIEW: ACCEPTED}):

@@ -8,11 +8,11 @@ from apiflask import APIFlask
 from flask import g, request
 from structlog.contextvars import bind_contextvars
 
+from model.statements import ANONYMOUS
 from service.problems import Refusal
 from service.protection.keyring import Key, Keyring, Role
 
 KEY_HEADER: Final = "X-API-Key"
-ANONYMOUS: Final = "anonymous"
 
 ROLES: Final[dict[str, Role | Literal["open"]]] = {
     "/": "open",

@@ -1,39 +1,16 @@
-"""Reports: what users say that an image is, each one a Parquet file in the lake until a person has reviewed it."""
+"""Reports: what users say that an image is, each one a file in the lake that waits for its review."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from filelock import FileLock
 from upath import UPath
 
 from model.predictions import Prediction
-from model.sources.feedback import ACCEPTED, REVIEW, SCHEMA
-from model.writing import remove, write_table
-
-FOLDER: Final = "feedback"
-"""Folder of the lake."""
-
-COLUMNS: Final = pa.unify_schemas(
-    [
-        SCHEMA,
-        pa.schema(
-            [
-                pa.field("image_sha256", pa.string(), nullable=False),
-                pa.field("model_version", pa.string(), nullable=False),
-                pa.field("probability", pa.float64(), nullable=False),
-                pa.field("decision", pa.string(), nullable=False),
-                pa.field("comment", pa.string(), nullable=False),
-                pa.field("client", pa.string(), nullable=False),
-                pa.field("reported_at", pa.timestamp("ms", tz="UTC"), nullable=False),
-            ]
-        ),
-    ]
-)
-"""What a source of reports reads, and what a reviewer wants to know; without consent the image's bytes are null."""
+from model.sources.feedback import ACCEPTED, REVIEW
+from model.statements import path_of, read_report, reports_locked, write_report
+from model.writing import remove
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +39,12 @@ class Reports:
 
         Raises StorageFull when there is no room.
         """
-        path = self._path(report.prediction.id)
-        if path.exists() and _read(path)[REVIEW] is not None:
-            return False
-        write_table(path, pa.Table.from_pylist([_row(report)], schema=COLUMNS))
+        root, id_ = UPath(self._lake), report.prediction.id
+        with reports_locked(self._lock):
+            earlier = read_report(root, id_)
+            if earlier is not None and earlier[REVIEW] is not None:
+                return False
+            write_report(root, id_, _row(report))
         return True
 
     def withdraw(self, id_: str) -> bool | None:
@@ -74,14 +53,15 @@ class Reports:
         An accepted one may be in the lake already, where nothing is ever deleted: its tombstone keeps it out of every
         later dataset version.
         """
-        path = self._path(id_)
-        if not path.exists():
-            return None
-        report = _read(path)
-        accepted: bool = report[REVIEW] == ACCEPTED
-        if accepted:
-            self._bury(report["image_sha256"])
-        remove(path)
+        root = UPath(self._lake)
+        with reports_locked(self._lock):
+            report = read_report(root, id_)
+            if report is None:
+                return None
+            accepted: bool = report[REVIEW] == ACCEPTED
+            if accepted:
+                self._bury(report["image_sha256"])
+            remove(path_of(root, id_))
         return accepted
 
     def _bury(self, sha256: str) -> None:
@@ -89,12 +69,7 @@ class Reports:
         from model.lake import Lake
         from model.tombstones import withdraw
 
-        self._lock.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._lock):  # of two at once, the second would write over what the first has added
-            withdraw(Lake(self._lake), [sha256], reason="the report that brought it was withdrawn", now=_now())
-
-    def _path(self, id_: str) -> UPath:
-        return UPath(self._lake) / FOLDER / f"{id_}.parquet"
+        withdraw(Lake(self._lake), [sha256], reason="the report that brought it was withdrawn", now=_now())
 
 
 def _row(report: Report) -> dict[str, Any]:
@@ -111,12 +86,6 @@ def _row(report: Report) -> dict[str, Any]:
         "client": report.client,
         "reported_at": _now(),
     }
-
-
-def _read(path: UPath) -> dict[str, Any]:
-    with path.open("rb") as file:
-        rows: list[dict[str, Any]] = pq.read_table(file, columns=[REVIEW, "image_sha256"]).to_pylist()
-    return rows[0]
 
 
 def _now() -> datetime:

@@ -1,0 +1,57 @@
+"""Reporters: how far the word of each goes, by what was found of the reports they gave before. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Self
+
+from model.settings import Settings
+from model.statements import AGREEMENT, Statement
+
+_RIGHT_FOR_AN_ERROR: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Influence:
+    """How far the word of reporters goes: so many must agree, each on at most `images` that enter within `days`."""
+
+    agreement: int
+    images: int
+    days: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what the settings allow."""
+        return cls(
+            agreement=settings.feedback_agreement,
+            images=settings.feedback_per_reporter,
+            days=settings.prediction_days,
+        )
+
+
+def find_mistrusted(statements: Iterable[Statement], known: Mapping[str, str]) -> frozenset[str]:
+    """Find the reporters who erred too often where a reviewer has looked, or where the label is `known` by image.
+
+    One error is forgiven, and one more for every ten times they were right. What others agreed on judges nobody: those
+    who lie together would vouch for each other.
+    """
+    right, wrong = Counter[str](), Counter[str]()
+    for each in statements:
+        found = _was_right(each, known)
+        if found is not None:
+            (right if found else wrong)[each.client] += 1
+    return frozenset(client for client in wrong if wrong[client] > 1 + right[client] // _RIGHT_FOR_AN_ERROR)
+
+
+def count_entered(statements: Iterable[Statement], *, since: datetime) -> Counter[str]:
+    """Count for each reporter the images that entered by agreement since then, with their word among others'."""
+    agreed = (each for each in statements if each.holds and each.reviewed_by == AGREEMENT)
+    entered = {(each.client, each.image_sha256) for each in agreed if each.reviewed_at and each.reviewed_at > since}
+    return Counter(client for client, _ in entered)
+
+
+def _was_right(said: Statement, known: Mapping[str, str]) -> bool | None:
+    if said.was_looked_at:
+        return said.holds
+    return said.label == known[said.image_sha256] if said.image_sha256 in known else None

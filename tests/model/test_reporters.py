@@ -1,0 +1,58 @@
+"""How far a reporter's word goes, by what was found before."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from model.reporters import Influence, count_entered, find_mistrusted
+from model.settings import Settings
+from model.sources.feedback import ACCEPTED, CONFIRMED, REJECTED
+from model.statements import AGREEMENT, KNOWN, REVIEWER, Statement
+from said import NOW, hash_of, say
+
+
+def judged(right: int, wrong: int, *, by: str = REVIEWER) -> list[Statement]:
+    reviews = [ACCEPTED] * right + [REJECTED] * wrong
+    return [replace(say("ada", image=str(n)), review=each, reviewed_by=by) for n, each in enumerate(reviews)]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "mistrusted"), [(0, 1, False), (0, 2, True), (9, 2, True), (10, 2, False), (19, 3, True)]
+)
+def test_an_error_is_forgiven_and_one_more_for_every_ten_right(right: int, wrong: int, *, mistrusted: bool) -> None:
+    assert find_mistrusted(judged(right, wrong), {}) == ({"ada"} if mistrusted else set())
+
+
+def test_the_lake_judges_as_a_person_does_and_an_agreement_judges_nobody() -> None:
+    assert find_mistrusted(judged(0, 2, by=KNOWN), {}) == {"ada"}
+    assert find_mistrusted(judged(0, 2, by=AGREEMENT), {}) == set()
+    assert find_mistrusted([*judged(50, 0, by=AGREEMENT), *judged(0, 2)], {}) == {"ada"}
+
+
+def test_a_report_that_waits_is_judged_by_what_is_known_of_its_image() -> None:
+    waiting = [say("ada", "ai", "cat"), say("ada", "ai", "dog")]
+    assert find_mistrusted(waiting, {hash_of("cat"): "real", hash_of("dog"): "ai"}) == set()
+    assert find_mistrusted(waiting, {hash_of("cat"): "real", hash_of("dog"): "real"}) == {"ada"}
+
+
+def test_an_image_that_entered_counts_once_for_each_who_said_so() -> None:
+    def enter(client: str, image: str, review: str = ACCEPTED, by: str = AGREEMENT, *, days: int = 1) -> Statement:
+        at = NOW - timedelta(days=days)
+        return replace(say(client, image=image), review=review, reviewed_by=by, reviewed_at=at)
+
+    entered = [
+        enter("ada", "cat"),
+        enter("ada", "cat", CONFIRMED),
+        enter("ada", "dog"),
+        enter("bob", "cat"),
+        enter("bob", "dog", REJECTED),
+        enter("bob", "cow", by=REVIEWER),
+        enter("bob", "owl", days=31),
+    ]
+    assert count_entered(entered, since=NOW - timedelta(days=30)) == {"ada": 2, "bob": 1}
+
+
+def test_the_settings_say_how_far_it_goes() -> None:
+    settings = Settings(feedback_agreement=2, feedback_per_reporter=7, prediction_days=9)
+    assert Influence.of(settings) == Influence(agreement=2, images=7, days=9)
