@@ -24,23 +24,23 @@ def drill_new_generator() -> None:
 
     @task(execution_timeout=timedelta(hours=6))
     def prepare(generator: str) -> str:
-        from truegrain_airflow.drill import tasks
         from truegrain_airflow.drill.plan import Plan
+        from truegrain_airflow.drill.tasks import prepare
 
-        return tasks.prepare(read_settings(), Plan(newcomer=generator, images=get_current_context()["params"]["images"]))
+        return prepare(read_settings(), Plan(newcomer=generator, images=get_current_context()["params"]["images"]))
 
     @task(execution_timeout=timedelta(hours=6), retries=0)
     def exercise(name: str) -> str:
-        from truegrain_airflow.drill import tasks
+        from truegrain_airflow.drill.tasks import carry_out
 
-        tasks.carry_out(read_settings(), name)
+        carry_out(read_settings(), name)
         return name
 
     @task
     def report(name: str) -> str:
-        from truegrain_airflow.drill import tasks
+        from truegrain_airflow.drill.tasks import report
 
-        return str(tasks.report(read_settings(), name))
+        return str(report(read_settings(), name))
 
     report(exercise(prepare("{{ params.generator }}")))  # type: ignore[arg-type]
 

@@ -122,7 +122,7 @@ class Exercise:
 
     def _learn(self) -> Learnt:
         with self._diary.step("ingestion"):
-            version = learning.ingest(self._settings, learning.reports_in(self._settings))
+            version = learning.ingest(self._settings)
         with self._diary.step("training"):
             run_id = learning.train(self._settings, version)
         with self._diary.step("judgement"):

@@ -12,21 +12,19 @@ from model.registry import connect
 from model.retrain import decide_run, evaluate_run, promote_run
 from model.settings import Settings
 from model.sources.declared import declared_sources
-from model.statements import FOLDER
 from truegrain_airflow import training_process
 
 log = logging.getLogger("truegrain.drill")
 
 
-def reports_in(settings: Settings) -> str:
-    """Return where the accepted reports are, as a source."""
-    return f"feedback:{settings.lake_url}/{FOLDER}"
+def ingest(settings: Settings, *locations: str) -> str:
+    """Bring what is new in sources, and the reports that were accepted, into a published dataset version; return that.
 
-
-def ingest(settings: Settings, location: str) -> str:
-    """Bring what is new in a source into a published dataset version and return that, as `ingest_images` does."""
+    The steps are those of `ingest_images`.
+    """
     lake, now = Lake(settings.lake_url), datetime.now(UTC)
-    for part in plan(lake, declared_sources(location), parts=1):
+    sources = [source for location in locations for source in declared_sources(location)]
+    for part in plan(lake, sources, parts=1):
         log.info("%d images are new", collect_part(lake, part, now=now).added)
     version = validate(lake, assemble(lake, today=now.date())).version
     publish(lake, version)

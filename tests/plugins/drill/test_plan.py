@@ -1,0 +1,51 @@
+"""A drill's plan keeps its platform away from production, and its images apart."""
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from model.errors import SourceError
+from model.settings import Settings
+from model.sources.recognise import open_source
+from truegrain_airflow.drill.plan import Plan, settings_of
+
+PLAN = Plan(newcomer="patch", images=12, calm=12, incident=12, labelled=12, after=12)
+
+
+def test_an_unknown_generator_is_refused_with_those_there_are() -> None:
+    with pytest.raises(SourceError, match="known generators are checkerboard"):
+        Plan(newcomer="dalle")
+
+
+def test_nothing_by_the_newcomer_is_trained_on_and_all_later_traffic_is_half_by_it() -> None:
+    trained = {image.generator for image in open_source(PLAN.source)}
+    assert trained == {None, *PLAN.known} == {None, "checkerboard", "nearest", "smooth"}
+    assert {image.generator for image in PLAN.traffic("calm")} == trained
+    for images in (PLAN.traffic("incident"), PLAN.traffic("after"), PLAN.reported()):
+        assert [image.generator for image in images] == [None, "patch"] * 6
+
+
+def test_no_image_is_sent_that_was_trained_on_or_sent_before() -> None:
+    drawn = [open_source(PLAN.source), PLAN.reported()]
+    drawn += [PLAN.traffic("calm"), PLAN.traffic("incident"), PLAN.traffic("after"), PLAN.traffic("recovery")]
+    files = [image.data for images in drawn for image in islice(images, 12)]
+    assert len(set(files)) == 12 * 6
+
+
+def test_only_mlflow_is_shared_with_production(tmp_path: Path) -> None:
+    production = Settings(
+        home=tmp_path,
+        lake="s3://production/lake",
+        predictions="postgresql://production/predictions",
+        api_keys=str(tmp_path / "keys.json"),
+        lock="/shared/lock",
+        tracking_uri="http://mlflow:5000",
+        recipe="cifake",
+    )
+    own = settings_of(production, "20261121-190000-patch", port=8123)
+    assert own.home == tmp_path / "drills" / "20261121-190000-patch"
+    for place in (own.lake_url, own.predictions_url, str(own.api_keys_path), str(own.lock_path)):
+        assert str(own.home) in place
+    assert (own.model_name, own.experiment) == ("ai-image-detector-drill-20261121-190000-patch", "truegrain-drill")
+    assert (own.tracking_uri, own.recipe, own.service_port) == (production.tracking_uri, "cifake", 8123)
