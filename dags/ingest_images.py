@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import Metadata, Param, dag, get_current_context, task
-from airflow.timetables.assets import AssetOrTimeSchedule
+from airflow.sdk import AssetOrTimeSchedule, Metadata, Param, dag, get_current_context, task
 
 from truegrain_airflow.assets import DATASET, DRIFT
 from truegrain_airflow.defaults import task_defaults

@@ -1,4 +1,4 @@
-"""Every hour: are the predictions what they must be, has traffic drifted for good, and is a training to be asked for?"""
+"""Every hour: hold the predictions against what they must be, and ask for a training when traffic has drifted."""
 
 from collections.abc import Iterator
 
@@ -34,7 +34,7 @@ def monitor_detector() -> None:
 
     measured = drift()
     expect() >> measured  # type: ignore[operator]
-    ask(measured)  # type: ignore[arg-type]
+    ask(measured)
 
 
 monitor_detector()

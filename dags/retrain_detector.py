@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import Metadata, Param, dag, task
 
@@ -22,8 +23,8 @@ PARAMS = {
 def retrain_detector() -> None:
     """**Red?** Production is untouched: only *promote* changes it, at once or not at all.
 
-    The log ends with the reason. Clear the red task once that is mended: *train* resumes from its last epoch. Skipped is
-    no fault, and the log says why: *choose*, nothing new to learn from; *promote*, refused by the gate or by a person.
+    The log ends with the reason. Clear the red task once that is mended: *train* resumes from its last epoch. Skipped
+    is no fault, and the log says why: *choose*, nothing new to learn from; *promote*, refused by gate or person.
     """
 
     @task(outlets=[RETRAINING])
@@ -46,7 +47,7 @@ def retrain_detector() -> None:
     def promote(training: str) -> Iterator[Metadata]:
         yield Metadata(DETECTOR, retraining.promote(training))
 
-    chosen = choose()
+    chosen: Any = choose()  # to Airflow's types no dictionary
     trained = train(chosen["dataset_version"], "{{ params.recipe }}", "{{ params.overrides | tojson }}")
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
     decided = links.report(decide(links.report(evaluate(trained)), chosen["reason"]))  # type: ignore[arg-type]

@@ -38,19 +38,22 @@ a { color: #0b5fa5; text-decoration: none; }
 </style></head>"""
 _INDEX = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{title}</title></head><body>
 <h1>{title}</h1><p class="alert">{verdict}</p>
-<p><a href="version.html">What it holds, what it looks like, and what changed</a></p>{sections}</body></html>"""
+{more}{sections}</body></html>"""
 _SECTION = """<h2><a href="{suite}.html">{suite}</a></h2><table>
 <tr><th>Status</th><th>Rule</th><th>If broken</th><th>Observed</th></tr>{rows}</table>"""
 
 
-def write_docs(folder: UPath, examinations: Iterable[Examination], *, title: str, verdict: str) -> None:
-    """Write index.html, which lists every rule with what it found, and Great Expectations' page for each suite."""
+def write_docs(folder: UPath, examinations: Iterable[Examination], *, title: str, verdict: str, more: str = "") -> None:
+    """Write index.html, which lists every rule with what it found, and Great Expectations' page for each suite.
+
+    `more` is HTML that follows the verdict.
+    """
     sections = []
     for examination in examinations:
         write_text(folder / f"{examination.suite}.html", _self_contained(examination.page))
         rows = "".join(_row(finding) for finding in examination.findings)
         sections.append(_SECTION.format(suite=examination.suite, rows=rows))
-    index = _INDEX.format(title=escape(title), verdict=escape(verdict), sections="".join(sections))
+    index = _INDEX.format(title=escape(title), verdict=escape(verdict), more=more, sections="".join(sections))
     write_text(folder / "index.html", _self_contained(index))
 
 
@@ -64,7 +67,7 @@ def _self_contained(page: str) -> str:
 def _row(finding: Finding) -> str:
     broken = "danger fa-times" if finding.refuses_table else "warning fa-exclamation-triangle"
     icon = "success fa-check-circle" if finding.success else broken
-    of_the_table = "version refused" if finding.severity == CRITICAL else "warning"
+    of_the_table = "refused" if finding.severity == CRITICAL else "warning"
     consequence = f"row refused: {finding.reason}" if finding.reason else of_the_table
     cells = (finding.rule, consequence, str(finding.observed))
     return f'<tr><td><i class="text-{icon}"></i></td>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

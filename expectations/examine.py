@@ -2,8 +2,8 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import great_expectations as gx
@@ -75,6 +75,17 @@ class Examination:
     def asked(self) -> bool:
         """Whether every rule could be asked."""
         return all(finding.asked for finding in self.findings)
+
+
+def as_record(finding: Finding) -> dict[str, object]:
+    """Return what a file with the results says of a finding: all but the rows, of which there may be many."""
+    return {name: value for name, value in asdict(finding).items() if name not in ("rows", "reason")}
+
+
+def list_findings(title: str, findings: Iterable[Finding]) -> str:
+    """Return a sentence, after a space, that lists findings with what was observed; '' without any."""
+    listed = "; ".join(f"{finding.rule} (observed: {finding.observed})" for finding in findings)
+    return f" {title}: {listed}." if listed else ""
 
 
 def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, run: str) -> Examination:

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from expectations.docs import write_docs
-from expectations.examine import Examination, Finding, examine
+from expectations.examine import Examination, Finding, as_record, examine, list_findings
 from expectations.manifest_suite import column_rules, dataset_rules, image_rules, with_derived_columns
 from expectations.mix_suite import mix_rules, mix_table
 from expectations.policy import Policy
@@ -29,6 +29,7 @@ QUARANTINE_SCHEMA = pa.schema(
 """The columns of quarantine/<version>/rows.parquet: those of a manifest, any of them empty, and why it was refused."""
 
 _REPORT = "validation.json"
+_MORE = '<p><a href="version.html">What it holds, what it looks like, and what changed</a></p>'
 _log = logging.getLogger("truegrain.expectations")
 
 
@@ -88,7 +89,7 @@ def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
     validation = _conclude(version, candidates, findings, reasons)
     message = _explain(validation, findings)
     _write_quarantine(lake, version, candidates, reasons)
-    write_docs(folder / "docs", examinations, title=f"Dataset version {version}", verdict=message)
+    write_docs(folder / "docs", examinations, title=f"Dataset version {version}", verdict=message, more=_MORE)
     if validation.success:
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
     write_text(folder / _REPORT, json.dumps(_report(validation, findings, reasons), indent=1))
@@ -149,15 +150,10 @@ def _conclude(
 def _explain(validation: Validation, findings: Iterable[Finding]) -> str:
     counts = f"{validation.accepted} images accepted, {validation.refused} refused."
     if validation.success:
-        warnings = _list("Warnings", (finding for finding in findings if finding.warns))
+        warnings = list_findings("Warnings", (finding for finding in findings if finding.warns))
         return f"Dataset version {validation.version} may be trained on: {counts}{warnings}"
-    broken = _list("Broken", (finding for finding in findings if finding.refuses_table))
+    broken = list_findings("Broken", (finding for finding in findings if finding.refuses_table))
     return f"Dataset version {validation.version} may not be trained on.{broken} {counts}"
-
-
-def _list(title: str, findings: Iterable[Finding]) -> str:
-    listed = "; ".join(f"{finding.rule} (observed: {finding.observed})" for finding in findings)
-    return f" {title}: {listed}." if listed else ""
 
 
 def _write_quarantine(lake: Lake, version: str, candidates: pd.DataFrame, reasons: "pd.Series[str]") -> None:
@@ -169,15 +165,11 @@ def _write_quarantine(lake: Lake, version: str, candidates: pd.DataFrame, reason
 
 
 def _report(validation: Validation, findings: Iterable[Finding], reasons: "pd.Series[str]") -> dict[str, object]:
-    results = [
-        {name: value for name, value in asdict(finding).items() if name not in ("rows", "reason")}
-        for finding in findings
-    ]
     return {
         **asdict(validation),
         "refused_by_reason": reasons.value_counts().to_dict(),
         "great_expectations": gx.__version__,
-        "results": results,
+        "results": [as_record(finding) for finding in findings],
     }
 
 

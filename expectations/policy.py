@@ -1,4 +1,4 @@
-"""How strict the rules for a dataset version are, and what breaking one means."""
+"""How strict the rules for a dataset version and for predictions are, and what breaking one means."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,9 @@ class Policy:
     Sides are in pixels; `min_images` is by split and holds for each class in it; `min_class_ratio` is images of the
     rarer class over images of the other; `max_undecodable` and `usual_unplain` are shares of all images; `usual_auc`
     and `max_auc` bound how well a fact other than the picture may tell the label; `usual_change` is the share of the
-    mix that changes from one version to the next. What is `usual` warns when it is exceeded.
+    mix that changes from one version to the next. Of predictions, `usual_unlikely` is the share that is decided against
+    the likelier class, as a caller may ask, and `usual_undescribed` that of rows as an earlier version wrote them. What
+    is `usual` warns when it is exceeded.
     """
 
     min_side: int = 16
@@ -31,3 +33,6 @@ class Policy:
     usual_auc: float = 0.75
     max_auc: float = 0.9
     usual_change: float = 0.2
+    usual_unlikely: float = 0.05
+    usual_unsure: float = 0.5
+    usual_undescribed: float = 0.05

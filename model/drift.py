@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.drift_attribution import DENSE_GROUP, EMBEDDING_DISTANCE, Attribution, attribute
+from model.drift_attribution import DENSE_GROUP, EMBEDDING_DISTANCE, attribute
 from model.drift_policy import DriftLimits
 from model.drift_signals import Signal, file_signals, probability_signals
+from model.drift_terms import Attribution
 from model.estimate import estimate_accuracy, estimate_ai_share
 from model.metrics import Estimate
 from model.novelty import known_containers, novel_images, own_neighbours

@@ -1,11 +1,10 @@
 """Drift attribution: from signals to the likeliest reason that traffic is no longer like the reference."""
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 from model.drift_signals import Signal
-
-Attribution = Literal["none", "container", "content", "balance", "new_generator"]
+from model.drift_terms import Attribution
 
 _OF_FILES: Final = "psi_"
 _OF_PREDICTIONS: Final = ("mean_probability", "class_ratio", "psi_probability", "ks_probability")

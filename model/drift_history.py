@@ -1,20 +1,15 @@
 """The history of drift: what each measurement found, one row of JSON, in the database of the prediction log."""
 
 from datetime import datetime
-from typing import Final, Literal
+from typing import Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import Column, DateTime, Engine, Index, Integer, MetaData, String, Table, Text, delete, insert, select
 
 from model import tables
-from model.drift import Attribution, Signal
+from model.drift_signals import Signal
+from model.drift_terms import Attribution, Cause, State
 from model.metrics import Estimate
-
-State = Literal["ok", "drifting", "unknown"]
-
-Cause = Literal["no_reference", "other_reference", "too_few", "log_unavailable", "clock", "no_model"]
-"""Why drift is unknown: the detector brings no reference, or another's; too few predictions; no database; times that
-cannot be right; nothing in service."""
 
 MOST_SUSPECTS: Final = 50
 
@@ -32,9 +27,9 @@ RESULTS: Final = Table(
 class DriftResult(BaseModel):
     """What a measurement found about the predictions of one version; times are UTC.
 
-    `reason` is a sentence for a person. `rows`, `first` and `last` are those of the predictions it looked at; `accuracy`
-    and `ai_share` are estimates without labels, None while drift is unknown. `suspects` are the ids of at most
-    MOST_SUSPECTS predictions that look like a generator's that nobody has seen.
+    `reason` is a sentence for a person. `rows`, `first` and `last` are of the predictions it looked at; `accuracy` and
+    `ai_share` are estimates without labels, None while drift is unknown. `suspects` are the ids of at most
+    MOST_SUSPECTS predictions that may be by a generator that nobody has seen.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from model.drift import Attribution
 from model.drift_history import DriftResult
+from model.drift_terms import Attribution
 from model.settings import Settings
 
 BUDGET_PERIOD: Final = timedelta(days=30)

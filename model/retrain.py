@@ -75,8 +75,8 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "", reason:
 
     What is registered is the int8 variant when the run has one that passes as well, the detector as trained otherwise.
     Logs decision.json, decision-int8.json and report.html, and sets the alias `candidate` when the gate passed; the
-    `reason` why it was trained becomes a tag of run and version. When another detector was put into production since the
-    evaluation, the run is evaluated anew; when the run's own was, the decision that put it there stands. Raises
+    `reason` why it was trained becomes a tag of run and version. When another detector was put into production since
+    the evaluation, the run is evaluated anew; when the run's own was, the decision that put it there stands. Raises
     RegistryError when the run was not evaluated, SettingsError for a policy that cannot be read.
     """
     policy = read_policy(settings.gate_policy)

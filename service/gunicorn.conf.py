@@ -58,9 +58,11 @@ def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gun
 
 
 def when_ready(server: Arbiter) -> None:
-    """Start the follower; kept on the server, which outlives a reload of this file."""
-    server.follower = Supervisor([sys.executable, "-m", "service.follower", str(os.getpid())])
-    server.follower.start()
+    """Start the follower and the monitor; kept on the server, which outlives a reload of this file."""
+    parent = str(os.getpid())
+    server.beside = [Supervisor([sys.executable, "-m", f"service.{name}", parent]) for name in ("follower", "monitor")]
+    for supervisor in server.beside:
+        supervisor.start()
 
 
 def post_worker_init(worker: Worker) -> None:  # noqa: ARG001
@@ -82,5 +84,6 @@ def child_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001
 
 
 def on_exit(server: Arbiter) -> None:
-    """Stop the follower."""
-    server.follower.stop()
+    """Stop what runs beside the workers."""
+    for supervisor in server.beside:
+        supervisor.stop()

@@ -2,12 +2,13 @@
 
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
+from pydantic import JsonValue
 
 from truegrain_airflow.retraining import read_drift
 from truegrain_airflow.surroundings import open_lake
 
 
-def publish_version(version: str) -> dict[str, str]:
+def publish_version(version: str) -> dict[str, JsonValue]:
     """Publish a dataset version; returns the `extra` of DATASET's event, with the drift that made it happen, if any.
 
     Raises AirflowSkipException when it was published before.

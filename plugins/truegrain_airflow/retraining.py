@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
+from pydantic import JsonValue
 
 from truegrain_airflow import approval, training_process
 from truegrain_airflow.assets import DATASET, DRIFT, RETRAINING, Triggers, choose_dataset_version
@@ -19,7 +20,7 @@ DRIFT_REASON = "drift"
 log = logging.getLogger("truegrain.retrain")
 
 
-def read_drift(triggers: Triggers) -> dict[str, str]:
+def read_drift(triggers: Triggers) -> dict[str, JsonValue]:
     """Return what drift started a run, as the `extra` of the events that come of it; empty when none did."""
     events = (*triggers.get(DATASET, ()), *triggers.get(DRIFT, ()))
     reasons = [str(event.extra[DRIFT_REASON]) for event in events if DRIFT_REASON in event.extra]
@@ -29,7 +30,7 @@ def read_drift(triggers: Triggers) -> dict[str, str]:
 def explain(requested: str, triggers: Triggers) -> str:
     """Return why a run trains: the reason in its form, else the drift that started it, else what else did."""
     otherwise = "a new dataset version" if triggers.get(DATASET) else "by hand"
-    return requested.strip() or read_drift(triggers).get(DRIFT_REASON, otherwise)
+    return requested.strip() or str(read_drift(triggers).get(DRIFT_REASON, otherwise))
 
 
 def choose() -> dict[str, str]:
@@ -51,7 +52,7 @@ def choose() -> dict[str, str]:
         )
     log.info("training on dataset version %s: %s", version, reason)
     chosen = {"dataset_version": version, "reason": reason}
-    context["outlet_events"][RETRAINING].extra = chosen | read_drift(triggers)
+    context["outlet_events"][RETRAINING].extra = {**chosen, **read_drift(triggers)}
     return chosen
 
 
@@ -75,7 +76,7 @@ def decide(training: str, reason: str) -> "Decision":
     return decide_run(read_settings(), training, dag_run_id=get_current_context()["run_id"], reason=reason)
 
 
-def promote(training: str) -> dict[str, str]:
+def promote(training: str) -> dict[str, JsonValue]:
     """Put what a run has trained into production; returns the `extra` of DETECTOR's event."""
     from model.retrain import promote_run
 

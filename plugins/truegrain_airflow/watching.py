@@ -1,12 +1,13 @@
 """Watching: what the tasks of `monitor_detector` do, between the prediction log and an event that asks for training."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
+from pydantic import JsonValue
 
 from truegrain_airflow.assets import RETRAINING
 from truegrain_airflow.retraining import DRIFT_REASON
@@ -15,16 +16,22 @@ from truegrain_airflow.surroundings import open_lake, read_settings
 log = logging.getLogger("truegrain.monitor")
 
 
-class TimedEvent(Protocol):
+class PastEvent(Protocol):
     """What is read of an asset event of the past."""
 
-    timestamp: datetime
-    extra: dict[str, object]
+    @property
+    def timestamp(self) -> datetime:
+        """When it happened (UTC)."""
+
+    @property
+    def extra(self) -> Mapping[str, object]:
+        """What it says."""
 
 
 def expect() -> str:
     """Hold the newest predictions against what they must be; raises ValidationFailed when they are not."""
     from expectations.predictions import validate
+
     from model.predictions import open_database
 
     settings = read_settings()
@@ -55,12 +62,12 @@ def read_history() -> list[str]:
     return [result.model_dump_json() for result in found]
 
 
-def began_on_drift(events: Iterable[TimedEvent]) -> list[datetime]:
+def began_on_drift(events: Iterable[PastEvent]) -> list[datetime]:
     """Return when trainings on drift began, of the events of RETRAINING."""
     return [event.timestamp for event in events if DRIFT_REASON in event.extra]
 
 
-def ask(measured: list[str]) -> dict[str, str]:
+def ask(measured: list[str]) -> dict[str, JsonValue]:
     """Judge what was measured; returns the `extra` of DRIFT's event.
 
     Raises AirflowSkipException, with the reason, when nothing is to be asked for.

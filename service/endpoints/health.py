@@ -8,7 +8,10 @@ from pydantic import BaseModel, Field
 
 from service.context import context
 from service.problems import answers
-from service.store.follower_status import FollowerStatus, read_status
+from service.records import drift_status
+from service.records.drift_status import SILENT, Drift, DriftStatus
+from service.store import follower_status
+from service.store.follower_status import FollowerStatus
 
 blueprint = APIBlueprint("health", __name__)
 
@@ -27,12 +30,6 @@ class Ready(BaseModel):
 
     status: Literal["ready"] = "ready"
     version: str = Field(description="The registry's version of the detector in service")
-
-
-class Drift(BaseModel):
-    """Whether what is sent still resembles what the detector was made from."""
-
-    status: Literal["unknown"] = Field(default="unknown", description="'unknown': it is not measured yet")
 
 
 class Health(BaseModel):
@@ -54,7 +51,18 @@ EXAMPLE: Final = {
     "shadow": None,
     "follower": {"asked_at": "2026-11-17T04:10:19Z", "production": "current", "shadow": "absent"},
     "troubles": [],
-    "drift": {"status": "unknown"},
+    "drift": {
+        "status": "ok",
+        "cause": None,
+        "attribution": "none",
+        "reason": "No signal is over its limit.",
+        "version": "7",
+        "measured_at": "2026-11-17T04:09:41Z",
+        "predictions": 1000,
+        "signals": [{"name": "mean_probability", "value": 0.031, "limit": 0.15, "over": False}],
+        "accuracy": {"value": 0.971, "low": 0.958, "high": 0.984},
+        "ai_share": {"value": 0.41, "low": 0.37, "high": 0.45},
+    },
 }
 """What the documentation shows."""
 
@@ -67,16 +75,34 @@ def health() -> Health:
     Always 200: it is for people and dashboards. Probes ask /healthz and /readyz.
     """
     shared, now = context(), datetime.now(UTC)
-    model, shadow, follower = shared.store.current, shared.shadow.current, read_status(shared.home)
+    model, shadow = shared.store.current, shared.shadow.current
+    follower, monitor = follower_status.read_status(shared.home), drift_status.read_status(shared.home)
+    drift = find_drift(monitor, now=now)
     return Health(
         ready=model is not None,
         version=model.version.version if model else None,
         age_seconds=round(now.timestamp() - model.loaded_at, 3) if model else None,
         shadow=shadow.version.version if shadow else None,
         follower=follower,
-        troubles=find_troubles(follower, ready=model is not None, now=now),
-        drift=Drift(),
+        troubles=[*find_troubles(follower, ready=model is not None, now=now), *find_drift_troubles(drift)],
+        drift=drift,
     )
+
+
+def find_drift(monitor: DriftStatus | None, *, now: datetime) -> Drift:
+    """Return what the monitor knows of drift `now` (UTC); SILENT when it has not said anything when it should have."""
+    if monitor is None or (now - monitor.due_at).total_seconds() > SILENT_SECONDS:
+        return SILENT
+    return monitor.drift
+
+
+def find_drift_troubles(drift: Drift) -> list[str]:
+    """Return what is wrong with traffic or with measuring it, a sentence each; too little of it is nothing wrong."""
+    if drift.status == "ok" or drift.cause in ("too_few", "no_model"):
+        return []
+    if drift.status == "drifting":
+        return [f"traffic has drifted, by '{drift.attribution}': {drift.reason}"]
+    return [f"drift is not measured: {drift.reason}"]
 
 
 def find_troubles(follower: FollowerStatus | None, *, ready: bool, now: datetime) -> list[str]:

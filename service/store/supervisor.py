@@ -1,4 +1,4 @@
-"""Keeps one child process alive: gunicorn restarts its workers, this restarts the follower beside them."""
+"""Keeps one child process alive: gunicorn restarts its workers, this restarts the follower and the monitor."""
 
 import os
 import subprocess

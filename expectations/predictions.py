@@ -1,0 +1,79 @@
+"""Are the newest predictions what predictions must be? Nothing is asked for on the strength of those that are not."""
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+
+import great_expectations as gx
+import pandas as pd
+from sqlalchemy import Engine, select
+
+from expectations.docs import write_docs
+from expectations.examine import Finding, as_record, examine, list_findings
+from expectations.policy import Policy
+from expectations.prediction_suite import prediction_rules, with_derived_columns
+from model.errors import ValidationFailed
+from model.lake import Lake
+from model.predictions import PREDICTIONS, prepare
+from model.writing import write_text
+
+FOLDER = "monitoring"
+"""Folder of the lake with a folder a day: what the last validation of the day found, beside it the last that failed."""
+
+_UNREAD = "embedding"
+
+
+def validate(engine: Engine, lake: Lake, *, most: int, now: datetime, policy: Policy | None = None) -> str:
+    """Hold the newest `most` predictions against the rules, and return what came of it in a sentence.
+
+    Writes monitoring/<day>/ in the lake (`<day>-broken` when a rule is broken): docs/ (Data Docs) and validation.json.
+    `now` is a time in UTC. Raises ValidationFailed, after writing, naming the broken rules.
+    """
+    rows = _read(engine, most)
+    if rows.empty:
+        return "There are no predictions yet."
+    table = with_derived_columns(rows, now=pd.Timestamp(now))
+    examination = examine(
+        "predictions", table, prediction_rules(policy or Policy()), run=now.isoformat(timespec="minutes")
+    )
+    broken = [finding for finding in examination.findings if _breaks(finding)]
+    message = _explain(len(rows), broken, (finding for finding in examination.findings if finding.warns))
+    folder = lake.root / FOLDER / (f"{now:%Y-%m-%d}-broken" if broken else f"{now:%Y-%m-%d}")
+    write_docs(folder / "docs", [examination], title=f"Predictions, {now:%Y-%m-%d %H:%M} UTC", verdict=message)
+    write_text(folder / "validation.json", json.dumps(_report(rows, examination.findings, now), indent=1))
+    if broken:
+        raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}.")
+    return message
+
+
+def _read(engine: Engine, most: int) -> pd.DataFrame:
+    """Return the newest predictions, whatever their version."""
+    prepare(engine)
+    columns = [column for column in PREDICTIONS.columns if column.name != _UNREAD]
+    newest = select(*columns).order_by(PREDICTIONS.c.at.desc(), PREDICTIONS.c.id).limit(most)
+    with engine.connect() as connection:
+        rows = pd.read_sql_query(newest, connection)
+    return rows.assign(at=pd.to_datetime(rows["at"], utc=True))
+
+
+def _breaks(finding: Finding) -> bool:
+    """Tell whether a finding is more than a warning: also a rule that names rows, for none of them can be refused."""
+    return not finding.success and not finding.warns
+
+
+def _explain(rows: int, broken: Iterable[Finding], warnings: Iterable[Finding]) -> str:
+    faults = list_findings("Broken", broken)
+    verdict = "are not what they must be" if faults else "are what they must be"
+    return f"The newest {rows:,} predictions {verdict}.{faults}{list_findings('Warnings', warnings)}"
+
+
+def _report(rows: pd.DataFrame, findings: Iterable[Finding], now: datetime) -> dict[str, object]:
+    return {
+        "validated_at": now.isoformat(),
+        "predictions": len(rows),
+        "first": rows["at"].min().isoformat(),
+        "last": rows["at"].max().isoformat(),
+        "success": not any(_breaks(finding) for finding in findings),
+        "great_expectations": gx.__version__,
+        "results": [as_record(finding) for finding in findings],
+    }

@@ -1,0 +1,60 @@
+"""What the monitor exports: the last measurement of drift as gauges, each with a bounded set of labels."""
+
+import math
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from model.drift_history import DriftResult
+from model.drift_terms import ATTRIBUTIONS, CAUSES, STATES
+from model.metrics import Estimate
+
+
+class DriftMetrics:
+    """The gauges of one process; what any process has set last is what a scrape shows, also after its death."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._signal = self._gauge("drift_signal", "Distance of recent predictions from the reference", "signal")
+        self._over = self._gauge("drift_over", "1 while a signal is over its limit", "signal")
+        self._attribution = self._gauge(
+            "drift_attribution", "1 for why traffic has drifted, 0 for all else", "attribution"
+        )
+        self._state = self._gauge("drift_state", "1 for whether it has: ok, drifting or unknown, else 0", "state")
+        self._unknown = self._gauge("drift_unknown", "1 for why drift is unknown, 0 for all else", "cause")
+        self._measured = self._gauge("drift_measured_timestamp_seconds", "When drift was measured last, in Unix time")
+        self._predictions = self._gauge("drift_window_predictions", "Predictions that were looked at then")
+        self._accuracy = self._gauge("estimated_accuracy", "Share of right answers, estimated without labels", "bound")
+        self._ai_share = self._gauge("estimated_ai_share", "Share of AI images, estimated without labels", "bound")
+        self._signals: set[str] = set()
+
+    def show(self, result: DriftResult) -> None:
+        """Export a result; what it does not know is NaN, which Prometheus neither draws nor compares."""
+        values = {signal.name: signal for signal in result.signals}
+        self._signals |= values.keys()
+        for name in self._signals:
+            known = values.get(name)
+            self._signal.labels(name).set(known.value if known else math.nan)
+            self._over.labels(name).set(known.over if known else math.nan)
+        _choose(self._attribution, ATTRIBUTIONS, result.attribution)
+        _choose(self._state, STATES, result.state)
+        _choose(self._unknown, CAUSES, result.cause)
+        if result.state != "unknown":
+            self._measured.set(result.measured_at.timestamp())
+        self._predictions.set(result.rows)
+        _bound(self._accuracy, result.accuracy)
+        _bound(self._ai_share, result.ai_share)
+
+    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
+        # `mostrecent`: the process that measures may be another than the one before, whose word no longer counts.
+        return Gauge(f"truegrain_{name}", meaning, labels, registry=self.registry, multiprocess_mode="mostrecent")
+
+
+def _choose(gauge: Gauge, labels: Iterable[str], chosen: str | None) -> None:
+    for label in labels:
+        gauge.labels(label).set(label == chosen)
+
+
+def _bound(gauge: Gauge, estimate: Estimate | None) -> None:
+    for bound in ("value", "low", "high"):
+        gauge.labels(bound).set(getattr(estimate, bound) if estimate else math.nan)
