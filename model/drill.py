@@ -1,5 +1,6 @@
 """Drill: what happened when a generator appeared that the detector had not been trained on, as it was recorded."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
@@ -9,8 +10,8 @@ from model.labels import AI, CLASSES, REAL
 from model.metrics import Estimate
 from model.record import Record
 
-Phase = Literal["calm", "incident", "recovery", "after"]
-"""Traffic before the generator appears; until retraining is asked for; while that goes on; with what came of it."""
+Phase = Literal["before", "during", "after"]
+"""Until the newcomer appears, while the detector that does not know it is in service, and with the one that does."""
 
 StepName = Literal[
     "ordinary traffic", "incident", "reports", "review", "ingestion", "training", "judgement", "swap", "traffic again"
@@ -26,7 +27,6 @@ class Answer:
     """
 
     seconds: float
-    phase: Phase
     generator: str | None
     probability: float
     called: str
@@ -128,6 +128,18 @@ class Drill(Record):
         """The first reading that says so when it is true."""
         return next((reading for reading in self.readings if reading.alarm and reading.newcomers), None)
 
-    def end_of(self, step: StepName) -> float | None:
-        """When a step was over, in seconds; None when it was not got to."""
-        return next((each.end for each in self.steps if each.name == step), None)
+    def step(self, name: StepName) -> Step | None:
+        """Return a part of the drill, None when it was not got to."""
+        return next((step for step in self.steps if step.name == name), None)
+
+    def answers_in(self, phase: Phase, *, by: Iterable[str | None] | None = None) -> list[Answer]:
+        """Return the verdicts of a phase, all or only those on the images of some generators (None: real ones)."""
+        wanted = None if by is None else set(by)
+        chosen = (each for each in self.answers if self._phase_of(each) == phase)
+        return [each for each in chosen if wanted is None or each.generator in wanted]
+
+    def _phase_of(self, answer: Answer) -> Phase:
+        incident = self.step("incident")
+        if incident is None or answer.seconds < incident.begin:
+            return "before"
+        return "during" if answer.version == self.before.version else "after"

@@ -1,12 +1,13 @@
 """Outcome of a drill: how far accuracy fell, how soon that was noticed, and whether all was well again in time."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from model.drill import Answer, Drill, Phase
 from model.errors import TruegrainError
 from model.metrics import Estimate, proportion
+
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
@@ -41,7 +42,7 @@ class Goal:
 
 def goals(drill: Drill) -> tuple[Goal, ...]:
     """Hold a drill against what is promised for the built-in images on two cores."""
-    calm, incident, after = (accuracy(drill.answers, phase) for phase in ("calm", "incident", "after"))
+    before, during, after = (accuracy(drill.answers_in(phase)) for phase in get_args(Phase))
     early = [reading for reading in drill.readings if reading.alarm and not reading.newcomers]
     return (
         Goal(
@@ -55,7 +56,7 @@ def goals(drill: Drill) -> tuple[Goal, ...]:
         Goal(
             name="drop_points",
             meaning="Accuracy lost when it appeared, or it was no exercise",
-            value=_points(calm, incident),
+            value=_points(before, during),
             unit="points",
             bound="at least",
             limit=15,
@@ -79,7 +80,7 @@ def goals(drill: Drill) -> tuple[Goal, ...]:
         Goal(
             name="residual_points",
             meaning="Accuracy still missing afterwards, on the same kind of traffic",
-            value=_points(calm, after),
+            value=_points(before, after),
             unit="points",
             bound="at most",
             limit=2,
@@ -94,14 +95,9 @@ def require_met(drill: Drill) -> None:
         raise TruegrainError(f"the drill {drill.id} was not passed: {'; '.join(filter(None, (drill.fault, missed)))}")
 
 
-def accuracy(answers: Iterable[Answer], phase: Phase, *, by: Iterable[str | None] | None = None) -> Estimate | None:
-    """Estimate the share of right verdicts in a phase, of all or only on the images of those generators (None: real).
-
-    None when there were no such verdicts.
-    """
-    wanted = None if by is None else set(by)
-    chosen = [each for each in answers if each.phase == phase and (wanted is None or each.generator in wanted)]
-    return proportion(sum(each.right for each in chosen), len(chosen)) if chosen else None
+def accuracy(answers: Sequence[Answer]) -> Estimate | None:
+    """Estimate the share of right verdicts; None without any."""
+    return proportion(sum(answer.right for answer in answers), len(answers)) if answers else None
 
 
 def _points(before: Estimate | None, then: Estimate | None) -> float | None:
@@ -110,5 +106,5 @@ def _points(before: Estimate | None, then: Estimate | None) -> float | None:
 
 
 def _seconds(drill: Drill) -> float | None:
-    served = drill.end_of("swap")
-    return served - drill.alarm.seconds if drill.alarm and served is not None else None
+    swap = drill.step("swap")
+    return swap.end - drill.alarm.seconds if drill.alarm and swap else None

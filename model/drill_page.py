@@ -44,7 +44,7 @@ def accuracies(drill: Drill) -> tuple[Row, ...]:
         f"by {drill.newcomer}": (drill.newcomer,),
     }
     return tuple(
-        Row(name, tuple(accuracy(drill.answers, phase, by=by) for phase in get_args(Phase)))
+        Row(name, tuple(accuracy(drill.answers_in(phase, by=by)) for phase in get_args(Phase)))
         for name, by in kinds.items()
     )
 

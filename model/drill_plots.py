@@ -1,4 +1,4 @@
-"""Plots of a drill: accuracy over time, what the monitor measured, and what the newcomer looked like to the detector."""
+"""Plots of a drill: accuracy over time, what the monitor measured, and what the detector made of the newcomer."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -31,9 +31,11 @@ def draw_drill_plots(drill: Drill) -> list[Plot]:
         text = "the signals that went furthest, as multiples of their limits, against the images of the newcomer sent"
         plots.append(draw_plot("What the monitor measured", text, partial(_draw_signals, readings=drill.readings)))
     if any(reading.accuracy for reading in drill.readings):
-        text = "the monitor's estimate, made without a label, with its 95 % interval, and the truth about the same images"
+        text = (
+            "the monitor's estimate, made without a label, with its 95 % interval, and the truth about the same images"
+        )
         plots.append(draw_plot("Accuracy without labels", text, partial(_draw_estimate, drill=drill)))
-    if _of_newcomer(drill, "incident"):
+    if _of_newcomer(drill, "during"):
         text = "probabilities of AI that its images were given, as shares of them"
         plots.append(draw_plot("What the newcomer looked like", text, partial(_draw_newcomer, drill=drill)))
     return plots
@@ -56,14 +58,13 @@ def _draw_accuracy(axes: Axes, *, drill: Drill) -> None:
 
 
 def _marks(drill: Drill) -> Iterator[tuple[str, float]]:
-    begin = next((step.begin for step in drill.steps if step.name == "incident"), None)
-    swapped = drill.end_of("swap")
-    if begin is not None:
-        yield "the newcomer appears", begin
+    incident, swap = drill.step("incident"), drill.step("swap")
+    if incident:
+        yield "the newcomer appears", incident.begin
     if drill.alarm:
-        yield "the monitor names it", drill.alarm.seconds
-    if swapped is not None:
-        yield "the new detector serves", swapped
+        yield "the monitor suspects it", drill.alarm.seconds
+    if swap:
+        yield "the new detector serves", swap.end
 
 
 def _draw_signals(axes: Axes, *, readings: tuple[Reading, ...]) -> None:
@@ -96,7 +97,11 @@ def _draw_estimate(axes: Axes, *, drill: Drill) -> None:
 
 def _draw_newcomer(axes: Axes, *, drill: Drill) -> None:
     edges = np.linspace(0, 1, _BINS + 1)
-    for phase, name, look in (("incident", "when it appeared", _NEW), ("after", "afterwards", _OLD)):
+    looks: tuple[tuple[Phase, str, dict[str, Any]], ...] = (
+        ("during", "when it appeared", _NEW),
+        ("after", "afterwards", _OLD),
+    )
+    for phase, name, look in looks:
         given = _of_newcomer(drill, phase)
         if given:
             counts, _ = np.histogram(given, edges)
@@ -106,4 +111,4 @@ def _draw_newcomer(axes: Axes, *, drill: Drill) -> None:
 
 
 def _of_newcomer(drill: Drill, phase: Phase) -> list[float]:
-    return [each.probability for each in drill.answers if (each.phase, each.generator) == (phase, drill.newcomer)]
+    return [answer.probability for answer in drill.answers_in(phase, by=(drill.newcomer,))]

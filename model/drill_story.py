@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import get_args
 
-from model.drill import Drill, Step
+from model.drill import Drill, Phase, Step
 from model.drill_outcome import accuracy
 from model.metrics import Estimate
 
@@ -27,11 +28,11 @@ def tell(drill: Drill) -> tuple[Event, ...]:
 def summarise(drill: Drill) -> Iterator[str]:
     """Say in a few sentences what it did to users, and how it ended."""
     new = drill.newcomer
-    calm, incident, after = (accuracy(drill.answers, phase) for phase in ("calm", "incident", "after"))
-    found, found_after = (accuracy(drill.answers, phase, by=(new,)) for phase in ("incident", "after"))
+    before, during, after = (accuracy(drill.answers_in(phase)) for phase in get_args(Phase))
+    found, found_after = (accuracy(drill.answers_in(phase, by=(new,))) for phase in ("during", "after"))
     yield f"The detector had learnt from {drill.before.images:,} images, none of them by {new}."
-    if calm and incident and found:
-        fall = f"its verdicts went from {_share(calm)} right to {_share(incident)}"
+    if before and during and found:
+        fall = f"its verdicts went from {_share(before)} right to {_share(during)}"
         yield f"When {new} came, {fall}: of the images by {new} it found {_share(found)}."
     if drill.after and after and found_after:
         images = drill.after.images - drill.before.images
@@ -88,7 +89,10 @@ def _of_step(drill: Drill, step: Step) -> Iterator[tuple[float, str]]:
         case "swap" if after:
             yield step.end, f"The service gives verdicts of version {after.version}."
         case "traffic again":
-            yield step.end, f"Of the same kind of traffic, {_share(accuracy(drill.answers, 'after'))} is judged right."
+            yield (
+                step.end,
+                f"Of the same kind of traffic, {_share(accuracy(drill.answers_in('after')))} is judged right.",
+            )
         case _:
             yield step.end, f"Over: {step.name}."
 

@@ -152,7 +152,7 @@ class Settings(BaseModel):
             raise SettingsError("; ".join(_explain(problem, cls.variables()) for problem in error.errors())) from error
 
     def to_environment(self) -> dict[str, str]:
-        """Return the settings as the variables that `from_environment` reads, for a program that is started with them."""
+        """Return the variables that `from_environment` reads, for a program that is started with these settings."""
         return {PREFIX + name.upper(): str(value) for name, value in self.model_dump().items()}
 
     @classmethod

@@ -33,7 +33,12 @@ Log = Callable[[str], None]
 
 
 def train(
-    dataset_version: str, recipe: str, overrides: str, *, log: Log, environment: Mapping[str, str] = MappingProxyType({})
+    dataset_version: str,
+    recipe: str,
+    overrides: str,
+    *,
+    log: Log,
+    environment: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Train on a dataset version and return the id of the MLflow run that holds the detector.
 
@@ -48,9 +53,7 @@ def train(
     return str(run(command, log=log, environment=environment)["run_id"])
 
 
-def run(
-    command: Sequence[str], *, log: Log, environment: Mapping[str, str] = MappingProxyType({})
-) -> dict[str, Any]:
+def run(command: Sequence[str], *, log: Log, environment: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Run `command` (no shell) in its own process group, pass its output on, return its last line, a JSON object.
 
     Whatever ends this call early (a timeout, SIGTERM, SIGINT) ends the whole group; call it in the main thread. Raises

@@ -31,7 +31,6 @@ class PastEvent(Protocol):
 def expect() -> str:
     """Hold the newest predictions against what they must be; raises ValidationFailed when they are not."""
     from expectations.predictions import validate
-
     from model.predictions import open_database
 
     settings = read_settings()

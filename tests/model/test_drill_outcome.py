@@ -1,11 +1,12 @@
 """A drill is held against what the platform promises."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from made_drills import NEW, make_answers, make_drill, make_learnt, make_reading
-from model.drill import Drill
+from model.drill import Drill, Phase
 from model.drill_outcome import Goal, accuracy, goals, require_met
 from model.errors import TruegrainError
 
@@ -49,8 +50,7 @@ def test_what_a_drill_did_not_get_to_is_not_met_and_says_so() -> None:
 
 
 def test_a_newcomer_that_does_no_harm_is_no_exercise() -> None:
-    calm = make_answers("calm", 0, by="smooth", right=95, of=100)
-    harmless = calm + make_answers("incident", 60, by=NEW, right=90, of=100)
+    harmless = make_answers(0, by="smooth", right=95, of=100) + make_answers(60, by=NEW, right=90, of=100)
     assert not by_name(make_drill(answers=tuple(harmless)))["drop_points"].met
 
 
@@ -59,10 +59,14 @@ def test_a_fault_fails_a_drill_whatever_its_numbers() -> None:
         require_met(make_drill(fault="the monitor is silent"))
 
 
-def test_accuracy_counts_only_the_phase_and_the_makers_it_is_asked_about() -> None:
-    answers = make_answers("incident", 0, by=NEW, right=3, of=4) + make_answers("after", 0, by=NEW, right=4, of=4)
-    assert [accuracy(answers, "incident", by=by).value for by in (None, (None,), (NEW,))] == [0.75, 1.0, 0.5]
-    assert accuracy(answers, "calm") is None
+def test_verdicts_belong_to_a_phase_by_the_newcomer_and_by_the_version_that_gave_them() -> None:
+    early = make_answers(59, by="smooth", right=4, of=4)
+    late = make_answers(60, by=NEW, right=3, of=4)
+    new = make_answers(301, by=NEW, right=4, of=4, version="2")
+    drill = make_drill(answers=(*early, *late, *new))
+    assert [drill.answers_in(phase) for phase in get_args(Phase)] == [early, late, new]
+    assert [accuracy(drill.answers_in("during", by=by)).value for by in (None, (None,), (NEW,))] == [0.75, 1.0, 0.5]
+    assert accuracy(drill.answers_in("after", by=("smooth",))) is None
 
 
 def test_a_record_is_read_back_as_it_was_written() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from model.drift import Signal
-from model.drill import Answer, Drill, Labelling, Learnt, Phase, Reading, Step, StepName
+from model.drill import Answer, Drill, Labelling, Learnt, Reading, Step, StepName
 from model.metrics import Estimate
 
 NEW = "patch"
@@ -33,10 +33,9 @@ def make_drill(**changes: object) -> Drill:
         before=make_learnt("1", images=2000),
         steps=tuple(Step(name=name, begin=begin, end=end) for name, (begin, end) in _TIMES.items()),
         answers=(
-            *make_answers("calm", 0, by=KNOWN[0], right=95, of=100),
-            *make_answers("incident", 60, by=NEW, right=70, of=100),
-            *make_answers("recovery", 120, by=NEW, right=7, of=10),
-            *make_answers("after", 302, by=NEW, right=94, of=100),
+            *make_answers(0, by=KNOWN[0], right=95, of=100),
+            *make_answers(60, by=NEW, right=70, of=100),
+            *make_answers(302, by=NEW, right=94, of=100, version="2"),
         ),
         readings=(make_reading(50, newcomers=0), make_reading(110, newcomers=80, alarm=True)),
         asked="version 1: a dense group.",
@@ -46,17 +45,16 @@ def make_drill(**changes: object) -> Drill:
     return replace(drill, **changes)
 
 
-def make_answers(phase: Phase, begin: float, *, by: str, right: int, of: int) -> list[Answer]:
+def make_answers(begin: float, *, by: str, right: int, of: int, version: str = "1") -> list[Answer]:
     """Verdicts on images that are real and made by turns, of which the last are wrong."""
     made = [(None, by)[number % 2] for number in range(of)]
     return [
         Answer(
             seconds=begin + 0.2 * number,
-            phase=phase,
             generator=generator,
             probability=0.9 if (generator is not None) == (number < right) else 0.1,
             called="ai" if (generator is not None) == (number < right) else "real",
-            version="1",
+            version=version,
         )
         for number, generator in enumerate(made)
     ]
@@ -68,7 +66,9 @@ def make_reading(seconds: float, *, newcomers: int, alarm: bool = False) -> Read
         newcomers=newcomers,
         state="drifting" if alarm else "ok",
         attribution="new_generator" if alarm else "none",
-        reason="A group of images is like none of the reference's: dense_group 0.21." if alarm else "No signal is over.",
+        reason="A group of images is like none of the reference's: dense_group 0.21."
+        if alarm
+        else "No signal is over.",
         signals=(Signal("dense_group", 0.21 if alarm else 0.01, 0.08, alarm), Signal("psi_bytes", 0.1, 0.25, False)),
         accuracy=Estimate(0.9, 0.8, 0.95),
         truth=0.72,

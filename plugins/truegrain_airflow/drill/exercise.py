@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Literal
 
 from model.drift_history import DriftResult
-from model.drill import Labelling, Learnt, Phase, Reading
+from model.drill import Labelling, Learnt, Reading
 from model.errors import TruegrainError
 from model.settings import Settings
 from model.sources.labelled import LabelledImage
@@ -24,7 +25,7 @@ def run(plan: Plan, settings: Settings, diary: Diary) -> None:
 
     A fault of the platform ends the drill and is written down, not raised: the post-mortem shall tell of it.
     """
-    secrets = labelling.make_keys(settings, labelling.count_reporters(plan.labelled, settings))
+    secrets = labelling.make_keys(settings, labelling.count_reporters(plan.reported, settings))
     with serving(settings) as address:
         exercise = Exercise(plan, settings, diary, address)
         try:
@@ -53,14 +54,14 @@ class Exercise:
     def stay_calm(self) -> None:
         """Send what the detector knows."""
         with self._diary.step("ordinary traffic"):
-            for images in self._rounds("calm"):
-                self._send_and_look(images, "calm")
+            for images in self._rounds("ordinary"):
+                self._send_and_look(images)
 
     def let_loose(self) -> bool:
         """Let the newcomer take the place of the known generators until a training is asked for; tell if it was."""
         with self._diary.step("incident"):
             for images in self._rounds("incident"):
-                self._send_and_look(images, "incident")
+                self._send_and_look(images)
                 judgement = self._watch.judge()
                 log.info("%s", judgement.reason)
                 if judgement.ask and self._diary.drill.alarm:
@@ -70,7 +71,7 @@ class Exercise:
 
     def recover(self, secrets: Sequence[str]) -> None:
         """Have people label images, learn from them, and send once more what has done the harm."""
-        with self.traffic.trickle(self._plan.traffic("recovery"), "recovery"):
+        with self.traffic.trickle(self._plan.traffic("recovery")):
             self._label(secrets)
             learnt = self._learn()
             if not learnt.promoted:
@@ -78,15 +79,15 @@ class Exercise:
             with self._diary.step("swap"):
                 await_version(self._address, learnt.version, seconds=SWAP_SECONDS, log=log_of(self._settings))
         with self._diary.step("traffic again"):
-            self.traffic.send(self._plan.traffic("after"), "after")
+            self.traffic.send(self._plan.traffic("again"))
 
-    def _rounds(self, phase: Phase) -> Iterator[list[LabelledImage]]:
-        images = self._plan.traffic(phase)
+    def _rounds(self, part: Literal["ordinary", "incident"]) -> Iterator[list[LabelledImage]]:
+        images = self._plan.traffic(part)
         while some := list(islice(images, self._plan.round)):
             yield some
 
-    def _send_and_look(self, images: Sequence[LabelledImage], phase: Phase) -> None:
-        self._makers |= {judged.id: judged.image.generator for judged in self.traffic.send(images, phase)}
+    def _send_and_look(self, images: Sequence[LabelledImage]) -> None:
+        self._makers |= {judged.id: judged.image.generator for judged in self.traffic.send(images)}
         reading = self._read(self._watch.await_result())
         self._diary.note(readings=(*self._diary.drill.readings, reading))
         log.info("%d images of %s sent: %s", reading.newcomers, self._plan.newcomer, reading.reason)
@@ -108,7 +109,7 @@ class Exercise:
         )
 
     def _label(self, secrets: Sequence[str]) -> None:
-        images = list(self._plan.reported())
+        images = list(self._plan.traffic("reported"))
         with self._diary.step("reports"):
             reports = labelling.report(self._address, images, secrets, self._settings)
         with self._diary.step("review"):

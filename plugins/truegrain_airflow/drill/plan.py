@@ -5,16 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
-from model.drill import Phase
 from model.settings import Settings
 from model.sources.labelled import LabelledImage
 from model.sources.studio.artefacts import FAMILIES
 from model.sources.synthetic import NAME, Order, draw_images
 
 _SEEDS: Final[Mapping[str, int]] = MappingProxyType(
-    {"training": 0, "calm": 1, "incident": 2, "labelled": 3, "recovery": 4, "after": 5}
+    {"training": 0, "ordinary": 1, "incident": 2, "reported": 3, "recovery": 4, "again": 5}
 )
 """Each its own, so that no image is sent that was trained on."""
 
@@ -25,18 +24,18 @@ _ENDLESS: Final = 1_000_000
 class Plan:
     """A drill to do: `newcomer` is the built-in generator kept out of training, on `images` images without it.
 
-    Half of all traffic is real. `calm` images are sent before the newcomer appears, at most `incident` once it does and
-    until a training is asked for, `round` of them between two looks at the monitor; `labelled` are reported by people;
-    `after` are sent when the platform has recovered.
+    Half of all traffic is real. `ordinary` images are sent before the newcomer appears, at most `incident` once it does
+    and until a training is asked for, `round` of them between two looks at the monitor; people report `reported`; `again`
+    are sent when the platform has recovered.
     """
 
     newcomer: str
     images: int = 2000
-    calm: int = 600
+    ordinary: int = 600
     incident: int = 1000
     round: int = 40
-    labelled: int = 300
-    after: int = 600
+    reported: int = 300
+    again: int = 600
 
     def __post_init__(self) -> None:
         """Raise SourceError for a generator that is not built in."""
@@ -52,22 +51,20 @@ class Plan:
         """The built-in source without the newcomer."""
         return f"{NAME}?images={self.images}&seed={_SEEDS['training']}&generators={'+'.join(self.known)}"
 
-    def traffic(self, phase: Phase) -> Iterator[LabelledImage]:
-        """Draw the images to send in a phase; those of the recovery never end."""
-        generators = self.known if phase == "calm" else (self.newcomer,)
-        counts = {"calm": self.calm, "incident": self.incident, "recovery": _ENDLESS, "after": self.after}
-        return draw_images(Order(images=counts[phase], seed=_SEEDS[phase], generators=generators))
-
-    def reported(self) -> Iterator[LabelledImage]:
-        """Draw the images that people report."""
-        return draw_images(Order(images=self.labelled, seed=_SEEDS["labelled"], generators=(self.newcomer,)))
+    def traffic(
+        self, part: Literal["ordinary", "incident", "reported", "recovery", "again"]
+    ) -> Iterator[LabelledImage]:
+        """Draw the images that are sent in a part of the drill; those of the recovery never end."""
+        counts = {"ordinary": self.ordinary, "incident": self.incident, "reported": self.reported, "again": self.again}
+        generators = self.known if part == "ordinary" else (self.newcomer,)
+        return draw_images(Order(images=counts.get(part, _ENDLESS), seed=_SEEDS[part], generators=generators))
 
 
 def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
     """Return the settings of a platform of its own for the drill of that `name`, in a folder of `settings.home`.
 
-    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. It looks at drift
-    and at the registry often, for a drill is short, and owes no cool-down to what production has asked for.
+    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. It often looks at
+    drift and at the registry, for a drill is short.
     """
     taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained", "feedback_agreement")
     taken_over += ("feedback_per_reporter", "tracking_uri", "mlflow_url", "revision")

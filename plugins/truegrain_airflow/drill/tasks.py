@@ -18,7 +18,7 @@ log = logging.getLogger("truegrain.drill")
 
 
 def prepare(settings: Settings, plan: Plan) -> str:
-    """Put a detector that does not know the newcomer into production, on a platform of its own; return the drill's name.
+    """Put a detector that does not know the newcomer into production on a platform of its own; return the drill's name.
 
     Raises TruegrainError when the gate refuses it.
     """

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 import requests
 
-from model.drill import Answer, Phase
+from model.drill import Answer
 from model.sources.labelled import LabelledImage
 
 CLIENTS: Final = 4
@@ -37,19 +36,19 @@ class Traffic:
         self._address = address
         self._clock = clock
 
-    def send(self, images: Iterable[LabelledImage], phase: Phase) -> list[Judged]:
+    def send(self, images: Iterable[LabelledImage]) -> list[Judged]:
         """Have images judged, several at a time; raises requests' errors when one is not."""
         with ThreadPoolExecutor(CLIENTS) as clients:
-            return list(clients.map(partial(self._ask, phase), images))
+            return list(clients.map(self._ask, images))
 
     @contextmanager
-    def trickle(self, images: Iterator[LabelledImage], phase: Phase) -> Iterator[None]:
+    def trickle(self, images: Iterator[LabelledImage]) -> Iterator[None]:
         """Have an image judged now and then until the block ends."""
         enough = threading.Event()
 
         def go_on() -> None:
             while not enough.wait(_TRICKLE_SECONDS):
-                self._ask(phase, next(images))
+                self._ask(next(images))
 
         with ThreadPoolExecutor(1) as client:
             going = client.submit(go_on)
@@ -59,12 +58,11 @@ class Traffic:
                 enough.set()
         going.result()
 
-    def _ask(self, phase: Phase, image: LabelledImage) -> Judged:
+    def _ask(self, image: LabelledImage) -> Judged:
         verdict = ask(self._address, image.data)
         self.answers.append(
             Answer(
                 seconds=self._clock(),
-                phase=phase,
                 generator=image.generator,
                 probability=verdict["probability"],
                 called=verdict["label"],

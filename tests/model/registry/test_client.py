@@ -47,7 +47,9 @@ class BrokenProxy(BaseHTTPRequestHandler):
 def test_a_registry_behind_a_broken_proxy_is_unavailable(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BrokenProxy) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        models = Registry(f"http://127.0.0.1:{proxy.server_port}", model_name="detector", lock=tmp_path / "lock", experiment="tests")
+        models = Registry(
+            f"http://127.0.0.1:{proxy.server_port}", model_name="detector", lock=tmp_path / "lock", experiment="tests"
+        )
         with pytest.raises(RegistryUnavailable):
             models.resolve("production")
         proxy.shutdown()

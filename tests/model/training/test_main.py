@@ -46,7 +46,9 @@ def test_the_command_trains_logs_an_artifact_and_prints_json_last(
     result = json.loads(finished.stdout.splitlines()[-1])
     assert finished.stdout.count("epoch 2/2") == 1
     assert finished.stdout.count("int8 is ") == 1
-    registry = Registry(settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock", experiment="tests")
+    registry = Registry(
+        settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock", experiment="tests"
+    )
     detector = Detector.load(registry.download(result["run_id"], tmp_path / "downloaded"))
     assert detector.card.dataset_version == dataset
     assert detector.card.training["epochs"] == 2

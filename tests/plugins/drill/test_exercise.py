@@ -1,14 +1,17 @@
 """A drill in small: everything for real but the training and what the monitor says."""
 
 from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from model.drift_history import DriftResult
+from made_drills import make_drill
 from model.drift import Signal
-from model.drill import Drill
+from model.drift_history import DriftResult
+from model.drill import Drill, Labelling, StepName
 from model.errors import TruegrainError
 from model.lake import Lake
 from model.manifest import read_manifest
@@ -21,7 +24,7 @@ from truegrain_airflow.drill.plan import Plan, settings_of
 from truegrain_airflow.drill.serving import free_port
 from truegrain_airflow.drill.watching import Watch
 
-PLAN = Plan(newcomer="patch", images=240, calm=8, incident=24, round=8, labelled=24, after=8)
+PLAN = Plan(newcomer="patch", images=240, ordinary=8, incident=24, round=8, reported=24, again=8)
 ANYTHING = """
 [alone]
 min_accuracy = 0
@@ -63,8 +66,64 @@ class Alert(Watch):
         return Judgement(ask=self.looks > 2, reason="a dense group", latest=None)
 
 
-@pytest.fixture(scope="module")
-def platform(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    home = tmp_path_factory.mktemp("home")
-    (home / "gate.toml").write_text(ANYTHING)
-    return Settings(home=home, tracking_uri=mlflow_server, model_name="production", gate_policy=str(home / "gate.toml"))
+@pytest.fixture
+def production(mlflow_server: str, tmp_path: Path) -> Settings:
+    policy = tmp_path / "gate.toml"
+    policy.write_text(ANYTHING)
+    return Settings(home=tmp_path / "home", tracking_uri=mlflow_server, gate_policy=str(policy))
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch, tiny_artifact: Callable[..., Path]) -> None:
+    """Take a tiny artifact for what training makes, another one each time."""
+    biases = iter((0.0, 0.01))
+
+    def train(settings: Settings, dataset_version: str) -> str:
+        registry = connect(settings)
+        with registry.run("train", params={}) as run:
+            registry.log_artifact(run, tiny_artifact(next(biases), dataset_version=dataset_version))
+        return run.id
+
+    monkeypatch.setattr(learning, "train", train)
+    monkeypatch.setattr(exercise, "Watch", Alert)
+
+
+@pytest.mark.usefixtures("untrained", "without_plots")
+def test_people_label_the_newcomer_and_what_they_agree_on_is_learnt_and_served(production: Settings) -> None:
+    name = tasks.prepare(production, PLAN)
+    own = settings_of(production, name, port=free_port())
+    exercise.run(PLAN, own, Diary.open(own.home))
+    with suppress(TruegrainError):  # what so small a drill measures is chance
+        tasks.report(production, name)
+    assert (own.home / "post-mortem.html").exists()
+
+    drill = Drill.from_json((own.home / "drill.json").read_bytes())
+    assert drill.fault is None
+    assert [step.name for step in drill.steps] == list(get_args(StepName))
+    assert drill.labelling == Labelling(images=24, reporters=3, reports=72, agreement=3, accepted=24)
+    assert drill.after is not None
+    assert (drill.before.version, drill.after.version, drill.after.promoted) == ("1", "2", True)
+
+    rows = read_manifest(Lake(own.lake_url), drill.after.dataset_version, columns=("source", "split", "label"))
+    reported = rows[rows["source"] == "feedback"]
+    assert drill.after.images - drill.before.images == len(reported) == 24
+    assert set(reported["split"]) == {"train"}
+
+    assert len(drill.answers_in("before")) == len(drill.answers_in("during", by=("patch",))) == 8
+    assert len(drill.answers_in("after")) >= PLAN.again
+    assert (drill.readings[0].newcomers, drill.alarm and drill.alarm.newcomers) == (0, 8)
+    assert connect(production).resolve("production") is None, "production had no part in it"
+
+
+def test_a_fault_of_the_platform_ends_a_drill_and_is_kept_for_the_post_mortem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fall_silent(_: exercise.Exercise) -> None:
+        raise TruegrainError("the monitor is silent")
+
+    monkeypatch.setattr(exercise, "serving", lambda _: nullcontext("http://127.0.0.1:9"))
+    monkeypatch.setattr(exercise.labelling, "make_keys", lambda *_: [])
+    monkeypatch.setattr(exercise.Exercise, "stay_calm", fall_silent)
+    diary = Diary(tmp_path, make_drill(answers=(), steps=(), readings=()))
+    exercise.run(PLAN, Settings(home=tmp_path), diary)
+    assert Diary.open(tmp_path).drill.fault == "the monitor is silent"

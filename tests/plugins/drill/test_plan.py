@@ -10,7 +10,7 @@ from model.settings import Settings
 from model.sources.recognise import open_source
 from truegrain_airflow.drill.plan import Plan, settings_of
 
-PLAN = Plan(newcomer="patch", images=12, calm=12, incident=12, labelled=12, after=12)
+PLAN = Plan(newcomer="patch", images=12, ordinary=12, incident=12, reported=12, again=12)
 
 
 def test_an_unknown_generator_is_refused_with_those_there_are() -> None:
@@ -21,14 +21,14 @@ def test_an_unknown_generator_is_refused_with_those_there_are() -> None:
 def test_nothing_by_the_newcomer_is_trained_on_and_all_later_traffic_is_half_by_it() -> None:
     trained = {image.generator for image in open_source(PLAN.source)}
     assert trained == {None, *PLAN.known} == {None, "checkerboard", "nearest", "smooth"}
-    assert {image.generator for image in PLAN.traffic("calm")} == trained
-    for images in (PLAN.traffic("incident"), PLAN.traffic("after"), PLAN.reported()):
+    assert {image.generator for image in PLAN.traffic("ordinary")} == trained
+    for images in (PLAN.traffic("incident"), PLAN.traffic("again"), PLAN.traffic("reported")):
         assert [image.generator for image in images] == [None, "patch"] * 6
 
 
 def test_no_image_is_sent_that_was_trained_on_or_sent_before() -> None:
-    drawn = [open_source(PLAN.source), PLAN.reported()]
-    drawn += [PLAN.traffic("calm"), PLAN.traffic("incident"), PLAN.traffic("after"), PLAN.traffic("recovery")]
+    parts = ("ordinary", "incident", "reported", "recovery", "again")
+    drawn = (open_source(PLAN.source), *map(PLAN.traffic, parts))
     files = [image.data for images in drawn for image in islice(images, 12)]
     assert len(set(files)) == 12 * 6
 
