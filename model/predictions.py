@@ -1,10 +1,8 @@
 """The prediction log as a database keeps it: its rows, and the windows of them that drift looks at."""
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,9 +20,7 @@ from sqlalchemy import (
     RowMapping,
     String,
     Table,
-    create_engine,
     delete,
-    event,
     make_url,
     select,
 )
@@ -32,15 +28,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 
 from model import tables
+from model.engines import open_postgresql, open_sqlite
 from model.errors import SettingsError
 from model.sample import Sample
-
-BUSY_SECONDS: Final = 10
-"""How long a writer waits for another process's turn with an SQLite file."""
 
 EMBEDDING: Final = np.dtype("<f2")
 """How the values of an embedding stand in a row: half the bytes, and far finer than drift asks for."""
 
+_OPENING: Final = {"sqlite": open_sqlite, "postgresql": open_postgresql}
 _ALLOWED: Final = "allowed are sqlite:///<file> and postgresql://<user>:<password>@<host>/<database>"
 
 Packed = bytes
@@ -114,18 +109,11 @@ def open_database(url: str) -> Engine:
     """
     try:
         address = make_url(url)
-        if address.get_backend_name() not in {"sqlite", "postgresql"}:
+        if address.get_backend_name() not in _OPENING:
             raise SettingsError(f"TRUEGRAIN_PREDICTIONS names {address.get_backend_name()}; {_ALLOWED}")
-        if address.get_backend_name() != "sqlite":
-            return create_engine(address, pool_pre_ping=True)
-        engine = create_engine(address, connect_args={"timeout": BUSY_SECONDS})
+        return _OPENING[address.get_backend_name()](address)
     except (ArgumentError, ImportError) as error:
         raise SettingsError(f"TRUEGRAIN_PREDICTIONS is no URL that can be used here: {error}; {_ALLOWED}") from error
-    # Readers and the writers of several processes do not wait for each other, and a commit not for the disk: after a
-    # power cut the last moments may be missing, nothing is broken.
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL"):
-        event.listen(engine, "connect", partial(_set, pragma))
-    return engine
 
 
 def prepare(engine: Engine) -> None:
@@ -177,10 +165,11 @@ def read_window(engine: Engine, *, model_version: str, most: int, until: datetim
     )
 
 
-def forget(engine: Engine, *, until: datetime) -> int:
-    """Delete the predictions given up to `until` and return how many they were."""
+def forget(engine: Engine, *, until: datetime, most: int) -> int:
+    """Delete predictions given up to `until`, `most` at once, and return how many they were."""
+    old = select(PREDICTIONS.c.id).where(PREDICTIONS.c.at <= until).limit(most)
     with engine.begin() as connection:
-        return connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.at <= until)).rowcount
+        return connection.execute(delete(PREDICTIONS).where(PREDICTIONS.c.id.in_(old))).rowcount
 
 
 def _to_sample(rows: Sequence[RowMapping]) -> Sample:
@@ -204,7 +193,3 @@ def _to_embedding(stored: Sequence[Packed | None]) -> NDArray[np.float32] | None
     if not given or len(given) < len(stored) or len({len(one) for one in given}) > 1:
         return None
     return np.frombuffer(b"".join(given), EMBEDDING).reshape(len(given), -1).astype(np.float32)
-
-
-def _set(pragma: str, connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute(f"PRAGMA {pragma}").close()

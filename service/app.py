@@ -54,7 +54,9 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         store=ModelStore(pointer_path(settings.home), metrics),
         shadow=shadow,
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
-        predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days),
+        predictions=PredictionLog(
+            settings.predictions_url, metrics, days=settings.prediction_days, journals=settings.home / "journal"
+        ),
         reports=Reports(settings.lake_url, lock=settings.reports_lock),
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from service.records.log_status import STATES, LogStatus
 from service.store.pointer import Alias, Pointer
 from service.verdicts.verdict import Decision, Verdict
 
@@ -100,9 +101,28 @@ class Metrics:
         )
         self.predictions_logged = Counter(
             "truegrain_predictions_logged",
-            "Predictions written to the log, or dropped",
+            "Predictions written to the log, refused by its database, dropped, or unreadable in the journal",
             ["outcome"],
             registry=registry,
+        )
+        self._log_state = Gauge(
+            "truegrain_prediction_log_state",
+            "1 while a worker's prediction log is in this state: ok, locked, full, gone",
+            ["state"],
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._log_waiting = Gauge(
+            "truegrain_prediction_log_waiting",
+            "Predictions in the journals, not in the database yet",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._log_lag = Gauge(
+            "truegrain_prediction_log_lag_seconds",
+            "For how long the oldest of them has waited",
+            registry=registry,
+            multiprocess_mode="livemax",
         )
         self.feedback = Counter(
             "truegrain_feedback",
@@ -135,6 +155,13 @@ class Metrics:
         """Count what the shadow decided where production had decided, and how far apart their probabilities are."""
         self._shadow_verdicts.labels(production, shadow).inc()
         self._shadow_difference.observe(abs(difference))
+
+    def log_is(self, status: LogStatus) -> None:
+        """Record how this process's prediction log is."""
+        for state in STATES:
+            self._log_state.labels(state).set(state == status.state)
+        self._log_waiting.set(status.waiting)
+        self._log_lag.set(status.lag_seconds)
 
     def model_loaded(self, alias: Alias, version: Pointer, previous: Pointer | None) -> None:
         """Record that this process serves `version` under `alias` in place of `previous`."""

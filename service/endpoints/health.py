@@ -10,6 +10,7 @@ from service.context import context
 from service.problems import answers
 from service.records import drift_status
 from service.records.drift_status import SILENT, Drift, DriftStatus
+from service.records.log_status import LogStatus
 from service.store import follower_status
 from service.store.follower_status import FollowerStatus
 
@@ -40,6 +41,7 @@ class Health(BaseModel):
     age_seconds: float | None = Field(description="How long this worker has served it")
     shadow: str | None = Field(description="The version that is compared with it; null: none")
     follower: FollowerStatus | None = Field(description="How it went with the registry; null: it was not asked yet")
+    log: LogStatus = Field(description="How this worker's prediction log is")
     troubles: list[str] = Field(description="What somebody should look at, in words; empty when all is well")
     drift: Drift
 
@@ -50,6 +52,7 @@ EXAMPLE: Final = {
     "age_seconds": 86412.5,
     "shadow": None,
     "follower": {"asked_at": "2026-11-17T04:10:19Z", "production": "current", "shadow": "absent"},
+    "log": {"state": "ok", "waiting": 12, "lag_seconds": 0.084, "dropped": 0},
     "troubles": [],
     "drift": {
         "status": "ok",
@@ -78,13 +81,19 @@ def health() -> Health:
     model, shadow = shared.store.current, shared.shadow.current
     follower, monitor = follower_status.read_status(shared.home), drift_status.read_status(shared.home)
     drift = find_drift(monitor, now=now)
+    log = shared.predictions.status()
     return Health(
         ready=model is not None,
         version=model.version.version if model else None,
         age_seconds=round(now.timestamp() - model.loaded_at, 3) if model else None,
         shadow=shadow.version.version if shadow else None,
         follower=follower,
-        troubles=[*find_troubles(follower, ready=model is not None, now=now), *find_drift_troubles(drift)],
+        log=log,
+        troubles=[
+            *find_troubles(follower, ready=model is not None, now=now),
+            *log.troubles(),
+            *find_drift_troubles(drift),
+        ],
         drift=drift,
     )
 

@@ -1,21 +1,24 @@
-"""The prediction log: every verdict as a row of a database, written in batches by a thread of its own."""
+"""The prediction log: every verdict as a row of a database, by way of a journal, written by a thread of its own."""
 
 import queue
 import threading
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from model import predictions as table
-from model.predictions import Prediction
+from model.predictions import Prediction, open_database
 from service.metrics import Metrics
+from service.records.journal import Journal
+from service.records.log_status import LogStatus, State, name_trouble
+from service.records.prediction_writer import Writer
+from service.records.retention import Retention
 
-MOST_WAITING: Final = 10_000
-"""Predictions held while the database is slow or away; those that find the queue full are dropped, and counted."""
+MOST_IN_MEMORY: Final = 10_000
+"""Predictions held while the journal cannot be written; those that find no place here are dropped, and counted."""
 
 MOST_AT_ONCE: Final = 1_000
 
@@ -25,102 +28,155 @@ LINGER_SECONDS: Final = 0.1
 RETRY_SECONDS: Final = 2.0
 """Pause before a database that failed is tried again."""
 
-CLEAR_SECONDS: Final = 3600.0
-"""How often what is older than `days` is deleted."""
+LOOK_SECONDS: Final = 60.0
+"""How often the journals of workers that died are looked for."""
 
 STOP_SECONDS: Final = 5.0
-"""How long `stop` waits for what is queued to be written."""
+"""How long `stop` waits for what the journal holds to be written; the rest stays in it for the next start."""
+
+Place = Literal["journal", "database"]
 
 log = structlog.get_logger(__name__)
 
 
 class PredictionLog:
-    """Remembers predictions for `days`. A request only ever puts one into a queue, whatever the database does."""
+    """Remembers predictions for `days` in the database at `url`; `journals` is the folder in which they wait for it.
 
-    def __init__(self, url: str, metrics: Metrics, *, days: int) -> None:
-        self._engine = table.open_database(url)
-        self._metrics = metrics
+    A request only ever adds a line to a file, whatever the database does.
+    """
+
+    def __init__(self, url: str, metrics: Metrics, *, days: int, journals: Path) -> None:
         self.days = days
-        self._waiting: queue.Queue[Prediction | None] = queue.Queue(MOST_WAITING)
-        self._stopped = threading.Event()
+        self._engine = open_database(url)
+        self._writer = Writer(self._engine, metrics)
+        self._retention = Retention(self._engine, days=days)
+        self._metrics = metrics
+        self._journals = journals
+        self._journal = Journal(journals)
+        self._abandoned: list[Journal] = []
+        self._look_at = monotonic()
+        self._memory: queue.Queue[Prediction] = queue.Queue(MOST_IN_MEMORY)
+        self._dropped = 0
+        self._troubles: dict[Place, State] = {"journal": "ok", "database": "ok"}
+        self._wake, self._stopped = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
-        self._prepared = False
-        self._away = False
-        self._clear_at = monotonic()
 
     def start(self) -> None:
         """Start writing; call it after the fork."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is waiting, as far as STOP_SECONDS allow, and let go of the database."""
+        """Write what waits, as far as STOP_SECONDS and the database allow, and let go of both."""
         self._stopped.set()
-        with suppress(queue.Full):  # then the thread is at work, and need not be woken
-            self._waiting.put_nowait(None)
+        self._wake.set()
         self._thread.join(STOP_SECONDS)
+        while not self._memory.empty():
+            self._keep(self._memory.get(), otherwise=self._drop)
+        for journal in (*self._abandoned, self._journal):
+            journal.close()
         self._engine.dispose()
 
     def record(self, prediction: Prediction) -> None:
-        """Have a prediction written soon; it is dropped, and counted, when too many are waiting."""
-        try:
-            self._waiting.put_nowait(prediction)
-        except queue.Full:
-            self._metrics.predictions_logged.labels("dropped").inc()
+        """Have a prediction written soon; it survives this process once this returns, unless its disk is full."""
+        self._keep(prediction, otherwise=self._hold)
+        self._wake.set()
 
     def find(self, id_: str) -> Prediction | None:
         """Return a prediction of the last `days`, by any worker; raises SQLAlchemyError when the database is away."""
-        self._prepare()
-        return table.find(self._engine, id_, since=self._first_kept())
+        return self._writer.find(id_, since=self._retention.first_kept())
 
-    def _first_kept(self) -> datetime:
-        return datetime.now(UTC) - timedelta(days=self.days)
+    def status(self) -> LogStatus:
+        """Return how the log is now."""
+        troubles = [state for state in self._troubles.values() if state != "ok"]
+        journals = (*self._abandoned, self._journal)
+        return LogStatus(
+            state=troubles[-1] if troubles else "ok",
+            waiting=sum(journal.rows for journal in journals) + self._memory.qsize(),
+            lag_seconds=round(max(journal.age for journal in journals), 3),
+            dropped=self._dropped,
+        )
+
+    def _keep(self, prediction: Prediction, *, otherwise: Callable[[Prediction], None]) -> None:
+        """Put a prediction into the journal, or do `otherwise` with it when that cannot be written."""
+        try:
+            self._journal.append(prediction)
+        except OSError as error:
+            self._is("journal", name_trouble(error), error)
+            otherwise(prediction)
+        else:
+            self._is("journal", "ok")
+
+    def _hold(self, prediction: Prediction) -> None:
+        try:
+            self._memory.put_nowait(prediction)
+        except queue.Full:
+            self._drop(prediction)
+
+    def _drop(self, prediction: Prediction) -> None:  # noqa: ARG002 - as `_hold`
+        self._dropped += 1
+        self._metrics.predictions_logged.labels("dropped").inc()
+
+    def _is(self, place: Place, state: State, error: Exception | None = None) -> None:
+        if state != self._troubles[place]:
+            cause = str(getattr(error, "orig", error)).strip() if error else None
+            log.warning("prediction log changed", place=place, state=state, cause=cause)
+        self._troubles[place] = state
 
     def _write_all(self) -> None:
-        while batch := self._next_batch():
-            self._write(batch)
+        while not self._is_over():
+            if self._troubles["database"] != "ok":
+                self._stopped.wait(RETRY_SECONDS)
+            elif self._wake.wait(LOOK_SECONDS):
+                self._stopped.wait(LINGER_SECONDS)
+            self._wake.clear()
+            self._attempt()
+            self._metrics.log_is(self.status())
 
-    def _next_batch(self) -> list[Prediction]:
-        """Wait for a prediction and return it with those that come shortly after; none once the log is stopped."""
-        while not (self._stopped.is_set() and self._waiting.empty()):
-            first = self._waiting.get()
-            if first is not None:
-                return [first, *self._those_behind()]
-        return []
+    def _is_over(self) -> bool:
+        """Tell whether the thread is told to stop, and nothing waits that can be written now."""
+        return self._stopped.is_set() and (self._troubles["database"] != "ok" or self.status().waiting == 0)
 
-    def _those_behind(self) -> list[Prediction]:
-        self._stopped.wait(LINGER_SECONDS)
-        behind: list[Prediction | None] = []
-        while len(behind) < MOST_AT_ONCE - 1 and not self._waiting.empty():
-            behind.append(self._waiting.get())
-        return [prediction for prediction in behind if prediction is not None]
-
-    def _write(self, batch: list[Prediction]) -> None:
-        """Write a batch, as often as it takes until the log is stopped: a database may be away for a while."""
-        while not self._try_to_write(batch):
-            if self._stopped.wait(RETRY_SECONDS):
-                self._metrics.predictions_logged.labels("dropped").inc(len(batch))
-                return
-        self._metrics.predictions_logged.labels("written").inc(len(batch))
-
-    def _try_to_write(self, batch: list[Prediction]) -> bool:
+    def _attempt(self) -> None:
         try:
-            self._prepare()
-            self._clear()
-            table.add(self._engine, batch)
-        except (SQLAlchemyError, OSError) as error:
-            if not self._away:
-                log.warning("prediction log out of reach", cause=str(getattr(error, "orig", error)))
-            self._away = True
-            return False
-        self._away = False
-        return True
+            self._step()
+        except Exception as error:  # whatever went wrong with this, what comes after it shall be written
+            if not isinstance(error, (SQLAlchemyError, OSError)):
+                log.exception("prediction log stumbled")
+            self._writer.prepared = False  # it may come back as another one, and empty
+            self._is("database", name_trouble(error), error)
+        else:
+            self._is("database", "ok")
 
-    def _prepare(self) -> None:
-        if not self._prepared:
-            table.prepare(self._engine)
-            self._prepared = True
+    def _step(self) -> None:
+        """Write what waits; raises SQLAlchemyError or OSError when the database is away."""
+        if monotonic() >= self._look_at:
+            self._look_at = monotonic() + LOOK_SECONDS
+            self._abandoned += Journal.abandoned(self._journals)
+        while self._abandoned:
+            while self._write_some(self._abandoned[0]):
+                pass
+            self._abandoned.pop(0).close()
+        while self._write_some(self._journal) == MOST_AT_ONCE:
+            pass
+        if self._journal.rows:  # what came meanwhile lingers for others
+            self._wake.set()
+        self._write_memory()
+        if self._writer.prepared:
+            self._retention.step()
 
-    def _clear(self) -> None:
-        if monotonic() >= self._clear_at:
-            self._clear_at = monotonic() + CLEAR_SECONDS
-            table.forget(self._engine, until=self._first_kept())
+    def _write_some(self, journal: Journal) -> int:
+        batch = journal.peek(MOST_AT_ONCE)
+        if batch:
+            self._writer.write([prediction for prediction in batch if prediction is not None])
+            self._metrics.predictions_logged.labels("unreadable").inc(batch.count(None))
+            journal.advance()
+        return len(batch)
+
+    def _write_memory(self) -> None:
+        batch = [self._memory.get() for _ in range(min(self._memory.qsize(), MOST_AT_ONCE))]
+        try:
+            self._writer.write(batch)
+        except Exception:
+            for prediction in batch:
+                self._hold(prediction)
+            raise

@@ -1,7 +1,9 @@
-"""What was predicted is remembered, and no request waits for that."""
+"""What was predicted is remembered, whatever becomes of the database, and no request waits for that."""
 
+import contextlib
+import errno
+import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,21 +11,24 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError
 
 from made_predictions import predict
-from model import predictions as prediction_table
-from model.errors import SettingsError
+from model import engines
+from model import predictions as table
 from model.predictions import Prediction
 from service.metrics import Metrics
-from service.records import prediction_log
+from service.records import journal, prediction_log
 from service.records.prediction_log import PredictionLog
+
+Wait = Callable[..., None]
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prediction_log, "LINGER_SECONDS", 0.01)
     monkeypatch.setattr(prediction_log, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
 
 
 @pytest.fixture
@@ -37,18 +42,50 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def predictions(database: Path, metrics: Metrics) -> Iterator[PredictionLog]:
-    log = PredictionLog(f"sqlite:///{database}", metrics, days=30)
-    yield log
-    if log._thread.is_alive():
-        log.stop()
+def open_log(database: Path, metrics: Metrics) -> Iterator[Callable[[], PredictionLog]]:
+    """`open_log()` gives a log of that database; several share their journals, as workers do."""
+    logs: list[PredictionLog] = []
+
+    def open_() -> PredictionLog:
+        logs.append(
+            PredictionLog(f"sqlite:///{database}", metrics, days=30, journals=database.parents[1] / "run" / "journal")
+        )
+        return logs[-1]
+
+    yield open_
+    for log in logs:
+        if log._thread.is_alive():
+            log.stop()
+
+
+@pytest.fixture
+def predictions(open_log: Callable[[], PredictionLog]) -> PredictionLog:
+    return open_log()
+
+
+@pytest.fixture
+def locked(database: Path) -> Iterator[sqlite3.Connection]:
+    """A connection that has the database, which is there already, to itself."""
+    engine = table.open_database(f"sqlite:///{database}")
+    table.prepare(engine)
+    engine.dispose()
+    connection = sqlite3.connect(database, check_same_thread=False)
+    connection.execute("begin immediate")
+    yield connection
+    connection.close()
 
 
 def count(database: Path) -> int:
-    connection = sqlite3.connect(database)
-    (found,) = connection.execute("select count(*) from predictions").fetchone()
-    connection.close()
-    return int(found)
+    """How many predictions it holds; 0 as long as it is not there or half made."""
+    try:
+        return _count(database)
+    except sqlite3.OperationalError:
+        return 0
+
+
+def _count(database: Path) -> int:
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return int(connection.execute("select count(*) from predictions").fetchone()[0])
 
 
 def logged(metrics: Metrics, outcome: str) -> float | None:
@@ -57,85 +94,209 @@ def logged(metrics: Metrics, outcome: str) -> float | None:
 
 def test_a_prediction_is_found_as_it_was_recorded(predictions: PredictionLog) -> None:
     predictions.start()
-    given = predict(1)
+    given = predict(1, embedding=b"\1\2")
     predictions.record(given)
     predictions.stop()
     assert predictions.find(given.id) == given
     assert predictions.find("f" * 32) is None
 
 
-def test_nothing_touches_the_disk_before_the_first_prediction(predictions: PredictionLog, database: Path) -> None:
+def test_nothing_touches_the_disk_before_the_first_prediction(predictions: PredictionLog, tmp_path: Path) -> None:
     predictions.start()
     predictions.stop()
-    assert not database.parent.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_all_that_waits_is_written_before_the_end(predictions: PredictionLog, database: Path, metrics: Metrics) -> None:
+def test_all_that_waits_is_written_before_the_end(
+    predictions: PredictionLog, database: Path, metrics: Metrics, tmp_path: Path
+) -> None:
     for number in range(2 * prediction_log.MOST_AT_ONCE + 7):
         predictions.record(predict(number))
+    assert predictions.status().waiting == 2 * prediction_log.MOST_AT_ONCE + 7
     predictions.start()
     predictions.stop()
     assert count(database) == 2 * prediction_log.MOST_AT_ONCE + 7
     assert logged(metrics, "written") == 2 * prediction_log.MOST_AT_ONCE + 7
+    assert list((tmp_path / "run" / "journal").iterdir()) == []
 
 
-def test_predictions_that_find_the_queue_full_are_dropped_and_counted(
-    database: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+def test_what_comes_while_others_are_written_is_written_too(
+    predictions: PredictionLog, database: Path, wait_until: Wait
 ) -> None:
-    monkeypatch.setattr(prediction_log, "MOST_WAITING", 5)
-    log = PredictionLog(f"sqlite:///{database}", metrics, days=30)
-    for number in range(8):
-        log.record(predict(number))
-    assert logged(metrics, "dropped") == 3
+    predictions.start()
+    for number in range(300):
+        predictions.record(predict(number))
+    wait_until(lambda: count(database) == 300, what="the predictions, though nobody stops the log")
+
+
+def test_a_log_that_is_locked_says_so_and_catches_up(
+    predictions: PredictionLog, locked: sqlite3.Connection, database: Path, metrics: Metrics, wait_until: Wait
+) -> None:
+    predictions.start()
+    predictions.record(predict(1))
+    wait_until(lambda: predictions.status().state == "locked", what="the trouble to be named")
+    [trouble] = predictions.status().troubles()
+    assert "the prediction log is locked" in trouble and "1 predictions wait" in trouble
+    assert metrics.registry.get_sample_value("truegrain_prediction_log_state", {"state": "locked"}) == 1
+    assert metrics.registry.get_sample_value("truegrain_prediction_log_waiting") == 1
+    locked.rollback()
+    wait_until(lambda: count(database) == 1 and predictions.status().state == "ok", what="the log to catch up")
+    assert predictions.status().troubles() == []
+    assert predictions.status().lag_seconds == 0
+
+
+def test_a_database_that_is_full_is_named_and_loses_nothing(
+    predictions: PredictionLog, database: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(engine: Engine, batch: list[Prediction]) -> None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql("pragma max_page_count = 1")
+        write(engine, batch)
+
+    write = table.add
+    monkeypatch.setattr(table, "add", fill)
+    for number in range(200):
+        predictions.record(predict(number))
+    predictions.start()
+    wait_until(lambda: predictions.status().state == "full", what="the trouble to be named")
+    predictions._engine.dispose()
+    monkeypatch.setattr(table, "add", write)
+    wait_until(lambda: count(database) == 200, what="the log to catch up")
+
+
+def test_a_database_that_stays_away_leaves_its_predictions_to_the_next_start(
+    predictions: PredictionLog, open_log: Callable[[], PredictionLog], database: Path, metrics: Metrics
+) -> None:
+    database.parent.touch()
+    predictions.record(predict(1))
+    predictions.start()
+    predictions.stop()
+    assert predictions.status().state == "gone"
+    database.parent.unlink()
+    log = open_log()
     log.start()
     log.stop()
-    assert count(database) == 5, "those that wait are written, though the queue has no room for a word to stop"
+    assert count(database) == 1
+    assert logged(metrics, "dropped") is None
 
 
-def test_a_database_that_is_away_for_a_while_loses_nothing(
-    predictions: PredictionLog, database: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_database_that_was_deleted_is_made_anew(predictions: PredictionLog, database: Path, wait_until: Wait) -> None:
+    predictions.start()
+    predictions.record(predict(1))
+    wait_until(lambda: predictions.find(predict(1).id), what="the first prediction")
+    for file in database.parent.iterdir():
+        file.unlink()
+    predictions.record(predict(2))
+    wait_until(lambda: count(database) == 1, what="the second prediction in a new database")
+
+
+def test_a_journal_that_cannot_be_written_costs_nothing_while_memory_lasts(
+    open_log: Callable[[], PredictionLog], database: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failures, written = [OperationalError("insert", {}, Exception("away"))] * 3, threading.Event()
-    write = prediction_table.add
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def fail_at_first(engine: Engine, batch: list[Prediction]) -> None:
+    monkeypatch.setattr(prediction_log, "MOST_IN_MEMORY", 5)
+    log = open_log()
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", refuse)
+        for number in range(8):
+            log.record(predict(number))
+    status = log.status()
+    assert (status.state, status.waiting, status.dropped) == ("full", 5, 3)
+    waits, lost = status.troubles()
+    assert "the prediction log is full" in waits
+    assert "lost 3 predictions" in lost
+    log.start()
+    log.stop()
+    assert count(database) == 5
+    assert logged(metrics, "dropped") == 3
+
+
+def test_what_waits_in_memory_at_the_end_goes_into_the_journal_if_it_can(
+    predictions: PredictionLog,
+    open_log: Callable[[], PredictionLog],
+    database: Path,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    database.parent.touch()
+    with monkeypatch.context() as full:
+        full.setattr(journal, "MOST_BYTES", 0)
+        predictions.record(predict(1))
+    predictions.start()
+    wait_until(lambda: predictions.status().state == "gone", what="the database to be missed")
+    predictions.stop()
+    database.parent.unlink()
+    log = open_log()
+    log.start()
+    log.stop()
+    assert count(database) == 1
+
+
+def test_a_row_that_the_database_refuses_costs_no_other(
+    predictions: PredictionLog, database: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(engine: Engine, batch: list[Prediction]) -> None:
+        if any(prediction.client == "bad" for prediction in batch):
+            raise DataError("insert", {}, ValueError("too long"))
+        write(engine, batch)
+
+    write = table.add
+    monkeypatch.setattr(table, "add", refuse)
+    for number in range(20):
+        predictions.record(predict(number, client="bad" if number == 7 else "shop"))
+    predictions.start()
+    predictions.stop()
+    assert count(database) == 19
+    assert (logged(metrics, "refused"), logged(metrics, "written")) == (1, 19)
+
+
+def test_whatever_goes_wrong_the_predictions_after_it_are_written(
+    predictions: PredictionLog, database: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = [RuntimeError("nobody thought of this")]
+    write = table.add
+
+    def stumble(engine: Engine, batch: list[Prediction]) -> None:
         if failures:
             raise failures.pop()
         write(engine, batch)
-        written.set()
 
-    monkeypatch.setattr(prediction_table, "add", fail_at_first)
-    predictions.record(predict(1))
+    monkeypatch.setattr(table, "add", stumble)
     predictions.start()
-    assert written.wait(20)
+    predictions.record(predict(1))
+    wait_until(lambda: count(database) == 1, what="the prediction")
+
+
+def test_a_row_that_cannot_be_read_from_the_journal_is_counted(
+    predictions: PredictionLog, database: Path, metrics: Metrics, tmp_path: Path
+) -> None:
+    for number in range(3):
+        predictions.record(predict(number))
+    [file] = (tmp_path / "run" / "journal").rglob("*.jsonl")
+    file.write_bytes(file.read_bytes().replace(b"{", b"[", 1))
+    predictions.start()
     predictions.stop()
-    assert count(database) == 1
+    assert count(database) == 2
+    assert logged(metrics, "unreadable") == 1
 
 
-def test_a_database_that_stays_away_costs_the_predictions_and_not_the_end(tmp_path: Path, metrics: Metrics) -> None:
-    (tmp_path / "file").touch()
-    log = PredictionLog(f"sqlite:///{tmp_path}/file/predictions.db", metrics, days=30)
-    log.record(predict(1))
-    log.start()
-    log.stop()
-    assert not log._thread.is_alive()
-    assert logged(metrics, "dropped") == 1
-
-
-def test_old_predictions_are_neither_found_nor_kept(predictions: PredictionLog, database: Path) -> None:
+def test_old_predictions_are_not_found(predictions: PredictionLog) -> None:
     old, recent = predict(1, days_ago=31), predict(2, days_ago=29)
-    prediction_table.prepare(predictions._engine)
-    prediction_table.add(predictions._engine, [old])
-    assert predictions.find(old.id) is None
+    predictions.record(old)
     predictions.record(recent)
     predictions.start()
     predictions.stop()
+    assert predictions.find(old.id) is None
     assert predictions.find(recent.id) == recent
-    assert count(database) == 1
 
 
-def test_several_processes_write_to_the_same_file(database: Path, metrics: Metrics) -> None:
-    logs = [PredictionLog(f"sqlite:///{database}", metrics, days=30) for _ in range(4)]
+def test_several_processes_write_to_the_same_file(
+    open_log: Callable[[], PredictionLog], database: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "BUSY_SECONDS", 10)
+    logs = [open_log() for _ in range(4)]
     for number, log in enumerate(logs):
         for row in range(50):
             log.record(predict(100 * number + row))
@@ -146,18 +307,13 @@ def test_several_processes_write_to_the_same_file(database: Path, metrics: Metri
     assert logged(metrics, "dropped") is None
 
 
-@pytest.mark.parametrize("url", ["nonsense", "nosuchdatabase://host/name", "postgresql+nosuchdriver://host/name"])
-def test_an_address_that_is_none_is_a_wrong_setting(metrics: Metrics, url: str) -> None:
-    with pytest.raises(SettingsError, match="TRUEGRAIN_PREDICTIONS"):
-        PredictionLog(url, metrics, days=30)
-
-
-def test_every_verdict_is_remembered(
+def test_every_verdict_is_remembered_with_the_facts_of_its_file(
     app: APIFlask, client: FlaskClient, publish: Callable[..., object], draw: Callable[..., bytes]
 ) -> None:
     publish("7")
     app.extensions["truegrain"].store.refresh()
-    answer = client.post("/predict", data=draw(), content_type="image/jpeg").json
+    image = draw()
+    answer = client.post("/predict", data=image, content_type="image/jpeg").json
     app.extensions["truegrain"].predictions.stop()
     assert answer is not None
     kept = app.extensions["truegrain"].predictions.find(answer["id"])
@@ -168,3 +324,5 @@ def test_every_verdict_is_remembered(
         "ai",
         "anonymous",
     )
+    assert (kept.width, kept.height, kept.format, kept.bytes, kept.jpeg_quality) == (48, 40, "JPEG", len(image), 75)
+    assert (kept.decode_ms, kept.inference_ms) == (answer["timings_ms"]["decode"], answer["timings_ms"]["inference"])

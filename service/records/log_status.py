@@ -1,0 +1,55 @@
+"""How the prediction log is: what GET /health tells of it, and what an error of its database or its disk means."""
+
+import errno
+import sqlite3
+from typing import Final, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+State = Literal["ok", "locked", "full", "gone"]
+STATES: Final = get_args(State)
+
+_LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, "55P03"}
+_FULL: Final = {sqlite3.SQLITE_FULL, "53100"}
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""Result codes of SQLite, SQLSTATEs of PostgreSQL (its manual, appendix A), and numbers of the system."""
+
+_MEANING: Final = {
+    "locked": "somebody else holds the lock on its database",
+    "full": "there is no room in its database or for its journal",
+    "gone": "its database or the folder of its journal cannot be reached",
+}
+
+
+class LogStatus(BaseModel):
+    """How a worker's prediction log is."""
+
+    model_config = ConfigDict(frozen=True)
+
+    state: State = Field(description="'ok', or why predictions wait: the database is 'locked', 'full' or 'gone'")
+    waiting: int = Field(description="Predictions of this worker that are not in the database yet")
+    lag_seconds: float = Field(description="For how long the oldest of them has waited")
+    dropped: int = Field(description="Predictions that this worker could not keep, since it started")
+
+    def troubles(self) -> list[str]:
+        """Return what is wrong, a sentence each."""
+        found = []
+        if self.state != "ok":
+            found.append(
+                f"the prediction log is {self.state}: {_MEANING[self.state]}; {self.waiting:,} predictions wait, since"
+                f" {self.lag_seconds:.0f} s"
+            )
+        if self.dropped:
+            found.append(f"the prediction log has lost {self.dropped:,} predictions for which there was no room")
+        return found
+
+
+def name_trouble(error: BaseException) -> State:
+    """Tell from an error of the database, or of the disk, which trouble the log is in."""
+    cause = getattr(error, "orig", error)
+    code = getattr(cause, "pgcode", None) or getattr(cause, "sqlite_errorcode", 0) & 0xFF  # extended codes lie above it
+    if code in _LOCKED:
+        return "locked"
+    if code in _FULL or getattr(cause, "errno", None) in _NO_ROOM:
+        return "full"
+    return "gone"

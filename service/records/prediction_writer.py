@@ -1,0 +1,53 @@
+"""Writes predictions into the database, and finds them there again."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DataError, IntegrityError
+
+from model import predictions as table
+from model.predictions import Prediction
+from service.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+
+class Writer:
+    """Writes into the database of `engine`; `prepared` says that its table was seen there."""
+
+    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self.prepared = False
+
+    def write(self, batch: Sequence[Prediction]) -> None:
+        """Write a batch; what the database refuses for what it is, is counted, and costs no other its place.
+
+        Raises SQLAlchemyError or OSError when the database is away; the batch may then be written again.
+        """
+        if not batch:
+            return
+        self._prepare()
+        try:
+            table.add(self._engine, batch)
+        except (DataError, IntegrityError, ValueError):
+            if len(batch) > 1:
+                self.write(batch[: len(batch) // 2])
+                self.write(batch[len(batch) // 2 :])
+                return
+            log.exception("prediction refused", id=batch[0].id)
+            self._metrics.predictions_logged.labels("refused").inc()
+        else:
+            self._metrics.predictions_logged.labels("written").inc(len(batch))
+
+    def find(self, id_: str, *, since: datetime) -> Prediction | None:
+        """Return the prediction of that id if it was given after `since`; raises SQLAlchemyError, OSError likewise."""
+        self._prepare()
+        return table.find(self._engine, id_, since=since)
+
+    def _prepare(self) -> None:
+        if not self.prepared:
+            table.prepare(self._engine)
+            self.prepared = True
