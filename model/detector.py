@@ -48,6 +48,11 @@ class Scores:
             np.concatenate(embeddings) if embeddings else None,
         )
 
+    def take(self, images: slice) -> Self:
+        """Return what it says of some of the images."""
+        embedding = None if self.embedding is None else self.embedding[images]
+        return type(self)(self.probability[images], self.cam[images], embedding)
+
 
 class Detector:
     """A checked artifact. Scoring is thread-safe; build it after a fork, its thread pool does not survive one.

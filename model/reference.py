@@ -2,13 +2,51 @@
 
 import io
 import zipfile
+from typing import Final
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from model.errors import ArtifactError
 from model.sample import Reference, Sample
 
-_LABEL = "label"
+MOST_IMAGES: Final = 2000
+"""Enough for shares to be known within two points; a reference is a few hundred kB and read by every monitor."""
+
+FACTS: Final = ("width", "height", "bytes", "jpeg_quality", "format")
+"""What a reference keeps of the files, by the names of the manifest's columns."""
+
+_LABEL: Final = "label"
+
+
+def choose_images(groups: NDArray[np.integer], *, most: int = MOST_IMAGES, seed: int = 0) -> NDArray[np.intp]:
+    """Choose at most `most` images at random, each group with its share of them, and return their places in order.
+
+    Systematic sampling from images ordered by group: a group's share is right to within one image.
+    """
+    shuffled = np.lexsort((np.random.default_rng(seed).random(len(groups)), groups))
+    return np.sort(shuffled[np.linspace(0, len(groups) - 1, min(most, len(groups))).astype(np.intp)])
+
+
+def make_reference(
+    files: pd.DataFrame,
+    *,
+    label: NDArray[np.number],
+    probability: NDArray[np.floating],
+    embedding: NDArray[np.float32] | None,
+) -> Reference:
+    """Put together what is known of the same images: of their files (columns FACTS), and what a detector said."""
+    sample = Sample(
+        probability=probability.astype(np.float64),
+        embedding=embedding,
+        width=files["width"].to_numpy(np.int64),
+        height=files["height"].to_numpy(np.int64),
+        bytes=files["bytes"].to_numpy(np.int64),
+        jpeg_quality=files["jpeg_quality"].to_numpy(np.float64, na_value=np.nan),
+        format=files["format"].to_numpy(np.str_),
+    )
+    return Reference(sample=sample, label=label.astype(np.uint8))
 
 
 def pack_reference(reference: Reference) -> bytes:

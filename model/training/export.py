@@ -1,4 +1,4 @@
-"""From a trained network to one ONNX graph with normalisation, calibration and the class-activation map inside."""
+"""From a trained network to one ONNX graph: normalisation, calibration, activation map and embedding are inside."""
 
 import tempfile
 import warnings
@@ -9,27 +9,34 @@ from torch import Tensor, nn
 
 from model.training.batches import normalise
 from model.training.network import Network
+from model.training.whitening import Whitening
 
 
 class ReleasedNetwork(nn.Module):
-    """Pixels [N, S, S, 3] uint8 -> calibrated probability of AI [N] and class-activation map toward AI [N, h, w].
+    """Pixels [N, S, S, 3] uint8 -> calibrated probability of AI [N], map toward AI [N, h, w], embedding [N, d].
 
-    With global average pooling the map is a closed form of the forward pass: each location's features weighted by the
+    The embedding is the pooled features on the axes of `whitening`, the map the class-activation map.
+    With global average pooling it is a closed form of the forward pass: each location's features weighted by the
     gradient of the logit with respect to the pooled features. Positive where the image speaks for AI, negative where it
     speaks for real; its positive part is proportional to Grad-CAM (Selvaraju et al., 2017, arXiv 1610.02391).
     """
 
-    def __init__(self, network: Network, *, temperature: float) -> None:
+    mean: Tensor
+    axes: Tensor
+
+    def __init__(self, network: Network, *, temperature: float, whitening: Whitening) -> None:
         super().__init__()
         self.network = network.eval()
         self.temperature = temperature
+        self.register_buffer("mean", torch.from_numpy(whitening.mean))
+        self.register_buffer("axes", torch.from_numpy(whitening.axes))
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (probability [N], cam [N, h, w])."""
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (probability [N], cam [N, h, w], embedding [N, d])."""
         features = self.network.features(normalise(pixels))  # [N, C, h, w]
         pooled = features.mean((2, 3))
         cam = torch.einsum("nchw,nc->nhw", features, self._gradient(pooled))
-        return torch.sigmoid(self.network.classify(pooled) / self.temperature), cam
+        return torch.sigmoid(self.network.classify(pooled) / self.temperature), cam, (pooled - self.mean) @ self.axes
 
     def _gradient(self, pooled: Tensor) -> Tensor:
         """Derive the logit with respect to the pooled features [N, C], through output, ReLU, norm and hidden layer."""
@@ -42,7 +49,7 @@ class ReleasedNetwork(nn.Module):
 
 
 def export(released: ReleasedNetwork, *, size: int) -> bytes:
-    """Serialise to ONNX, one file, any batch size; input `pixels`, outputs `probability` and `cam`."""
+    """Serialise to ONNX, one file, any batch size; input `pixels`, outputs `probability`, `cam` and `embedding`."""
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # the exporter warns about its own internals on every call
@@ -50,7 +57,7 @@ def export(released: ReleasedNetwork, *, size: int) -> bytes:
             released,
             (example,),
             input_names=["pixels"],
-            output_names=["probability", "cam"],
+            output_names=["probability", "cam", "embedding"],
             dynamic_shapes={"pixels": {0: torch.export.Dim("n")}},
             dynamo=True,
             verbose=False,

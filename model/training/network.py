@@ -23,7 +23,11 @@ class Network(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the logits [N]."""
-        return self.classify(self.features(pixels).mean((2, 3)))
+        return self.classify(self.pool(pixels))
+
+    def pool(self, pixels: Tensor) -> Tensor:
+        """Return the pooled features [N, C]."""
+        return self.features(pixels).mean((2, 3))
 
     def features(self, pixels: Tensor) -> Tensor:
         """Return the last feature map [N, C, h, w] of the backbone."""

@@ -19,9 +19,10 @@ from model.labels import CLASSES, REAL
 from model.lake import Lake
 from model.manifest import read_manifest, split_rows
 from model.preprocess import Preprocess
+from model.reference import FACTS
 from model.writing import write_whole
 
-_COLUMNS: Final = ("split", "label", "generator", "batch", "row")
+_COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)
 _AT_ONCE: Final = 256
 """Images that are held while they are decoded."""
 _DECODERS: Final = 4
@@ -32,16 +33,20 @@ class Samples:
     """Images of one split, ready for the network: `pixels` [N, S, S, 3] uint8 and `labels` [N] float32, AI = 1.
 
     `groups` [N] says what balanced sampling shall balance: 0 is real, each generator has a number of its own.
+    `files` [N] has the columns FACTS of the files that the images came from.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.float32]
     groups: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    files: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
-        """Take labels for groups where no generators are known."""
+        """Take labels for groups where no generators are known, and the pixels themselves for files that are not."""
         if not len(self.groups):
             object.__setattr__(self, "groups", self.labels.astype(np.int64))
+        if self.files.empty:
+            object.__setattr__(self, "files", _raw_files(self.pixels))
 
 
 def input_size(manifest: pd.DataFrame, *, largest: int) -> int:
@@ -75,7 +80,7 @@ def load_samples(
     labels = np.array([CLASSES.index(label) for label in rows["label"]], dtype=np.float32)
     groups = rows["generator"].fillna("unknown").where(rows["label"] != CLASSES[REAL])
     numbers, _ = pd.factorize(groups, sort=True)  # what is real has no generator and gets -1
-    samples = Samples(pixels, labels, numbers.astype(np.int64) + 1)
+    samples = Samples(pixels, labels, numbers.astype(np.int64) + 1, rows[list(FACTS)])
     return _without(samples, groups.to_numpy(), leave_out, split) if leave_out else samples
 
 
@@ -86,7 +91,13 @@ def _without(samples: Samples, generators: NDArray[np.object_], left_out: str, s
         raise TrainingError(f"leave_out='{left_out}': no {split} image is by that generator; known are {known}")
     if len(np.unique(samples.labels[kept])) < len(CLASSES):
         raise TrainingError(f"leave_out='{left_out}' leaves no AI image in {split}: there is no other generator")
-    return Samples(samples.pixels[kept], samples.labels[kept], samples.groups[kept])
+    return Samples(samples.pixels[kept], samples.labels[kept], samples.groups[kept], samples.files[kept])
+
+
+def _raw_files(pixels: NDArray[np.uint8]) -> pd.DataFrame:
+    count, height, width, _ = pixels.shape
+    facts = {"width": width, "height": height, "bytes": pixels[:1].nbytes, "jpeg_quality": np.nan, "format": "RAW"}
+    return pd.DataFrame(facts, index=range(count))
 
 
 def _cached(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preprocess) -> NDArray[np.uint8]:

@@ -17,8 +17,9 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from model import artifact
 from model.artifact import Golden
 from model.detector import Scores, open_session, score
+from model.reference import choose_images, pack_reference
 from model.training.pixels import Samples
-from model.training.release import calibrated_fields, spread
+from model.training.release import calibrated_fields, refer, spread
 
 MARGIN = 0.2
 """How much faster the variant must be to be worth offering: it is a second detector to judge, store and explain."""
@@ -45,24 +46,27 @@ class Speed:
 def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
     """Write the int8 variant of the artifact in `full` into `folder` and time both against each other.
 
-    The temperature stays that of the graph; threshold, operating points and band are those of the variant's own
-    probabilities of the validation images. Its golden outputs are what onnxruntime computes here.
+    Temperature and whitening stay those of the graph; threshold, operating points, band and reference are those of the
+    variant's own answers to the validation images. Its golden outputs are what onnxruntime computes here.
     """
     made = artifact.load(full)
     model = quantise(made.model, spread(val, _CALIBRATION_IMAGES))
     session = open_session(model, threads=os.cpu_count() or 1)
     starts = range(0, len(val.labels), _BATCH)
-    probabilities = Scores.join([score(session, val.pixels[i : i + _BATCH]) for i in starts]).probability
+    scores = Scores.join([score(session, val.pixels[i : i + _BATCH]) for i in starts])
+    probabilities, chosen = scores.probability.astype(np.float64), choose_images(val.groups)
+    reference = refer(val, chosen, probabilities, None if scores.embedding is None else scores.embedding[chosen])
     card = replace(
         made.card,
         training=dict(made.card.training) | {"quantised": "int8"},
         onnx_sha256=artifact.sha256(model),
-        **calibrated_fields(probabilities.astype(np.float64), val.labels.astype(np.int64)),
+        **calibrated_fields(probabilities, val.labels.astype(np.int64), reference),
     )
-    golden = score(session, made.golden.pixels)
-    artifact.write(folder, model=model, card=card, golden=Golden(made.golden.pixels, golden.probability, golden.cam))
+    pixels = made.golden.pixels
+    golden = Golden(pixels, **vars(score(session, pixels)))
+    artifact.write(folder, model=model, card=card, golden=golden, reference=pack_reference(reference))
     alone = [open_session(graph, threads=1) for graph in (made.model, model)]
-    return judge_speed(*_time_in_turns(alone, made.golden.pixels))
+    return judge_speed(*_time_in_turns(alone, pixels))
 
 
 def quantise(model: bytes, pixels: NDArray[np.uint8]) -> bytes:

@@ -1,4 +1,4 @@
-"""From a trained network to an artifact folder: calibrate on validation, export, write card and golden arrays."""
+"""From a trained network to an artifact folder: calibrate and whiten on validation, export, write what goes with it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,12 +14,16 @@ from model.artifact import Card, Golden
 from model.calibration import calibrate, fit_temperature
 from model.labels import CLASSES
 from model.metrics import Labels, Probabilities
+from model.reference import choose_images, make_reference, pack_reference
+from model.sample import Reference
+from model.training.batches import evaluation_batches, normalise
 from model.training.config import TrainConfig
 from model.training.export import ReleasedNetwork, export
-from model.training.fit import predict_logits
 from model.training.network import Network
 from model.training.pixels import Samples
+from model.training.whitening import fit_whitening
 
+_BATCH = 256
 _GOLDEN_IMAGES = 16
 _HISTOGRAM_BINS = 20
 
@@ -37,12 +41,16 @@ def release(
 ) -> Card:
     """Write the artifact of a trained network into `folder` and return its card."""
     network.cpu()
-    logits = predict_logits(network, val)
+    chosen = choose_images(val.groups)
+    logits, pooled = _observe(network, val, chosen)
     labels = val.labels.astype(np.int64)
     temperature = fit_temperature(logits, labels)
-    released = ReleasedNetwork(network, temperature=temperature)
+    probabilities = expit(logits / temperature)
+    whitening = fit_whitening(pooled)
+    released = ReleasedNetwork(network, temperature=temperature, whitening=whitening)
     size = val.pixels.shape[1]
     model = export(released, size=size)
+    reference = refer(val, chosen, probabilities, whitening(pooled))
     card = Card(
         name=name,
         preprocess={"size": size},
@@ -52,13 +60,25 @@ def release(
         git_revision=git_revision,
         training=config.flat() | {"temperature": temperature},
         onnx_sha256=artifact.sha256(model),
-        **calibrated_fields(expit(logits / temperature), labels),
+        **calibrated_fields(probabilities, labels, reference),
     )
-    artifact.write(folder, model=model, card=card, golden=_golden(released, val))
+    artifact.write(folder, model=model, card=card, golden=_golden(released, val), reference=pack_reference(reference))
     return card
 
 
-def calibrated_fields(probabilities: Probabilities, labels: Labels) -> dict[str, Any]:
+def refer(
+    val: Samples, chosen: NDArray[np.intp], probabilities: Probabilities, embedding: NDArray[np.float32] | None
+) -> Reference:
+    """Make the reference of the `chosen` images [n] from the probabilities [N] of all and their embedding [n, d]."""
+    return make_reference(
+        val.files.iloc[chosen],
+        label=val.labels[chosen],
+        probability=probabilities[chosen],
+        embedding=embedding,
+    )
+
+
+def calibrated_fields(probabilities: Probabilities, labels: Labels, reference: Reference) -> dict[str, Any]:
     """Return those fields of a card that follow from the probabilities [N] of the validation images."""
     limits = calibrate(probabilities, labels)
     return {
@@ -66,7 +86,11 @@ def calibrated_fields(probabilities: Probabilities, labels: Labels) -> dict[str,
         "operating_points": {str(rate): point for rate, point in limits.operating_points.items()},
         "band": limits.band,
         "alpha": limits.alpha,
-        "reference": {"probability_histogram": np.histogram(probabilities, _HISTOGRAM_BINS, (0, 1))[0].tolist()},
+        "reference": {
+            "sha256": artifact.sha256(pack_reference(reference)),
+            "images": len(reference.sample),
+            "probability_histogram": np.histogram(probabilities, _HISTOGRAM_BINS, (0, 1))[0].tolist(),
+        },
     }
 
 
@@ -76,9 +100,24 @@ def spread(samples: Samples, most: int) -> NDArray[np.uint8]:
     return np.array(samples.pixels[np.linspace(0, count - 1, min(most, count)).astype(int)])
 
 
+def _observe(
+    network: Network, val: Samples, chosen: NDArray[np.intp]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the logits [N] of all images and the pooled features [n, C] of the chosen ones: of all they may be GBs."""
+    wanted = np.isin(np.arange(len(val.labels)), chosen)
+    logits, pooled = [], []
+    network.eval()
+    with torch.inference_mode():
+        for number, pixels in enumerate(evaluation_batches(val, batch_size=_BATCH)):
+            features = network.pool(normalise(pixels))
+            logits.append(network.classify(features).numpy())
+            pooled.append(features.numpy()[wanted[number * _BATCH :][: len(features)]])
+    return np.concatenate(logits), np.concatenate(pooled)
+
+
 def _golden(released: ReleasedNetwork, val: Samples) -> Golden:
     """Compute golden outputs with torch, so that loading the artifact also proves the export right."""
     pixels = spread(val, _GOLDEN_IMAGES)
     with torch.inference_mode():
-        probability, cam = released(torch.from_numpy(pixels))
-    return Golden(pixels, probability.numpy(), cam.numpy())
+        probability, cam, embedding = released(torch.from_numpy(pixels))
+    return Golden(pixels, probability.numpy(), cam.numpy(), embedding.numpy())

@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
 from flask import Response
+from numpy.typing import NDArray
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars
 
-from model.predictions import Prediction
+from model.predictions import EMBEDDING, Packed, Prediction
 from service.context import client_name, context
 from service.verdicts.judging import Judged
 from service.verdicts.verdict import Verdict
@@ -56,8 +58,14 @@ def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime
         jpeg_quality=judged.jpeg_quality,
         decode_ms=judged.timings.decode,
         inference_ms=judged.timings.inference,
-        embedding=None,
+        embedding=None if judged.embedding is None else _pack(judged.embedding),
     )
+
+
+def _pack(embedding: NDArray[np.float32]) -> Packed:
+    """Write the values as a row holds them; one that is out of its range becomes the end of it, not infinite."""
+    most = np.finfo(EMBEDDING).max
+    return embedding.clip(-most, most).astype(EMBEDDING).tobytes()
 
 
 def _record(verdict: Verdict, judged: Judged) -> None:

@@ -34,8 +34,8 @@ class Judged:
     """What a detector found in one image.
 
     `rgb` is the upright picture, None in a batch. `pixels` [size, size, 3] uint8 is what the detector saw and `cam`
-    [h, w] float32 its map toward AI. `stability` is the share of RESHIPPED that leave the label as it is, None unless
-    asked for.
+    [h, w] float32 its map toward AI. `embedding` [d] float32 is where it places the image, None where the detector does
+    not. `stability` is the share of RESHIPPED that leave the label as it is, None unless asked for.
     """
 
     sha256: str
@@ -48,6 +48,7 @@ class Judged:
     pixels: NDArray[np.uint8]
     probability: float
     cam: NDArray[np.float32]
+    embedding: NDArray[np.float32] | None
     label: Literal["real", "ai"]
     decision: Decision
     threshold: float
@@ -139,7 +140,7 @@ def _judge_seen(seen: Sequence[Seen], detector: Detector, rule: _Rule) -> list[J
     inference = (perf_counter() - started) / len(seen)
     firsts = range(0, len(scores.probability), len(seen[0].views))
     return [
-        _decide(one, scores.probability[first : first + len(one.views)].tolist(), scores.cam[first], rule, inference)
+        _decide(one, scores.take(slice(first, first + len(one.views))), rule, inference)
         for one, first in zip(seen, firsts, strict=True)
     ]
 
@@ -153,11 +154,9 @@ def score_views(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
     return Scores.join([detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)])
 
 
-def _decide(
-    seen: Seen, probabilities: Sequence[float], cam: NDArray[np.float32], rule: _Rule, inference: float
-) -> Judged:
-    """Decide by the probabilities of the views; `inference` is in seconds."""
-    probability, *reshipped = probabilities
+def _decide(seen: Seen, scores: Scores, rule: _Rule, inference: float) -> Judged:
+    """Decide by the scores of the views; `inference` is in seconds."""
+    probability, *reshipped = scores.probability.tolist()
     stability = measure_stability(probability, reshipped, rule.threshold) if reshipped else None
     is_stable = stability is None or stability == 1
     return Judged(
@@ -170,7 +169,8 @@ def _decide(
         rgb=seen.rgb,
         pixels=seen.views[0],
         probability=probability,
-        cam=cam,
+        cam=scores.cam[0],
+        embedding=None if scores.embedding is None else scores.embedding[0],
         label=cast(Literal["real", "ai"], name_label(probability, rule.threshold)),
         decision=cast(Decision, decide(probability, rule.threshold, rule.band) if is_stable else UNSURE),
         threshold=rule.threshold,

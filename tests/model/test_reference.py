@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from model.errors import ArtifactError
-from model.reference import pack_reference, unpack_reference
+from model.reference import choose_images, make_reference, pack_reference, unpack_reference
 from model.sample import Reference, Sample
 
 IMAGES = 5
@@ -33,6 +34,43 @@ def spoil(reference: Reference, **changes: object) -> bytes:
     arrays = vars(reference.sample) | {"label": reference.label} | changes
     np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
     return file.getvalue()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_group_has_its_share_of_the_images_chosen(seed: int) -> None:
+    groups = np.random.default_rng(seed).permutation(np.repeat([0, 1, 2], [600, 300, 100]))
+    chosen = choose_images(groups, most=100, seed=seed)
+    assert len(set(chosen)) == 100
+    assert (np.diff(chosen) > 0).all()
+    assert np.abs(np.bincount(groups[chosen]) - [60, 30, 10]).max() <= 1
+
+
+def test_chosen_images_are_drawn_from_all_of_a_group_and_always_the_same() -> None:
+    groups = np.zeros(1000, int)
+    chosen = choose_images(groups, most=100)
+    assert np.bincount(chosen // 250, minlength=4).min() > 10
+    assert (np.diff(chosen) != 10).any()
+    np.testing.assert_array_equal(chosen, choose_images(groups, most=100))
+
+
+def test_fewer_images_than_wanted_are_all_chosen() -> None:
+    assert choose_images(np.array([1, 0, 1])).tolist() == [0, 1, 2]
+
+
+def test_facts_that_a_manifest_lacks_are_no_numbers() -> None:
+    files = pd.DataFrame(
+        {
+            "width": [10, 20],
+            "height": [30, 40],
+            "bytes": [50, 60],
+            "jpeg_quality": pd.array([75, None], "Int16"),
+            "format": ["JPEG", "PNG"],
+        }
+    )
+    made = make_reference(files, label=np.float32([0, 1]), probability=np.float32([0.25, 0.75]), embedding=None)
+    np.testing.assert_array_equal(made.sample.jpeg_quality, [75, np.nan])
+    np.testing.assert_array_equal(unpack_reference(pack_reference(made)).sample.format, ["JPEG", "PNG"])
+    assert made.label.tolist() == [0, 1]
 
 
 def test_a_reference_survives_its_file(reference: Reference) -> None:

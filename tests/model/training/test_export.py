@@ -10,6 +10,7 @@ from model.training.batches import normalise
 from model.training.config import read_config
 from model.training.export import ReleasedNetwork, export
 from model.training.network import Network, build_network
+from model.training.whitening import Whitening, fit_whitening
 
 SIZE = 32
 TEMPERATURE = 1.7
@@ -30,15 +31,35 @@ def pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 255, (5, SIZE, SIZE, 3), dtype=np.uint8)
 
 
-def test_the_graph_gives_the_networks_probability_and_its_gradient_map_for_any_batch(
-    network: Network, pixels: np.ndarray
+@pytest.fixture(scope="module")
+def whitening(network: Network) -> Whitening:
+    """Fitted to other images than those that are embedded."""
+    pixels = np.random.default_rng(1).integers(0, 255, (64, SIZE, SIZE, 3), dtype=np.uint8)
+    return fit_whitening(pool(network, pixels))
+
+
+def test_the_graph_gives_the_networks_probability_its_gradient_map_and_its_embedding_for_any_batch(
+    network: Network, whitening: Whitening, pixels: np.ndarray
 ) -> None:
-    session = onnxruntime.InferenceSession(export(ReleasedNetwork(network, temperature=TEMPERATURE), size=SIZE))
+    released = ReleasedNetwork(network, temperature=TEMPERATURE, whitening=whitening)
+    session = onnxruntime.InferenceSession(export(released, size=SIZE))
     logits, maps = grad_cam(network, pixels)
+    places = whitening(pool(network, pixels))
     for count in (1, 5):
-        probability, cam = session.run(["probability", "cam"], {"pixels": pixels[:count]})
+        probability, cam, embedding = session.run(["probability", "cam", "embedding"], {"pixels": pixels[:count]})
         np.testing.assert_allclose(probability, torch.sigmoid(logits / TEMPERATURE)[:count], atol=1e-4)
         np.testing.assert_allclose(cam, maps[:count], atol=1e-3 * float(maps.abs().max()))
+        np.testing.assert_allclose(embedding, places[:count], atol=1e-3 * float(np.abs(places).max()))
+
+
+def pool(network: Network, pixels: np.ndarray) -> np.ndarray:
+    """Return what the network's hidden layer is given [N, C]."""
+    seen: list[Tensor] = []
+    hook = network.hidden.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        network(normalise(torch.from_numpy(pixels)))
+    hook.remove()
+    return seen[0].numpy()
 
 
 def grad_cam(network: Network, pixels: np.ndarray) -> tuple[Tensor, Tensor]:

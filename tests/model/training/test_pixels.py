@@ -110,6 +110,19 @@ def test_groups_tell_real_images_and_each_generator_apart(lake: Lake, two_genera
     assert list(load(lake, two_generators, tmp_path).groups) == list(known)
 
 
+def test_samples_know_the_files_they_came_from(lake: Lake, two_generators: str, tmp_path: Path) -> None:
+    rows = split_rows(read_manifest(lake, two_generators), "train")
+    for left_out, kept in (("", rows), ("second", rows[rows["generator"] != "second"])):
+        files = load(lake, two_generators, tmp_path, leave_out=left_out).files
+        assert files["bytes"].tolist() == kept["bytes"].tolist()
+        assert set(files["format"]) == set(kept["format"])
+
+
+def test_samples_of_no_files_are_their_own() -> None:
+    samples = Samples(np.zeros((2, 8, 16, 3), np.uint8), np.float32([0, 1]))
+    assert samples.files[["width", "height", "bytes"]].to_numpy().tolist() == [[16, 8, 384]] * 2
+
+
 def test_a_generator_that_does_not_exist_cannot_be_left_out(lake: Lake, two_generators: str, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match=r"leave_out='third'.*known are first, second"):
         load(lake, two_generators, tmp_path, leave_out="third")

@@ -45,6 +45,30 @@ def test_the_variant_passes_its_own_check_and_answers_like_the_original(
     expected, found = full.score(val.pixels), int8.score(val.pixels)
     np.testing.assert_allclose(found.probability, expected.probability, atol=0.05)
     assert np.corrcoef(found.cam.ravel(), expected.cam.ravel())[0, 1] > 0.95
+    assert found.embedding is not None
+    assert expected.embedding is not None
+    assert np.corrcoef(found.embedding.ravel(), expected.embedding.ravel())[0, 1] > 0.8
+
+
+def test_each_travels_with_what_it_said_itself_of_the_validation_images(
+    folders: tuple[Path, Path], val: Samples
+) -> None:
+    for folder in folders:
+        reference = artifact.read_reference(folder)
+        assert reference is not None
+        scores = Detector.load(folder).score(val.pixels)
+        np.testing.assert_array_equal(reference.label, val.labels)
+        np.testing.assert_allclose(reference.sample.probability, scores.probability, atol=1e-4)
+        np.testing.assert_allclose(reference.sample.embedding, scores.embedding, atol=0.05)
+        assert set(reference.sample.format) == {"RAW"}
+
+
+def test_an_embedding_is_as_wide_in_all_directions_on_the_reference(folders: tuple[Path, Path]) -> None:
+    reference = artifact.read_reference(folders[0])
+    assert reference is not None
+    embedding = reference.sample.embedding
+    np.testing.assert_allclose(embedding.mean(0), 0, atol=0.01)
+    np.testing.assert_allclose(np.cov(embedding.T), np.eye(embedding.shape[1]), atol=0.01)
 
 
 def test_the_variant_is_calibrated_by_its_own_probabilities(folders: tuple[Path, Path], val: Samples) -> None:

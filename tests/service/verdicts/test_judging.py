@@ -65,6 +65,7 @@ def test_the_probability_is_exactly_what_the_detector_says_of_the_decoded_image(
     judged = judge(image, model, limits=Limits(), options=options)
     assert judged.probability == float(scores.probability[0])
     assert (judged.cam == scores.cam[0]).all()
+    assert (judged.embedding == scores.embedding[0]).all()
     assert (judged.pixels == pixels).all()
     assert judged.rgb is not None
     assert (judged.rgb.size, judged.sha256) == ((333, 217), hashlib.sha256(image).hexdigest())
@@ -79,6 +80,7 @@ def test_a_batch_gives_each_image_what_it_gets_alone(model: ServedModel, draw: D
             assert one.probability == pytest.approx(other.probability, abs=1e-6)
             assert (one.sha256, one.decision, one.stability) == (other.sha256, other.decision, other.stability)
             assert (one.pixels == other.pixels).all()
+            assert one.embedding == pytest.approx(other.embedding, abs=1e-5)
 
 
 def test_a_batch_is_the_same_however_many_tensors_it_takes(
