@@ -53,12 +53,13 @@ def measure(
         Signal.against(DENSE_GROUP, len(novel) / len(recent), limits.dense_group),
     )
     attribution, reason = attribute(signals)
+    ai_share = estimate_ai_share(reference, recent.probability)
     return Drift(
         rows=len(recent),
         signals=signals,
         attribution=attribution,
         reason=reason,
         suspects=tuple(map(int, novel)) if attribution == "new_generator" else (),
-        accuracy=estimate_accuracy(reference, recent.probability, threshold=threshold),
-        ai_share=estimate_ai_share(reference, recent.probability),
+        accuracy=estimate_accuracy(reference, recent.probability, threshold=threshold, ai_share=ai_share),
+        ai_share=ai_share,
     )

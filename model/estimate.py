@@ -1,47 +1,54 @@
 """Estimates without labels: how often the detector is right on recent images, and how many of them are AI."""
 
+import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2, norm
 
 from model.labels import AI
 from model.metrics import CONFIDENCE, Estimate
 from model.sample import Reference
 
-_ROUNDS: Final = 200
-_STEPS: Final = 50
-"""Enough for expectation maximisation to come within a thousandth, but for classes that can hardly be told apart."""
 _CERTAIN: Final = 1e-6
+_SHARES: Final = np.linspace(0.0, 1.0, 1001)
 
 Probabilities = NDArray[np.float64]
 
 
-def estimate_ai_share(reference: Reference, recent: Probabilities, *, seed: int = 0) -> Estimate:
-    """Estimate the share of AI images among `recent`, whose classes may have another ratio than the reference's.
+def estimate_ai_share(reference: Reference, recent: Probabilities) -> Estimate:
+    """Estimate the share of AI images among `recent`, which may be another than the reference's.
 
-    Saerens, Latinne and Decaestecker, 2002, "Adjusting the outputs of a classifier to new a priori probabilities":
-    expectation maximisation over calibrated probabilities, with a percentile interval over 200 resamples of `recent`.
+    The maximum-likelihood share given calibrated probabilities [n], which expectation maximisation finds in Saerens,
+    Latinne and Decaestecker, 2002, "Adjusting the outputs of a classifier to new a priori probabilities"; here to a
+    thousandth, so that its interval is read off the same likelihood (Wilks, 1938).
     """
-    shares = _shares(_resampled(recent, seed), _prior(reference))
-    return _interval(float(_shares(recent[np.newaxis], _prior(reference))[0]), shares)
+    share = _SHARES[:, np.newaxis]
+    ai, real = _odds(recent, _prior(reference))
+    likelihood = np.log(share * ai + (1 - share) * real).sum(axis=1)
+    plausible = _SHARES[likelihood >= likelihood.max() - chi2.ppf(CONFIDENCE, 1) / 2]
+    return Estimate(float(_SHARES[likelihood.argmax()]), float(plausible[0]), float(plausible[-1]))
 
 
-def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold: float, seed: int = 0) -> Estimate:
+def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold: float, ai_share: Estimate) -> Estimate:
     """Estimate the share of `recent` on the right side of `threshold` from how sure the detector is of them.
 
-    The mean probability of the answer given, after the probabilities are adjusted to the estimated share of AI images,
-    plus what that misses on the reference, whose labels are known (difference of confidences, Guillory et al., 2021,
-    arXiv 2107.03315). The percentile interval is over 200 resamples of both. It holds while the images
-    are of kinds that the reference holds.
+    The mean probability [n] of the answer given, after Bayes' rule has adjusted it to `ai_share`, plus what that misses
+    on the reference, whose labels are known (difference of confidences, Guillory et al., 2021, arXiv 2107.03315). It
+    holds while the images are of kinds that the reference holds.
     """
-    prior = _prior(reference)
     known = reference.sample.probability
-    surplus = ((known >= threshold) == (reference.label == AI)) - _confidence(known, threshold)  # [m]
-    rounds = _resampled(recent, seed)
-    missed = _resampled(surplus, seed + 1).mean(axis=1)
-    value = _adjusted_confidence(recent[np.newaxis], prior, threshold)[0] + surplus.mean()
-    return _interval(float(value), _adjusted_confidence(rounds, prior, threshold) + missed)
+    missed = ((known >= threshold) == (reference.label == AI)) - _confidence(known, known, threshold)  # [m]
+
+    def adjusted(share: float) -> Probabilities:
+        ai, real = _odds(recent, _prior(reference))
+        return _confidence(share * ai / (share * ai + (1 - share) * real), recent, threshold)
+
+    right = adjusted(ai_share.value)
+    reach = float(norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt(right.var() / len(right) + missed.var() / len(missed))
+    means = [adjusted(share).mean() + missed.mean() for share in (ai_share.value, ai_share.low, ai_share.high)]
+    return Estimate(*map(float, np.clip([means[0], min(means) - reach, max(means) + reach], 0.0, 1.0)))
 
 
 def mix(known: Estimate, *, doubtful: float, likely: float, worst: float, best: float) -> Estimate:
@@ -56,40 +63,15 @@ def mix(known: Estimate, *, doubtful: float, likely: float, worst: float, best: 
 
 
 def _prior(reference: Reference) -> float:
-    return float(np.mean(reference.label == AI))
+    return float(np.clip(np.mean(reference.label == AI), _CERTAIN, 1 - _CERTAIN))
 
 
-def _confidence(probability: Probabilities, threshold: float) -> Probabilities:
-    return np.where(probability >= threshold, probability, 1 - probability)
-
-
-def _adjusted_confidence(rounds: Probabilities, prior: float, threshold: float) -> Probabilities:
-    """Return the mean confidence [r] of rounds [r, n], the threshold applied to the probabilities as they are given."""
-    adjusted = _adjust(rounds, prior, _shares(rounds, prior)[:, np.newaxis])
-    return np.where(rounds >= threshold, adjusted, 1 - adjusted).mean(axis=1)
-
-
-def _shares(rounds: Probabilities, prior: float) -> Probabilities:
-    """Return the maximum-likelihood share of AI [r] of each round of probabilities [r, n]."""
-    share = np.full((len(rounds), 1), prior)
-    for _ in range(_STEPS):
-        share = _adjust(rounds, prior, share).mean(axis=1, keepdims=True)
-    return share[:, 0]
-
-
-def _adjust(probability: Probabilities, prior: float, share: Probabilities) -> Probabilities:
-    """Turn probabilities that hold for a share `prior` of AI images into those for another share (Bayes' rule)."""
+def _odds(probability: Probabilities, prior: float) -> tuple[Probabilities, Probabilities]:
+    """Return how much likelier than on average an image of that probability is if AI, and if real."""
     sound = np.clip(probability, _CERTAIN, 1 - _CERTAIN)
-    ai = sound * share / prior
-    real = (1 - sound) * (1 - share) / (1 - prior)
-    return ai / (ai + real)
+    return sound / prior, (1 - sound) / (1 - prior)
 
 
-def _resampled(values: Probabilities, seed: int) -> Probabilities:
-    return np.random.default_rng(seed).choice(values, (_ROUNDS, len(values)))
-
-
-def _interval(value: float, rounds: Probabilities) -> Estimate:
-    low, high = np.quantile(rounds, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    within = np.clip([value, min(low, value), max(high, value)], 0.0, 1.0)
-    return Estimate(*map(float, within))
+def _confidence(believed: Probabilities, given: Probabilities, threshold: float) -> Probabilities:
+    """Return the probability `believed` of the answer that the probability `given` leads to."""
+    return np.where(given >= threshold, believed, 1 - believed)
