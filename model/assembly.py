@@ -12,6 +12,7 @@ import pandas as pd
 from model.exclusion import find_excluded
 from model.manifest import GIVEN, SCHEMA, SPLITS
 from model.near_duplicates import near_clusters
+from model.sources.feedback import SOURCE as REPORTS
 from model.sources.neutral import former_origins
 
 LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
@@ -23,6 +24,7 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
         "later_label": "its pixels are known under the other label; the label that entered first stays",
         "duplicate": "its pixels are those of an image that is known; the file that entered first stays",
         "between_splits": "it is a near-duplicate of images in two splits, which can neither move nor meet",
+        "reported_near_held_out": "it came from a report, and resembles an image of val or test, which none may touch",
         "test_near_train": "its source means it for test, but a near-duplicate is in another split already",
     }
 )
@@ -33,9 +35,19 @@ _TEST_SHARE: Final = 0.1
 _STRENGTH: Final = {split: rank for rank, split in enumerate(SPLITS)}
 
 # All that tells two claims apart, so that the order in which they came makes no difference.
-_PRECEDENCE: Final = ("new", "ingested_at", "sha256", "origin", "label", "source", "generator", "split_hint")
+_PRECEDENCE: Final = (
+    "new",
+    "reported",
+    "ingested_at",
+    "sha256",
+    "origin",
+    "label",
+    "source",
+    "generator",
+    "split_hint",
+)
 
-_DECIDING: Final = ("picture", "label", "new", "ingested_at", "source", "split_hint")
+_DECIDING: Final = ("picture", "label", "new", "reported", "ingested_at", "source", "split_hint")
 """What of a claim the rules look at."""
 
 _ORDER: Final = ("ingested_at", "batch", "row")
@@ -80,6 +92,9 @@ def assemble_rows(
     - A split once given never changes. An image that enters a cluster with a split takes that split; when the cluster
       spans two splits because of it, or its source means it for `test` and the cluster is in another split, it is left
       out. Images of earlier versions that turn out to be near-duplicates across splits stay in the strongest only.
+    - What came from reports of users is in `train`, or left out where its cluster is in another split: who reports
+      chooses what, and must not decide what is tested, nor where the threshold lies. What says the same or otherwise of
+      the same picture and came from elsewhere goes before it, also when it came later, until a version was published.
     - A cluster without a split takes the strongest that its sources claim: `test`, then `val`, then `train`. Without a
       claim, and for the part of a source's train that must become val when it has none, the hash of the cluster
       decides: 80 % train, 10 % val, 10 % test. A lone image therefore falls into the same split in every lake.
@@ -114,7 +129,8 @@ def assemble_rows(
 
 def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
     """Sort the claims so that of each picture the one that counts comes first; add `picture` and `new`."""
-    claims = facts.assign(picture=_picture(facts), new=True)
+    reported = (facts["source"] == REPORTS) & (facts["split_hint"] == "train")
+    claims = facts.assign(picture=_picture(facts), new=True, reported=reported.fillna(value=False))
     if given is not None:
         labels = given.drop_duplicates("sha256").set_index("sha256")["label"]
         claims["new"] = claims["label"] != claims["sha256"].map(labels)
@@ -142,11 +158,12 @@ def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> pd.Series
 
 def _judge_labels(claims: pd.DataFrame) -> pd.Series:
     """Return the rule for each claim but for the one that stays, whose rule is empty."""
-    leads = claims.drop_duplicates("picture").set_index("picture")[["label", "new", "ingested_at"]]
+    leads = claims.drop_duplicates("picture").set_index("picture")[["label", "new", "reported", "ingested_at"]]
     lead = leads.reindex(claims["picture"]).set_axis(claims.index)
     contradicts = claims["label"] != lead["label"]
     together = lead["new"] & (claims["ingested_at"] == lead["ingested_at"])
-    contested = claims.loc[together & contradicts, "picture"]
+    equals = claims["reported"] == lead["reported"]
+    contested = claims.loc[together & contradicts & equals, "picture"]
     rule = pd.Series("duplicate", index=claims.index).mask(contradicts, "later_label")
     rule = rule.mask(~claims["picture"].duplicated(), "")
     return rule.mask(claims["picture"].isin(contested), "two_labels")
@@ -155,7 +172,10 @@ def _judge_labels(claims: pd.DataFrame) -> pd.Series:
 def _place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
     """Return `cluster`, `split` and `rule` (empty: it stays) by picture; `claims` are all claims about `pictures`."""
     nodes = _nodes(pictures, given)
-    hint = _strongest_hint(claims.assign(node=claims["picture"])).reindex(nodes.index)
+    trusted = claims[~claims["reported"]]
+    leads = claims.drop_duplicates("picture")
+    reported = pd.Series(nodes.index.isin(leads.loc[leads["reported"], "picture"]), index=nodes.index)
+    hint = _strongest_hint(trusted.assign(node=trusted["picture"])).reindex(nodes.index)
     spans = nodes.groupby("component")["given"].transform("nunique") > 1
     fresh = nodes["given"].isna()
     nodes["rule"] = np.where(spans & fresh, "between_splits", "")
@@ -164,11 +184,14 @@ def _place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | N
     late_test = fresh & (hint == "test") & settled.notna() & (settled != "test")
     nodes.loc[late_test & (nodes["rule"] == ""), "rule"] = "test_near_train"
     staying = nodes[(nodes["rule"] == "") & nodes["present"]]
-    names = staying.reset_index().groupby("component")["picture"].first()
-    component = claims["picture"].map(nodes["component"])
-    proposed = _propose(names, claims.assign(node=component))
+    # Named after what stays whatever the split.
+    named = staying.index[np.argsort(reported[staying.index], kind="stable")]
+    names = staying.loc[named].reset_index().groupby("component")["picture"].first()
+    component = trusted["picture"].map(nodes["component"])
+    proposed = _propose(names[names.index.isin(component)], trusted.assign(node=component))
     placed = nodes.assign(cluster=nodes["component"].map(names))
-    placed["split"] = settled.fillna(placed["component"].map(proposed))
+    placed["split"] = settled.fillna(placed["component"].map(proposed.reindex(names.index, fill_value="train")))
+    placed.loc[reported & (placed["split"] != "train") & (placed["rule"] == ""), "rule"] = "reported_near_held_out"
     return placed
 
 

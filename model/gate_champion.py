@@ -10,6 +10,7 @@ from model.gate_policy import AgainstChampion
 from model.gate_rule import Rule, missing, percent, points
 from model.metrics import Estimate
 from model.report import Report
+from model.sources.feedback import SOURCE as REPORTS
 
 _SMALL = "the small ones together"
 
@@ -59,6 +60,7 @@ def _paired(ours: Report, theirs: Report, limits: AgainstChampion, who: str) -> 
     pair = Paired.of(*rights)
     yield _not_inferior(pair, limits, who)
     yield _not_worse(pair, limits.significance, who)
+    yield _canary(ours, rights, limits, who)
     yield from _slices(ours.predictions.groups, rights, limits, who)
 
 
@@ -86,6 +88,24 @@ def _not_worse(pair: Paired, significance: float, who: str) -> Rule:
         f" which between equals has a chance of {percent(chance)}"
     )
     return Rule(f"McNemar's test against the {who}", chance, significance, verdict != "worse", detail)
+
+
+def _canary(ours: Report, rights: tuple[Rights, Rights], limits: AgainstChampion, who: str) -> Rule:
+    """Ask the same on the images that no user's report brought: who reports must not choose what is measured.
+
+    A dataset version keeps reports out of its test split, so that these are all of its images; should one ever be in
+    it, this is where it counts for nothing.
+    """
+    sources = ours.predictions.groups.get("source", (None,) * ours.rows)
+    own = np.array([source != REPORTS for source in sources])
+    name = f"canary against the {who}"
+    if not own.any():
+        return missing(name, -limits.margin, "images but those of reports")
+    pair = Paired.of(*(right[own] for right in rights))
+    asked = _not_inferior(pair, limits, who), _not_worse(pair, limits.significance, who)
+    detail = "; ".join(rule.detail for rule in asked if not rule.passed) or asked[0].detail
+    which = f"{pair.images} of {len(own)} images, those that no report brought"
+    return Rule(name, asked[0].value, asked[0].limit, all(rule.passed for rule in asked), f"{which}: {detail}")
 
 
 def _slices(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from model.errors import SourceError
 from model.sources.choice import EVERYTHING, Choice
+from model.sources.feedback import SOURCE as REPORTS
 from model.sources.labelled import LabelledImage
 from model.sources.layout import UNKNOWN_GENERATOR
 from model.sources.neutral import neutralise
@@ -68,10 +69,11 @@ def declared_sources(location: str) -> tuple[Source, ...]:
 
 
 def open_declared(source: Source, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:
-    """Open a source as `open_source` does, and add what its declaration says."""
+    """Open a source as `open_source` does, and add what its declaration says; reports of users keep their name."""
     for image in open_source(source.location, choice=choice):
         generator = source.generator if image.generator == UNKNOWN_GENERATOR else None
-        named = replace(image, source=source.name or image.source, generator=generator or image.generator)
+        name = image.source if image.source == REPORTS else source.name or image.source
+        named = replace(image, source=name, generator=generator or image.generator)
         yield neutralise(named) if source.neutralise else named
 
 

@@ -21,6 +21,7 @@ NEW, NOT_INFERIOR, MCNEMAR = (
     "accuracy against the champion",
     "McNemar's test against the champion",
 )
+CANARY = "canary against the champion"
 SLICES = "slices by generator against the champion"
 
 
@@ -224,6 +225,29 @@ def test_images_outside_every_group_of_a_column_and_columns_without_any_are_left
     decision = decide(make_report(right_but(0, of=100), groups=groups), champion([True] * 100), POLICY)
     assert "(50 images, 0 won, 0 lost" in get_rule(decision, SLICES).detail
     assert [rule.name for rule in decision.rules if rule.name.startswith("slices")] == [SLICES]
+
+
+def test_what_users_reported_cannot_make_up_for_a_loss_on_the_canary() -> None:
+    """A hundred images gained that users reported, ten lost of those from elsewhere."""
+    sources = {"source": ("shop",) * 100 + ("feedback",) * 100}
+    ours = make_report(right_but(10, of=200), groups=sources)
+    rule = get_rule(decide(ours, champion(right_but(100, of=200, first=100), groups=sources), POLICY), CANARY)
+    assert not rule.passed
+    assert rule.detail.startswith("100 of 200 images, those that no report brought: -10.00 points")
+    assert "worse: of 100 images 0 were won and 10 lost" in rule.detail
+
+
+def test_the_canary_is_the_whole_test_split_as_long_as_no_report_is_in_it() -> None:
+    sources = {"source": ("shop",) * 100}
+    rule = get_rule(decide(make_report([True] * 100, groups=sources), champion([True] * 100), POLICY), CANARY)
+    assert rule.passed
+    assert rule.detail.startswith("100 of 100 images")
+
+
+def test_without_a_canary_nothing_is_promoted() -> None:
+    reports = {"source": ("feedback",) * 100}
+    decision = decide(make_report([True] * 100, groups=reports), champion([True] * 100), POLICY)
+    assert get_failed(decision) == [CANARY]
 
 
 def test_a_report_without_groups_cannot_be_compared_slice_by_slice() -> None:
