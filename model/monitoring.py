@@ -75,7 +75,7 @@ def _not_sustained(recent: Sequence[DriftResult], policy: RetrainPolicy) -> str:
         return f"drift of '{latest.attribution}' is nothing that training mends"
     row = sum(1 for _ in _agreeing(recent))
     if row < policy.sustained:
-        return f"{row} measurements in a row find '{latest.attribution}', it takes {policy.sustained}"
+        return f"{row} of {policy.sustained} measurements in a row find '{latest.attribution}'"
     return ""
 
 

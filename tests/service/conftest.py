@@ -113,7 +113,7 @@ def metric(client: FlaskClient) -> Callable[..., float]:
 
 @dataclass(frozen=True)
 class Service:
-    """The service as it runs in production: gunicorn, its workers and the follower, in a session of their own."""
+    """The service as it runs in production: gunicorn, its workers and those beside, in a session of their own."""
 
     url: str
     process: subprocess.Popen[str]
@@ -146,22 +146,24 @@ class Service:
         except (ProcessLookupError, psutil.NoSuchProcess):
             return False
 
-    def followers(self) -> list[psutil.Process]:
-        return [process for process in self.processes() if _is_follower(process)]
+    def beside(self, name: str) -> list[psutil.Process]:
+        """The processes of that name that run beside the workers: 'follower' or 'monitor'."""
+        return [process for process in self.processes() if f"service.{name}" in _command(process)]
 
     def workers(self) -> list[psutil.Process]:
-        return [p for p in self.processes() if p.ppid() == self.process.pid and p not in self.followers()]
+        others = [*self.beside("follower"), *self.beside("monitor")]
+        return [p for p in self.processes() if p.ppid() == self.process.pid and p not in others]
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
 
 
-def _is_follower(process: psutil.Process) -> bool:
+def _command(process: psutil.Process) -> list[str]:
     try:
-        return "service.follower" in process.cmdline()
+        return process.cmdline()
     except psutil.NoSuchProcess:  # it ended while we looked
-        return False
+        return []
 
 
 def read_metric(scrape: str, name: str, **labels: str) -> float:

@@ -1,4 +1,4 @@
-"""The service as it runs: gunicorn with two workers, the follower beside them, and real HTTP."""
+"""The service as it runs: gunicorn with two workers, the follower and the monitor beside them, and real HTTP."""
 
 import contextlib
 import json
@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 import requests
 
+from ordinary import draw_ordinary
 from service.protection.keyring import Key
 from service.protection.secret import hash_of, make_secret
 
@@ -94,32 +96,33 @@ def test_a_swap_under_load_drops_no_request_and_mixes_no_versions(serve: Serve, 
     assert service.metric("truegrain_model_info", version="2") == 1
 
 
-def test_a_killed_master_takes_the_follower_with_it(serve: Serve, wait_until: Callable[..., None]) -> None:
+def test_a_killed_master_takes_those_beside_its_workers_with_it(serve: Serve, wait_until: Callable[..., None]) -> None:
     service = serve()
-    wait_until(lambda: len(service.processes()) == 4, what="master, two workers and the follower")
+    wait_until(lambda: len(service.processes()) == 5, what="master, two workers, the follower and the monitor")
     service.process.kill()
     service.process.wait()
-    wait_until(lambda: service.followers() == [], what="the follower to notice")
+    wait_until(lambda: not service.beside("follower") and not service.beside("monitor"), what="both to notice")
     for worker in service.processes():  # they notice too, but take half their time-out, which no test need wait for
         with contextlib.suppress(psutil.NoSuchProcess):
             worker.kill()
 
 
-def test_a_killed_follower_is_restarted_and_term_ends_every_process(
-    serve: Serve, wait_until: Callable[..., None]
+@pytest.mark.parametrize("name", ["follower", "monitor"])
+def test_who_is_killed_beside_the_workers_is_restarted_and_term_ends_every_process(
+    serve: Serve, wait_until: Callable[..., None], name: str
 ) -> None:
     service = serve()
-    wait_until(lambda: len(service.followers()) == 1, what="the follower")
-    (killed,) = service.followers()
+    wait_until(lambda: len(service.beside("follower")) == len(service.beside("monitor")) == 1, what="both")
+    (killed,) = service.beside(name)
     killed.send_signal(signal.SIGKILL)
-    wait_until(lambda: service.followers() not in ([], [killed]), what="another follower")
-    assert len(service.processes()) == 4, "master, two workers and the follower"
+    wait_until(lambda: service.beside(name) not in ([], [killed]), what=f"another {name}")
+    assert len(service.processes()) == 5
     service.stop()
     assert service.process.returncode == 0
     assert service.processes() == []
 
 
-def test_a_reload_keeps_the_service_and_its_follower(
+def test_a_reload_keeps_the_service_and_those_beside_its_workers(
     serve: Serve, publish: Publish, draw: Draw, wait_until: Callable[..., None]
 ) -> None:
     publish("1")
@@ -130,7 +133,7 @@ def test_a_reload_keeps_the_service_and_its_follower(
         lambda: len(service.workers()) == 2 and not before & {w.pid for w in service.workers()}, what="new workers"
     )
     assert service.predict(draw()).ok
-    assert len(service.followers()) == 1
+    assert (len(service.beside("follower")), len(service.beside("monitor"))) == (1, 1)
 
 
 def test_clients_see_why_their_large_upload_was_refused(serve: Serve, publish: Publish, tmp_path: Path) -> None:
@@ -198,3 +201,19 @@ def test_every_line_of_the_log_is_json_without_image_bytes_or_keys(
     assert secret not in service.log.read_text()
     assert line["image_sha256"] == verdict["image"]["sha256"]
     assert max(len(str(line)) for line in lines) < 5_000
+
+
+def test_drift_is_measured_beside_the_workers_and_told_by_health_and_metrics(
+    serve: Serve, publish: Publish, wait_until: Callable[..., None]
+) -> None:
+    publish("1")
+    service = serve(drift_seconds=0.2, drift_least=90)
+    wait_until(lambda: service.get("/health").json()["drift"]["cause"] == "too_few", what="the first look")
+    for image in draw_ordinary(90, seed=3):
+        assert service.predict(image).ok
+    wait_until(lambda: service.get("/health").json()["drift"]["status"] != "unknown", what="a measurement")
+    told = service.get("/health").json()
+    assert (told["drift"]["version"], told["drift"]["status"]) == ("1", "ok"), told["drift"]["reason"]
+    assert service.metric("truegrain_drift_state", state="ok") == 1
+    assert service.metric("truegrain_drift_window_predictions") == 90
+    assert 0 <= service.metric("truegrain_estimated_accuracy", bound="low") <= 1

@@ -22,6 +22,9 @@ START_SECONDS = 60.0
 NOBODY = "http://127.0.0.1:9"
 """A registry that does not answer: the service goes on with what is on its disk."""
 
+BESIDE = {"service.follower", "service.monitor"}
+"""What gunicorn runs beside its workers."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -33,10 +36,9 @@ class Service:
     ready_seconds: float
 
     def workers(self) -> list[psutil.Process]:
-        """Return gunicorn's workers, without the follower beside them."""
-        return [
-            child for child in psutil.Process(self.process.pid).children() if "service.follower" not in child.cmdline()
-        ]
+        """Return gunicorn's workers, without those beside them."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if not BESIDE & set(child.cmdline())]
 
 
 @contextmanager

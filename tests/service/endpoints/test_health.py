@@ -5,7 +5,11 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from service.endpoints.health import EXAMPLE, SILENT_SECONDS, Health, find_troubles
+from made_results import found
+from model.drift_terms import Cause
+from service.endpoints.health import EXAMPLE, SILENT_SECONDS, Health, find_drift, find_drift_troubles, find_troubles
+from service.records import drift_status
+from service.records.drift_status import SILENT, DriftStatus, describe
 from service.store.follower_status import FollowerStatus, Outcome, write_status
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
@@ -32,21 +36,34 @@ def test_health_tells_the_versions_and_how_the_follower_fares(
     publish("3")
     publish("4", bias=1.0, alias="shadow")
     write_status(home, {"production": "current", "shadow": "current"})
+    drift_status.write_status(home, found("ok"), seconds=60)
     for store in (client.application.extensions["truegrain"].store, client.application.extensions["truegrain"].shadow):
         store.refresh()
-    found = Health.model_validate_json(client.get("/health").data)
-    assert (found.ready, found.version, found.shadow, found.troubles) == (True, "3", "4", [])
-    assert found.age_seconds is not None and 0 <= found.age_seconds < 60
-    assert found.follower is not None
-    assert found.follower.production == "current"
-    assert found.drift.status == "unknown"
+    told = Health.model_validate_json(client.get("/health").data)
+    assert (told.ready, told.version, told.shadow, told.troubles) == (True, "3", "4", [])
+    assert told.age_seconds is not None and 0 <= told.age_seconds < 60
+    assert told.follower is not None
+    assert told.follower.production == "current"
+    assert told.drift == describe(found("ok"))
+
+
+def test_health_tells_what_has_drifted_but_not_whose_predictions_are_suspect(home: Path, client: FlaskClient) -> None:
+    drift_status.write_status(home, found(), seconds=60)
+    answer = client.get("/health")
+    told = Health.model_validate_json(answer.data)
+    assert (told.drift.status, told.drift.attribution, told.drift.predictions) == ("drifting", "new_generator", 1000)
+    assert [signal.name for signal in told.drift.signals if signal.over] == ["dense_group"]
+    assert told.drift.accuracy is not None and told.drift.accuracy.low == 0.74
+    assert found().suspects[0] not in answer.text
+    assert told.troubles[-1] == f"traffic has drifted, by 'new_generator': {found().reason}"
 
 
 def test_health_answers_also_when_nothing_is_well(client: FlaskClient) -> None:
     answer = client.get("/health")
-    found = Health.model_validate_json(answer.data)
-    assert (answer.status_code, found.ready, found.version, found.follower) == (200, False, None, None)
-    assert len(found.troubles) == 2
+    told = Health.model_validate_json(answer.data)
+    assert (answer.status_code, told.ready, told.version, told.follower) == (200, False, None, None)
+    assert told.drift == SILENT
+    assert len(told.troubles) == 3
 
 
 @pytest.mark.parametrize(
@@ -66,6 +83,33 @@ def test_troubles_are_named(follower: FollowerStatus | None, words: list[str]) -
     found = find_troubles(follower, ready=True, now=NOW)
     assert len(found) == len(words)
     assert all(word in trouble for word, trouble in zip(words, found, strict=True))
+
+
+@pytest.mark.parametrize(("late", "told"), [(0.0, "ok"), (SILENT_SECONDS - 1, "ok"), (SILENT_SECONDS + 1, "unknown")])
+def test_a_monitor_that_is_late_is_silent(late: float, told: str) -> None:
+    status = DriftStatus(due_at=NOW - timedelta(seconds=late), drift=describe(found("ok")))
+    assert find_drift(status, now=NOW).status == told
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        ("too_few", []),
+        ("no_model", []),
+        ("no_reference", ["drift is not measured: no file"]),
+        ("other_reference", ["drift is not measured: no file"]),
+        ("log_unavailable", ["drift is not measured: no file"]),
+        ("clock", ["drift is not measured: no file"]),
+    ],
+)
+def test_why_drift_is_unknown_is_a_trouble_unless_time_mends_it(cause: Cause, words: list[str]) -> None:
+    assert find_drift_troubles(describe(found("unknown", cause=cause, reason="no file"))) == words
+
+
+def test_a_status_that_cannot_be_read_is_a_silent_monitor(home: Path, client: FlaskClient) -> None:
+    (home / "run").mkdir(parents=True)
+    (home / "run" / "drift.json").write_text("{")
+    assert client.get("/health").json["drift"]["cause"] == "silent"
 
 
 def test_the_example_in_the_documentation_is_an_answer() -> None:
