@@ -97,15 +97,12 @@ def _draw_estimate(axes: Axes, *, drill: Drill) -> None:
 
 def _draw_newcomer(axes: Axes, *, drill: Drill) -> None:
     edges = np.linspace(0, 1, _BINS + 1)
-    looks: tuple[tuple[Phase, str, dict[str, Any]], ...] = (
-        ("during", "when it appeared", _NEW),
-        ("after", "afterwards", _OLD),
-    )
-    for phase, name, look in looks:
+    looks: dict[Phase, dict[str, Any]] = {"during": _NEW, "after": _OLD}
+    for phase, look in looks.items():
         given = _of_newcomer(drill, phase)
         if given:
             counts, _ = np.histogram(given, edges)
-            axes.stairs(counts / len(given), edges, label=name, **look)
+            axes.stairs(counts / len(given), edges, label=f"{phase} the incident", **look)
     axes.set(xlabel="probability of AI", xlim=(0, 1))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
