@@ -89,10 +89,8 @@ def _of_step(drill: Drill, step: Step) -> Iterator[tuple[float, str]]:
         case "swap" if after:
             yield step.end, f"The service gives verdicts of version {after.version}."
         case "traffic again":
-            yield (
-                step.end,
-                f"Of the same kind of traffic, {_share(accuracy(drill.answers_in('after')))} is judged right.",
-            )
+            right = _share(accuracy(drill.answers_in("after")))
+            yield step.end, f"Of the same kind of traffic, {right} is judged right."
         case _:
             yield step.end, f"Over: {step.name}."
 

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Literal
 
 from model.drift_history import DriftResult
 from model.drill import Labelling, Learnt, Reading
@@ -12,7 +11,7 @@ from model.settings import Settings
 from model.sources.labelled import LabelledImage
 from truegrain_airflow.drill import labelling, learning
 from truegrain_airflow.drill.diary import Diary
-from truegrain_airflow.drill.plan import Plan
+from truegrain_airflow.drill.plan import Part, Plan
 from truegrain_airflow.drill.serving import SWAP_SECONDS, await_version, log_of, serving
 from truegrain_airflow.drill.traffic import Traffic
 from truegrain_airflow.drill.watching import Watch
@@ -81,7 +80,7 @@ class Exercise:
         with self._diary.step("traffic again"):
             self.traffic.send(self._plan.traffic("again"))
 
-    def _rounds(self, part: Literal["ordinary", "incident"]) -> Iterator[list[LabelledImage]]:
+    def _rounds(self, part: Part) -> Iterator[list[LabelledImage]]:
         images = self._plan.traffic(part)
         while some := list(islice(images, self._plan.round)):
             yield some

@@ -19,14 +19,17 @@ _SEEDS: Final[Mapping[str, int]] = MappingProxyType(
 
 _ENDLESS: Final = 1_000_000
 
+Part = Literal["ordinary", "incident", "reported", "recovery", "again"]
+"""What images are sent for."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """A drill to do: `newcomer` is the built-in generator kept out of training, on `images` images without it.
 
-    Half of all traffic is real. `ordinary` images are sent before the newcomer appears, at most `incident` once it does
-    and until a training is asked for, `round` of them between two looks at the monitor; people report `reported`; `again`
-    are sent when the platform has recovered.
+    Half of all traffic is real. `ordinary` images are sent before the newcomer appears, at most `incident` until a
+    training is asked for, `round` of them between two looks at the monitor; people report `reported`; `again` are sent
+    when the platform has recovered.
     """
 
     newcomer: str
@@ -51,9 +54,7 @@ class Plan:
         """The built-in source without the newcomer."""
         return f"{NAME}?images={self.images}&seed={_SEEDS['training']}&generators={'+'.join(self.known)}"
 
-    def traffic(
-        self, part: Literal["ordinary", "incident", "reported", "recovery", "again"]
-    ) -> Iterator[LabelledImage]:
+    def traffic(self, part: Part) -> Iterator[LabelledImage]:
         """Draw the images that are sent in a part of the drill; those of the recovery never end."""
         counts = {"ordinary": self.ordinary, "incident": self.incident, "reported": self.reported, "again": self.again}
         generators = self.known if part == "ordinary" else (self.newcomer,)
@@ -63,8 +64,8 @@ class Plan:
 def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
     """Return the settings of a platform of its own for the drill of that `name`, in a folder of `settings.home`.
 
-    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. It often looks at
-    drift and at the registry, for a drill is short.
+    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. It looks at drift
+    and at the registry often, for a drill is short.
     """
     taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained", "feedback_agreement")
     taken_over += ("feedback_per_reporter", "tracking_uri", "mlflow_url", "revision")

@@ -67,7 +67,7 @@ from pathlib import Path
 from model.errors import RegistryUnavailable
 from model.registry import Registry
 try:
-    Registry("http://127.0.0.1:9", model_name="detector", lock=Path("{tmp_path}/lock"), experiment="tests").resolve("production")
+    Registry("http://127.0.0.1:9", model_name="detector", lock=Path("{tmp_path}/lock"), experiment="tests").resolve("1")
 except RegistryUnavailable:
     from mlflow.telemetry import get_telemetry_client
     print(get_telemetry_client())
