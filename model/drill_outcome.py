@@ -46,7 +46,7 @@ def goals(drill: Drill) -> tuple[Goal, ...]:
     early = [reading for reading in drill.readings if reading.alarm and not reading.newcomers]
     return (
         Goal(
-            name="false_alarms",
+            name="early_alarms",
             meaning="Alarms of a new generator before there was one",
             value=len(early),
             unit="alarms",

@@ -18,7 +18,7 @@ def by_name(drill: Drill) -> dict[str, Goal]:
 def test_a_drill_that_went_well_meets_every_goal_with_the_numbers_of_its_record() -> None:
     held = by_name(make_drill())
     assert {name: goal.value for name, goal in held.items()} == {
-        "false_alarms": 0,
+        "early_alarms": 0,
         "drop_points": pytest.approx(25),
         "detect_requests": 80,
         "seconds": pytest.approx(302 - 110),
@@ -30,7 +30,7 @@ def test_a_drill_that_went_well_meets_every_goal_with_the_numbers_of_its_record(
 
 def test_an_alarm_before_the_newcomer_is_a_false_one_and_detects_nothing() -> None:
     held = by_name(make_drill(readings=(make_reading(50, newcomers=0, alarm=True),)))
-    assert (held["false_alarms"].value, held["false_alarms"].met) == (1, False)
+    assert (held["early_alarms"].value, held["early_alarms"].met) == (1, False)
     assert held["detect_requests"].value is None
 
 

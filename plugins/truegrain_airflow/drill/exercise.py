@@ -108,7 +108,7 @@ class Exercise:
         )
 
     def _label(self, secrets: Sequence[str]) -> None:
-        images = list(self._plan.traffic("reported"))
+        images = list(self._plan.reports())
         with self._diary.step("reports"):
             reports = labelling.report(self._address, images, secrets, self._settings)
         with self._diary.step("review"):

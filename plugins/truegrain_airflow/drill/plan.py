@@ -10,7 +10,7 @@ from typing import Final, Literal
 from model.settings import Settings
 from model.sources.labelled import LabelledImage
 from model.sources.studio.artefacts import FAMILIES
-from model.sources.synthetic import NAME, Order, draw_images
+from model.sources.synthetic import NAME, Order, draw_image, draw_images
 
 _SEEDS: Final[Mapping[str, int]] = MappingProxyType(
     {"training": 0, "ordinary": 1, "incident": 2, "reported": 3, "recovery": 4, "again": 5}
@@ -19,7 +19,7 @@ _SEEDS: Final[Mapping[str, int]] = MappingProxyType(
 
 _ENDLESS: Final = 1_000_000
 
-Part = Literal["ordinary", "incident", "reported", "recovery", "again"]
+Part = Literal["ordinary", "incident", "recovery", "again"]
 """What images are sent for."""
 
 
@@ -28,8 +28,8 @@ class Plan:
     """A drill to do: `newcomer` is the built-in generator kept out of training, on `images` images without it.
 
     Half of all traffic is real. `ordinary` images are sent before the newcomer appears, at most `incident` until a
-    training is asked for, `round` of them between two looks at the monitor; people report `reported`; `again` are sent
-    when the platform has recovered.
+    training is asked for, `round` of them between two looks at the monitor; people report `reported` images of it;
+    `again` are sent when the platform has recovered.
     """
 
     newcomer: str
@@ -55,17 +55,22 @@ class Plan:
         return f"{NAME}?images={self.images}&seed={_SEEDS['training']}&generators={'+'.join(self.known)}"
 
     def traffic(self, part: Part) -> Iterator[LabelledImage]:
-        """Draw the images that are sent in a part of the drill; those of the recovery never end."""
-        counts = {"ordinary": self.ordinary, "incident": self.incident, "reported": self.reported, "again": self.again}
+        """Draw the images that are sent in a part of the drill, real and AI by turns, during recovery without an end."""
+        counts = {"ordinary": self.ordinary, "incident": self.incident, "again": self.again}
         generators = self.known if part == "ordinary" else (self.newcomer,)
         return draw_images(Order(images=counts.get(part, _ENDLESS), seed=_SEEDS[part], generators=generators))
+
+    def reports(self) -> Iterator[LabelledImage]:
+        """Draw the images that people report."""
+        order = Order(images=2 * self.reported, seed=_SEEDS["reported"], generators=(self.newcomer,))
+        return (draw_image(order, index) for index in range(1, order.images, 2))  # of two, the second is AI
 
 
 def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
     """Return the settings of a platform of its own for the drill of that `name`, in a folder of `settings.home`.
 
     Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. It looks at drift
-    and at the registry often, for a drill is short.
+    and at the registry often, since a drill is short.
     """
     taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained", "feedback_agreement")
     taken_over += ("feedback_per_reporter", "tracking_uri", "mlflow_url", "revision")
