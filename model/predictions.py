@@ -1,7 +1,7 @@
 """The prediction log as a database keeps it: its rows, and the windows of them that drift looks at."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -128,7 +128,7 @@ def add(engine: Engine, predictions: Sequence[Prediction]) -> None:
     insert = sqlite.insert if engine.url.get_backend_name() == "sqlite" else postgresql.insert
     new = insert(PREDICTIONS).on_conflict_do_nothing(index_elements=["id"])
     with engine.begin() as connection:
-        connection.execute(new, [asdict(prediction) for prediction in predictions])
+        connection.execute(new, [vars(prediction) for prediction in predictions])
 
 
 def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:

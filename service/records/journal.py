@@ -6,7 +6,8 @@ import json
 import os
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -19,8 +20,6 @@ from service.records.held_folder import HeldFolder
 
 MOST_BYTES: Final = 256_000_000
 """Most that one journal takes on the disk: half a million predictions or so."""
-
-_FIELDS: Final = tuple(field.name for field in fields(Prediction))
 
 
 @dataclass
@@ -36,6 +35,18 @@ class _Segment:
     rows: int = 0
     position: int = 0
     seen: tuple[int, int] = (0, 0)
+
+    def read(self, most: int) -> list[Prediction | None]:
+        """Return the next rows, so many at most, or None for each that should be there and is not."""
+        lines = []
+        with suppress(OSError), self.path.open("rb") as file:
+            file.seek(self.position)
+            lines = list(islice(file, most))
+            self.seen = file.tell(), len(lines)
+        if not lines:
+            self.seen = self.bytes, self.rows
+            return [None] * self.rows
+        return [_decode(line) for line in lines]
 
 
 class Journal:
@@ -93,16 +104,8 @@ class Journal:
     def peek(self, most: int) -> list[Prediction | None]:
         """Return the oldest predictions, so many at most; None stands for one that cannot be read any more."""
         while segment := self._oldest():
-            try:
-                with segment.path.open("rb") as file:
-                    file.seek(segment.position)
-                    lines = list(islice(file, most))
-                    segment.seen = file.tell(), len(lines)
-            except OSError:
-                segment.seen = segment.bytes, segment.rows
-                return [None] * segment.rows
-            if lines:
-                return [_decode(line) for line in lines]
+            if batch := segment.read(most):
+                return batch
             self._drop(segment)
         return []
 
@@ -171,8 +174,7 @@ def _measure(file: Path) -> _Segment:
 
 
 def _encode(prediction: Prediction) -> bytes:
-    row: dict[str, Any] = {name: getattr(prediction, name) for name in _FIELDS}
-    row["at"] = prediction.at.isoformat()
+    row: dict[str, Any] = vars(prediction) | {"at": prediction.at.isoformat()}
     if prediction.embedding is not None:
         row["embedding"] = base64.b64encode(prediction.embedding).decode()
     return json.dumps(row).encode() + b"\n"

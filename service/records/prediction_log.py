@@ -101,10 +101,10 @@ class PredictionLog:
         try:
             self._journal.append(prediction)
         except OSError as error:
-            self._is("journal", name_trouble(error), error)
+            self._note("journal", name_trouble(error), error)
             otherwise(prediction)
         else:
-            self._is("journal", "ok")
+            self._note("journal", "ok")
 
     def _hold(self, prediction: Prediction) -> None:
         try:
@@ -116,7 +116,7 @@ class PredictionLog:
         self._dropped += 1
         self._metrics.predictions_logged.labels("dropped").inc()
 
-    def _is(self, place: Place, state: State, error: Exception | None = None) -> None:
+    def _note(self, place: Place, state: State, error: Exception | None = None) -> None:
         if state != self._troubles[place]:
             cause = str(getattr(error, "orig", error)).strip() if error else None
             log.warning("prediction log changed", place=place, state=state, cause=cause)
@@ -143,9 +143,9 @@ class PredictionLog:
             if not isinstance(error, (SQLAlchemyError, OSError)):
                 log.exception("prediction log stumbled")
             self._writer.prepared = False  # it may come back as another one, and empty
-            self._is("database", name_trouble(error), error)
+            self._note("database", name_trouble(error), error)
         else:
-            self._is("database", "ok")
+            self._note("database", "ok")
 
     def _step(self) -> None:
         """Write what waits; raises SQLAlchemyError or OSError when the database is away."""

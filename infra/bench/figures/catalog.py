@@ -11,6 +11,7 @@ from figures.hostile import hostile_requests
 from figures.ingestion import cifake_ingestion
 from figures.loop import builtin_loop, cifake_loop, fresh_clone, seed_loop
 from figures.manifest import million_rows
+from figures.prediction_log import log_overhead, logged_predictions
 from figures.promotion import racing_and_killed_promoters
 from figures.results import Figure
 from figures.serving import serving_rates
@@ -57,6 +58,11 @@ MEANING = MappingProxyType(
         "serve.rss_mb": "Memory of a worker after all that",
         "serve.swaps": "Detectors that took the place of another under load",
         "serve.swap_failures": "Answers meanwhile that were no verdict, or not wholly of one version",
+        "log.rows": "Of a million predictions of two processes, those that their log's database holds afterwards",
+        "log.lost": "Of the million, lost",
+        "log.memory_mb": "By how much a process grew on the last four fifths of them",
+        "log.health_ms": "`GET /health` of the service with that log: 99 in 100 within",
+        "log.overhead": "Verdicts a second that prediction log and metrics cost, of those without them",
         "hostile.requests": "Mutated, truncated, exploding and two-faced files sent, and requests malformed",
         "hostile.failures": "Of these, answered by a 5xx or not at all; workers lost or grown",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
@@ -109,6 +115,8 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "ordinary": ordinary_traffic,
         "promotion": racing_and_killed_promoters,
         "hostile": hostile_requests,
+        "log": logged_predictions,
+        "overhead": log_overhead,
         "training": training_rates,
         "tests": whole_suite,
         "coverage": reached_code,

@@ -42,8 +42,11 @@ class Service:
 
 
 @contextmanager
-def serving(folder: Path, *, workers: int = 2, **settings: object) -> Iterator[Service]:
-    """Serve the artifact in `folder` with `settings` until the block ends; time how long it takes to be ready."""
+def serving(folder: Path, *, workers: int = 2, app: str = "", **settings: object) -> Iterator[Service]:
+    """Serve the artifact in `folder` with `settings` until the block ends; time how long it takes to be ready.
+
+    `app` is what gunicorn shall serve instead of the service as it is.
+    """
     [port] = free_ports(1)
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
         home = Path(passing)
@@ -51,6 +54,7 @@ def serving(folder: Path, *, workers: int = 2, **settings: object) -> Iterator[S
         chosen = {"home": home, "service_port": port, "workers": workers, "tracking_uri": NOBODY, "poll_seconds": 60}
         variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in (chosen | settings).items()}
         command = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"]
+        command += ["--pythonpath", "infra/bench", app] if app else []
         with (home / "log").open("wb") as log:
             begin = time.perf_counter()
             process = subprocess.Popen(

@@ -10,6 +10,7 @@ from model.drift_terms import Cause
 from service.endpoints.health import EXAMPLE, SILENT_SECONDS, Health, find_drift, find_drift_troubles, find_troubles
 from service.records import drift_status
 from service.records.drift_status import SILENT, DriftStatus, describe
+from service.records.log_status import LogStatus
 from service.store.follower_status import FollowerStatus, Outcome, write_status
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
@@ -64,6 +65,16 @@ def test_health_answers_also_when_nothing_is_well(client: FlaskClient) -> None:
     assert (answer.status_code, told.ready, told.version, told.follower) == (200, False, None, None)
     assert told.drift == SILENT
     assert len(told.troubles) == 3
+
+
+def test_health_names_what_troubles_the_prediction_log(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    away = LogStatus(state="gone", waiting=1200, lag_seconds=61.2, dropped=7)
+    monkeypatch.setattr(client.application.extensions["truegrain"].predictions, "status", lambda: away)
+    found = Health.model_validate_json(client.get("/health").data)
+    assert found.log == away
+    waits, lost = found.troubles[-2:]
+    assert "the prediction log is gone" in waits and "1,200 predictions wait, since 61 s" in waits
+    assert "lost 7 predictions" in lost
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,28 @@ def test_a_row_that_cannot_be_read_costs_no_other(root: Path, journal: Journal, 
     assert [row and row.id for row in take_all(journal)] == [predict(0).id, None, predict(2).id]
 
 
+def test_a_file_that_was_cut_off_is_owned_up_to(root: Path, journal: Journal) -> None:
+    for number in range(3):
+        journal.append(predict(number))
+    [file] = root.rglob("*.jsonl")
+    file.write_bytes(b"")
+    assert take_all(journal) == [None, None, None]
+
+
+def test_a_file_in_which_nothing_found_room_stands_in_no_ones_way(
+    root: Path, journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", lambda *_: 0)
+        with pytest.raises(OSError, match="No space left"):
+            journal.append(predict(1))
+    for file in root.rglob("*.jsonl"):
+        file.unlink()
+    assert journal.peek(AT_ONCE) == []
+    journal.append(predict(2))
+    assert len(take_all(journal)) == 1
+
+
 def test_a_file_that_was_deleted_is_owned_up_to_and_the_journal_goes_on(root: Path, journal: Journal) -> None:
     for number in range(3):
         journal.append(predict(number))
