@@ -15,10 +15,10 @@ from model.training.whitening import Whitening
 class ReleasedNetwork(nn.Module):
     """Pixels [N, S, S, 3] uint8 -> calibrated probability of AI [N], map toward AI [N, h, w], embedding [N, d].
 
-    The embedding is the pooled features on the axes of `whitening`, the map the class-activation map.
-    With global average pooling it is a closed form of the forward pass: each location's features weighted by the
-    gradient of the logit with respect to the pooled features. Positive where the image speaks for AI, negative where it
-    speaks for real; its positive part is proportional to Grad-CAM (Selvaraju et al., 2017, arXiv 1610.02391).
+    With global average pooling the class-activation map is a closed form of the forward pass: each location's features
+    weighted by the gradient of the logit with respect to the pooled features. Positive where the image speaks for AI,
+    negative where it speaks for real; its positive part is proportional to Grad-CAM (Selvaraju et al., 2017, arXiv
+    1610.02391). The embedding is the pooled features on the axes of `whitening`.
     """
 
     mean: Tensor

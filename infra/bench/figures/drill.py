@@ -1,4 +1,4 @@
-"""What the platform makes of a generator that nobody has seen; and of ordinary traffic, which is no reason for alarm."""
+"""What the platform makes of a generator that nobody has seen, and of ordinary traffic."""
 
 import io
 import subprocess

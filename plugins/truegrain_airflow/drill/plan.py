@@ -55,7 +55,7 @@ class Plan:
         return f"{NAME}?images={self.images}&seed={_SEEDS['training']}&generators={'+'.join(self.known)}"
 
     def traffic(self, part: Part) -> Iterator[LabelledImage]:
-        """Draw the images that are sent in a part of the drill, real and AI by turns, during recovery without an end."""
+        """Draw the images that are sent in a part of the drill, real and AI by turns; in the recovery without end."""
         counts = {"ordinary": self.ordinary, "incident": self.incident, "again": self.again}
         generators = self.known if part == "ordinary" else (self.newcomer,)
         return draw_images(Order(images=counts.get(part, _ENDLESS), seed=_SEEDS[part], generators=generators))
@@ -69,8 +69,8 @@ class Plan:
 def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
     """Return the settings of a platform of its own for the drill of that `name`, in a folder of `settings.home`.
 
-    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. It looks at drift
-    and at the registry often, since a drill is short.
+    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. A drill is short:
+    drift and the registry are looked at often.
     """
     taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained", "feedback_agreement")
     taken_over += ("feedback_per_reporter", "tracking_uri", "mlflow_url", "revision")

@@ -6,13 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset
 
 from figures.stack import free_ports
+from model import artifact
 from model.detector import Detector
 from model.errors import HOPELESS_STATUS, DatasetError, TrainingError
+from model.labels import CLASSES
 from model.lake import Lake
 from model.manifest import read_manifest, split_rows
 from model.registry import Registry
@@ -49,12 +52,24 @@ def test_the_command_trains_logs_an_artifact_and_prints_json_last(
     registry = Registry(
         settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock", experiment="tests"
     )
-    detector = Detector.load(registry.download(result["run_id"], tmp_path / "downloaded"))
+    folder = registry.download(result["run_id"], tmp_path / "downloaded")
+    detector = Detector.load(folder)
     assert detector.card.dataset_version == dataset
     assert detector.card.training["epochs"] == 2
+    assert_refers_to_validation_images(folder, Lake(settings.lake_url), dataset)
     monkeypatch.setattr(os, "environ", os.environ | settings.to_environment())
     assert main(options) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == result
+
+
+def assert_refers_to_validation_images(folder: Path, lake: Lake, dataset: str) -> None:
+    rows = split_rows(read_manifest(lake, dataset), "val")
+    reference = artifact.read_reference(folder)
+    assert reference is not None
+    assert [CLASSES[label] for label in reference.label] == rows["label"].tolist()
+    for name in ("width", "height", "bytes", "format"):
+        assert getattr(reference.sample, name).tolist() == rows[name].tolist()
+    assert np.isnan(reference.sample.jpeg_quality).tolist() == rows["jpeg_quality"].isna().tolist()
 
 
 @pytest.mark.parametrize(
