@@ -4,6 +4,7 @@ TruegrainError
 ├── SettingsError          a TRUEGRAIN_* variable is unknown or its value is not allowed
 ├── InvalidImage           bytes that are not an image we accept; carries a short `reason`
 ├── SourceError            a source of labelled images cannot be read or understood
+├── FeedbackError          an answer about what users reported cannot be understood
 ├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
 ├── StorageFull            there is no room for what was to be written
 ├── ValidationFailed       a dataset version may not be trained on
@@ -41,6 +42,10 @@ class InvalidImage(TruegrainError):
 
 class SourceError(TruegrainError):
     """A source of labelled images cannot be read or understood."""
+
+
+class FeedbackError(TruegrainError):
+    """An answer about what users reported cannot be understood."""
 
 
 class DatasetError(TruegrainError):

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from truegrain_airflow.surroundings import open_lake, read_settings
@@ -15,15 +15,18 @@ log = logging.getLogger("truegrain.ingest")
 def plan_parts(source: str, parts: int) -> list[dict[str, object]]:
     """Plan the parts of `source`, by default that of the settings; 0 parts are one a core of this machine.
 
-    Raises SourceError for a source that cannot be read or is empty.
+    What users have reported is settled first, so that all they agree on by now comes in as well. Raises SourceError for
+    a source that cannot be read or is empty.
     """
+    from model.feedback import settle
     from model.ingest import plan
     from model.sources.declared import declared_sources
 
-    sources = declared_sources(source or read_settings().source)
-    planned = plan(open_lake(), sources, parts=parts or os.cpu_count() or 1)
+    settings = read_settings()
+    log.info("%d images accepted by agreement", settle(settings, now=datetime.now(UTC)).accepted)
+    planned = plan(open_lake(), declared_sources(source or settings.source), parts=parts or os.cpu_count() or 1)
     new = planned[0].sources if planned else ()
-    log.info("%d of %d sources hold anything new: %d parts to collect", len(new), len(sources), len(planned))
+    log.info("anything new in %s: %d parts to collect", [source.location for source in new] or "none", len(planned))
     return [asdict(part) for part in planned]
 
 

@@ -62,8 +62,8 @@ WITHDRAWN_EXAMPLE: Final = {"id": _ID_EXAMPLE, "kept_out": False}
 def give_feedback() -> Reported:
     """Say what an image really is.
 
-    As JSON, or as multipart fields with the image as 'file', which is kept only with consent=true. A person reviews
-    every report before anything is trained on it. A second report on a verdict replaces the first.
+    As JSON, or as multipart fields with the image as 'file', which is kept only with consent=true. Nothing is trained
+    on it before enough reporters agree, or a person has looked. A second report on a verdict replaces the first.
     """
     shared, files, given = context(), read_files(request), _read_feedback(request)
     prediction = _find(given.prediction_id)

@@ -3,7 +3,7 @@
 Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ...]'
 
 Training and the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A
-person who is asked approves the first time and rejects the second.
+person who is asked answers as ANSWERS says.
 """
 
 import json
@@ -26,6 +26,15 @@ from airflow.utils.timezone import utcnow
 
 from truegrain_airflow import training_process
 
+ANSWERS: list[tuple[str, dict[str, object]]] = [
+    ("Approve", {}),
+    ("Reject", {}),
+    ("Keep my answers", {"ai": [], "real": ["1"], "no_use": None}),
+    ("Keep my answers", {"ai": ["9"], "real": [], "no_use": []}),
+    ("Leave them all", {"ai": ["1"], "real": [], "no_use": []}),
+]
+"""What the person says, question by question: an option, and what the fields of the form hold."""
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -38,7 +47,7 @@ def main(scenarios: list[tuple[str, dict[str, object]]]) -> None:
     calls: list[list[object]] = []
     replace_training(calls)
     asked: list[str] = []
-    threading.Thread(target=answer, args=(["Approve", "Reject"], asked), daemon=True).start()
+    threading.Thread(target=answer, args=(asked,), daemon=True).start()
     bag = DagBag()
     runs = [bag.dags[dag].test(run_conf=conf) for dag, conf in scenarios]
     states = [{name(task): str(task.state) for task in run.get_task_instances()} for run in runs]
@@ -51,16 +60,17 @@ class Decision(SimpleNamespace):
         return "every rule passed\nfor a reason"
 
 
-def answer(answers: list[str], asked: list[str]) -> None:
-    """Answer each request for approval as Airflow's API does when somebody clicks, and note what was shown."""
-    while len(asked) < len(answers):
+def answer(asked: list[str]) -> None:
+    """Answer each request as Airflow's API does when somebody clicks, and note what was shown."""
+    while len(asked) < len(ANSWERS):
         time.sleep(0.5)
         with create_session() as session:
             waiting = session.query(TaskInstance).filter(TaskInstance.state == "awaiting_input").first()
             if waiting is None:
                 continue
             request = session.get(HITLDetail, waiting.id)
-            request.chosen_options, request.params_input = [answers[len(asked)]], {}
+            option, fields = ANSWERS[len(asked)]
+            request.chosen_options, request.params_input = [option], fields
             request.responded_by, request.responded_at = {"id": "1", "name": "Ada"}, utcnow()
             asked.append(request.body)
             event = TriggerEvent(request.as_resume_event_payload(timedout=False))

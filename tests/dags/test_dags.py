@@ -65,6 +65,7 @@ def test_a_dag_fits_on_a_screen(file):
         ("drill_new_generator", ["prepare", "exercise", "report"]),
         ("forecast_generators", ["plan", "train", "publish"]),
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
+        ("review_feedback", ["settle", "ask", "keep"]),
         ("rollback_detector", ["rollback"]),
         ("withdraw_images", ["withdraw"]),
     ],

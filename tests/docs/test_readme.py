@@ -15,6 +15,8 @@ from service.app import create_app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+QUESTIONS = {"approval.ask()": "approve", "reviewing.ask()": "ask"}
+"""The tasks that ask a person, by what makes them."""
 
 
 def rows(heading: str) -> list[list[str]]:
@@ -32,7 +34,7 @@ def dags() -> dict[str, set[str]]:
         decorated = {node.name: " ".join(map(ast.unparse, node.decorator_list)) for node in functions}
         (dag,) = (name for name, decorators in decorated.items() if decorators.startswith("dag"))
         found[dag] = {name for name, decorators in decorated.items() if decorators.startswith("task")}
-        found[dag] |= {"approve"} if "approval.ask()" in path.read_text() else set()
+        found[dag] |= {task for call, task in QUESTIONS.items() if call in path.read_text()}
     return found
 
 

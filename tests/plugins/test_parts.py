@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from model.errors import SourceError
+from model.lake import Lake
+from model_images import labelled
+from said import say, write_said
 from truegrain_airflow.parts import collect_part, plan_parts
 
 NOW = datetime(2026, 11, 2, 2, tzinfo=UTC)
@@ -27,10 +30,20 @@ def test_planned_parts_are_plain_json_and_are_collected_from_it(caplog: pytest.L
         brought = [collect_part(part, NOW) for part in sent]
     assert [(part["number"], part["of"]) for part in sent] == [(1, 2), (2, 2)]
     assert all("added=" in each for each in brought)
-    planned, *collected = caplog.messages
-    assert planned == "1 of 1 sources hold anything new: 2 parts to collect"
+    settled, planned, *collected = caplog.messages
+    assert settled == "0 images accepted by agreement"
+    assert planned == "anything new in ['synthetic?images=4&size=32']: 2 parts to collect"
     assert [message.partition(":")[0] for message in collected] == ["part 1 of 2", "part 2 of 2"]
     assert sum(int(message.split()[-2]) for message in collected) == 4
+
+
+def test_what_users_agree_on_by_now_comes_in_with_every_source(home: Path) -> None:
+    lake = Lake(str(home / "lake"))
+    for client in ("ada", "bob", "cyd"):
+        write_said(lake.root, say(client), labelled(1, "ai").data)
+    (part,) = plan_parts("", 1)
+    collect_part(part, NOW)
+    assert (lake.facts()["source"] == "feedback").sum() == 1
 
 
 def test_without_a_number_there_is_one_part_a_core() -> None:

@@ -1,0 +1,31 @@
+"""Every day, and by hand: what users report is accepted when they agree, and shown to a person when they do not."""
+
+from airflow.sdk import dag, task
+
+from truegrain_airflow import reviewing
+from truegrain_airflow.defaults import task_defaults
+
+
+@dag(schedule="0 6 * * *", default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
+def review_feedback() -> None:
+    """**Red?** Nothing is trained on that was not accepted, and no report is lost.
+
+    - *settle*: the log names a report that cannot be read. Remove or restore that file and clear the task.
+    - *keep*: a number in the answer is none that was asked about. Nothing of the answer counts; trigger the DAG again.
+
+    *ask* and *keep* skipped: nothing needs a person. No answer until the next run is due leaves everything as it is,
+    and that run asks again. What was accepted enters with the next `ingest_images`.
+    """
+
+    @task.branch
+    def settle() -> str | None:
+        return reviewing.settle()
+
+    @task
+    def keep() -> None:
+        reviewing.keep()
+
+    settle() >> reviewing.ask() >> keep()
+
+
+review_feedback()
