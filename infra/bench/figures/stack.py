@@ -24,7 +24,8 @@ PYTHON = Path(sys.executable)
 class Stack:
     """A running Truegrain: the address of its service, how long `make up` took, what it said of itself at the end.
 
-    It says nothing where `up` was another program. `settings` are those that a program needs to work on its lake and its registry.
+    It says nothing where `up` was another program. `settings` are those that a program needs to work on its lake and
+    its registry.
     """
 
     service: str

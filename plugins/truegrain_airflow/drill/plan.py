@@ -69,8 +69,8 @@ class Plan:
 def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
     """Return the settings of a platform of its own for the drill of that `name`, in a folder of `settings.home`.
 
-    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. A drill is short:
-    drift and the registry are looked at often.
+    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. Drift and the
+    registry are looked at often, for a drill is short.
     """
     taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained", "feedback_agreement")
     taken_over += ("feedback_per_reporter", "tracking_uri", "mlflow_url", "revision")
