@@ -10,12 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Final
 
-import requests
-
 from model.feedback import settle
 from model.settings import Settings
 from model.sources.labelled import LabelledImage
-from truegrain_airflow.drill.traffic import CLIENTS, TIMEOUT, ask
+from truegrain_airflow.drill.traffic import CLIENTS, ask, post
 
 _KEY_HEADER: Final = "X-API-Key"
 _LOG_SECONDS: Final = 3.0
@@ -35,7 +33,7 @@ def make_keys(settings: Settings, count: int) -> list[str]:
 def report(address: str, images: Sequence[LabelledImage], secrets: Sequence[str], settings: Settings) -> int:
     """Have each image judged and its label reported, with the image, by as many reporters as must agree.
 
-    Returns the number of reports; raises requests' errors when one is not taken.
+    Returns the number of reports; raises TruegrainError when one is not taken.
     """
     size, most = settings.feedback_agreement, settings.feedback_per_reporter
     teams = [secrets[begin : begin + size] for begin in range(0, len(secrets), size)]
@@ -53,15 +51,8 @@ def review(settings: Settings) -> int:
 
 
 def _report(address: str, image: LabelledImage, headers: dict[str, str], prediction_id: str) -> bool:
-    answer = requests.post(
-        f"{address}/feedback",
-        data={"prediction_id": prediction_id, "label": image.label, "consent": "true"},
-        files={"file": image.data},
-        headers=headers,
-        timeout=TIMEOUT,
-    )
-    answer.raise_for_status()
-    return True
+    said = {"prediction_id": prediction_id, "label": image.label, "consent": "true"}
+    return post(f"{address}/feedback", data=said, files={"file": image.data}, headers=headers).ok
 
 
 def _make_key(settings: Settings, name: str) -> str:

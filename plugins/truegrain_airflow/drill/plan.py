@@ -70,10 +70,10 @@ def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
     """Return the settings of a platform of its own for the drill of that `name`, in a folder of `settings.home`.
 
     Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. Drift and the
-    registry are looked at often, for a drill is short.
+    registry are looked at often, for a drill is short; requests wait rather than be refused where the cores train.
     """
-    taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained", "feedback_agreement")
-    taken_over += ("feedback_per_reporter", "tracking_uri", "mlflow_url", "revision")
+    taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained")
+    taken_over += ("tracking_uri", "mlflow_url", "revision")
     return Settings(
         **{field: getattr(settings, field) for field in taken_over},
         home=folder_of(settings, name),
@@ -83,6 +83,8 @@ def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
         poll_seconds=1.0,
         drift_seconds=2.0,
         drift_window=500,
+        feedback_per_reporter=100,
+        queue_seconds=30.0,
     )
 
 

@@ -11,13 +11,14 @@ from typing import Any, Final
 import requests
 
 from model.drill import Answer
+from model.errors import TruegrainError
 from model.sources.labelled import LabelledImage
 
 CLIENTS: Final = 4
 """Who ask at the same time, fewer than the service lets wait."""
 _TRICKLE_SECONDS: Final = 0.5
 """Between two images while training needs the cores."""
-TIMEOUT: Final = 60.0
+_TIMEOUT: Final = 60.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Traffic:
         self._clock = clock
 
     def send(self, images: Iterable[LabelledImage]) -> list[Judged]:
-        """Have images judged, several at a time; raises requests' errors when one is not."""
+        """Have images judged, several at a time; raises TruegrainError when one is not."""
         with ThreadPoolExecutor(CLIENTS) as clients:
             return list(clients.map(self._ask, images))
 
@@ -73,8 +74,16 @@ class Traffic:
 
 
 def ask(address: str, data: bytes, *, headers: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
-    """Have an image judged and return the verdict; raises requests' errors for any other answer."""
-    answer = requests.post(f"{address}/predict", files={"file": data}, headers=headers, timeout=TIMEOUT)
-    answer.raise_for_status()
-    verdict: dict[str, Any] = answer.json()
+    """Have an image judged and return the verdict; raises TruegrainError for any other answer."""
+    verdict: dict[str, Any] = post(f"{address}/predict", files={"file": data}, headers=headers).json()
     return verdict
+
+
+def post(url: str, **what: Any) -> requests.Response:
+    """Send a request to the drill's service; raises TruegrainError when it is refused or not answered."""
+    try:
+        answer = requests.post(url, timeout=_TIMEOUT, **what)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise TruegrainError(f"the drill's service did not do as it should: {error}") from error
+    return answer

@@ -4,7 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from model.drift_history import DriftResult, history, latest
+from model.drift_history import DriftResult, history, latest, prepare
 from model.errors import TruegrainError
 from model.monitoring import Judgement, RetrainPolicy, judge
 from model.predictions import open_database
@@ -20,6 +20,7 @@ class Watch:
 
     def __init__(self, settings: Settings, version: str, *, since: datetime) -> None:
         self._engine = open_database(settings.predictions_url)
+        prepare(self._engine)  # the monitor may not have come to it yet
         self._policy = RetrainPolicy.of(settings)
         self._version = version
         self._since = since
