@@ -9,13 +9,6 @@ from model.drill import Drill
 from model.drill_page import MARKDOWN, accuracies, write_post_mortem
 from model.drill_plots import draw_drill_plots, rolling_accuracy
 from model.drill_story import tell
-from model.plots import Plot
-
-
-@pytest.fixture
-def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each plot takes a third of a second."""
-    monkeypatch.setattr("model.drill_plots.draw_plot", lambda title, text, _: Plot(title, text, "<svg></svg>"))
 
 
 def write(drill: Drill, folder: Path) -> tuple[str, str]:
@@ -29,7 +22,7 @@ def test_the_page_stands_alone_with_every_plot(tmp_path: Path) -> None:
     assert "http" not in page.replace("http://www.w3.org", "")
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("without_plots")
 def test_both_forms_say_what_was_measured(tmp_path: Path) -> None:
     for text in write(make_drill(), tmp_path):
         for fact in ("25 points", "80 images", "192 s", "300 of 300 images are accepted", "were by patch", "19:02:21"):
@@ -37,7 +30,7 @@ def test_both_forms_say_what_was_measured(tmp_path: Path) -> None:
         assert "not met" not in text.lower()
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("without_plots")
 def test_a_drill_that_ended_early_says_why_and_shows_what_there_is(tmp_path: Path) -> None:
     ended = make_drill(steps=(), answers=(), readings=(), asked=None, labelling=None, after=None, fault="disk <full>")
     page, markdown = write(ended, tmp_path)
@@ -46,7 +39,7 @@ def test_a_drill_that_ended_early_says_why_and_shows_what_there_is(tmp_path: Pat
     assert "No reading suspected a new generator." in markdown
 
 
-@pytest.mark.usefixtures("undrawn")
+@pytest.mark.usefixtures("without_plots")
 def test_a_newcomer_that_nobody_noticed_is_told_with_what_the_monitor_said_last(tmp_path: Path) -> None:
     _, markdown = write(make_drill(readings=(make_reading(110, newcomers=80),)), tmp_path)
     assert "No reading suspected a new generator. The last one said: No signal is over." in markdown

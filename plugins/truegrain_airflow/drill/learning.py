@@ -39,7 +39,7 @@ def train(settings: Settings, dataset_version: str) -> str:
 def judge(settings: Settings, run_id: str, dataset_version: str, *, reason: str) -> Learnt:
     """Evaluate a run, let the gate decide, and promote what passes, as `retrain_detector` does."""
     evaluate_run(settings, run_id)
-    decision = decide_run(settings, run_id)
+    decision = decide_run(settings, run_id, reason=reason)
     log.info("%s", decision)
     if decision.promote:
         promote_run(settings, run_id, reason=reason)

@@ -19,6 +19,12 @@ _SEEDS: Final[Mapping[str, int]] = MappingProxyType(
 
 _ENDLESS: Final = 1_000_000
 
+_TAKEN_OVER: Final = {
+    *("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained"),
+    *("tracking_uri", "mlflow_url", "revision"),
+}
+"""Settings that a drill shares with production: how it learns and judges, and where MLflow is."""
+
 Part = Literal["ordinary", "incident", "recovery", "again"]
 """What images are sent for."""
 
@@ -72,10 +78,8 @@ def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
     Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. Drift and the
     registry are looked at often, for a drill is short; requests wait rather than be refused where the cores train.
     """
-    taken_over = ("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained")
-    taken_over += ("tracking_uri", "mlflow_url", "revision")
     return Settings(
-        **{field: getattr(settings, field) for field in taken_over},
+        **settings.model_dump(include=_TAKEN_OVER),
         home=folder_of(settings, name),
         model_name=f"{settings.model_name}-drill-{name}",
         experiment=f"{settings.experiment}-drill",
