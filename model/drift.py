@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.drift_attribution import DENSE_GROUP, EMBEDDING_DISTANCE, attribute
+from model.drift_attribution import attribute
 from model.drift_policy import DriftLimits
 from model.drift_signals import Signal, file_signals, probability_signals
 from model.drift_terms import Attribution
-from model.estimate import estimate_accuracy, estimate_ai_share
+from model.estimate import estimate_accuracy, estimate_ai_share, with_unknown
 from model.metrics import Estimate
-from model.novelty import known_containers, novel_images, own_neighbours
 from model.sample import Reference, Sample
+from model.suspects import Suspects, find_suspects
 
 __all__ = ["Attribution", "Drift", "DriftLimits", "Signal", "measure"]
 
@@ -21,8 +21,8 @@ class Drift:
     """How `rows` recent images differ from the reference.
 
     `reason` is a sentence with the numbers behind `attribution`. `suspects` are the positions of the images that may be
-    by a new generator. `accuracy` is the estimated share of right answers, `ai_share` that of AI images, both with
-    95 % intervals.
+    by a new generator, the likeliest first. `accuracy` is the estimated share of right answers, `ai_share` that of AI
+    images, both with 95 % intervals, which are wide where images are of a kind that the reference says nothing about.
     """
 
     rows: int
@@ -44,22 +44,44 @@ def measure(
     """
     if not len(recent) or not len(reference.sample):
         raise ValueError(f"{len(recent)} predictions cannot be compared with {len(reference.sample)} of a reference")
-    known = known_containers(reference.sample, recent)
-    novel = np.flatnonzero(known)[novel_images(reference.sample, recent.take(known))]
+    ai_share = estimate_ai_share(reference, recent.probability)
+    found = find_suspects(reference, recent, threshold=threshold, ai_share=ai_share.value, limits=limits)
     signals = (
         *probability_signals(reference.sample, recent, threshold=threshold, band=band, limits=limits),
         *file_signals(reference.sample, recent, limits),
-        Signal.against(EMBEDDING_DISTANCE, own_neighbours(reference.sample, recent), limits.embedding_distance),
-        Signal.against(DENSE_GROUP, len(novel) / len(recent), limits.dense_group),
+        *found.signals,
     )
     attribution, reason = attribute(signals)
-    ai_share = estimate_ai_share(reference, recent.probability)
+    suspects = found.likeliest if attribution == "new_generator" else ()
+    accuracy = estimate_accuracy(reference, recent.probability, threshold=threshold, ai_share=ai_share)
+    unknown = _unknown(attribution, recent, found, threshold=threshold)
     return Drift(
         rows=len(recent),
         signals=signals,
         attribution=attribution,
         reason=reason,
-        suspects=tuple(map(int, novel)) if attribution == "new_generator" else (),
-        accuracy=estimate_accuracy(reference, recent.probability, threshold=threshold, ai_share=ai_share),
-        ai_share=ai_share,
+        suspects=suspects,
+        accuracy=with_unknown(accuracy, unknown.share, likely=unknown.accuracy, worst=unknown.worst_accuracy),
+        ai_share=with_unknown(ai_share, unknown.share, likely=unknown.ai_share, worst=0.0),
     )
+
+
+@dataclass(frozen=True)
+class _Unknown:
+    """The share of recent images that the reference says nothing about, and what they are taken for."""
+
+    share: float = 0.0
+    accuracy: float | None = None
+    worst_accuracy: float = 0.0
+    ai_share: float | None = None
+
+
+def _unknown(attribution: Attribution, recent: Sample, found: Suspects, *, threshold: float) -> _Unknown:
+    """Say which images nobody can vouch for: suspects, which are AI; or other files or content, maybe mere guesses."""
+    if attribution == "new_generator":
+        suspects = np.array(found.likeliest)
+        called = float(np.mean(recent.probability[suspects] >= threshold))
+        return _Unknown(len(suspects) / len(recent), accuracy=called, ai_share=1.0)
+    if attribution == "container":
+        return _Unknown(1 - found.compared / len(recent), worst_accuracy=0.5)
+    return _Unknown(1.0, worst_accuracy=0.5) if attribution == "content" else _Unknown()

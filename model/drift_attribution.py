@@ -5,29 +5,42 @@ from typing import Final
 
 from model.drift_signals import Signal
 from model.drift_terms import Attribution
+from model.suspects import DENSE_GROUP, DOUBTFUL_GROUP, EMBEDDING_DISTANCE, REAL_SHIFT
 
-_OF_FILES: Final = "psi_"
-_OF_PREDICTIONS: Final = ("mean_probability", "class_ratio", "psi_probability", "ks_probability")
-DENSE_GROUP: Final = "dense_group"
-EMBEDDING_DISTANCE: Final = "embedding_distance"
+_CONTAINER: Final = {"psi_pixels", "psi_jpeg_quality", "psi_format"}
+_CONTENT: Final = {"psi_bytes", EMBEDDING_DISTANCE}
+_NEARLY_ALL: Final = 0.8
+"""Embedding distance above which it is not one group that differs: a half of the traffic, all of it new, makes 0.75."""
 
 
 def attribute(signals: Sequence[Signal]) -> tuple[Attribution, str]:
     """Name the likeliest reason for the signals that are over their limits, with a sentence that says why.
 
-    The strongest claim first: a dense group is looked for in files like the reference's only, so that it is no other
-    container; another container explains whatever else has moved; a moved embedding is other content; and
+    The strongest claim first. A dense group was looked for in files like the reference's, so it is no other container;
+    where nearly everything differs it is other content, where the rest is as before a new generator, or as many images
+    of another content, which only a person can tell apart. Doubt is a weaker sign, as files that were encoded twice
+    raise it, too. Another container explains whatever else has moved; a moved embedding is other content; and
     probabilities alone move when only the ratio of the classes does.
     """
     over = {signal.name: signal for signal in signals if signal.over}
+    distance = next((signal.value for signal in signals if signal.name == EMBEDDING_DISTANCE), 0.0)
+    container = bool(over.keys() & _CONTAINER)
     if not over:
         return "none", "No signal is over its limit."
+    if DENSE_GROUP in over and distance > _NEARLY_ALL:
+        return "content", _say("In files like the reference's, nearly all images are unlike its images", over)
     if DENSE_GROUP in over:
-        return "new_generator", _say("A group of images in files like the reference's is like none of its images", over)
-    if any(name.startswith(_OF_FILES) and name not in _OF_PREDICTIONS for name in over):
-        return "container", _say("The files are others than the reference's", over)
-    if EMBEDDING_DISTANCE in over:
-        return "content", _say("The files are like the reference's, what they show is not", over)
+        return "new_generator", _say(
+            "In files like the reference's, a group of images is unlike all of its images", over
+        )
+    if DOUBTFUL_GROUP in over and not container:
+        return "new_generator", _say("In files like the reference's, the detector doubts far more images", over)
+    if REAL_SHIFT in over and not container and distance <= _NEARLY_ALL:
+        return "new_generator", _say("In files like the reference's, what looks real looks otherwise than it did", over)
+    if container:
+        return "container", _say("The files are of other sizes, formats or qualities than the reference's", over)
+    if over.keys() & _CONTENT:
+        return "content", _say("The files are like the reference's, what they show is not or not in the same mix", over)
     return "balance", _say("Files and images are like the reference's, the ratio of the classes is not", over)
 
 

@@ -26,6 +26,8 @@ class DriftLimits:
     ks: Share
     embedding_distance: Share
     dense_group: Share
+    doubtful_group: Share
+    real_shift: Positive
     chance: Annotated[float, Gt(0.0), Le(0.5)]
 
 

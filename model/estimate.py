@@ -51,14 +51,16 @@ def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold:
     return Estimate(*map(float, np.clip([means[0], min(means) - reach, max(means) + reach], 0.0, 1.0)))
 
 
-def mix(known: Estimate, *, doubtful: float, likely: float, worst: float, best: float) -> Estimate:
-    """Widen a share among images of which a share `doubtful` is of a kind that the reference says nothing about.
+def with_unknown(known: Estimate, share: float, *, likely: float | None, worst: float) -> Estimate:
+    """Widen an estimate where a `share` of the images is of a kind that the reference says nothing about.
 
-    Of those it is `likely`, and anything from `worst` to `best`.
+    Of these it may be anything from `worst`, or what is known if that is worse, to 1, and is `likely` (None: as known).
     """
-    rest = 1 - doubtful
+    rest = 1 - share
     return Estimate(
-        rest * known.value + doubtful * likely, rest * known.low + doubtful * worst, rest * known.high + doubtful * best
+        rest * known.value + share * (known.value if likely is None else likely),
+        rest * known.low + share * min(worst, known.low),
+        rest * known.high + share,
     )
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from model.estimate import estimate_accuracy, estimate_ai_share, mix
+from model.estimate import estimate_accuracy, estimate_ai_share, with_unknown
 from model.labels import AI
 from model.metrics import Estimate
 from model.sample import Reference
@@ -55,6 +55,11 @@ def test_an_estimate_lies_in_its_interval_and_the_interval_among_shares(seed: in
         assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
 
 
-def test_images_of_an_unknown_kind_count_as_anything_from_worst_to_best() -> None:
-    mixed = mix(Estimate(0.9, 0.8, 1.0), doubtful=0.5, likely=0.2, worst=0.0, best=1.0)
-    assert mixed == Estimate(pytest.approx(0.55), pytest.approx(0.4), pytest.approx(1.0))
+@pytest.mark.parametrize(("likely", "value"), [(0.2, 0.55), (None, 0.9)])
+def test_images_of_an_unknown_kind_count_as_anything_from_worst_to_best(likely: float | None, value: float) -> None:
+    widened = with_unknown(Estimate(0.9, 0.8, 0.95), 0.5, likely=likely, worst=0.0)
+    assert (widened.value, widened.low, widened.high) == pytest.approx((value, 0.4, 0.975))
+
+
+def test_nothing_unknown_leaves_an_estimate_as_it_is() -> None:
+    assert with_unknown(Estimate(0.9, 0.8, 1.0), 0.0, likely=None, worst=0.0) == Estimate(0.9, 0.8, 1.0)
