@@ -63,6 +63,14 @@ class Reading:
         return self.state == "drifting" and self.attribution == "new_generator"
 
 
+@dataclass(frozen=True)
+class Suspect:
+    """An image that the first alarm pointed to: its picture (the address of a WebP) and the verdict on it."""
+
+    picture: str
+    answer: Answer
+
+
 @dataclass(frozen=True, kw_only=True)
 class Labelling:
     """What people made of it: `reports` on `images`, of which the review accepted some; `agreement` had to agree."""
@@ -118,6 +126,7 @@ class Drill(Record):
     steps: tuple[Step, ...] = ()
     answers: tuple[Answer, ...] = ()
     readings: tuple[Reading, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
     asked: str | None = None
     labelling: Labelling | None = None
     after: Learnt | None = None

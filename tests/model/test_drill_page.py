@@ -19,6 +19,7 @@ def write(drill: Drill, folder: Path) -> tuple[str, str]:
 def test_the_page_stands_alone_with_every_plot(tmp_path: Path) -> None:
     page, _ = write(make_drill(), tmp_path)
     assert page.count("<svg") == len(draw_drill_plots(make_drill())) == 4
+    assert page.count("data:image/webp") == 1
     assert "http" not in page.replace("http://www.w3.org", "")
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from model.drift import Signal
-from model.drill import Answer, Drill, Labelling, Learnt, Reading, Step, StepName
+from model.drill import Answer, Drill, Labelling, Learnt, Reading, Step, StepName, Suspect
 from model.metrics import Estimate
 
 NEW = "patch"
@@ -38,6 +38,7 @@ def make_drill(**changes: object) -> Drill:
             *make_answers(302, by=NEW, right=94, of=100, version="2"),
         ),
         readings=(make_reading(50, newcomers=0), make_reading(110, newcomers=80, alarm=True)),
+        suspects=(Suspect("data:image/webp;base64,AAAA", make_answers(70, by=NEW, right=0, of=2)[1]),),
         asked="version 1: a dense group.",
         labelling=Labelling(images=300, reporters=18, reports=900, agreement=3, accepted=300),
         after=make_learnt("2", images=2300),

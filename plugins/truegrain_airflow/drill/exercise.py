@@ -3,18 +3,24 @@
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import Final
 
 from model.drift_history import DriftResult
-from model.drill import Labelling, Learnt, Reading
+from model.drill import Labelling, Learnt, Reading, Suspect
 from model.errors import TruegrainError
+from model.images import decode
+from model.pages import picture
 from model.settings import Settings
 from model.sources.labelled import LabelledImage
 from truegrain_airflow.drill import labelling, learning
 from truegrain_airflow.drill.diary import Diary
 from truegrain_airflow.drill.plan import Part, Plan
 from truegrain_airflow.drill.serving import SWAP_SECONDS, await_version, log_of, serving
-from truegrain_airflow.drill.traffic import Traffic
+from truegrain_airflow.drill.traffic import Judged, Traffic
 from truegrain_airflow.drill.watching import Watch
+
+_SHOWN: Final = 16
+"""Suspects that the post-mortem shows."""
 
 log = logging.getLogger("truegrain.drill")
 
@@ -48,7 +54,7 @@ class Exercise:
         self._diary = diary
         self._address = address
         self._watch = Watch(settings, diary.drill.before.version, since=diary.drill.began_at)
-        self._makers: dict[str, str | None] = {}
+        self._judged: dict[str, Judged] = {}
 
     def stay_calm(self) -> None:
         """Send what the detector knows."""
@@ -86,26 +92,32 @@ class Exercise:
             yield some
 
     def _send_and_look(self, images: Sequence[LabelledImage]) -> None:
-        self._makers |= {judged.id: judged.image.generator for judged in self.traffic.send(images)}
-        reading = self._read(self._watch.await_result())
+        self._judged |= {judged.id: judged for judged in self.traffic.send(images)}
+        result = self._watch.await_result()
+        reading = self._read(result)
         self._diary.note(readings=(*self._diary.drill.readings, reading))
+        if reading.alarm and not self._diary.drill.suspects:
+            self._diary.note(suspects=tuple(_show(judged) for judged in self._pointed_to(result)[:_SHOWN]))
         log.info("%d images of %s sent: %s", reading.newcomers, self._plan.newcomer, reading.reason)
 
     def _read(self, result: DriftResult) -> Reading:
-        makers = [self._makers.get(id_) for id_ in result.suspects]
+        suspects = [judged.image.generator for judged in self._pointed_to(result)]
         seen = self.traffic.answers[-result.rows :]
         return Reading(
             seconds=self._diary.seconds(),
-            newcomers=list(self._makers.values()).count(self._plan.newcomer),
+            newcomers=sum(judged.image.generator == self._plan.newcomer for judged in self._judged.values()),
             state=result.state,
             attribution=result.attribution,
             reason=result.reason,
             signals=result.signals,
             accuracy=result.accuracy,
             truth=sum(answer.right for answer in seen) / len(seen),
-            suspects=len(makers),
-            suspects_new=makers.count(self._plan.newcomer),
+            suspects=len(suspects),
+            suspects_new=suspects.count(self._plan.newcomer),
         )
+
+    def _pointed_to(self, result: DriftResult) -> list[Judged]:
+        return [self._judged[id_] for id_ in result.suspects if id_ in self._judged]
 
     def _label(self, secrets: Sequence[str]) -> None:
         images = list(self._plan.reports())
@@ -130,3 +142,7 @@ class Exercise:
             learnt = learning.judge(self._settings, run_id, version, reason=reason)
         self._diary.note(after=learnt)
         return learnt
+
+
+def _show(judged: Judged) -> Suspect:
+    return Suspect(picture(decode(judged.image.data).rgb), judged.answer)

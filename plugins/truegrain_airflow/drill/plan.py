@@ -43,7 +43,7 @@ class Plan:
     ordinary: int = 600
     incident: int = 1000
     round: int = 40
-    reported: int = 300
+    reported: int = 400
     again: int = 600
 
     def __post_init__(self) -> None:

@@ -23,9 +23,10 @@ _TIMEOUT: Final = 60.0
 
 @dataclass(frozen=True)
 class Judged:
-    """An image that was sent, and the id of the verdict on it."""
+    """An image that was sent, the verdict on it and its id."""
 
     image: LabelledImage
+    answer: Answer
     id: str
 
 
@@ -61,16 +62,15 @@ class Traffic:
 
     def _ask(self, image: LabelledImage) -> Judged:
         verdict = ask(self._address, image.data)
-        self.answers.append(
-            Answer(
-                seconds=self._clock(),
-                generator=image.generator,
-                probability=verdict["probability"],
-                called=verdict["label"],
-                version=verdict["model"]["version"],
-            )
+        answer = Answer(
+            seconds=self._clock(),
+            generator=image.generator,
+            probability=verdict["probability"],
+            called=verdict["label"],
+            version=verdict["model"]["version"],
         )
-        return Judged(image, verdict["id"])
+        self.answers.append(answer)
+        return Judged(image, answer, verdict["id"])
 
 
 def ask(address: str, data: bytes, *, headers: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
