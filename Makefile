@@ -61,7 +61,7 @@ bench-full: install  ## Measure everything, which takes long (CIFAKE_SEED=<folde
 lock: install  ## Compile infra/requirements/ from pyproject.toml
 	$(lock) --extra service --extra c2pa --extra pipeline --extra training --group dev --output-file $(locks)/all.txt
 	$(lock) --extra service --extra c2pa --extra postgres --constraint $(locks)/all.txt --output-file $(locks)/service.txt
-	$(lock) --extra pipeline --extra training --extra postgres --extra accounts --constraint $(locks)/all.txt \
+	$(lock) --extra pipeline --extra service --extra training --extra postgres --extra accounts --constraint $(locks)/all.txt \
 		--output-file $(locks)/pipeline.txt
 
 format: install  ## Rewrite the code in the project's format and fix what can be fixed
