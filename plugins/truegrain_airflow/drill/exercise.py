@@ -92,8 +92,11 @@ class Exercise:
             yield some
 
     def _send_and_look(self, images: Sequence[LabelledImage]) -> None:
-        self._judged |= {judged.id: judged for judged in self.traffic.send(images)}
-        result = self._watch.await_result()
+        sent = {judged.id: judged for judged in self.traffic.send(images)}
+        self._judged |= sent
+        if len(self._judged) < self._settings.drift_least:
+            return  # of so few the monitor says nothing
+        result = self._watch.await_result(sent)
         reading = self._read(result)
         self._diary.note(readings=(*self._diary.drill.readings, reading))
         if reading.alarm and not self._diary.drill.suspects:

@@ -20,10 +20,17 @@ _SEEDS: Final[Mapping[str, int]] = MappingProxyType(
 _ENDLESS: Final = 1_000_000
 
 _TAKEN_OVER: Final = {
-    *("recipe", "pretrained", "gate_policy", "drift_policy", "drift_sustained"),
-    *("tracking_uri", "mlflow_url", "revision"),
+    "recipe",
+    "pretrained",
+    "drift_policy",
+    "drift_sustained",
+    "tracking_uri",
+    "mlflow_url",
+    "revision",
 }
-"""Settings that a drill shares with production: how it learns and judges, and where MLflow is."""
+"""Settings that a drill shares with production: how it learns, what it takes for drift, and where MLflow is."""
+
+_GATE: Final = Path(__file__).with_name("gate.toml")
 
 Part = Literal["ordinary", "incident", "recovery", "again"]
 """What images are sent for."""
@@ -84,9 +91,11 @@ def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
         model_name=f"{settings.model_name}-drill-{name}",
         experiment=f"{settings.experiment}-drill",
         service_port=port,
+        workers=1,  # which leaves a core for training, and is ready when it says so
         poll_seconds=1.0,
         drift_seconds=2.0,
         drift_window=500,
+        gate_policy=str(_GATE),
         feedback_per_reporter=100,
         queue_seconds=30.0,
     )

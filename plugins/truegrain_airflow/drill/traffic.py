@@ -19,6 +19,8 @@ CLIENTS: Final = 4
 _TRICKLE_SECONDS: Final = 0.5
 """Between two images while training needs the cores."""
 _TIMEOUT: Final = 60.0
+_SHOWN: Final = 300
+"""Characters of an answer that was not hoped for."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def post(url: str, **what: Any) -> requests.Response:
     """Send a request to the drill's service; raises TruegrainError when it is refused or not answered."""
     try:
         answer = requests.post(url, timeout=_TIMEOUT, **what)
-        answer.raise_for_status()
     except requests.RequestException as error:
-        raise TruegrainError(f"the drill's service did not do as it should: {error}") from error
+        raise TruegrainError(f"the drill's service gave no answer: {error}") from error
+    if not answer.ok:
+        raise TruegrainError(f"the drill's service answered {answer.status_code} at {url}: {answer.text[:_SHOWN]}")
     return answer

@@ -1,18 +1,19 @@
 """Watching: what the service's monitor makes of the traffic, read where `monitor_detector` reads it."""
 
 import time
-from datetime import UTC, datetime, timedelta
-from typing import Final
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from typing import Final, TypeVar
 
 from model.drift_history import DriftResult, history, latest, prepare
 from model.errors import TruegrainError
 from model.monitoring import Judgement, RetrainPolicy, judge
-from model.predictions import open_database
+from model.predictions import find, open_database
 from model.settings import Settings
 
-_LOG_LAG: Final = timedelta(seconds=1.5)
-"""After which a verdict is in the prediction log; a result measured later has looked at it."""
 _PATIENCE: Final = 60.0
+_PAUSE: Final = 0.2
+_Found = TypeVar("_Found")
 
 
 class Watch:
@@ -25,17 +26,32 @@ class Watch:
         self._version = version
         self._since = since
 
-    def await_result(self) -> DriftResult:
-        """Return the first result that has looked at all that was sent; TruegrainError when the monitor is silent."""
-        sent, end = datetime.now(UTC) + _LOG_LAG, time.monotonic() + _PATIENCE
-        while time.monotonic() < end:
-            time.sleep(0.2)
-            found = latest(self._engine, self._version, since=sent, until=datetime.now(UTC))
-            if found is not None:
-                return found
-        raise TruegrainError(f"the monitor of the drill's service has measured nothing for {_PATIENCE:.0f} s")
+    def await_result(self, ids: Collection[str]) -> DriftResult:
+        """Return the first result that has looked at all these predictions.
+
+        Raises TruegrainError when they do not reach the log, or the monitor does not look at them.
+        """
+        newest = max(_await(lambda id_=id_: self._given_at(id_), "the prediction log is behind") for id_ in ids)
+        return _await(lambda: self._measured(newest), "the monitor of the drill's service is silent")
 
     def judge(self) -> Judgement:
         """Say whether a training is to be asked for, as `monitor_detector` does."""
         now = datetime.now(UTC)
         return judge(history(self._engine, since=self._since, until=now), (), self._policy, now=now)
+
+    def _given_at(self, id_: str) -> datetime | None:
+        prediction = find(self._engine, id_, since=self._since)
+        return prediction.at if prediction else None
+
+    def _measured(self, newest: datetime) -> DriftResult | None:
+        result = latest(self._engine, self._version, since=self._since, until=datetime.now(UTC))
+        return result if result and result.last and result.last >= newest else None
+
+
+def _await(look: Callable[[], _Found | None], trouble: str) -> _Found:
+    end = time.monotonic() + _PATIENCE
+    while (found := look()) is None:
+        if time.monotonic() > end:
+            raise TruegrainError(f"{trouble}: nothing came for {_PATIENCE:.0f} s")
+        time.sleep(_PAUSE)
+    return found

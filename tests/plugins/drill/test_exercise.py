@@ -1,6 +1,6 @@
 """A drill in small: everything for real but the training and what the monitor says."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,7 +49,7 @@ stable_margin = 1
 class Alert(Watch):
     """Suspects a new generator from the second look at it on."""
 
-    def await_result(self) -> DriftResult:
+    def await_result(self, ids: Collection[str]) -> DriftResult:  # noqa: ARG002
         self.looks = getattr(self, "looks", 0) + 1
         over = self.looks > 2
         return DriftResult(
