@@ -20,17 +20,13 @@ _SEEDS: Final[Mapping[str, int]] = MappingProxyType(
 _ENDLESS: Final = 1_000_000
 
 _TAKEN_OVER: Final = {
-    "recipe",
-    "pretrained",
-    "drift_policy",
-    "drift_sustained",
-    "tracking_uri",
-    "mlflow_url",
-    "revision",
+    *("recipe", "pretrained", "drift_policy", "drift_sustained", "drift_least"),
+    *("tracking_uri", "mlflow_url", "revision"),
 }
 """Settings that a drill shares with production: how it learns, what it takes for drift, and where MLflow is."""
 
-_GATE: Final = Path(__file__).with_name("gate.toml")
+GATE: Final = Path(__file__).with_name("gate.toml")
+"""What a detector has to prove in a drill."""
 
 Part = Literal["ordinary", "incident", "recovery", "again"]
 """What images are sent for."""
@@ -95,7 +91,7 @@ def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
         poll_seconds=1.0,
         drift_seconds=2.0,
         drift_window=500,
-        gate_policy=str(_GATE),
+        gate_policy=str(GATE),
         feedback_per_reporter=100,
         queue_seconds=30.0,
     )

@@ -18,7 +18,7 @@ from model.manifest import read_manifest
 from model.monitoring import Judgement
 from model.registry import connect
 from model.settings import Settings
-from truegrain_airflow.drill import exercise, learning, tasks
+from truegrain_airflow.drill import exercise, learning, plan, tasks
 from truegrain_airflow.drill.diary import Diary
 from truegrain_airflow.drill.plan import Plan, settings_of
 from truegrain_airflow.drill.serving import free_port
@@ -67,10 +67,11 @@ class Alert(Watch):
 
 
 @pytest.fixture
-def production(mlflow_server: str, tmp_path: Path) -> Settings:
+def production(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     policy = tmp_path / "gate.toml"
     policy.write_text(ANYTHING)
-    return Settings(home=tmp_path / "home", tracking_uri=mlflow_server, gate_policy=str(policy))
+    monkeypatch.setattr(plan, "GATE", policy)
+    return Settings(home=tmp_path / "home", tracking_uri=mlflow_server, drift_least=PLAN.round)
 
 
 @pytest.fixture

@@ -1,11 +1,13 @@
 """A drill's plan keeps its platform away from production, and its images apart."""
 
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from model.errors import SourceError
+from model.gate_policy import read_policy
 from model.settings import Settings
 from model.sources.recognise import open_source
 from truegrain_airflow.drill.plan import Plan, settings_of
@@ -50,3 +52,10 @@ def test_only_mlflow_is_shared_with_production(tmp_path: Path) -> None:
         assert str(own.home) in place
     assert (own.model_name, own.experiment) == ("ai-image-detector-drill-20261121-190000-patch", "truegrain-drill")
     assert (own.tracking_uri, own.recipe, own.service_port) == (production.tracking_uri, "cifake", 8123)
+
+
+def test_the_gate_asks_in_a_drill_what_it_always_asks_of_images_as_they_are(tmp_path: Path) -> None:
+    asked, always = read_policy(settings_of(Settings(home=tmp_path), "drill", port=8123).gate_policy), read_policy()
+    shipped_again = {"min_degraded_accuracy", "min_stable", "degraded_margin", "stable_margin"}
+    given, default = (asdict(policy.alone) | asdict(policy.champion) for policy in (asked, always))
+    assert {name for name in given if given[name] != default[name]} == shipped_again
