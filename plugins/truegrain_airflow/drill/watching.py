@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, TypeVar
 
 from model.drift_history import DriftResult, history, latest, prepare
@@ -31,8 +32,8 @@ class Watch:
 
         Raises TruegrainError when they do not reach the log, or the monitor does not look at them.
         """
-        newest = max(_await(lambda id_=id_: self._given_at(id_), "the prediction log is behind") for id_ in ids)
-        return _await(lambda: self._measured(newest), "the monitor of the drill's service is silent")
+        newest = max(_await(partial(self._given_at, id_), "the prediction log is behind") for id_ in ids)
+        return _await(partial(self._measured, newest), "the monitor of the drill's service is silent")
 
     def judge(self) -> Judgement:
         """Say whether a training is to be asked for, as `monitor_detector` does."""
