@@ -47,7 +47,7 @@ check: install  ## Format, lint, types, import contracts, spelling
 	$(bin)/codespell
 
 test: install  ## Run every test
-	$(bin)/pytest --durations=10
+	$(bin)/pytest --numprocesses=2 --dist=loadfile --durations=10
 
 coverage: install  ## Run every test and say which lines and branches they reach; takes half as long again
 	$(bin)/pytest --cov --cov-report=term:skip-covered
@@ -61,7 +61,8 @@ bench-full: install  ## Measure everything, which takes long (CIFAKE_SEED=<folde
 lock: install  ## Compile infra/requirements/ from pyproject.toml
 	$(lock) --extra service --extra c2pa --extra pipeline --extra training --group dev --output-file $(locks)/all.txt
 	$(lock) --extra service --extra c2pa --extra postgres --constraint $(locks)/all.txt --output-file $(locks)/service.txt
-	$(lock) --extra pipeline --extra service --extra training --extra postgres --extra accounts --constraint $(locks)/all.txt \
+	$(lock) --extra pipeline --extra service --extra training --extra postgres --extra accounts --extra statsd \
+		--constraint $(locks)/all.txt \
 		--output-file $(locks)/pipeline.txt
 
 format: install  ## Rewrite the code in the project's format and fix what can be fixed

@@ -13,7 +13,7 @@ from truegrain_airflow.surroundings import open_lake
 from truegrain_airflow.timetable import AnchoredTimetable
 
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
-SCHEDULE = AssetOrTimeSchedule(timetable=FORTNIGHTLY, assets=DRIFT)
+SCHEDULE = AssetOrTimeSchedule(timetable=FORTNIGHTLY, assets=DRIFT)  # type: ignore[arg-type]
 PARAMS = {"source": Param("", type="string", description="Folder, archive, TOML file, URL …; empty: TRUEGRAIN_SOURCE")}
 PARAMS["parts"] = Param(0, type="integer", minimum=0, maximum=1024, description="Tasks that read; 0: one a CPU core")
 PARAMS["exclude"] = Param([], type="array", description="Left out of this version: source:<name>, generator:<name>")

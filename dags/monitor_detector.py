@@ -33,8 +33,8 @@ def monitor_detector() -> None:
         yield Metadata(DRIFT, watching.ask(measured))
 
     measured = drift()
-    expect() >> measured  # type: ignore[operator]
-    ask(measured)
+    expect() >> measured
+    ask(measured)  # type: ignore[arg-type]
 
 
 monitor_detector()

@@ -10,6 +10,7 @@ from expectations.policy import CRITICAL, WARNING, Policy
 from model.images import FORMATS
 from model.labels import AI, CLASSES, REAL
 from model.manifest import SCHEMA, SPLITS
+from model.sources.feedback import SOURCE as REPORTS
 
 MODES = ("RGB", "L", "RGBA", "LA", "P", "PA", "1")
 """Pillow's modes that become RGB without a guess. CMYK has no colours before a printer's profile is chosen, and deep
@@ -83,6 +84,7 @@ def dataset_rules(policy: Policy) -> list[Expectation]:
             description="No group of near-duplicates spans two splits",
         ),
         _none("trained_after_test", "No image to train on was in the test split of an earlier version", CRITICAL),
+        _none("reported_and_held_out", "Nothing that users reported is in val or test", CRITICAL),
         _none("is_disputed", "No group of near-duplicates holds both classes", WARNING),
         _none("is_misnamed", "Every file has the extension of its format", WARNING),
         _none("is_animated", "Every image stands still; of an animation only the first frame is seen", WARNING),
@@ -108,6 +110,7 @@ def with_derived_columns(accepted: pd.DataFrame, *, tested: frozenset[str]) -> p
         splits_of_cluster=clusters["split"].transform("nunique"),
         is_ai=(accepted["label"] == CLASSES[AI]).astype(int),
         trained_after_test=((accepted["split"] == "train") & known).astype(int),
+        reported_and_held_out=((accepted["source"] == REPORTS) & (accepted["split"] != "train")).astype(int),
         is_disputed=(clusters["label"].transform("nunique") > 1).astype(int),
         is_misnamed=(by_name.notna() & (by_name != accepted["format"])).astype(int),
         is_animated=accepted["animated"].astype(int),

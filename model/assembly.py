@@ -129,8 +129,7 @@ def assemble_rows(
 
 def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
     """Sort the claims so that of each picture the one that counts comes first; add `picture` and `new`."""
-    reported = (facts["source"] == REPORTS) & (facts["split_hint"] == "train")
-    claims = facts.assign(picture=_picture(facts), new=True, reported=reported.fillna(value=False))
+    claims = facts.assign(picture=_picture(facts), new=True, reported=facts["source"] == REPORTS)
     if given is not None:
         labels = given.drop_duplicates("sha256").set_index("sha256")["label"]
         claims["new"] = claims["label"] != claims["sha256"].map(labels)

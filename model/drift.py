@@ -79,9 +79,12 @@ class _Unknown:
 def _unknown(attribution: Attribution, recent: Sample, found: Suspects, *, threshold: float) -> _Unknown:
     """Say which images nobody can vouch for: suspects, which are AI; or other files or content, maybe mere guesses."""
     if attribution == "new_generator":
-        suspects = np.array(found.likeliest)
-        called = float(np.mean(recent.probability[suspects] >= threshold))
-        return _Unknown(len(suspects) / len(recent), accuracy=called, ai_share=1.0)
+        suspects = np.array(found.likeliest, dtype=int)
+        called, share = float(np.mean(recent.probability[suspects] >= threshold)), len(suspects) / found.among
+        rest = 1 - share  # of the group they are in: likely as good as ever, at worst by half
+        return _Unknown(found.among / len(recent), share * called + rest, worst_accuracy=rest / 2, ai_share=share)
     if attribution == "container":
         return _Unknown(1 - found.compared / len(recent), worst_accuracy=0.5)
-    return _Unknown(1.0, worst_accuracy=0.5) if attribution == "content" else _Unknown()
+    if attribution == "content":
+        return _Unknown(min(1.0, max(0.0, found.distance)), worst_accuracy=0.5)
+    return _Unknown()

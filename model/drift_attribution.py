@@ -8,7 +8,7 @@ from model.drift_terms import Attribution
 from model.suspects import DENSE_GROUP, DOUBTFUL_GROUP, EMBEDDING_DISTANCE, REAL_SHIFT
 
 _CONTAINER: Final = {"psi_pixels", "psi_jpeg_quality", "psi_format"}
-_CONTENT: Final = {"psi_bytes", EMBEDDING_DISTANCE}
+_CONTENT: Final = {"psi_bytes", "low_confidence", EMBEDDING_DISTANCE}
 _NEARLY_ALL: Final = 0.8
 """Embedding distance above which it is not one group that differs: a half of the traffic, all of it new, makes 0.75."""
 

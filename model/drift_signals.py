@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, ks_2samp, kstwobign
+from scipy.stats import chi2, ks_2samp, kstwobign, norm
 
 from model.drift_policy import DriftLimits
 from model.sample import Sample
@@ -55,7 +55,7 @@ def probability_signals(
     edges = _edges(before)
     return [
         Signal.against("mean_probability", abs(float(now.mean() - before.mean())), limits.mean_probability),
-        Signal.against("low_confidence", float(_doubtful(now, band).mean()), limits.low_confidence),
+        _low_confidence(_doubtful(before, band), _doubtful(now, band), limits),
         Signal.against(
             "class_ratio", abs(float((now >= threshold).mean() - (before >= threshold).mean())), limits.class_ratio
         ),
@@ -102,6 +102,14 @@ def _psi(name: str, before: NDArray[np.integer], now: NDArray[np.integer], limit
     freedom = max(1, len(np.unique(np.concatenate([before, now]))) - 1)
     by_chance = float(chi2.ppf(1 - limits.chance, freedom)) * (1 / len(before) + 1 / len(now))
     return Signal.against(name, population_stability(before, now), max(limits.psi, by_chance))
+
+
+def _low_confidence(before: NDArray[np.bool_], now: NDArray[np.bool_], limits: DriftLimits) -> Signal:
+    """Hold the share of doubtful predictions against its limit, or that of a detector that always doubts so much."""
+    usual = float(before.mean())
+    error = math.sqrt(usual * (1 - usual) * (1 / len(before) + 1 / len(now)))
+    by_chance = usual + float(norm.isf(limits.chance)) * error
+    return Signal.against("low_confidence", float(now.mean()), max(limits.low_confidence, by_chance))
 
 
 def _ks_by_chance(n: int, m: int, chance: float) -> float:

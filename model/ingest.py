@@ -15,7 +15,6 @@ from model.manifest import read_candidates, read_given, version_id, write_former
 from model.parts import Part, Share, Survey
 from model.seen import read_seen, remember, tidy_seen
 from model.sources.declared import Source, open_declared
-from model.sources.feedback import SOURCE as REPORTS
 from model.sources.labelled import LabelledImage
 from model.statements import FOLDER
 from model.summary import summarise
@@ -113,7 +112,7 @@ def publish(lake: Lake, version: str) -> bool:
 
 def _reports_in(lake: Lake) -> tuple[Source, ...]:
     folder = lake.root / FOLDER
-    return (Source(location=f"{REPORTS}:{folder}"),) if folder.exists() else ()
+    return (Source(location=f"feedback:{folder}"),) if folder.exists() else ()
 
 
 def _holds_anything_new(source: Source, parts: int, seen: Digests) -> bool:

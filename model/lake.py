@@ -60,7 +60,16 @@ class Lake:
 
     def latest(self) -> str | None:
         """Return the newest published dataset version, or None."""
-        return max(self.versions(), key=self._published_at, default=None)
+        return max(self.versions(), key=lambda version: (version[:8], self.published_at(version)), default=None)
+
+    def published_at(self, version: str) -> datetime:
+        """Return when a published dataset version was published."""
+        return self.modified_at(self.version_path(version) / SUCCESS)
+
+    def modified_at(self, path: UPath) -> datetime:
+        """Return when a file of the lake was written."""
+        modified: datetime = self.root.fs.modified(path.path)
+        return modified
 
     def batches(self) -> list[str]:
         """List the ids of the batches that versions are made from: complete, and not set aside."""
@@ -149,9 +158,6 @@ class Lake:
                 tables.append(pq.read_table(file, columns=list(FACTS)))
         facts = to_frame(pa.concat_tables(tables))
         return facts.assign(batch=batch, row=range(len(facts)))
-
-    def _published_at(self, version: str) -> tuple[str, datetime]:
-        return version[:8], self.root.fs.modified((self.version_path(version) / SUCCESS).path)
 
     def _remove_abandoned(self) -> None:
         """Remove what processes that died while they collected have left; others may be collecting now."""

@@ -28,21 +28,33 @@ class Shift:
 
 
 def measure_shift(before: Matrix, now: Matrix, *, chance: float) -> Shift:
-    """Compare the means of two samples of embeddings [n, d] and [m, d], with n + m well above d.
+    """Compare the means of two samples of embeddings [n, d] and [m, d], each with well above d rows.
 
-    The two-sample test of Hotelling, 1931, "The generalization of Student's ratio", turned into an effect: significance
-    alone would find any difference in enough images. `chance` is how seldom equal means may come out above `by_chance`.
+    Hotelling's test for samples that do not scatter alike, by Krishnamoorthy and Yu, 2004, "Modified Nel and Van der
+    Merwe test for the multivariate Behrens-Fisher problem": axes that were chosen on one sample fit it too well, and
+    what is mixed into the other scatters, too. Turned into an effect, for in enough images any difference is
+    significant. `chance` is how seldom equal means may come out above `by_chance`.
     """
-    axes, freedom = before.shape[1], len(before) + len(now) - 2
-    noise = 1 / len(before) + 1 / len(now)
-    centres = before.mean(axis=0), now.mean(axis=0)
-    scatter = sum((rows - centre).T @ (rows - centre) for rows, centre in zip((before, now), centres, strict=True))
-    direction = np.linalg.solve(scatter / freedom + _RIDGE * np.eye(axes), centres[1] - centres[0])
-    expected = axes * noise * freedom / (freedom - axes - 1)
-    largest = f.isf(chance, axes, freedom - axes + 1) * axes * freedom / (freedom - axes + 1) * noise
+    axes, samples = before.shape[1], (before, now)
+    errors = [np.cov(rows, rowvar=False) / len(rows) for rows in samples]  # of the two means
+    scale = 1 / len(before) + 1 / len(now)
+    inverse = np.linalg.inv(sum(errors) + scale * _RIDGE * np.eye(axes))
+    apart = now.mean(axis=0) - before.mean(axis=0)
+    freedom = _freedom([error @ inverse for error in errors], [len(rows) - 1 for rows in samples])
+    expected = axes * freedom / (freedom - axes - 1)
+    largest = f.isf(chance, axes, freedom - axes + 1) * axes * freedom / (freedom - axes + 1)
     return Shift(
-        distance=float((centres[1] - centres[0]) @ direction - expected),
-        by_chance=float(largest - expected),
-        outward=now @ direction,
-        edge=float(np.quantile(before @ direction, 0.95)),
+        distance=float(apart @ inverse @ apart - expected) * scale,
+        by_chance=float(largest - expected) * scale,
+        outward=now @ inverse @ apart,
+        edge=float(np.quantile(before @ inverse @ apart, 0.95)),
     )
+
+
+def _freedom(parts: list[Matrix], each: list[int]) -> float:
+    """Return the degrees of freedom of the sum of the two errors, of which `parts` are the shares."""
+    axes = len(parts[0])
+    spread = sum(
+        (np.trace(part @ part) + np.trace(part) ** 2) / freedom for part, freedom in zip(parts, each, strict=True)
+    )
+    return float((axes + axes**2) / spread)

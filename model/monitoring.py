@@ -42,11 +42,10 @@ class RetrainPolicy:
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """Whether a training is asked for, and why or why not; `latest` is the newest measurement, None without any."""
+    """Whether a training is asked for, and why or why not."""
 
     ask: bool
     reason: str
-    latest: DriftResult | None
 
 
 def judge(
@@ -59,11 +58,11 @@ def judge(
     """
     recent = [result for result in history if now - result.measured_at <= LOOK_BACK]
     if not recent:
-        return Judgement(ask=False, reason=f"nothing was measured within {_in_words(LOOK_BACK)}", latest=None)
+        return Judgement(ask=False, reason=f"nothing was measured within {_in_words(LOOK_BACK)}")
     latest = recent[-1]
     why_not = _not_sustained(recent, policy) or _held_back(retrainings, policy, now)
     about = f"version {latest.model_version}: {latest.reason}"
-    return Judgement(ask=not why_not, reason=f"{why_not}; {about}" if why_not else about, latest=latest)
+    return Judgement(ask=not why_not, reason=f"{why_not}; {about}" if why_not else about)
 
 
 def _not_sustained(recent: Sequence[DriftResult], policy: RetrainPolicy) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import with_config
 from sqlalchemy import (
     Column,
     DateTime,
@@ -66,6 +67,7 @@ PREDICTIONS: Final = Table(
 )
 
 
+@with_config(ser_json_bytes="base64", val_json_bytes="base64")
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
     """A row: a verdict that was given, `at` (UTC) and to which `client`. No image, only the hash of its file.

@@ -58,7 +58,7 @@ def _read(text: str, most: int) -> range:
     found = _RANGE.fullmatch(text.strip())
     first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
     if not 1 <= first <= last <= most:
-        raise FeedbackError(f"'{text}' is no number from 1 to {most}, and no range of them such as '2-5'")
+        raise FeedbackError(f"'{text}' is no number from 1 to {most}, nor a range of such numbers")
     return range(first, last + 1)
 
 

@@ -2,14 +2,17 @@
 
 import io
 import zipfile
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from model.errors import ArtifactError
 from model.sample import Reference, Sample
+
+if TYPE_CHECKING:
+    # The service's workers load artifacts as well, and have no use for it.
+    import pandas as pd
 
 MOST_IMAGES: Final = 2000
 """Enough for shares to be known within two points; a reference is a few hundred kB and read by every monitor."""
@@ -30,7 +33,7 @@ def choose_images(groups: NDArray[np.integer], *, most: int = MOST_IMAGES, seed:
 
 
 def make_reference(
-    files: pd.DataFrame,
+    files: "pd.DataFrame",
     *,
     label: NDArray[np.number],
     probability: NDArray[np.floating],

@@ -23,11 +23,14 @@ DOUBTFUL_GROUP: Final = "doubtful_group"
 REAL_SHIFT: Final = "real_shift"
 
 _LEAST_COMPARED: Final = 30
-"""Comparable images below which no group is looked for."""
-_SMALLEST_GROUP: Final = 10
+"""Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
+_SMALLEST_GROUP: Final = 15
 """Images that a dense group has at least: fewer lie together by chance."""
-_LEAST_PER_AXIS: Final = 2
-"""Images of either side for each axis of the embedding, below which no shift is measured."""
+_LEAST_PER_AXIS: Final = (3, 2)
+"""Images of the reference, and recent ones, for each axis of the embedding, below which no shift is measured. The axes
+were chosen on the reference, so that few of its images do not only err: they err each time."""
+_MOST_MISTAKES: Final = 0.1
+"""Share of known AI images among what looks real, above which they and not a new generator may shift it."""
 _DOUBTFUL: Final = 0.1
 """Share of the reference's images, those the detector is least sure of, that count as doubtful."""
 _RAREST: Final = 0.02
@@ -35,21 +38,32 @@ _RAREST: Final = 0.02
 _CERTAIN: Final = 1e-6
 
 Positions = NDArray[np.integer]
-Finding = tuple[Signal, Positions]
-"""A signal, and the positions of the images behind it, the likeliest suspects first."""
+Sureness = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A signal, and the positions of the suspects behind it, the likeliest first, out of a group of `among` images."""
+
+    signal: Signal
+    suspects: Positions
+    among: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Suspects:
     """What the comparison of like with like found among the recent images.
 
-    `compared` of them are in files like the reference's; `likeliest` are the positions of those behind the strongest
-    signal that is over its limit, the likeliest first.
+    `compared` of them are in files like the reference's, and `distance` is theirs from it in the embedding. `likeliest`
+    are the positions of the suspects behind the strongest signal that is over its limit, the likeliest first, out of a
+    group of `among` images.
     """
 
     compared: int
+    distance: float
     signals: tuple[Signal, ...]
     likeliest: tuple[int, ...]
+    among: int
 
 
 def find_suspects(
@@ -67,19 +81,25 @@ def find_suspects(
     looked_at = alike if enough else np.arange(len(recent))
     images = recent.take(looked_at)
     distance, dense = _look_elsewhere(reference, images, ai_share, limits)
-    findings = (
+    findings: tuple[Finding, ...] = (
         dense,
         _look_between(reference, images, threshold, limits),
-        _look_inside(reference, images, threshold, limits),
+        _look_inside(reference, images, threshold, ai_share, limits),
     )
     if not enough:
-        findings = tuple((Signal.against(signal.name, 0.0, signal.limit), np.arange(0)) for signal, _ in findings)
-    likeliest = next((positions for signal, positions in findings if signal.over), np.arange(0))
+        findings = tuple(_nothing(finding.signal.name, finding.signal.limit) for finding in findings)
+    strongest = next((finding for finding in findings if finding.signal.over), findings[0])
     return Suspects(
         compared=len(alike),
-        signals=(distance, *(signal for signal, _ in findings)),
-        likeliest=tuple(map(int, looked_at[likeliest])),
+        distance=distance.value,
+        signals=(distance, *(finding.signal for finding in findings)),
+        likeliest=tuple(map(int, looked_at[strongest.suspects])),
+        among=strongest.among,
     )
+
+
+def _nothing(name: str, limit: float) -> Finding:
+    return Finding(Signal.against(name, 0.0, limit), np.arange(0), 0)
 
 
 def _look_elsewhere(
@@ -87,47 +107,63 @@ def _look_elsewhere(
 ) -> tuple[Signal, Finding]:
     """Measure the distance in the embedding, at equal shares of the classes, and look for a dense group there."""
     limit = max(limits.dense_group, _SMALLEST_GROUP / len(recent))
-    if reference.sample.embedding is None or recent.embedding is None:
+    if reference.sample.embedding is None or recent.embedding is None or len(recent) < _LEAST_COMPARED:
         unknown = Signal.against(EMBEDDING_DISTANCE, 0.0, limits.embedding_distance)
-        return unknown, (Signal.against(DENSE_GROUP, 0.0, limit), np.arange(0))
+        return unknown, _nothing(DENSE_GROUP, limit)
     shares = np.clip([1 - ai_share, ai_share], _RAREST, 1 - _RAREST)
     weight = shares[reference.label] / np.bincount(reference.label, minlength=len(CLASSES))[reference.label]
     apart = tell_apart(reference.sample.embedding, recent.embedding, weight=weight)
     distance = Signal.against(EMBEDDING_DISTANCE, apart.distance, limits.embedding_distance)
-    return distance, (Signal.against(DENSE_GROUP, len(apart.group) / len(recent), limit), apart.group)
+    dense = Signal.against(DENSE_GROUP, len(apart.group) / len(recent), limit)
+    return distance, Finding(dense, apart.group, len(apart.group))
 
 
 def _look_between(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Finding:
     """Compare the share of doubtful images with that of the class of the reference that has more of them."""
-    before, now = (_sureness(sample.probability, threshold) for sample in (reference.sample, recent))
-    doubtful = np.quantile(before, _DOUBTFUL)
+    before, now, doubtful = _measure_sureness(reference.sample, recent, threshold)
     classes = [before[reference.label == label] for label in (REAL, AI)]
     share, size = max((float(np.mean(own <= doubtful)), len(own)) for own in classes if len(own))
     error = math.sqrt(max(share, _DOUBTFUL) * (1 - share) * (1 / size + 1 / len(now)))
     limit = max(limits.doubtful_group, float(norm.isf(limits.chance)) * error)
     order = np.argsort(now, kind="stable")[: int(np.sum(now <= doubtful))]
-    return Signal.against(DOUBTFUL_GROUP, float(np.mean(now <= doubtful)) - share, limit), order
+    return Finding(Signal.against(DOUBTFUL_GROUP, len(order) / len(now) - share, limit), order, len(order))
 
 
-def _look_inside(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Finding:
+def _look_inside(
+    reference: Reference, recent: Sample, threshold: float, ai_share: float, limits: DriftLimits
+) -> Finding:
     """Compare where those images lie that the detector is sure are real; what it calls AI is of many kinds anyway."""
-    unknown = Signal.against(REAL_SHIFT, 0.0, limits.real_shift), np.arange(0)
     if reference.sample.embedding is None or recent.embedding is None:
-        return unknown
-    doubtful = np.quantile(_sureness(reference.sample.probability, threshold), _DOUBTFUL)
+        return _nothing(REAL_SHIFT, limits.real_shift)
+    *sureness, doubtful = _measure_sureness(reference.sample, recent, threshold)
     before, now = (
-        np.flatnonzero((_sureness(sample.probability, threshold) > doubtful) & (sample.probability < threshold))
-        for sample in (reference.sample, recent)
+        np.flatnonzero((sure > doubtful) & (sample.probability < threshold))
+        for sure, sample in zip(sureness, (reference.sample, recent), strict=True)
     )
-    if min(len(before), len(now)) < _LEAST_PER_AXIS * recent.embedding.shape[1]:
-        return unknown
+    axes = recent.embedding.shape[1]
+    few = len(before) < _LEAST_PER_AXIS[0] * axes or len(now) < _LEAST_PER_AXIS[1] * axes
+    if few or _expect_mistakes(reference, before, ai_share) > _MOST_MISTAKES:
+        return _nothing(REAL_SHIFT, limits.real_shift)
     shift = measure_shift(reference.sample.embedding[before], recent.embedding[now], chance=limits.chance)
-    outside = np.argsort(-shift.outward, kind="stable")[: int(np.sum(shift.outward > shift.edge))]
-    return Signal.against(REAL_SHIFT, shift.distance, max(limits.real_shift, shift.by_chance)), now[outside]
+    outside = np.argsort(-shift.outward, kind="stable")[: max(1, int(np.sum(shift.outward > shift.edge)))]
+    signal = Signal.against(REAL_SHIFT, shift.distance, max(limits.real_shift, shift.by_chance))
+    return Finding(signal, now[outside], len(now))
 
 
-def _sureness(probability: NDArray[np.float64], threshold: float) -> NDArray[np.float64]:
-    """Return how far the log-odds of probabilities are from those of the threshold."""
-    log_odds, cut = (logit(np.clip(values, _CERTAIN, 1 - _CERTAIN)) for values in (probability, threshold))
-    sureness: NDArray[np.float64] = np.abs(log_odds - cut)
-    return sureness
+def _expect_mistakes(reference: Reference, called_real: Positions, ai_share: float) -> float:
+    """Return the share of AI images to expect, at their share among all, among those like `called_real`."""
+    real, ai = np.bincount(reference.label[called_real], minlength=len(CLASSES)) / np.maximum(
+        1, np.bincount(reference.label, minlength=len(CLASSES))
+    )
+    mistaken, right = ai_share * ai, (1 - ai_share) * real
+    return float(mistaken / (mistaken + right)) if mistaken else 0.0
+
+
+def _measure_sureness(reference: Sample, recent: Sample, threshold: float) -> tuple[Sureness, Sureness, float]:
+    """Return how far the log-odds of both samples are from the threshold's, and below what an image is doubtful."""
+    cut, before, now = (
+        logit(np.clip(values, _CERTAIN, 1 - _CERTAIN))
+        for values in (threshold, reference.probability, recent.probability)
+    )
+    sureness = np.abs(before - cut)
+    return sureness, np.abs(now - cut), float(np.quantile(sureness, _DOUBTFUL))

@@ -44,6 +44,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     app = APIFlask(__name__, title="Truegrain", docs_path=None, json_errors=False)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # a verdict begins with its label
     metrics = Metrics()
+    metrics.worker_started(cost_per_hour=settings.cost_per_hour)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
     shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow")
     app.extensions["truegrain"] = shared = Context(

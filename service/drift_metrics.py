@@ -22,7 +22,7 @@ class DriftMetrics:
         )
         self._state = self._gauge("drift_state", "1 for whether it has: ok, drifting or unknown, else 0", "state")
         self._unknown = self._gauge("drift_unknown", "1 for why drift is unknown, 0 for all else", "cause")
-        self._measured = self._gauge("drift_measured_timestamp_seconds", "When drift was measured last, in Unix time")
+        self._measured = self._gauge("drift_measured_timestamp_seconds", "When drift was known last, in Unix time")
         self._predictions = self._gauge("drift_window_predictions", "Predictions that were looked at then")
         self._accuracy = self._gauge("estimated_accuracy", "Share of right answers, estimated without labels", "bound")
         self._ai_share = self._gauge("estimated_ai_share", "Share of AI images, estimated without labels", "bound")
@@ -39,8 +39,8 @@ class DriftMetrics:
         _choose(self._attribution, ATTRIBUTIONS, result.attribution)
         _choose(self._state, STATES, result.state)
         _choose(self._unknown, CAUSES, result.cause)
-        if result.state != "unknown":
-            self._measured.set(result.measured_at.timestamp())
+        if result.state != "unknown":  # now, though it was measured before: nothing was predicted since
+            self._measured.set_to_current_time()
         self._predictions.set(result.rows)
         _bound(self._accuracy, result.accuracy)
         _bound(self._ai_share, result.ai_share)

@@ -22,6 +22,7 @@ from service.logs import configure_logging
 from service.metrics import Metrics
 from service.store.follower_status import Outcome, write_status
 from service.store.lineage import write_lineage
+from service.store.pipeline_watch import watch_pipeline
 from service.store.pointer import Alias, Pointer, pointer_path
 from service.store.shelf import Downloads, Shelf
 from service.store.trace import RunFiles, trace
@@ -172,6 +173,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)
     followers = build_followers(settings)
+    watch_pipeline(settings).start()
     parent = int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
     while os.getppid() == parent:
         follow_all(followers, settings.home)

@@ -59,8 +59,11 @@ def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gun
 
 def when_ready(server: Arbiter) -> None:
     """Start the follower and the monitor; kept on the server, which outlives a reload of this file."""
-    parent = str(os.getpid())
-    server.beside = [Supervisor([sys.executable, "-m", f"service.{name}", parent]) for name in ("follower", "monitor")]
+    follower, monitor = (
+        [sys.executable, "-m", f"service.{name}", str(os.getpid())] for name in ("follower", "monitor")
+    )
+    # Requests come first: the monitor needs seconds of a core to start, and up to one each time it measures.
+    server.beside = [Supervisor(follower), Supervisor(["nice", *monitor])]
     for supervisor in server.beside:
         supervisor.start()
 

@@ -1,16 +1,23 @@
 """Every metric Truegrain's service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
 
+import time
 from collections.abc import Sequence
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from model.labels import CLASSES
+from service.problems import PROBLEMS
 from service.records.log_status import STATES, LogStatus
+from service.store.follower_status import Outcome
 from service.store.pointer import Alias, Pointer
 from service.verdicts.verdict import Decision, Verdict
 
-_STAGE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _DIFFERENCES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
+_UPLOAD_BYTES = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7)
+_PIXELS = (1e4, 1e5, 3e5, 1e6, 3e6, 12e6, 24e6, 50e6, 100e6)
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 
@@ -18,123 +25,94 @@ class Metrics:
     """The metrics of one process. With PROMETHEUS_MULTIPROC_DIR set, a scrape adds up those of all processes."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        self._predictions = Counter(
-            "truegrain_predictions", "Verdicts given, by decision", ["decision"], registry=registry
-        )
-        self._probability = Histogram(
-            "truegrain_probability", "Probability of AI in the verdicts given", registry=registry, buckets=_TENTHS
-        )
-        self._stage_seconds = Histogram(
-            "truegrain_stage_seconds",
-            "Time a verdict spent in each stage: decode, preprocess, inference",
-            ["stage"],
-            registry=registry,
-            buckets=_STAGE_SECONDS,
-        )
-        self.queue_seconds = Histogram(
-            "truegrain_queue_seconds",
-            "Time a request stood in line before it could compute",
-            registry=registry,
-            buckets=_STAGE_SECONDS,
-        )
-        self._batch_images = Histogram(
-            "truegrain_batch_images", "Images in a batch", registry=registry, buckets=_BATCH_SIZES
-        )
-        self._batch_items = Counter(
-            "truegrain_batch_items",
-            "Images of batches, by outcome: 'verdict', or the reason for a problem",
-            ["outcome"],
-            registry=registry,
-        )
-        self._findings = Counter(
-            "truegrain_findings",
-            "Findings beside the pixels, by source and what they say",
-            ["source", "says"],
-            registry=registry,
-        )
-        self._conflicts = Counter(
-            "truegrain_conflicts", "Verdicts of which a finding says the opposite", registry=registry
-        )
-        self._explanations = Counter(
-            "truegrain_explanations", "Maps asked for, by whether they were faithful", ["faithful"], registry=registry
-        )
-        self.rejections = Counter(
-            "truegrain_rejections", "Requests answered with a problem, by its reason", ["reason"], registry=registry
-        )
-        # `livemax`: of the workers alive, whether one serves the version; dead workers take their votes with them.
-        self._model_info = Gauge(
-            "truegrain_model_info",
-            "1 while a worker serves this version under the alias, 0 when it was replaced",
-            ["alias", "name", "version", "sha256", "dataset_version"],
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
-        self._loads = Counter("truegrain_model_loads", "Detectors taken into service by a worker", registry=registry)
-        self.load_failures = Counter(
-            "truegrain_model_load_failures", "Detectors that did not load or verify", registry=registry
-        )
-        self.polls = Counter(
-            "truegrain_follower_polls",
-            "Times the follower asked the registry, by alias and outcome",
-            ["alias", "outcome"],
-            registry=registry,
-        )
+        self.registry = CollectorRegistry()
+        count, measure, show = self._counter, self._histogram, self._gauge
 
-        self._shadow_verdicts = Counter(
-            "truegrain_shadow_verdicts",
-            "Images that the shadow judged as well, by both decisions",
-            ["production", "shadow"],
-            registry=registry,
+        self._predictions = count("predictions", "Verdicts given, by decision", "decision")
+        self._probability = measure("probability", "Probability of AI in the verdicts given", _TENTHS)
+        self._stage_seconds = measure(
+            "stage_seconds", "Time a verdict spent in each stage: decode, preprocess, inference", _SECONDS, "stage"
         )
-        self._shadow_difference = Histogram(
-            "truegrain_shadow_difference",
-            "How far the shadow's probability is from production's",
-            registry=registry,
-            buckets=_DIFFERENCES,
+        self.queue_seconds = measure("queue_seconds", "Time a request stood in line before it could compute", _SECONDS)
+        self._compute_seconds = count("compute_seconds", "Time in which workers computed for requests, of all kinds")
+        self.in_flight = show(
+            "requests_in_flight", "Requests begun and not answered, this scrape among them", mode="livesum"
         )
-        self.shadow_skipped = Counter(
-            "truegrain_shadow_skipped",
-            "Images of the share that the shadow did not judge: it was busy, or it failed",
-            ["reason"],
-            registry=registry,
+        self._workers = show("workers", "Workers alive", mode="livesum")
+        self._cost_per_hour = show(
+            "worker_cost_per_hour", "What an hour of one worker costs (TRUEGRAIN_COST_PER_HOUR)", mode="mostrecent"
         )
-        self.predictions_logged = Counter(
-            "truegrain_predictions_logged",
+        self.upload_bytes = measure("upload_bytes", "Size of the image files received", _UPLOAD_BYTES)
+        self._image_pixels = measure("image_pixels", "Pixels of the images judged", _PIXELS)
+        self._batch_images = measure("batch_images", "Images in a batch", _BATCH_SIZES)
+        self._batch_items = count(
+            "batch_items", "Images of batches, by outcome: 'verdict', or the reason for a problem", "outcome"
+        )
+        self._findings = count("findings", "Findings beside the pixels, by source and what they say", "source", "says")
+        self._conflicts = count("conflicts", "Verdicts of which a finding says the opposite")
+        self._explanations = count("explanations", "Maps asked for, by whether they were faithful", "faithful")
+        self.rejections = count("rejections", "Requests answered with a problem, by its reason", "reason")
+        # `livemax`: of the workers alive, whether one serves the version; dead workers take their votes with them.
+        self._model_info = show(
+            "model_info",
+            "1 while a worker serves this version under the alias, 0 when it was replaced",
+            *("alias", "name", "version", "sha256", "dataset_version"),
+            mode="livemax",
+        )
+        self._loaded_at = show(
+            "model_loaded_timestamp_seconds",
+            "When the version in service was loaded, by the worker that has had it longest",
+            "alias",
+            mode="livemin",
+        )
+        self._loads = count("model_loads", "Detectors taken into service by a worker")
+        self.load_failures = count("model_load_failures", "Detectors that did not load or verify")
+        self.polls = count(
+            "follower_polls", "Times the follower asked the registry, by alias and outcome", "alias", "outcome"
+        )
+        self._shadow_verdicts = count(
+            "shadow_verdicts", "Images that the shadow judged as well, by both decisions", "production", "shadow"
+        )
+        self._shadow_difference = measure(
+            "shadow_difference", "How far the shadow's probability is from production's", _DIFFERENCES
+        )
+        self.shadow_skipped = count(
+            "shadow_skipped", "Images of the share that the shadow did not judge: it was busy, or it failed", "reason"
+        )
+        self.predictions_logged = count(
+            "predictions_logged",
             "Predictions written to the log, refused by its database, dropped, or unreadable in the journal",
-            ["outcome"],
-            registry=registry,
+            "outcome",
         )
-        self._log_state = Gauge(
-            "truegrain_prediction_log_state",
+        self._log_state = show(
+            "prediction_log_state",
             "1 while a worker's prediction log is in this state: ok, locked, full, gone",
-            ["state"],
-            registry=registry,
-            multiprocess_mode="livemax",
+            "state",
+            mode="livemax",
         )
-        self._log_waiting = Gauge(
-            "truegrain_prediction_log_waiting",
-            "Predictions in the journals, not in the database yet",
-            registry=registry,
-            multiprocess_mode="livesum",
+        self._log_waiting = show(
+            "prediction_log_waiting", "Predictions in the journals, not in the database yet", mode="livesum"
         )
-        self._log_lag = Gauge(
-            "truegrain_prediction_log_lag_seconds",
-            "For how long the oldest of them has waited",
-            registry=registry,
-            multiprocess_mode="livemax",
+        self._log_lag = show("prediction_log_lag_seconds", "For how long the oldest of them has waited", mode="livemax")
+        self.feedback = count(
+            "feedback", "Reports on verdicts, by what they say the image is and what was decided", "label", "decision"
         )
-        self.feedback = Counter(
-            "truegrain_feedback",
-            "Reports on verdicts, by what they say the image is and what was decided",
-            ["label", "decision"],
-            registry=registry,
-        )
+        self._begin_at_zero()
+
+    def worker_started(self, *, cost_per_hour: float) -> None:
+        """Count this process as a worker, which costs so much."""
+        self._workers.set(1)
+        self._cost_per_hour.set(cost_per_hour)
+
+    def computed(self, seconds: float) -> None:
+        """Count time in which a request held its worker."""
+        self._compute_seconds.inc(seconds)
 
     def verdict_given(self, verdict: Verdict) -> None:
-        """Count a verdict, its probability, its findings and where its time went."""
+        """Count a verdict, its probability, the size of its image, its findings and where its time went."""
         self._predictions.labels(verdict.decision).inc()
         self._probability.observe(verdict.probability)
+        self._image_pixels.observe(verdict.image.width * verdict.image.height)
         for stage in ("decode", "preprocess", "inference"):
             self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
         for finding in verdict.evidence:
@@ -168,6 +146,7 @@ class Metrics:
         self._loads.inc()
         self.model_dropped(alias, previous)
         self._info_of(alias, version).set(1)
+        self._loaded_at.labels(alias).set(time.time())
 
     def model_dropped(self, alias: Alias, version: Pointer | None) -> None:
         """Record that this process no longer serves `version` under `alias`."""
@@ -177,3 +156,30 @@ class Metrics:
 
     def _info_of(self, alias: Alias, version: Pointer) -> Gauge:
         return self._model_info.labels(alias, version.name, version.version, version.sha256, version.dataset_version)
+
+    def _begin_at_zero(self) -> None:
+        """Export what alerts watch before it happens: the first of a kind is no increase that Prometheus could see."""
+        for decision in get_args(Decision):
+            self._predictions.labels(decision)
+            for label in CLASSES:
+                self.feedback.labels(label, decision)
+        for reason in PROBLEMS:
+            self.rejections.labels(reason)
+        for reason in ("busy", "failed"):
+            self.shadow_skipped.labels(reason)
+        for outcome in ("written", "refused", "dropped", "unreadable"):
+            self.predictions_logged.labels(outcome)
+        for alias in get_args(Alias):
+            for outcome in get_args(Outcome):
+                self.polls.labels(alias, outcome)
+
+    def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
+        return Counter(f"truegrain_{name}", meaning, labels, registry=self.registry)
+
+    def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(f"truegrain_{name}", meaning, labels, registry=self.registry, buckets=buckets)
+
+    def _gauge(
+        self, name: str, meaning: str, *labels: str, mode: Literal["livemax", "livemin", "livesum", "mostrecent"]
+    ) -> Gauge:
+        return Gauge(f"truegrain_{name}", meaning, labels, registry=self.registry, multiprocess_mode=mode)

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -16,22 +15,17 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from model import drift_history, predictions
-from model.artifact import CARD, Card, read_reference
 from model.drift import measure
 from model.drift_history import MOST_SUSPECTS, DriftResult
 from model.drift_policy import read_limits
-from model.drift_terms import Cause
-from model.errors import ArtifactError, StorageFull
+from model.errors import StorageFull
 from model.predictions import Window
-from model.sample import Reference
 from model.settings import Settings
 from service.drift_metrics import DriftMetrics
 from service.logs import configure_logging
 from service.records.drift_status import write_status
-from service.store.pointer import Pointer, pointer_path
-
-NICENESS: Final = 10
-"""Requests come first: a measurement takes up to a second of a core."""
+from service.store.pointer import Pointer
+from service.store.yardstick import Unmeasurable, Yardstick, point
 
 CLOCKS_APART: Final = timedelta(seconds=60)
 """Between clocks that are right."""
@@ -42,23 +36,6 @@ LOOK_SECONDS: Final = 1.0
 _END_OF_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger("service.monitor")
-
-
-class Unknown(Exception):
-    """Why drift cannot be measured: one of the known causes, and a sentence."""
-
-    def __init__(self, cause: Cause, reason: str) -> None:
-        super().__init__(reason)
-        self.cause: Cause = cause
-
-
-@dataclass(frozen=True)
-class Served:
-    """The version in production on this machine, with what its predictions are compared with."""
-
-    pointer: Pointer
-    card: Card
-    reference: Reference
 
 
 class Monitor:
@@ -81,63 +58,52 @@ class Monitor:
         self._now = now
         self._monotonic = monotonic
         self._began = now() - timedelta(seconds=monotonic())
-        self._served: Served | None = None
+        self._yardstick: Yardstick | None = None
+        self._told: tuple[str | None, ...] = ()
 
     def step(self) -> DriftResult:
         """Measure, or take what was measured already; whatever keeps us from it is a result, no exception."""
-        now = self._now()
-        version: str | None = None
-        try:
-            pointer = self._point()
-            version = pointer.version
-            self._check_clock(now)
-            return self._find(self._load(pointer), now)
-        except Unknown as unknown:
-            cause, reason = unknown.cause, str(unknown)
-        except (SQLAlchemyError, OSError) as error:
-            cause, reason = "log_unavailable", f"the prediction log cannot be read: {getattr(error, 'orig', error)}"
-        return DriftResult(measured_at=now, model_version=version, state="unknown", cause=cause, reason=reason)
+        result = self._look(self._now())
+        outcome = (result.model_version, result.state, result.cause, result.attribution)
+        if outcome != self._told:
+            log.info("drift", version=outcome[0], state=outcome[1], cause=outcome[2], reason=result.reason)
+        self._told = outcome
+        return result
 
     def close(self) -> None:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _point(self) -> Pointer:
+    def _look(self, now: datetime) -> DriftResult:
+        version: str | None = None
         try:
-            return Pointer.read(pointer_path(self._settings.home))
-        except FileNotFoundError as error:
-            raise Unknown("no_model", "no detector is in service yet") from error
-        except (ArtifactError, OSError) as error:
-            raise Unknown("no_model", f"nobody knows which detector is in service: {error}") from error
+            pointer = point(self._settings.home)
+            version = pointer.version
+            self._check_clock(now)
+            return self._find(self._take_up(pointer), now)
+        except Unmeasurable as why:
+            cause, reason = why.cause, str(why)
+        except (SQLAlchemyError, OSError) as error:
+            cause, reason = "log_unavailable", f"the prediction log cannot be read: {getattr(error, 'orig', error)}"
+        return DriftResult(measured_at=now, model_version=version, state="unknown", cause=cause, reason=reason)
 
     def _check_clock(self, now: datetime) -> None:
-        """Raise Unknown when the clock was set since the last time; from now on it counts as right."""
+        """Raise Unmeasurable when the clock was set since the last time; from now on it counts as right."""
         began = now - timedelta(seconds=self._monotonic())
         moved, self._began = began - self._began, began
         if abs(moved) > CLOCKS_APART:
-            raise Unknown(
+            raise Unmeasurable(
                 "clock", f"the clock was moved by {moved.total_seconds():+.0f} s; the next measurement counts"
             )
 
-    def _load(self, pointer: Pointer) -> Served:
-        if self._served is None or self._served.pointer != pointer:
-            folder = pointer_path(self._settings.home).parent / pointer.folder
-            try:
-                card, reference = Card.from_json((folder / CARD).read_bytes()), read_reference(folder)
-            except (ArtifactError, OSError) as error:
-                raise Unknown(
-                    "other_reference", f"the reference of version {pointer.version} is not its own: {error}"
-                ) from error
-            if reference is None:
-                raise Unknown(
-                    "no_reference", f"version {pointer.version} brings no reference; one that is trained anew does"
-                )
-            self._served = Served(pointer, card, reference)
-        return self._served
+    def _take_up(self, pointer: Pointer) -> Yardstick:
+        if self._yardstick is None or self._yardstick.pointer != pointer:
+            self._yardstick = Yardstick.read(self._settings.home, pointer)
+        return self._yardstick
 
-    def _find(self, served: Served, now: datetime) -> DriftResult:
+    def _find(self, yardstick: Yardstick, now: datetime) -> DriftResult:
         """Return what anybody in the fleet has measured lately or on the same predictions, else measure."""
-        version, engine = served.pointer.version, self._engine
+        version, engine = yardstick.pointer.version, self._engine
         predictions.prepare(engine)
         drift_history.prepare(engine)
         kept = now - timedelta(days=self._settings.prediction_days)
@@ -147,30 +113,33 @@ class Monitor:
         window = self._read_window(version, now)
         if known and (known.rows, known.last) == (len(window.ids), window.last):
             return known
-        result = self._measure(served, window, now)
+        result = self._measure(yardstick, window, now)
         drift_history.add(engine, result)
         drift_history.forget(engine, until=kept)
         return result
 
     def _read_window(self, version: str, now: datetime) -> Window:
-        """Return the newest predictions of a version; raises Unknown when they are too few, or of the future."""
+        """Return the newest predictions of a version; raises Unmeasurable when they are too few, or of the future."""
         newest = predictions.read_window(self._engine, model_version=version, most=1, until=_END_OF_TIME).last
         if newest and newest - now > CLOCKS_APART:
-            raise Unknown(
+            raise Unmeasurable(
                 "clock", f"the newest prediction is of {newest:%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M}"
             )
-        most, least = self._settings.drift_window, self._settings.drift_least
+        most = self._settings.drift_window
+        least = min(self._settings.drift_least, most)
         window = predictions.read_window(self._engine, model_version=version, most=most, until=now)
         if len(window.ids) < least:
-            raise Unknown("too_few", f"version {version} gave {len(window.ids)} predictions, it takes {least}")
+            raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, it takes {least}")
         return window
 
-    def _measure(self, served: Served, window: Window, now: datetime) -> DriftResult:
-        card = served.card
-        drift = measure(served.reference, window.sample, threshold=card.threshold, band=card.band, limits=self._limits)
+    def _measure(self, yardstick: Yardstick, window: Window, now: datetime) -> DriftResult:
+        card = yardstick.card
+        drift = measure(
+            yardstick.reference, window.sample, threshold=card.threshold, band=card.band, limits=self._limits
+        )
         return DriftResult(
             measured_at=now,
-            model_version=served.pointer.version,
+            model_version=yardstick.pointer.version,
             state="ok" if drift.attribution == "none" else "drifting",
             attribution=drift.attribution,
             reason=drift.reason,
@@ -192,14 +161,12 @@ def watch(monitor: Monitor, metrics: DriftMetrics, settings: Settings) -> None:
         write_status(settings.home, result, seconds=settings.drift_seconds)
     except (OSError, StorageFull):  # Prometheus knows already
         log.warning("status not written", exc_info=True)
-    log.info("drift", state=result.state, cause=result.cause, attribution=result.attribution, reason=result.reason)
 
 
 def main() -> None:
     """Watch until the process is told to end or its parent, whose id is the argument, is gone."""
     configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    os.nice(NICENESS)
     settings = Settings.from_environment(os.environ)
     monitor, metrics = Monitor(settings), DriftMetrics()
     parent = int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import partial
 from typing import Any, Final, cast
 
 from apiflask import APIFlask
@@ -68,10 +69,10 @@ def init_app(app: APIFlask) -> None:
     app.description = DESCRIPTION
     app.config["AUTO_TAGS"] = False
     app.config["AUTO_404_RESPONSE"] = False  # ours are problems
-    app.spec_processor(_complete)
+    app.spec_processor(partial(_complete, app))
 
 
-def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
+def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     spec["components"]["schemas"]["Feedback"] = Feedback.model_json_schema()
@@ -85,6 +86,7 @@ def _complete(document: dict[Any, Any] | str) -> dict[Any, Any] | str:
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             _guard(operation, path, method)
+    _name_operations(app, spec)
     _name_once(spec)
     # What the service is there for comes first.
     spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
@@ -101,6 +103,14 @@ def _guard(operation: dict[str, Any], path: str, method: str) -> None:
     computes = method == "post" and path.startswith(COMPUTING)
     refusals = answers(401, 403, 429, *((408, 503) if computes else ()))
     operation["responses"] |= {str(status): answer for status, answer in refusals.items()}
+
+
+def _name_operations(app: APIFlask, spec: dict[str, Any]) -> None:
+    """Call each operation what its view is called; clients made from the document call their functions so."""
+    for rule in app.url_map.iter_rules():
+        operations = spec["paths"].get(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
+        for method in operations.keys() & {method.lower() for method in rule.methods or ()}:
+            operations[method]["operationId"] = rule.endpoint.rpartition(".")[2]
 
 
 def _name_once(spec: dict[str, Any]) -> None:

@@ -1,10 +1,17 @@
 """GET /metrics: what Prometheus scrapes, summed over the workers and the follower."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from apiflask import APIFlask
 from flask import Response, request
+from prometheus_client import Gauge
 from prometheus_flask_exporter import PrometheusMetrics
 
 from service.problems import Answers
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _ANSWERS: Answers = {200: {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
@@ -15,8 +22,11 @@ def init_app(app: APIFlask) -> None:
     By route and not by path, or every guessed address would become a series. With PROMETHEUS_MULTIPROC_DIR set the
     exporter reads the files of all processes, so one class serves one worker as well as many.
     """
-    registry = app.extensions["truegrain"].metrics.registry
-    exporter = PrometheusMetrics(app, path=None, group_by="url_rule", excluded_paths="^/metrics$", registry=registry)
+    ours = app.extensions["truegrain"].metrics
+    app.wsgi_app = _counted(app.wsgi_app, ours.in_flight)  # type: ignore[assignment, method-assign]
+    exporter = PrometheusMetrics(
+        app, path=None, group_by="url_rule", excluded_paths="^/metrics$", registry=ours.registry
+    )
 
     @app.get("/metrics")
     @app.doc(responses=_ANSWERS)
@@ -24,3 +34,11 @@ def init_app(app: APIFlask) -> None:
         """Export the metrics for Prometheus."""
         text, content_type = exporter.generate_metrics(request.headers.get("Accept"), request.args.getlist("name[]"))
         return Response(text, content_type=content_type)
+
+
+def _counted(application: "WSGIApplication", in_flight: Gauge) -> "WSGIApplication":
+    def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        with in_flight.track_inprogress():
+            return application(environment, start_response)
+
+    return answer

@@ -15,7 +15,7 @@ from model.registry import promotion, runs, scene, versions
 from model.registry.client import CLIENT_ENVIRONMENT, Connection, translated
 from model.registry.history import Change
 from model.registry.lock import locked
-from model.registry.promotion import FAILED, NOTHING, PASSED
+from model.registry.promotion import FAILED, NOTHING, OVERRIDDEN, PASSED
 from model.registry.runs import Run
 from model.registry.versions import CANDIDATE, FULL, INT8, PREVIOUS, PRODUCTION, ModelVersion
 from model.settings import Settings
@@ -29,6 +29,7 @@ __all__ = [
     "FULL",
     "INT8",
     "NOTHING",
+    "OVERRIDDEN",
     "PASSED",
     "PREVIOUS",
     "PRODUCTION",
@@ -116,6 +117,11 @@ class Registry:
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
         """Return the version that an alias ("production") or a number ("3") stands for."""
         return versions.resolve(self._connection, alias_or_version)
+
+    @translated()
+    def versions(self) -> list[ModelVersion]:
+        """Return all versions of the model, without their aliases."""
+        return versions.list_all(self._connection)
 
     @translated()
     def tag(self, version: str, tags: Mapping[str, str]) -> None:

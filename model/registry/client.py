@@ -1,7 +1,7 @@
 """The edge to MLflow: how its client behaves here, and its errors in our words."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +27,8 @@ CLIENT_ENVIRONMENT = {
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """No such run, version or file; the second is how MLflow reports an alias that nobody has set."""
 PRESENT = "RESOURCE_ALREADY_EXISTS"
+RACED = "BAD_REQUEST"
+"""MLflow 3.17 looks for a tag or an alias and then adds it; to whom another came first in between, it says this."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,18 @@ def _is_silence(error: Exception) -> bool:
 
     hidden = error if isinstance(error, RequestException) else error.__cause__ or error.__context__
     return isinstance(hidden, RequestException) and not isinstance(hidden, HTTPError)
+
+
+def upsert(write: Callable[[], None]) -> None:
+    """Set a tag or an alias, once more when another has added the same one at the same moment: now it is there."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        write()
+    except MlflowException as error:
+        if error.error_code != RACED:
+            raise
+        write()
 
 
 @contextmanager

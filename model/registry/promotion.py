@@ -12,10 +12,11 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from model.errors import RegistryError
 from model.registry import history as histories
-from model.registry.client import Connection
+from model.registry.client import Connection, upsert
 from model.registry.history import Change, History, How
 from model.registry.lock import locked
 from model.registry.scene import ARCHIVED, STAGE, Scene, look
@@ -157,9 +158,9 @@ def _follow(connection: Connection, scene: Scene, history: History) -> None:
     client, name = connection.client, connection.model_name
     version, previous = history.production, history.previous(scene.stages)
     if version is not None:
-        client.set_registered_model_alias(name, PRODUCTION, version)
+        upsert(partial(client.set_registered_model_alias, name, PRODUCTION, version))
     if previous is not None:
-        client.set_registered_model_alias(name, PREVIOUS, previous)
+        upsert(partial(client.set_registered_model_alias, name, PREVIOUS, previous))
     elif PREVIOUS in scene.aliases:
         client.delete_registered_model_alias(name, PREVIOUS)
     with warnings.catch_warnings():

@@ -3,12 +3,13 @@
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model import artifact
 from model.errors import RegistryError
-from model.registry.client import MISSING, PRESENT, Connection, skipped_on
+from model.registry.client import MISSING, PRESENT, Connection, skipped_on, upsert
 from model.registry.packing import pack
 from model.registry.runs import Run
 
@@ -28,7 +29,10 @@ RUN_ID_LENGTH = 32
 
 @dataclass(frozen=True)
 class ModelVersion:
-    """A registered detector; `version` is a number written as text, `run_id` is empty when a person registered it."""
+    """A registered detector; `version` is a number written as text, `run_id` is empty when a person registered it.
+
+    `registered_at` is in seconds since the epoch.
+    """
 
     name: str
     version: str
@@ -36,6 +40,7 @@ class ModelVersion:
     tags: Mapping[str, str]
     aliases: tuple[str, ...]
     variant: str = FULL
+    registered_at: float = 0.0
 
 
 def resolve(connection: Connection, alias_or_version: str) -> ModelVersion | None:
@@ -69,6 +74,11 @@ def find_trained(connection: Connection, dataset_version: str) -> ModelVersion |
     return _newest(connection, [to_version(entity) for entity in found])
 
 
+def list_all(connection: Connection) -> list[ModelVersion]:
+    """Return all versions, without their aliases."""
+    return [to_version(entity) for entity in search(connection)]
+
+
 def register(connection: Connection, run_id: str, *, tags: Mapping[str, str], variant: str) -> ModelVersion:
     """Make a variant of a run's artifact a version, with its tags from the first; tag it when it is one already."""
     registered = {version.variant: version.version for version in _find_all(connection, run_id)}
@@ -83,7 +93,7 @@ def register(connection: Connection, run_id: str, *, tags: Mapping[str, str], va
 def tag(connection: Connection, version: str, tags: Mapping[str, str]) -> None:
     """Set tags of a version; other tags stay."""
     for key, value in tags.items():
-        connection.client.set_model_version_tag(connection.model_name, version, key, value)
+        upsert(partial(connection.client.set_model_version_tag, connection.model_name, version, key, value))
 
 
 def log_artifact(run: Run, folder: Path, variant: str) -> None:
@@ -117,6 +127,7 @@ def to_version(entity: "Entity") -> ModelVersion:
         tags=dict(entity.tags),
         aliases=tuple(entity.aliases),
         variant=INT8 if (entity.source or "").endswith(f"/{INT8}") else FULL,
+        registered_at=(entity.creation_timestamp or 0) / 1000,
     )
 
 

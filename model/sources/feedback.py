@@ -11,8 +11,8 @@ from model.sources.labelled import LabelledImage
 from model.sources.parquet import column_names, is_shard, read_shard
 from model.sources.tree import Member, Tree
 
-SOURCE: Final = "feedback"
-"""What the images of reports are called wherever they lie, so that they are never taken for anything else."""
+SOURCE: Final = "lake/feedback"
+"""What the images of reports are called wherever they lie. No folder can be, so they are never taken for another's."""
 
 REVIEW: Final = "review"
 ACCEPTED: Final = "accepted"

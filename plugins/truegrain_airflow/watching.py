@@ -24,8 +24,8 @@ class PastEvent(Protocol):
         """When it happened (UTC)."""
 
     @property
-    def extra(self) -> Mapping[str, object]:
-        """What it says."""
+    def extra(self) -> Mapping[str, object] | None:
+        """What it says; None of one that was made by hand and says nothing."""
 
 
 def expect() -> str:
@@ -63,7 +63,7 @@ def read_history() -> list[str]:
 
 def began_on_drift(events: Iterable[PastEvent]) -> list[datetime]:
     """Return when trainings on drift began, of the events of RETRAINING."""
-    return [event.timestamp for event in events if DRIFT_REASON in event.extra]
+    return [event.timestamp for event in events if DRIFT_REASON in (event.extra or {})]
 
 
 def ask(measured: list[str]) -> dict[str, JsonValue]:

@@ -78,10 +78,9 @@ def health() -> Health:
     Always 200: it is for people and dashboards. Probes ask /healthz and /readyz.
     """
     shared, now = context(), datetime.now(UTC)
-    model, shadow = shared.store.current, shared.shadow.current
+    model, shadow, log = shared.store.current, shared.shadow.current, shared.predictions.status()
     follower, monitor = follower_status.read_status(shared.home), drift_status.read_status(shared.home)
     drift = find_drift(monitor, now=now)
-    log = shared.predictions.status()
     return Health(
         ready=model is not None,
         version=model.version.version if model else None,
@@ -91,8 +90,8 @@ def health() -> Health:
         log=log,
         troubles=[
             *find_troubles(follower, ready=model is not None, now=now),
-            *log.troubles(),
             *find_drift_troubles(drift),
+            *log.troubles(),
         ],
         drift=drift,
     )

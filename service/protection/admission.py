@@ -70,10 +70,12 @@ def turn() -> Iterator[None]:
     bind_contextvars(queue_ms=round(waited * 1000, 3))
     if not entered:
         raise _overloaded()
+    begun = perf_counter()
     try:
         yield
     finally:
         shared.turnstile.leave()
+        shared.metrics.computed(perf_counter() - begun)
 
 
 def _turn_away() -> None:

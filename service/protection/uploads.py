@@ -72,9 +72,9 @@ def read_image_bytes(request: Request) -> bytes:
     """Return the bytes of the image that `request` carries; raises Refusal when it does not carry exactly one."""
     kind = request.mimetype
     if kind == "multipart/form-data":
-        return _read_only_file(request)
+        return _weighed(_read_only_file(request))
     if kind in {"", "application/octet-stream"} or kind.startswith("image/"):
-        return request.get_data(cache=False)
+        return _weighed(request.get_data(cache=False))
     raise Refusal("unsupported_content_type", f"the content type '{kind}' carries no image; {HOW}")
 
 
@@ -91,7 +91,7 @@ def read_batch(request: Request) -> list[NamedFile]:
         raise _missing_file(request, BATCH_FIELD, HOW_MANY)
     if len(files) > MOST_FILES:
         raise Refusal("too_many_files", f"the batch holds {len(files)} files; {HOW_MANY}")
-    return [NamedFile(file.filename or "", file.read()) for file in files]
+    return [NamedFile(file.filename or "", _weighed(file.read())) for file in files]
 
 
 def describe_excess(request: Request) -> str:
@@ -121,6 +121,11 @@ def read_files(request: Request) -> MultiDict[str, FileStorage]:
                 f" {request.max_form_memory_size:,} bytes of text",
             ) from error
         raise
+
+
+def _weighed(data: bytes) -> bytes:
+    context().metrics.upload_bytes.observe(len(data))
+    return data
 
 
 def _missing_file(request: Request, field: str, how: str) -> Refusal:

@@ -1,25 +1,26 @@
 """The journal: predictions that are not in the database yet, in files that outlive the process which gave them."""
 
-import base64
 import errno
-import json
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from time import monotonic
-from typing import Any, Final, Self
+from typing import Final, Self
 from uuid import uuid4
+
+from pydantic import TypeAdapter, ValidationError
 
 from model.predictions import Prediction
 from service.records.held_folder import HeldFolder
 
 MOST_BYTES: Final = 256_000_000
 """Most that one journal takes on the disk: half a million predictions or so."""
+
+_LINE: Final = TypeAdapter(Prediction)
 
 
 @dataclass
@@ -89,7 +90,7 @@ class Journal:
 
     def append(self, prediction: Prediction) -> None:
         """Add a prediction; raises OSError when it cannot be kept, or MOST_BYTES would be exceeded."""
-        line = _encode(prediction)
+        line = _LINE.dump_json(prediction) + b"\n"
         with self._changing:
             if sum(segment.bytes for segment in self._segments) + len(line) > MOST_BYTES:
                 raise OSError(errno.EFBIG, f"the journal has its {MOST_BYTES:,} bytes")
@@ -173,17 +174,8 @@ def _measure(file: Path) -> _Segment:
         return _Segment(file, monotonic(), bytes=opened.tell(), rows=rows)
 
 
-def _encode(prediction: Prediction) -> bytes:
-    row: dict[str, Any] = vars(prediction) | {"at": prediction.at.isoformat()}
-    if prediction.embedding is not None:
-        row["embedding"] = base64.b64encode(prediction.embedding).decode()
-    return json.dumps(row).encode() + b"\n"
-
-
 def _decode(line: bytes) -> Prediction | None:
     try:
-        row = json.loads(line)
-        embedding = row["embedding"] and base64.b64decode(row["embedding"])
-        return Prediction(**row | {"at": datetime.fromisoformat(row["at"]), "embedding": embedding})
-    except (ValueError, TypeError, KeyError):
+        return _LINE.validate_json(line)
+    except ValidationError:
         return None

@@ -2,7 +2,6 @@
 
 import queue
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import Final, Literal
@@ -22,7 +21,7 @@ MOST_IN_MEMORY: Final = 10_000
 
 MOST_AT_ONCE: Final = 1_000
 
-LINGER_SECONDS: Final = 0.1
+LINGER_SECONDS: Final = 0.5
 """How long a prediction waits for others, so that a busy service does not write row by row."""
 
 RETRY_SECONDS: Final = 2.0
@@ -71,14 +70,16 @@ class PredictionLog:
         self._wake.set()
         self._thread.join(STOP_SECONDS)
         while not self._memory.empty():
-            self._keep(self._memory.get(), otherwise=self._drop)
+            if not self._keep(self._memory.get()):
+                self._drop()
         for journal in (*self._abandoned, self._journal):
             journal.close()
         self._engine.dispose()
 
     def record(self, prediction: Prediction) -> None:
         """Have a prediction written soon; it survives this process once this returns, unless its disk is full."""
-        self._keep(prediction, otherwise=self._hold)
+        if not self._keep(prediction):
+            self._hold(prediction)
         self._wake.set()
 
     def find(self, id_: str) -> Prediction | None:
@@ -96,23 +97,23 @@ class PredictionLog:
             dropped=self._dropped,
         )
 
-    def _keep(self, prediction: Prediction, *, otherwise: Callable[[Prediction], None]) -> None:
-        """Put a prediction into the journal, or do `otherwise` with it when that cannot be written."""
+    def _keep(self, prediction: Prediction) -> bool:
+        """Put a prediction into the journal; tell whether that could be written."""
         try:
             self._journal.append(prediction)
         except OSError as error:
             self._note("journal", name_trouble(error), error)
-            otherwise(prediction)
-        else:
-            self._note("journal", "ok")
+            return False
+        self._note("journal", "ok")
+        return True
 
     def _hold(self, prediction: Prediction) -> None:
         try:
             self._memory.put_nowait(prediction)
         except queue.Full:
-            self._drop(prediction)
+            self._drop()
 
-    def _drop(self, prediction: Prediction) -> None:  # noqa: ARG002 - as `_hold`
+    def _drop(self) -> None:
         self._dropped += 1
         self._metrics.predictions_logged.labels("dropped").inc()
 
@@ -158,9 +159,9 @@ class PredictionLog:
             self._abandoned.pop(0).close()
         while self._write_some(self._journal) == MOST_AT_ONCE:
             pass
-        if self._journal.rows:  # what came meanwhile lingers for others
-            self._wake.set()
         self._write_memory()
+        if self._journal.rows or not self._memory.empty():  # what came meanwhile lingers for others
+            self._wake.set()
         if self._writer.prepared:
             self._retention.step()
 

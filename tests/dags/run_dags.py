@@ -1,12 +1,15 @@
 """Run DAGs one after the other in this process, each task for real, and print how each task ended as JSON.
 
-Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ...]'
+Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ["scheduler", {}, {"TRUEGRAIN_SOURCE": "..."}], ...]'
 
-Training and the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A
-person who is asked answers as ANSWERS says.
+Each DAG comes with the form it is triggered with and, if need be, with variables that are set from then on. "scheduler"
+is what Airflow's scheduler has created meanwhile because events asked for it, the last DAG by name first. Training and
+the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A person who is
+asked answers as ANSWERS says.
 """
 
 import json
+import os
 import sys
 import threading
 import time
@@ -15,13 +18,19 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import airflow.models.dagrun
 from airflow.dag_processing.dagbag import DagBag
+from airflow.jobs.job import Job
+from airflow.jobs.scheduler_job_runner import SchedulerJobRunner
+from airflow.models.dagrun import DagRun
 from airflow.models.hitl import HITLDetail
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import handle_event_submit
+from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.triggers.base import TriggerEvent
 from airflow.utils.session import create_session
+from airflow.utils.sqlalchemy import prohibit_commit
 from airflow.utils.timezone import utcnow
 
 from truegrain_airflow import training_process
@@ -43,16 +52,57 @@ class LeftOut:
     generator: str
 
 
-def main(scenarios: list[tuple[str, dict[str, object]]]) -> None:
+def main(scenarios: list[list[Any]]) -> None:
     calls: list[list[object]] = []
     replace_training(calls)
     asked: list[str] = []
     threading.Thread(target=answer, args=(asked,), daemon=True).start()
     bag = DagBag()
-    runs = [bag.dags[dag].test(run_conf=conf) for dag, conf in scenarios]
-    states = [{name(task): str(task.state) for task in run.get_task_instances()} for run in runs]
-    links = read_links(bag, runs)
+    runs = [run_scenario(bag, *scenario) for scenario in scenarios]
+    states = [{name(task): str(task.state) for run in each for task in run.get_task_instances()} for each in runs]
+    links = read_links(bag, [run for each in runs for run in each])
     print("\n" + json.dumps({"states": states, "calls": calls, "asked": asked, "links": links}, default=vars))
+
+
+def run_scenario(
+    bag: DagBag, dag: str, conf: dict[str, object], environment: dict[str, str] | None = None
+) -> list[DagRun]:
+    os.environ |= environment or {}
+    if dag == "scheduler":
+        # Read anew, for `DAG.test` leaves in a DAG what it was triggered with, where Airflow reads it for each task.
+        runs = [run_created(DagBag().dags[run.dag_id], run) for run in created_runs()]
+    else:
+        runs = [bag.dags[dag].test(run_conf=conf)]
+    schedule()
+    return runs
+
+
+def schedule() -> None:
+    """Let the scheduler create the runs that events ask for, as it does all the time."""
+    with create_session() as session, prohibit_commit(session) as guard:
+        SchedulerJobRunner(job=Job())._create_dagruns_for_dags(guard, session)
+
+
+def created_runs() -> list[DagRun]:
+    with create_session() as session:
+        queued = session.query(DagRun).filter(DagRun.state == "queued", DagRun.run_type == "asset_triggered")
+        return sorted(queued, key=lambda run: (run.dag_id, -run.id), reverse=True)
+
+
+def run_created(dag: DAG, run: DagRun) -> DagRun:
+    """Run the tasks of a run that is there already, as `DAG.test` does with one that it makes."""
+
+    def take(*, session: Any, **made: Any) -> DagRun:
+        taken: DagRun = session.get(DagRun, run.id)
+        taken.dag, taken.state = made["dag"], "running"
+        session.commit()
+        return taken
+
+    make, airflow.models.dagrun.get_or_create_dagrun = airflow.models.dagrun.get_or_create_dagrun, take
+    try:
+        return dag.test()
+    finally:
+        airflow.models.dagrun.get_or_create_dagrun = make
 
 
 class Decision(SimpleNamespace):
@@ -101,12 +151,16 @@ def replace_training(calls: list[list[object]]) -> None:
 
         return call
 
+    trained: set[str] = set()
+
     def train(version: str, recipe: str, overrides: str, **_: object) -> str:
         calls.append(["train", version, recipe, json.loads(overrides)])
+        trained.add(version)
         return recipe
 
     training_process.train = train
     retrain = types.ModuleType("model.retrain")
+    retrain.find_trained = lambda _settings, version: SimpleNamespace(version="7") if version in trained else None
     retrain.evaluate_run = record("evaluate", None)
     retrain.decide_run = record("decide", lambda training: Decision(promote=training == "good"))
     retrain.promote_run = record("promote", SimpleNamespace(version="7"))

@@ -1,4 +1,5 @@
 import json
+import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -65,6 +66,7 @@ def test_a_dag_fits_on_a_screen(file):
         ("drill_new_generator", ["prepare", "exercise", "report"]),
         ("forecast_generators", ["plan", "train", "publish"]),
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
+        ("monitor_detector", ["expect", "drift", "ask"]),
         ("review_feedback", ["settle", "ask", "keep"]),
         ("rollback_detector", ["rollback"]),
         ("withdraw_images", ["withdraw"]),
@@ -76,9 +78,11 @@ def test_the_tasks_of_a_dag_form_one_chain(dags, dag, order):
 
 
 def test_a_decision_leads_to_promotion_past_a_person_or_directly(dags):
-    assert dags["retrain_detector"]["order"] == ["train", "evaluate", "decide", "approve", "promote"]
+    assert dags["retrain_detector"]["order"] == ["choose", "train", "evaluate", "decide", "approve", "promote"]
     assert dags["retrain_detector"]["edges"] == [
         ["approve", "promote"],
+        ["choose", "decide"],
+        ["choose", "train"],
         ["decide", "approve"],
         ["decide", "promote"],
         ["evaluate", "decide"],
@@ -87,17 +91,29 @@ def test_a_decision_leads_to_promotion_past_a_person_or_directly(dags):
 
 
 def test_ingestion_keeps_a_fortnight_anchored_on_a_monday(dags):
-    schedule = dags["ingest_images"]["schedule"]
+    schedule = dags["ingest_images"]["schedule"]["__var"]["timetable"]
     assert schedule["__type"] == "truegrain_airflow.timetable.AnchoredTimetable"
     assert schedule["__var"] == {"anchor": "2026-01-05T02:00:00+00:00", "period_seconds": 14 * 86_400}
     assert dags["ingest_images"]["catchup"] is False
 
 
+def test_monitoring_runs_every_hour_and_makes_up_for_nothing(dags):
+    assert dags["monitor_detector"]["schedule"]["__var"]["expression"] == "0 * * * *"
+    assert dags["monitor_detector"]["catchup"] is False
+
+
 def test_assets_connect_the_dags(dags):
     assert dags["ingest_images"]["outlets"] == {"publish": ["dataset"]}
-    assert dags["retrain_detector"]["outlets"] == {"promote": ["detector"]}
+    assert dags["monitor_detector"]["outlets"] == {"ask": ["drift"]}
+    assert dags["retrain_detector"]["outlets"] == {"choose": ["retraining"], "promote": ["detector"]}
     assert dags["rollback_detector"]["outlets"] == {"rollback": ["detector"]}
-    assert '"name": "dataset"' in json.dumps(dags["retrain_detector"]["schedule"])
+    assert names_of(dags["ingest_images"]["schedule"]) == ["drift"]
+    assert names_of(dags["retrain_detector"]["schedule"]) == ["dataset", "drift"]
+
+
+def names_of(schedule: dict) -> list[str]:
+    """The assets whose events start a DAG."""
+    return sorted(re.findall(r'"name": "(\w+)"', json.dumps(schedule["__var"]["asset_condition"])))
 
 
 def test_what_judges_a_detector_links_to_its_report(dags):
@@ -111,6 +127,7 @@ def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
         "recipe": "",
         "overrides": {},
         "approval": False,
+        "reason": "",
     }
     assert dags["forecast_generators"]["params"] == {"run": "", "recipe": "", "overrides": {}, "least_images": 30}
     assert dags["drill_new_generator"]["params"] == {"generator": "patch", "images": 2000}

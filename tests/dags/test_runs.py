@@ -1,12 +1,17 @@
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from made_predictions import predict
+from made_results import found
+from model import drift_history, predictions
 from model.lake import Lake
 from model.manifest import read_manifest
 from model.sources.feedback import ACCEPTED
+from model.sources.feedback import SOURCE as REPORTS
 from model.sources.recognise import open_source
 from model.statements import AGREEMENT, ANONYMOUS, read_statements
 from model.tombstones import read_tombstones
@@ -17,7 +22,10 @@ RUN_DAGS = str(Path(__file__).with_name("run_dags.py"))
 AFTER = {"assemble": "success", "validate": "success", "publish": "success"}
 GREEN = {"plan": "success", "collect 1": "success", "collect 2": "success", **AFTER}
 NOTHING_NEW = {"plan": "success", "collect": "skipped", **AFTER, "publish": "skipped"}
-RETRAINED = dict.fromkeys(["train", "evaluate", "decide", "approve", "promote"], "success")
+RETRAINED = dict.fromkeys(["choose", "train", "evaluate", "decide", "approve", "promote"], "success")
+REFUSED = RETRAINED | {"approve": "skipped", "promote": "skipped"}
+NOTHING_TO_LEARN = dict.fromkeys(RETRAINED, "skipped")
+WATCHED = dict.fromkeys(["expect", "drift", "ask"], "success")
 REVIEWED = dict.fromkeys(["settle", "ask", "keep"], "success")
 UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
@@ -47,11 +55,21 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(image.data)
     declaration.write_text(f'[sources.drawn]\nlocation = "{folder}"\nlicence = "ours"\ngenerator = "drawn"\n')
+    logs = {name: log_of(tmp_path_factory.mktemp(name), name) for name in ("empty", "calm", "drifting", "broken")}
     scenarios = {
         "no such source": ("ingest_images", {"source": str(one_class / "nowhere")}),
         "one class": ("ingest_images", {"source": str(one_class), "parts": 2}),
         "nothing published": ("retrain_detector", {}),
         "new images": ("ingest_images", {"source": SOURCE, "parts": 2}),
+        "a dataset came": ("scheduler", {}),
+        "no predictions": ("monitor_detector", {}, logs["empty"]),
+        "no drift": ("monitor_detector", {}, logs["calm"]),
+        "a broken log": ("monitor_detector", {}, logs["broken"]),
+        "drift": ("monitor_detector", {}, logs["drifting"]),
+        "drift came": ("scheduler", {}, {"TRUEGRAIN_SOURCE": "synthetic?images=60&seed=9&size=32"}),
+        "a dataset came of it": ("scheduler", {}),
+        "drift goes on": ("monitor_detector", {}),
+        "nothing more came": ("scheduler", {}),
         "the same once more": ("ingest_images", {"source": SOURCE, "parts": 2}),
         "declared sources": ("ingest_images", {"source": str(declaration), "parts": 2}),
         "nothing new": ("ingest_images", {"source": str(declaration), "parts": 2}),
@@ -75,12 +93,29 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         "reports": ("review_feedback", {}),
         "a wrong number": ("review_feedback", {}),
         "left": ("review_feedback", {}),
-        "reports ingested": ("ingest_images", {"source": str(declaration), "parts": 2}),
+        # In one process Airflow remembers what an earlier run was told to exclude.
+        "reports ingested": ("ingest_images", {"source": str(declaration), "exclude": [], "parts": 2}),
     }
     report_images(Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake"))
     python("-m", "airflow", "db", "migrate")
     result = json.loads(python(RUN_DAGS, json.dumps(list(scenarios.values()))))
     return dict(zip(scenarios, result.pop("states"), strict=True)) | result
+
+
+def log_of(folder: Path, kind: str) -> dict[str, str]:
+    """A prediction log in which 40 predictions are as they must be, or not, and traffic has drifted, or not."""
+    url = f"sqlite:///{folder / 'predictions.db'}"
+    engine, now = predictions.open_database(url), datetime.now(UTC)
+    predictions.prepare(engine)
+    drift_history.prepare(engine)
+    if kind != "empty":
+        ahead = {"days_ago": -1} if kind == "broken" else {}
+        predictions.add(engine, [predict(number, **ahead) for number in range(40)])
+    for minutes in (3, 2, 1):
+        if kind in ("calm", "drifting"):
+            drift_history.add(engine, found("ok" if kind == "calm" else kind, minutes_ago=minutes, now=now))
+    engine.dispose()
+    return {"TRUEGRAIN_PREDICTIONS": url}
 
 
 def test_new_images_become_a_published_version(outcome):
@@ -113,7 +148,7 @@ def test_a_detector_that_passes_the_gate_is_promoted(outcome):
 
 
 def test_a_detector_that_fails_the_gate_is_not_promoted_and_nothing_is_red(outcome):
-    assert outcome["fails the gate"] == RETRAINED | {"approve": "skipped", "promote": "skipped"}
+    assert outcome["fails the gate"] == REFUSED
 
 
 def test_a_person_who_was_asked_saw_the_decision_and_is_named_in_the_reason(outcome):
@@ -127,21 +162,55 @@ def test_what_a_person_rejects_is_not_promoted_and_nothing_is_red(outcome):
     assert outcome["rejected"] == RETRAINED | {"promote": "skipped"}
 
 
+def test_a_new_dataset_version_starts_a_training_with_that_for_a_reason(outcome):
+    assert outcome["a dataset came"] == REFUSED
+    assert decisions(outcome)[0]["reason"] == "a new dataset version"
+
+
+def test_without_predictions_or_drift_nothing_is_asked_for_and_nothing_is_red(outcome):
+    assert outcome["no predictions"] == outcome["no drift"] == WATCHED | {"ask": "skipped"}
+
+
+def test_predictions_that_cannot_be_are_red_and_nothing_is_asked_for_on_their_strength(outcome):
+    assert outcome["a broken log"] == {"expect": "failed", "drift": "upstream_failed", "ask": "upstream_failed"}
+
+
+def test_drift_that_lasts_starts_ingestion_and_a_training_that_has_nothing_new_to_learn_from(outcome):
+    assert outcome["drift"] == WATCHED
+    came = outcome["drift came"]
+    assert came == came | {"plan": "success", **AFTER} | NOTHING_TO_LEARN
+
+
+def test_what_was_ingested_on_drift_is_trained_on_with_the_drift_for_a_reason(outcome):
+    assert outcome["a dataset came of it"] == REFUSED
+    assert decisions(outcome)[1]["reason"] == f"version 7: {found().reason}"
+    assert decisions(outcome)[1]["dag_run_id"].startswith("asset_triggered__")
+
+
+def test_after_a_training_on_drift_nothing_more_is_asked_for_while_it_cools_down(outcome):
+    assert outcome["drift goes on"] == WATCHED | {"ask": "skipped"}
+    assert outcome["nothing more came"] == {}
+
+
+def decisions(outcome) -> list[dict]:
+    return [call[-1] for call in outcome["calls"] if call[0] == "decide"]
+
+
 def test_the_choices_of_the_form_reach_training_and_the_latest_version_is_the_default(outcome):
-    name, version, recipe, overrides = outcome["calls"][0]
+    name, version, recipe, overrides = next(call for call in outcome["calls"] if "good" in call)
     assert (name, recipe, overrides) == ("train", "good", {"epochs": 3})
     assert len(version) == len("20260105-0123456789ab")
 
 
 def test_the_decision_remembers_the_dag_run(outcome):
-    decide = next(call for call in outcome["calls"] if call[0] == "decide")
-    assert decide[2]["dag_run_id"].startswith("manual__")
+    assert decisions(outcome)[2]["dag_run_id"].startswith("manual__")
+    assert decisions(outcome)[2]["reason"] == "by hand"
 
 
 def test_the_tasks_that_judge_a_detector_have_a_button_to_its_report(outcome):
     assert sorted(map(tuple, outcome["links"])) == sorted(
         (f"{task}: Evaluation report", f"http://mlflow/{training}")
-        for training in ("good", "bad", "good", "good")
+        for training in ("good", "bad", "good", "good", "", "")
         for task in ("evaluate", "decide")
     )
 
@@ -174,8 +243,8 @@ def test_a_drill_with_an_unknown_generator_is_red_before_anything_is_trained(out
 
 
 def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
-    assert outcome["unknown dataset"]["train"] == "failed"
-    assert [call[0] for call in outcome["calls"] if "leave_out" not in call[-1]].count("train") == 4
+    assert outcome["unknown dataset"]["choose"] == "failed"
+    assert [call[0] for call in outcome["calls"] if "leave_out" not in call[-1]].count("train") == 6
 
 
 def test_a_rollback_hands_over_version_reason_and_user(outcome):
@@ -207,7 +276,7 @@ def test_a_source_with_one_class_fails_validation_and_publishes_nothing(outcome)
 
 
 def test_without_a_published_version_nothing_is_trained(outcome):
-    assert outcome["nothing published"]["train"] == "failed"
+    assert outcome["nothing published"]["choose"] == "failed"
 
 
 def test_what_users_agree_on_is_accepted_and_what_a_person_says_is_kept_with_the_name(outcome, airflow_environment):
@@ -242,6 +311,6 @@ def test_what_was_accepted_is_ingested_for_training(outcome, airflow_environment
     lake = Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake")
     assert outcome["reports ingested"] == GREEN
     rows = read_manifest(lake, lake.latest())
-    reported = rows[rows["source"] == "feedback"]
+    reported = rows[rows["source"] == REPORTS]
     assert set(lake.read_images(reported)) == {AGREED, ASKED}
     assert set(reported["split"]) == {"train"}

@@ -10,8 +10,10 @@ import pytest
 from figures import results
 from figures.catalog import MEANING
 from figures.published import comparison
+from model.drift_terms import CAUSES
 from model.settings import PREFIX, Settings
 from service.app import create_app
+from service.records.drift_status import SILENT
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -52,6 +54,11 @@ def test_every_endpoint_is_in_the_table(tmp_path: Path) -> None:
         if "static" not in rule.endpoint
     }
     assert {endpoint.strip("`") for endpoint, _ in rows("The service")} == served
+
+
+def test_every_cause_of_unknown_drift_is_in_the_table() -> None:
+    named = [re.findall(r"`(\w+)`", cell) for cell, _ in rows("When traffic drifts")]
+    assert {cause for causes in named for cause in causes} == {*CAUSES, SILENT.cause}
 
 
 def test_every_setting_is_in_the_table_with_its_default_and_meaning() -> None:

@@ -17,6 +17,7 @@ from model.errors import DatasetError, ValidationFailed
 from model.ingest import assemble, publish
 from model.lake import Lake, to_frame
 from model.manifest import SCHEMA, SPLITS, read_manifest, write_rows
+from model.sources.feedback import SOURCE as REPORTS
 from model.sources.tree import IMAGE_SUFFIXES
 from model_images import labelled, many
 
@@ -201,6 +202,10 @@ def one_cluster_in_two_splits(rows):
     return rows.assign(cluster=rows["cluster"].where(~rows.index.isin([0, 83]), "twins"))
 
 
+def reports_in_test(rows):
+    return rows.assign(source=rows["source"].mask(rows["split"] == "test", REPORTS))
+
+
 def broken_files(rows):
     rows.loc[:5, BROKEN] = None
     rows.loc[:5, "decode_error"] = "broken: cut off"
@@ -218,6 +223,7 @@ def without_a_column(rows):
         (too_few_in_test, "test holds at least 5 images of class ai"),
         (lopsided, "Class ai is 33% to 67% of the images"),
         (one_cluster_in_two_splits, "No group of near-duplicates spans two splits"),
+        (reports_in_test, "Nothing that users reported is in val or test"),
         (broken_files, "At most 5% of the images cannot be decoded"),
         (without_a_column, "The columns are those of a manifest"),
         (lambda rows: rows.iloc[:0], "The source holds at least one image"),

@@ -1,6 +1,5 @@
-"""docker-compose.yaml, Prometheus' configuration and Grafana's dashboard fit each other and the code."""
+"""docker-compose.yaml and what it mounts fit each other and the code."""
 
-import json
 import os
 import re
 import shutil
@@ -10,10 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from apiflask import APIFlask
 
 from model.settings import PREFIX, Settings
-from service.app import create_app
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -25,7 +22,6 @@ SECRETS = {
     "GRAFANA_PASSWORD",
 }
 NEEDS_COMPOSE = pytest.mark.skipif(shutil.which("docker-compose") is None, reason="docker-compose is not installed")
-NEEDS_PROMTOOL = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
 
 
 def compose_config(tmp_path: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -44,11 +40,6 @@ def services(tmp_path: Path) -> dict[str, Any]:
     assert answer.returncode == 0, answer.stderr
     found: dict[str, Any] = yaml.safe_load(answer.stdout)["services"]
     return found
-
-
-@pytest.fixture
-def app(tmp_path: Path) -> APIFlask:
-    return create_app(Settings(home=tmp_path))
 
 
 @NEEDS_COMPOSE
@@ -90,30 +81,50 @@ def test_the_service_and_the_pipeline_have_the_same_lake(name: str) -> None:
     assert f"lake:{Settings(home=Path('/data')).lake_url}" in services[name]["volumes"]
 
 
+@NEEDS_COMPOSE
+def test_the_service_and_the_pipeline_have_the_same_prediction_log_which_postgres_keeps(
+    services: dict[str, Any],
+) -> None:
+    logs = {services[name]["environment"]["TRUEGRAIN_PREDICTIONS"] for name in ("service", "airflow-scheduler")}
+    assert logs == {"postgresql+psycopg2://truegrain:the-POSTGRES_PASSWORD@postgres/predictions"}
+    assert "CREATE DATABASE predictions;" in (ROOT / "infra/docker/databases.sql").read_text()
+
+
 def test_an_empty_setting_from_compose_is_the_default() -> None:
     assert Settings.from_environment(dict.fromkeys(Settings.variables(), "")) == Settings()
 
 
-@NEEDS_PROMTOOL
-def test_prometheus_accepts_its_configuration() -> None:
-    command = ["promtool", "check", "config", str(ROOT / "infra/prometheus/prometheus.yml")]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def test_prometheus_scrapes_the_service_where_it_listens() -> None:
-    (job,) = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())["scrape_configs"]
+def test_prometheus_scrapes_programs_that_compose_starts_where_they_listen() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    config = yaml.safe_load((ROOT / "infra/prometheus/prometheus.yml").read_text())
+    [alertmanager] = config["alerting"]["alertmanagers"]
+    targets = [
+        tuple(target.split(":"))
+        for scraped in [*config["scrape_configs"], alertmanager]
+        for each in scraped["static_configs"]
+        for target in each["targets"]
+    ]
+    assert {name for name, _ in targets} - {"localhost"} == {"service", "mlflow", "statsd-exporter", "alertmanager"}
+    assert {name for name, _ in targets} <= set(services) | {"localhost"}
     command = (ROOT / "infra/docker/service.Dockerfile").read_text().split("CMD")[1]
-    (port,) = re.findall(r"0\.0\.0\.0:(\d+)", command)
-    assert job["static_configs"] == [{"targets": [f"service:{port}"]}]
+    assert ("service", *re.findall(r"0\.0\.0\.0:(\d+)", command)) in targets
+    assert ("mlflow", "5000") in targets
 
 
-def test_every_metric_of_the_dashboard_is_exported(app: APIFlask) -> None:
-    app.test_client().get("/healthz")
-    exported = {
-        line.split()[2] for line in app.test_client().get("/metrics").text.splitlines() if line.startswith("# TYPE")
-    }
-    dashboard = json.loads((ROOT / "infra/grafana/dashboards/truegrain.json").read_text())
-    queries = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
-    asked = {re.sub(r"_(bucket|sum|count)$", "", name) for name in re.findall(r"\b(?:truegrain|flask)_\w+", queries)}
-    assert asked
-    assert asked <= exported
+@NEEDS_COMPOSE
+def test_airflow_sends_its_metrics_to_the_exporter_with_labels(services: dict[str, Any]) -> None:
+    for name in ("airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "airflow-api-server"):
+        settings = services[name]["environment"]
+        assert (
+            settings["AIRFLOW__METRICS__STATSD_ON"] == settings["AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED"] == "true"
+        )
+        assert settings["AIRFLOW__METRICS__STATSD_HOST"] in services
+        assert settings["AIRFLOW__METRICS__LEGACY_NAMES_ON"] == "false"
+
+
+def test_everything_that_is_mounted_from_the_repository_exists() -> None:
+    services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
+    mounted = [volume.partition(":")[0] for service in services.values() for volume in service.get("volumes", ())]
+    ours = [path for path in mounted if path.startswith("./")]
+    assert ours
+    assert [path for path in ours if not (ROOT / path).exists()] == []

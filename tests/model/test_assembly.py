@@ -16,6 +16,7 @@ from model.errors import DatasetError
 from model.lake import to_frame
 from model.manifest import GIVEN
 from model.shards import BATCH_SCHEMA, FACTS
+from model.sources.feedback import SOURCE as REPORTS
 
 SCHEMA = pa.schema([BATCH_SCHEMA.field(name) for name in FACTS])
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -185,14 +186,14 @@ def test_an_exclusion_that_excludes_nothing_is_an_error_that_lists_what_there_is
 
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_a_report_that_resembles_what_is_held_out_is_left_out_whichever_came_first(split: str) -> None:
-    held, report = Claim(0, split=split), Claim(1, label="ai", split="train", source="feedback")
+    held, report = Claim(0, split=split), Claim(1, label="ai", split="train", source=REPORTS)
     for assembly in (two_fortnights([held], [report]), assemble_rows(facts([held, report]))):
         assert splits(assembly) == {held.sha256: split}
         assert rules(assembly) == {report.sha256: "reported_near_held_out"}
 
 
 def test_reports_are_for_train_and_claim_no_split_for_others() -> None:
-    reports = [Claim(place, split="train", source="feedback") for place in range(0, 64, 4)]
+    reports = [Claim(place, split="train", source=REPORTS) for place in range(0, 64, 4)]
     assert set(splits(assemble_rows(facts(reports))).values()) == {"train"}
     twins = [Claim(place, container=1) for place in range(0, 64, 4)]
     assert splits(assemble_rows(facts(twins))) == splits(assemble_rows(facts([*twins, *reports])))
@@ -201,7 +202,7 @@ def test_reports_are_for_train_and_claim_no_split_for_others() -> None:
 
 @pytest.mark.parametrize("together", [True, False])
 def test_a_report_gives_way_to_another_source_until_a_version_was_published(*, together: bool) -> None:
-    report = Claim(0, label="ai", split="train", source="feedback")
+    report = Claim(0, label="ai", split="train", source=REPORTS)
     image, other = Claim(0, container=1, label="real", split="test"), Claim(9)
     batches = ([report, image, other],) if together else ([report, other], [image])
     assembly = assemble_rows(facts(*batches))
@@ -212,13 +213,13 @@ def test_a_report_gives_way_to_another_source_until_a_version_was_published(*, t
 
 def test_two_reports_that_contradict_each_other_are_both_left_out() -> None:
     reports = [
-        Claim(0, container=n, label=each, split="train", source="feedback") for n, each in enumerate(("ai", "real"))
+        Claim(0, container=n, label=each, split="train", source=REPORTS) for n, each in enumerate(("ai", "real"))
     ]
     assert set(rules(assemble_rows(facts([*reports, Claim(9)]))).values()) == {"two_labels"}
 
 
 def test_a_report_does_not_take_the_place_of_a_test_image_whose_source_is_excluded() -> None:
-    image, report = Claim(0, split="test"), Claim(0, container=1, label="ai", split="train", source="feedback")
+    image, report = Claim(0, split="test"), Claim(0, container=1, label="ai", split="train", source=REPORTS)
     everything = facts([image, Claim(9)], [report])
     assembly = assemble_rows(everything, remembered(assemble_rows(facts([image, Claim(9)]))), exclude=["source:a"])
     assert splits(assembly) == {}
@@ -226,7 +227,7 @@ def test_a_report_does_not_take_the_place_of_a_test_image_whose_source_is_exclud
 
 
 def test_a_cluster_that_a_report_leads_is_named_after_what_stays() -> None:
-    report, held = Claim(0, split="train", source="feedback"), Claim(1, split="test")
+    report, held = Claim(0, split="train", source=REPORTS), Claim(1, split="test")
     assembly = assemble_rows(facts([report, held]))
     assert list(assembly.rows["cluster"]) == [held.pixel_hash]
 
@@ -247,7 +248,7 @@ def claims_of(sources: list[str], hints: list[str | None]) -> st.SearchStrategy[
     )
 
 
-claims = claims_of(["a", "b"], [None, "train", "val", "test"]) | claims_of(["feedback"], ["train"])
+claims = claims_of(["a", "b"], [None, "train", "val", "test"]) | claims_of([REPORTS], ["train"])
 batches = st.lists(st.lists(claims, min_size=1, max_size=12, unique=True), min_size=1, max_size=5)
 PLACE = {digest("pixels", place, variant): place for place in range(31) for variant in range(2)}
 
@@ -270,7 +271,7 @@ def test_whatever_comes_no_split_ever_changes_and_no_two_that_look_alike_are_apa
         assert assembly.rows["pixel_hash"].is_unique
         assert (assembly.rows.groupby("cluster")["split"].nunique() == 1).all()
         now = dict(zip(earlier["pixel_hash"], earlier["split"], strict=True))
-        assert set(assembly.rows.loc[assembly.rows["source"] == "feedback", "split"]) <= {"train"}
+        assert set(assembly.rows.loc[assembly.rows["source"] == REPORTS, "split"]) <= {"train"}
         assert history.items() <= now.items()
         assert all(now[one] == now[other] for one in now for other in now if abs(PLACE[one] - PLACE[other]) <= 2)
         trusted = everything[~("source:" + everything["source"]).isin(exclude)]

@@ -13,13 +13,14 @@ from model.gate import Decision
 from model.lake import Lake
 from model.registry import FULL, INT8, Registry, connect
 from model.report import Latency, Report
-from model.retrain import decide_run, evaluate_run
+from model.retrain import decide_run, evaluate_run, find_trained
 from model.settings import Settings
 from reports import make_report, right_but
 
 pytestmark = pytest.mark.usefixtures("without_plots")
 
 GOOD, BAD = right_but(2, of=100), right_but(30, of=100)
+REPORTED_ON = make_report(GOOD).dataset_version
 SLOW, FAST = Latency(10.0, 12.0), Latency(5.0, 6.0)
 
 
@@ -77,19 +78,33 @@ def test_a_first_good_run_is_registered_as_a_candidate_with_the_reason(
     settings: Settings, trainer: Trainer, evaluated: Evaluated
 ) -> None:
     run_id = evaluated(0.0)
-    decision = decide_run(settings, run_id, dag_run_id="manual__1")
+    decision = decide_run(settings, run_id, dag_run_id="manual__1", reason="a new camera")
     assert decision.promote
     candidate = trainer.registry.resolve("candidate")
     assert candidate is not None
     assert candidate.run_id == run_id
-    told = {name: candidate.tags[name] for name in ("gate", "gate_reason", "gate_champion", "dag_run_id")}
+    told = {name: tag for name, tag in candidate.tags.items() if name.startswith(("gate", "dag", "retrain"))}
     assert told == {
         "gate": "passed",
         "gate_reason": "all 12 rules passed",
         "gate_champion": "none",
         "dag_run_id": "manual__1",
+        "retrain_reason": "a new camera",
     }
+    assert trainer.registry._client.get_run(run_id).data.tags["retrain_reason"] == "a new camera"
     assert Decision.from_json(trainer.registry.read_file(run_id, "decision.json") or b"") == decision
+
+
+def test_a_dataset_version_is_known_to_be_trained_on_once_a_run_was_decided_whatever_the_outcome(
+    settings: Settings, trainer: Trainer, evaluated: Evaluated
+) -> None:
+    assert find_trained(settings, REPORTED_ON) is None
+    decide_run(settings, evaluated(0.0))
+    decide_run(settings, refused := evaluated(1.0, BAD))
+    newest = find_trained(settings, REPORTED_ON)
+    assert newest is not None
+    assert newest == trainer.registry.find(refused)
+    assert find_trained(settings, "v2") is None
 
 
 def test_a_refused_run_is_registered_with_the_rule_it_failed_and_is_no_candidate(

@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from made_results import NOON, found
 from model import predictions
 from model.drift_history import add, forget, history, latest, prepare
+from postgresql import NEEDS_POSTGRESQL, running_postgresql
 
 EVER = NOON - timedelta(days=365)
 
@@ -53,3 +54,17 @@ def test_what_is_old_is_forgotten(engine: Engine) -> None:
         add(engine, found(minutes_ago=minutes))
     forget(engine, until=NOON - timedelta(minutes=1))
     assert history(engine, since=EVER, until=NOON) == [found()]
+
+
+@NEEDS_POSTGRESQL
+def test_postgresql_keeps_it_as_well() -> None:
+    with running_postgresql() as server:
+        engine = predictions.open_database(server.url)
+        prepare(engine)
+        for result in (found(minutes_ago=1), found("ok")):
+            add(engine, result)
+        assert history(engine, since=EVER, until=NOON) == [found(minutes_ago=1), found("ok")]
+        assert latest(engine, "7", since=EVER, until=NOON) == found("ok")
+        forget(engine, until=NOON - timedelta(minutes=1))
+        assert history(engine, since=EVER, until=NOON) == [found("ok")]
+        engine.dispose()

@@ -46,6 +46,12 @@ def test_a_detector_in_doubt_is_noticed_though_mean_and_ratio_stay() -> None:
     assert of_probability(recent).isdisjoint({"mean_probability", "class_ratio"})
 
 
+def test_a_detector_that_doubts_its_reference_as_much_has_not_drifted() -> None:
+    unsure = replace(REFERENCE, probability=0.5 + 0.4 * (REFERENCE.probability - 0.5))
+    signals = probability_signals(unsure, unsure.take(slice(200)), threshold=0.5, band=(0.4, 0.6), limits=LIMITS)
+    assert "low_confidence" not in names_over(signals)
+
+
 @pytest.mark.parametrize(
     ("changed", "name"),
     [

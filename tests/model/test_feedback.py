@@ -12,6 +12,7 @@ from model.lake import Lake
 from model.manifest import read_candidates
 from model.settings import Settings
 from model.sources.feedback import ACCEPTED, CONFIRMED, REJECTED
+from model.sources.feedback import SOURCE as REPORTS
 from model.statements import AGREEMENT, ANONYMOUS, KNOWN, Statement, path_of, read_statements
 from model.tombstones import read_tombstones
 from model_images import labelled, many
@@ -51,7 +52,7 @@ def ingest(lake: Lake) -> list[bytes]:
     for part in plan(lake, [], parts=1):
         collect_part(lake, part, now=NOW)
     facts = lake.facts()
-    return list(lake.read_images(facts[facts["source"] == "feedback"]))
+    return list(lake.read_images(facts[facts["source"] == REPORTS]))
 
 
 def test_what_enough_say_is_accepted_and_the_next_ingestion_reads_it_for_train(
@@ -63,7 +64,7 @@ def test_what_enough_say_is_accepted_and_the_next_ingestion_reads_it_for_train(
     assert reviews(lake) == [(client, ACCEPTED, AGREEMENT) for client in THREE]
     assert ingest(lake) == [IMAGE]
     rows = read_candidates(lake, assemble(lake, today=date(2026, 11, 21)))
-    assert rows[["source", "split", "label"]].to_numpy().tolist() == [["feedback", "train", "ai"]]
+    assert rows[["source", "split", "label"]].to_numpy().tolist() == [[REPORTS, "train", "ai"]]
 
 
 def test_no_crowd_of_liars_brings_anything_in(home: Settings, lake: Lake, report: Report) -> None:
@@ -160,7 +161,7 @@ def test_a_person_overrules_an_agreement_and_the_image_is_withdrawn(home: Settin
     assert [review for _, review, _ in reviews(lake)] == [REJECTED, REJECTED, REJECTED, CONFIRMED]
     assert read_tombstones(lake)["sha256"].tolist() == [question.image_sha256]
     collect(lake, many(10), now=NOW)
-    assert "feedback" not in set(read_candidates(lake, assemble(lake, today=date(2026, 11, 21)))["source"])
+    assert REPORTS not in set(read_candidates(lake, assemble(lake, today=date(2026, 11, 21)))["source"])
 
 
 def test_a_person_who_agrees_with_an_agreement_ends_the_dispute(home: Settings, lake: Lake, report: Report) -> None:

@@ -13,6 +13,7 @@ from model.gate_policy import Policy, read_policy
 from model.gate_rule import Rule
 from model.metrics import Estimate
 from model.report import Latency, Predictions, Report
+from model.sources.feedback import SOURCE as REPORTS
 from reports import exactly, make_report, right_but
 
 POLICY = read_policy()
@@ -229,7 +230,7 @@ def test_images_outside_every_group_of_a_column_and_columns_without_any_are_left
 
 def test_what_users_reported_cannot_make_up_for_a_loss_on_the_canary() -> None:
     """A hundred images gained that users reported, ten lost of those from elsewhere."""
-    sources = {"source": ("shop",) * 100 + ("feedback",) * 100}
+    sources = {"source": ("shop",) * 100 + (REPORTS,) * 100}
     ours = make_report(right_but(10, of=200), groups=sources)
     rule = get_rule(decide(ours, champion(right_but(100, of=200, first=100), groups=sources), POLICY), CANARY)
     assert not rule.passed
@@ -245,7 +246,7 @@ def test_the_canary_is_the_whole_test_split_as_long_as_no_report_is_in_it() -> N
 
 
 def test_without_a_canary_nothing_is_promoted() -> None:
-    reports = {"source": ("feedback",) * 100}
+    reports = {"source": (REPORTS,) * 100}
     decision = decide(make_report([True] * 100, groups=reports), champion([True] * 100), POLICY)
     assert get_failed(decision) == [CANARY]
 

@@ -10,6 +10,7 @@ import pytest
 
 from model.errors import SourceError
 from model.lake import Lake
+from model.sources.feedback import SOURCE as REPORTS
 from model_images import labelled
 from said import say, write_said
 from truegrain_airflow.parts import collect_part, plan_parts
@@ -43,7 +44,7 @@ def test_what_users_agree_on_by_now_comes_in_with_every_source(home: Path) -> No
         write_said(lake.root, say(client), labelled(1, "ai").data)
     (part,) = plan_parts("", 1)
     collect_part(part, NOW)
-    assert (lake.facts()["source"] == "feedback").sum() == 1
+    assert (lake.facts()["source"] == REPORTS).sum() == 1
 
 
 def test_without_a_number_there_is_one_part_a_core() -> None:

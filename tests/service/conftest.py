@@ -18,14 +18,15 @@ import structlog
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 from PIL import Image
-from prometheus_client.parser import text_string_to_metric_families
 
 from figures.served import point_at
 from figures.stack import free_ports
 from model.settings import Settings
+from scraping import read_metric
 from service.app import create_app
 from service.keys import write
 from service.protection.keyring import Key, KeyFile
+from service.records import prediction_log
 from service.store.pointer import Alias, Pointer
 
 Publish = Callable[..., Pointer]
@@ -35,6 +36,12 @@ Publish = Callable[..., Pointer]
 def _own_logging() -> None:
     """Undo how Airflow, imported for other tests of the same run, has configured structlog for the whole process."""
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _predictions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no prediction wait for others."""
+    monkeypatch.setattr(prediction_log, "LINGER_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -164,18 +171,6 @@ def _command(process: psutil.Process) -> list[str]:
         return process.cmdline()
     except psutil.NoSuchProcess:  # it ended while we looked
         return []
-
-
-def read_metric(scrape: str, name: str, **labels: str) -> float:
-    """The sum of the series of `name` that carry `labels`; fails when there is none."""
-    found = [
-        sample.value
-        for family in text_string_to_metric_families(scrape)
-        for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
-    ]
-    assert found, f"nothing exports {name} {labels}"
-    return sum(found)
 
 
 def await_true(condition: Callable[[], bool], *, what: str, seconds: float = 90) -> None:

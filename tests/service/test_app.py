@@ -4,7 +4,7 @@ import sys
 from model.settings import Settings
 from service.app import create_app
 
-HEAVY = ("torch", "timm", "airflow", "great_expectations", "mlflow", "pandas")
+HEAVY = ("torch", "timm", "airflow", "great_expectations", "mlflow", "pandas", "scipy")
 
 
 def test_the_service_starts_without_what_only_training_and_the_pipeline_need(tmp_path: object) -> None:

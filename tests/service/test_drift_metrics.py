@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from made_results import NOON, found
+from made_results import found
 from model.drift_terms import ATTRIBUTIONS, CAUSES, STATES
 from service.drift_metrics import DriftMetrics
 
@@ -32,7 +32,6 @@ def test_a_measurement_is_exported_whole(metrics: DriftMetrics) -> None:
     assert chosen(metrics, "drift_state", "state", STATES) == ["drifting"]
     assert chosen(metrics, "drift_attribution", "attribution", ATTRIBUTIONS) == ["new_generator"]
     assert chosen(metrics, "drift_unknown", "cause", CAUSES) == []
-    assert read(metrics, "drift_measured_timestamp_seconds") == NOON.timestamp()
     assert read(metrics, "drift_window_predictions") == 1000
     assert [read(metrics, "estimated_accuracy", bound=bound) for bound in ("low", "value", "high")] == [
         0.74,
@@ -48,7 +47,8 @@ def test_a_measurement_is_exported_whole(metrics: DriftMetrics) -> None:
 
 def test_what_is_not_known_any_more_is_no_number_and_its_time_stays(metrics: DriftMetrics) -> None:
     metrics.show(found())
-    metrics.show(found("unknown", cause="clock", minutes_ago=-5))
+    known_at = read(metrics, "drift_measured_timestamp_seconds")
+    metrics.show(found("unknown", cause="clock"))
     assert chosen(metrics, "drift_state", "state", STATES) == ["unknown"]
     assert chosen(metrics, "drift_unknown", "cause", CAUSES) == ["clock"]
     gone = (
@@ -57,4 +57,11 @@ def test_what_is_not_known_any_more_is_no_number_and_its_time_stays(metrics: Dri
         read(metrics, "estimated_accuracy", bound="low"),
     )
     assert all(value is not None and math.isnan(value) for value in gone)
-    assert read(metrics, "drift_measured_timestamp_seconds") == NOON.timestamp()
+    assert read(metrics, "drift_measured_timestamp_seconds") == known_at
+
+
+def test_what_is_still_known_is_known_now_however_long_ago_it_was_measured(metrics: DriftMetrics) -> None:
+    long_ago = found(minutes_ago=10_000_000)
+    metrics.show(long_ago)
+    known_at = read(metrics, "drift_measured_timestamp_seconds")
+    assert known_at is not None and known_at > long_ago.measured_at.timestamp()

@@ -1,9 +1,13 @@
 """Every metric, read back through a scrape."""
 
+import io
 from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
+
+from scraping import read_metric
+from service.problems import PROBLEMS
 
 Metric = Callable[..., float]
 
@@ -60,3 +64,44 @@ def test_a_scrape_can_be_narrowed(client: FlaskClient) -> None:
     text = client.get("/metrics?name[]=truegrain_model_loads_total").text
     assert "truegrain_model_loads_total 1.0" in text
     assert "truegrain_probability" not in text
+
+
+def test_images_are_measured_in_bytes_and_pixels(
+    client: FlaskClient, draw: Callable[..., bytes], metric: Metric
+) -> None:
+    alone, together = draw(size=(64, 32)), draw(20, size=(50, 40))
+    client.post("/predict", data=alone, content_type="image/jpeg")
+    client.post("/predict/batch", data={"files": (io.BytesIO(together), "b.jpg")})
+    assert metric("truegrain_upload_bytes_sum") == len(alone) + len(together)
+    assert metric("truegrain_image_pixels_sum") == 64 * 32 + 50 * 40
+
+
+def test_the_time_a_request_holds_its_worker_is_counted_with_what_the_worker_costs(
+    start_client: Callable[..., FlaskClient], draw: Callable[..., bytes]
+) -> None:
+    client = start_client(cost_per_hour=0.25)
+    answer = client.post("/predict", data=draw(), content_type="image/jpeg").json
+    assert answer is not None
+    scrape = client.get("/metrics").text
+    assert read_metric(scrape, "truegrain_compute_seconds_total") >= answer["timings_ms"]["total"] / 1000
+    assert read_metric(scrape, "truegrain_worker_cost_per_hour") == 0.25
+    assert read_metric(scrape, "truegrain_workers") == 1
+
+
+def test_a_request_is_in_flight_until_it_is_answered(client: FlaskClient, metric: Metric) -> None:
+    client.get("/healthz")
+    assert metric("truegrain_requests_in_flight") == 1, "the scrape itself"
+
+
+def test_the_age_of_the_detector_in_service_can_be_told(
+    client: FlaskClient, publish: Callable[..., object], metric: Metric
+) -> None:
+    loaded = metric("truegrain_model_loaded_timestamp_seconds", alias="production")
+    publish("6", bias=1.0)
+    client.application.extensions["truegrain"].store.refresh()
+    assert metric("truegrain_model_loaded_timestamp_seconds", alias="production") > loaded
+
+
+def test_every_reason_to_refuse_begins_at_zero(metric: Metric) -> None:
+    for reason in PROBLEMS:
+        assert metric("truegrain_rejections_total", reason=reason) == 0

@@ -3,6 +3,7 @@
 import math
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -55,10 +56,7 @@ class Watched:
 
     def __post_init__(self) -> None:
         self.engine = predictions.open_database(self.settings.predictions_url)
-        self.monitor = self.start()
-
-    def start(self) -> Monitor:
-        return Monitor(self.settings, now=self.clock.now, monotonic=self.clock.monotonic)
+        self.monitor = Monitor(self.settings, now=self.clock.now, monotonic=self.clock.monotonic)
 
     def log(self, sample: Sample, *, at: datetime | None = None, version: str = "1") -> None:
         """Write down predictions of these images, one a second up to `at`."""
@@ -242,6 +240,15 @@ def test_too_few_predictions_say_how_many_there_are(watched: Watched, known: Sam
     assert (result.cause, result.reason) == ("too_few", f"version 1 gave {rows} predictions, it takes 100")
 
 
+def test_a_window_smaller_than_the_least_is_measured_when_it_is_full(
+    home: Path, watched: Watched, known: Sample
+) -> None:
+    watched.log(known)
+    small = Watched(Settings(home=home, drift_window=80))
+    assert small.monitor.step().rows == 80
+    small.close()
+
+
 def test_a_log_that_is_gone_is_named_and_read_again_when_it_is_back(watched: Watched, known: Sample) -> None:
     watched.log(known)
     database = Path(watched.engine.url.database or "")
@@ -262,15 +269,14 @@ def test_a_log_that_is_no_database_is_named(watched: Watched, home: Path) -> Non
     assert watched.monitor.step().cause == "log_unavailable"
 
 
-def test_a_log_that_is_locked_is_named(watched: Watched, known: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(predictions, "BUSY_SECONDS", 0.05)
+def test_a_log_that_is_locked_is_named(watched: Watched, known: Sample) -> None:
     watched.log(known)
-    impatient = watched.start()
-    with sqlite3.connect(watched.engine.url.database or "") as connection:
-        connection.execute("BEGIN EXCLUSIVE")
-        result = impatient.step()
-    impatient.close()
-    connection.close()
+    impatient = {"predictions": f"{watched.settings.predictions_url}?timeout=0.05"}
+    monitor = Monitor(watched.settings.model_copy(update=impatient), now=watched.clock.now)
+    with closing(sqlite3.connect(watched.engine.url.database or "")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        result = monitor.step()
+    monitor.close()
     assert (result.cause, "locked" in result.reason) == ("log_unavailable", True)
 
 

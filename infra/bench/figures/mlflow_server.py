@@ -22,7 +22,7 @@ def running_mlflow(folder: Path, *, workers: int = 1) -> Iterator[str]:
     [port] = free_ports(1)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
-    command += ["--artifacts-destination", f"{folder}/artifacts"]
+    command += ["--artifacts-destination", f"{folder}/artifacts", "--expose-prometheus", f"{folder}/metrics"]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             command, stdout=log, stderr=log, cwd=folder, env=os.environ | QUIET, start_new_session=True

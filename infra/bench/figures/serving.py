@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from figures.artifacts import draw_photo, judge, untrained
+from figures.bare_app import serving_bare
 from figures.load import Load, fire
 from figures.mlflow_scoring import scoring
 from figures.processes import pool
@@ -50,10 +51,12 @@ def _small(artifact: Path, photo: Path) -> Iterator[Figure]:
         after = fire(url, photo, seconds=SECONDS, clients=CLIENTS, rate=CALM * full.rate)
         held = max(worker.memory_info().rss for worker in service.workers())
         yield Figure("serve.ready_seconds", round(service.ready_seconds, 1), "s", COMMAND)
+    bare = _bare_rate(artifact, photo)
     with scoring(artifact, photo, workers=CORES) as (address, body):
         theirs = fire(address, body, seconds=SECONDS, clients=CLIENTS, kind="application/json")
     yield Figure("serve.rss_mb", round(held / 1e6), "MB", COMMAND)
     yield Figure("serve.bound_ratio", round(full.rate / bound, 2), "x", COMMAND)
+    yield Figure("serve.bare_bound_ratio", round(bare / bound, 2), "x", COMMAND)
     yield Figure("serve.vs_mlflow", round(full.rate / theirs.rate, 1), "x", COMMAND)
     yield Figure("serve.p99_over_p50", round(calm.quantile(0.99) / calm.quantile(0.5), 1), "x", COMMAND)
     yield Figure("serve.overload_p99", round(crowded.quantile(0.99) / calm.quantile(0.99), 1), "x", COMMAND)
@@ -71,6 +74,14 @@ def _large(artifact: Path, photo: Path) -> Iterator[Figure]:
     yield Figure("serve.b0_224_p50_ms", round(1000 * alone.quantile(0.5), 1), "ms", COMMAND)
     yield Figure("serve.b0_224_images_per_second", round(full.rate, 1), "images/s", COMMAND)
     yield Figure("serve.b0_224_bound_ratio", round(full.rate / bound, 2), "x", COMMAND)
+    yield Figure("serve.b0_224_bare_bound_ratio", round(_bare_rate(artifact, photo) / bound, 2), "x", COMMAND)
+
+
+def _bare_rate(artifact: Path, photo: Path) -> float:
+    """Return the verdicts a second of the least that Flask and gunicorn can do."""
+    with serving_bare(artifact, workers=CORES) as url:
+        fire(url, photo, seconds=2, clients=CLIENTS)
+        return fire(url, photo, seconds=SECONDS, clients=CLIENTS).rate
 
 
 def _recovery(after: Load, calm: Load) -> float:

@@ -8,9 +8,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
 
 from model.errors import RegistryUnavailable
 from model.registry import Registry
+from model.registry.client import upsert
 
 Write = Callable[..., Path]
 
@@ -66,6 +69,7 @@ def test_mlflow_starts_without_telemetry(tmp_path: Path) -> None:
 from pathlib import Path
 from model.errors import RegistryUnavailable
 from model.registry import Registry
+from model.registry.client import upsert
 try:
     Registry("http://127.0.0.1:9", model_name="detector", lock=Path("{tmp_path}/lock"), experiment="tests").resolve("1")
 except RegistryUnavailable:
@@ -77,3 +81,35 @@ except RegistryUnavailable:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=120, env=environment
     )
     assert found.stdout.strip() == "None"
+
+
+@pytest.fixture
+def refusals() -> list[int]:
+    """The error codes with which the next writes are refused, the last one first."""
+    return []
+
+
+@pytest.fixture
+def write(refusals: list[int]) -> Callable[[], None]:
+    def write_or_refuse() -> None:
+        if refusals:
+            raise MlflowException("UNIQUE constraint failed: model_version_tags.key", error_code=refusals.pop())
+
+    return write_or_refuse
+
+
+def test_a_tag_that_another_added_at_the_same_moment_is_set_at_the_second_attempt(
+    refusals: list[int], write: Callable[[], None]
+) -> None:
+    refusals.append(BAD_REQUEST)
+    upsert(write)
+    assert refusals == []
+
+
+@pytest.mark.parametrize("refused", [[BAD_REQUEST, BAD_REQUEST], [BAD_REQUEST, PERMISSION_DENIED]])
+def test_a_tag_that_is_refused_for_good_is_an_error(
+    refusals: list[int], write: Callable[[], None], refused: list[int]
+) -> None:
+    refusals.extend(refused)
+    with pytest.raises(MlflowException):
+        upsert(write)

@@ -7,7 +7,7 @@ from upath import UPath
 
 from model.errors import SourceError
 from model.sources.declared import Source, declared_sources, open_declared
-from model.sources.feedback import ACCEPTED
+from model.sources.feedback import ACCEPTED, SOURCE
 from model.sources.neutral import neutralise
 from model.sources.recognise import open_source
 from said import say, write_said
@@ -83,7 +83,7 @@ def test_a_declaration_names_the_source_and_the_generator_that_its_files_do_not(
 def test_reports_of_users_keep_their_name_whatever_a_declaration_calls_them(tmp_path: Path) -> None:
     write_said(UPath(tmp_path), say("ada", review=ACCEPTED), b"an image")
     (image,) = open_declared(Source(location=f"feedback:{tmp_path / 'feedback'}", name="customers"))
-    assert (image.source, image.split) == ("feedback", "train")
+    assert (image.source, image.split) == (SOURCE, "train")
 
 
 def test_a_source_that_asks_for_it_is_neutralised(grow: Callable[[Iterable[str]], Path]) -> None:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.errors import SourceError
-from model.sources.feedback import ACCEPTED, REJECTED, SCHEMA
+from model.sources.feedback import ACCEPTED, REJECTED, SCHEMA, SOURCE
 from model.sources.recognise import open_source
 
 Write = Callable[..., Path]
@@ -57,7 +57,7 @@ def test_only_accepted_reports_enter_under_what_the_reporter_said(write: Write, 
 def test_a_report_never_decides_what_the_test_measures(write: Write) -> None:
     write(REPORTS)
     images = list(open_source(f"feedback:{write(REPORTS, name='test-00000.parquet')}"))
-    assert {(image.source, image.split) for image in images} == {("feedback", "train")}
+    assert {(image.source, image.split) for image in images} == {(SOURCE, "train")}
     assert len(images) == 6
 
 

@@ -63,6 +63,13 @@ def test_no_two_types_share_a_name(app: APIFlask, monkeypatch: pytest.MonkeyPatc
         assert described.setdefault(short, schema)["properties"].keys() == schema["properties"].keys()
 
 
+def test_every_operation_has_a_name_of_its_own_for_clients_made_from_the_document(spec: dict[str, Any]) -> None:
+    operations = [operation for of in spec["paths"].values() for operation in of.values()]
+    names = [operation["operationId"] for operation in operations]
+    assert {"predict", "predict_batch", "give_feedback", "withdraw_feedback", "metrics"} <= set(names)
+    assert len(set(names)) == len(names) == len(operations)
+
+
 def test_every_error_of_the_document_is_a_problem(spec: dict[str, Any]) -> None:
     answers = [
         answer

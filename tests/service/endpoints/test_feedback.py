@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from made_predictions import predict
+from model.feedback import settle
 from model.lake import Lake
 from model.predictions import add, prepare
 from model.settings import Settings
@@ -20,6 +22,8 @@ from model.sources.feedback import ACCEPTED, REJECTED
 from model.sources.recognise import open_source
 from model.tombstones import read_tombstones
 from service.endpoints.feedback import EXAMPLE, REQUEST_EXAMPLE, WITHDRAWN_EXAMPLE, Feedback, Reported, Withdrawn
+from service.protection.keyring import Key
+from service.protection.secret import hash_of
 
 Draw = Callable[..., bytes]
 Judge = Callable[[bytes], str]
@@ -155,6 +159,30 @@ def test_an_accepted_report_that_is_withdrawn_leaves_a_tombstone(
     assert client.delete(f"/feedback/{prediction}").json == {"id": prediction, "kept_out": True}
     assert kept(lake) == []
     assert read_tombstones(lake)["sha256"].tolist() == [row["image_sha256"]]
+
+
+def test_three_keys_that_agree_are_believed_and_one_alone_is_not(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake, home: Path, give_keys: Callable[..., None]
+) -> None:
+    """Each on a verdict of their own, the first of them ten times over."""
+    image, settings = draw(240), Settings(home=home)
+    names = ("ada", "bob", "cyd")
+    give_keys(*(Key(name=name, roles=("predict", "feedback"), hashes=(hash_of(name),)) for name in names))
+
+    def report_as(name: str) -> str:
+        prediction = judge(image)
+        form = {"prediction_id": prediction, "label": "real", "consent": "true", "file": (io.BytesIO(image), "x.jpg")}
+        answer = client.post("/feedback", data=form, headers={"X-API-Key": name})
+        assert answer.status_code == 200
+        return prediction
+
+    for name in (*["ada"] * 10, "bob"):
+        report_as(name)
+    assert settle(settings, now=datetime.now(UTC)).accepted == 0
+    last = report_as("cyd")
+    assert settle(settings, now=datetime.now(UTC)).accepted == 1
+    assert {row["client"] for row in kept(lake) if row["review"] == ACCEPTED} == set(names)
+    assert client.delete(f"/feedback/{last}").json == {"id": last, "kept_out": True}
 
 
 @pytest.mark.parametrize("name", ["0" * 32, "never", "..%5Ctombstones", "%00"])

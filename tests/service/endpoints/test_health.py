@@ -69,10 +69,11 @@ def test_health_answers_also_when_nothing_is_well(client: FlaskClient) -> None:
 
 def test_health_names_what_troubles_the_prediction_log(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     away = LogStatus(state="gone", waiting=1200, lag_seconds=61.2, dropped=7)
-    monkeypatch.setattr(client.application.extensions["truegrain"].predictions, "status", lambda: away)
-    found = Health.model_validate_json(client.get("/health").data)
-    assert found.log == away
-    waits, lost = found.troubles[-2:]
+    with monkeypatch.context() as troubled:
+        troubled.setattr(client.application.extensions["truegrain"].predictions, "status", lambda: away)
+        told = Health.model_validate_json(client.get("/health").data)
+    assert told.log == away
+    waits, lost = told.troubles[-2:]
     assert "the prediction log is gone" in waits and "1,200 predictions wait, since 61 s" in waits
     assert "lost 7 predictions" in lost
 

@@ -18,7 +18,7 @@ from model import engines
 from model import predictions as table
 from model.predictions import Prediction
 from service.metrics import Metrics
-from service.records import journal, prediction_log
+from service.records import journal, prediction_log, retention
 from service.records.prediction_log import PredictionLog
 
 Wait = Callable[..., None]
@@ -26,7 +26,6 @@ Wait = Callable[..., None]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prediction_log, "LINGER_SECONDS", 0.01)
     monkeypatch.setattr(prediction_log, "RETRY_SECONDS", 0.01)
     monkeypatch.setattr(engines, "BUSY_SECONDS", 0.05)
 
@@ -213,6 +212,18 @@ def test_a_journal_that_cannot_be_written_costs_nothing_while_memory_lasts(
     assert logged(metrics, "dropped") == 3
 
 
+def test_what_waits_in_memory_is_written_though_no_more_comes(
+    predictions: PredictionLog, database: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prediction_log, "MOST_AT_ONCE", 3)
+    with monkeypatch.context() as full:
+        full.setattr(journal, "MOST_BYTES", 0)
+        for number in range(8):
+            predictions.record(predict(number))
+    predictions.start()
+    wait_until(lambda: count(database) == 8, what="the predictions, though nobody stops the log")
+
+
 def test_what_waits_in_memory_at_the_end_goes_into_the_journal_if_it_can(
     predictions: PredictionLog,
     open_log: Callable[[], PredictionLog],
@@ -290,6 +301,16 @@ def test_old_predictions_are_not_found(predictions: PredictionLog) -> None:
     predictions.stop()
     assert predictions.find(old.id) is None
     assert predictions.find(recent.id) == recent
+
+
+def test_old_predictions_are_deleted(
+    predictions: PredictionLog, database: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "STEADY_SECONDS", 0)
+    predictions.record(predict(1, days_ago=31))
+    predictions.record(predict(2, days_ago=29))
+    predictions.start()
+    wait_until(lambda: predictions.find(predict(2).id) and count(database) == 1, what="the old prediction to go")
 
 
 def test_several_processes_write_to_the_same_file(

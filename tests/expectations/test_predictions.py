@@ -1,0 +1,121 @@
+"""Predictions against their rules: a good log, and one that is spoiled in one place at a time."""
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from expectations.predictions import FOLDER, validate
+from made_predictions import predict
+from model.errors import ValidationFailed
+from model.lake import Lake
+from model.predictions import Prediction, add, open_database, prepare
+
+NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_database(f"sqlite:///{tmp_path / 'predictions.db'}")
+    prepare(engine)
+    yield engine
+    engine.dispose()
+
+
+def good_rows(**changes: Any) -> list[Prediction]:
+    """Twenty predictions, of which the one in the middle may differ."""
+    kinds = [("ai", 0.93, "ai"), ("real", 0.04, "real"), ("ai", 0.55, "unsure"), ("real", 0.21, "real")]
+    rows = []
+    for number in range(20):
+        label, probability, decision = kinds[number % 4]
+        facts = {
+            "at": NOON - timedelta(seconds=number),
+            "label": label,
+            "probability": probability,
+            "decision": decision,
+        }
+        rows.append(predict(number, **facts | (changes if number == 10 else {})))
+    return rows
+
+
+@pytest.fixture
+def judge(engine: Engine, lake: Lake) -> Callable[..., str]:
+    """Validate these rows at noon, without Great Expectations' own pages."""
+
+    def judge_rows(rows: list[Prediction], *, most: int = 1000) -> str:
+        if rows:
+            add(engine, rows)
+        return validate(engine, lake, most=most, now=NOON)
+
+    return judge_rows
+
+
+def test_predictions_as_they_must_be_leave_a_page_and_a_result(judge: Callable[..., str], lake: Lake) -> None:
+    assert judge(good_rows()) == "The newest 20 predictions are what they must be."
+    folder = lake.root / FOLDER / "2026-11-16"
+    result = json.loads((folder / "validation.json").read_text())
+    assert (result["success"], result["predictions"], result["last"]) == (True, 20, "2026-11-16T12:00:00+00:00")
+    index = (folder / "docs" / "index.html").read_text()
+    assert "probability is 0 to 1" in index
+    assert "version.html" not in index
+    assert "probability" in (folder / "docs" / "predictions.html").read_text()
+
+
+@pytest.mark.usefixtures("without_docs")
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"probability": 1.5}, "probability is 0 to 1"),
+        ({"probability": -0.1}, "probability is 0 to 1"),
+        ({"label": "fake"}, "label is one of real, ai"),
+        ({"decision": "maybe"}, "decision is one of real, ai, unsure"),
+        ({"label": "real", "decision": "ai"}, "No decision is another than its label"),
+        ({"format": "PSD"}, "format is one of JPEG, PNG, WEBP, BMP, TIFF, GIF"),
+        ({"width": 0}, "width is at least a pixel"),
+        ({"height": -3}, "height is at least a pixel"),
+        ({"bytes": 0}, "bytes are at least one"),
+        ({"at": NOON + timedelta(seconds=61)}, "No time is more than 60 s ahead of the clock here"),
+        ({"model_version": "latest"}, "model_version is the registry's"),
+    ],
+)
+def test_what_cannot_be_is_named(judge: Callable[..., str], lake: Lake, changes: dict[str, object], rule: str) -> None:
+    with pytest.raises(ValidationFailed) as failed:
+        judge(good_rows(**changes))
+    assert f"Broken: {rule} (observed: " in str(failed.value)
+    assert "2026-11-16-broken/docs/index.html" in str(failed.value)
+    result = json.loads((lake.root / FOLDER / "2026-11-16-broken" / "validation.json").read_text())
+    assert [found["rule"] for found in result["results"] if not found["success"]] == [rule]
+
+
+@pytest.mark.usefixtures("without_docs")
+@pytest.mark.parametrize(
+    ("rows", "warning"),
+    [
+        ([predict(n, at=NOON, decision="unsure") for n in range(20)], "of the decisions are 'unsure'"),
+        ([predict(n, at=NOON, probability=0.2) for n in range(20)], "are for the class that is less likely"),
+        ([predict(n, at=NOON, bytes=None) for n in range(20)], "say nothing about their file"),
+    ],
+)
+def test_what_is_only_unusual_warns(judge: Callable[..., str], rows: list[Prediction], warning: str) -> None:
+    told = judge(rows)
+    assert "are what they must be. Warnings: At most" in told
+    assert warning in told
+
+
+@pytest.mark.usefixtures("without_docs")
+def test_what_is_older_than_the_newest_is_not_looked_at(judge: Callable[..., str]) -> None:
+    assert "The newest 5 predictions are" in judge(good_rows(probability=1.5), most=5)
+
+
+def test_an_empty_log_is_nothing_wrong(judge: Callable[..., str]) -> None:
+    assert judge([]) == "There are no predictions yet."
+
+
+def test_a_log_that_nobody_has_written_to_yet_is_empty(tmp_path: Path, lake: Lake) -> None:
+    engine = open_database(f"sqlite:///{tmp_path / 'new' / 'predictions.db'}")
+    assert validate(engine, lake, most=10, now=NOON) == "There are no predictions yet."
+    engine.dispose()
