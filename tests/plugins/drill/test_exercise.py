@@ -18,6 +18,7 @@ from model.manifest import read_manifest
 from model.monitoring import Judgement
 from model.registry import connect
 from model.settings import Settings
+from model.sources.feedback import SOURCE
 from truegrain_airflow.drill import exercise, learning, plan, tasks
 from truegrain_airflow.drill.diary import Diary
 from truegrain_airflow.drill.plan import Plan, settings_of
@@ -106,7 +107,7 @@ def test_people_label_the_newcomer_and_what_they_agree_on_is_learnt_and_served(p
     assert (drill.before.version, drill.after.version, drill.after.promoted) == ("1", "2", True)
 
     rows = read_manifest(Lake(own.lake_url), drill.after.dataset_version, columns=("source", "split", "label"))
-    reported = rows[rows["source"] == "feedback"]
+    reported = rows[rows["source"] == SOURCE]
     assert drill.after.images - drill.before.images == len(reported) == 24
     assert set(reported["split"]) == {"train"}
 
