@@ -47,7 +47,7 @@ check: install  ## Format, lint, types, import contracts, spelling
 	$(bin)/codespell
 
 test: install  ## Run every test
-	$(bin)/pytest --numprocesses=2 --dist=loadfile --durations=10
+	$(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --durations=10
 
 coverage: install  ## Run every test and say which lines and branches they reach; takes half as long again
 	$(bin)/pytest --cov --cov-report=term:skip-covered

@@ -53,7 +53,7 @@ def test_more_of_the_same_is_no_drift(rows: int, seed: int) -> None:
     assert not any(signal.over for signal in found.signals)
 
 
-@pytest.mark.parametrize("ai_share", [0.05, 0.2, 0.8])
+@pytest.mark.parametrize("ai_share", [0.02, 0.2, 0.8, 0.97])
 def test_another_ratio_of_the_classes_is_balance(ai_share: float) -> None:
     assert drift(traffic(600, ai_share=ai_share)).attribution == "balance"
 
