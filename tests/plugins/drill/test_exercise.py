@@ -64,7 +64,7 @@ class Alert(Watch):
         )
 
     def judge(self) -> Judgement:
-        return Judgement(ask=self.looks > 2, reason="a dense group", latest=None)
+        return Judgement(ask=self.looks > 2, reason="a dense group")
 
 
 @pytest.fixture
