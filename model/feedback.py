@@ -7,12 +7,13 @@ from upath import UPath
 
 from model.agreement import Review, Ruling, answer, review
 from model.lake import Lake
+from model.lock import locked
 from model.manifest import read_manifest
 from model.reporters import Influence
 from model.settings import Settings
 from model.sources.feedback import ACCEPTED, CONFIRMED, REJECTED, REVIEW
 from model.sources.feedback import SOURCE as REPORTS
-from model.statements import KNOWN, Statement, read_report, read_statements, reports_locked, write_report
+from model.statements import KNOWN, Statement, read_report, read_statements, write_report
 from model.tombstones import withdraw
 
 _OVERRULED = "a reviewer found that the reports that brought it were wrong"
@@ -44,8 +45,7 @@ def keep(settings: Settings, answers: Mapping[str, str | None], *, by: str, now:
         each.image_sha256 for each in asked if each.review == ACCEPTED and each.label != answers[each.image_sha256]
     }
     if mistaken:  # first of all: it may have been ingested, and nothing in a lake is ever deleted
-        with reports_locked(settings.reports_lock):
-            withdraw(lake, mistaken, reason=_OVERRULED, now=now)
+        withdraw(lake, mistaken, lock=settings.reports_lock, reason=_OVERRULED, now=now)
     return _write(settings, asked, rulings, now=now)
 
 
@@ -66,7 +66,7 @@ def _write(settings: Settings, statements: Iterable[Statement], rulings: Iterabl
     for each in statements:
         ruling = by_what.get((each.image_sha256, each.label))
         if ruling is not None:
-            with reports_locked(settings.reports_lock):
+            with locked(settings.reports_lock):
                 written += _write_one(root, each, ruling, now=now)
     return written
 
