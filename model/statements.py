@@ -26,13 +26,13 @@ ANONYMOUS: Final = "anonymous"
 """The reporter who sent no API key."""
 
 AGREEMENT: Final = "agreement"
-"""Who reviewed it, when reporters agreed."""
+"""What `reviewed_by` says when reporters agreed."""
 
 KNOWN: Final = "lake"
-"""Who reviewed it, when the lake held the image under a label that did not come from a report."""
+"""What `reviewed_by` says when the lake held the image under a label that did not come from a report."""
 
 REVIEWER: Final = "reviewer:"
-"""What comes before the name of a person who reviewed it."""
+"""What `reviewed_by` begins with when a person reviewed it, whose name follows."""
 
 _WHEN: Final = pa.timestamp("ms", tz="UTC")
 COLUMNS: Final = pa.unify_schemas(
@@ -53,7 +53,8 @@ COLUMNS: Final = pa.unify_schemas(
         ),
     ]
 )
-"""What a source of reports reads, and what a reviewer wants to know; without consent the image's bytes are null."""
+"""What a source of reports reads, and what a reviewer wants to know. The image's bytes are null without consent, and
+once a review has not accepted it."""
 
 _BYTES: Final = "image.bytes"
 _READERS: Final = 8
