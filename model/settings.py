@@ -46,8 +46,8 @@ class Settings(BaseModel):
     experiment: str = Field("truegrain", description="MLflow experiment of the runs")
     lock: str = Field(
         "",
-        description="File that all who promote hold in turn; on a disk they share where there are several hosts"
-        " [<home>/registry.lock]",
+        description="File that all who promote hold in turn, with reports.lock for the reports of users beside it;"
+        " where there are several hosts, on a disk they share [<home>/registry.lock]",
     )
     revision: str = Field("", description="Git revision of the code, for places without a checkout, such as images")
     poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the aliases that are served")
@@ -130,8 +130,8 @@ class Settings(BaseModel):
 
     @property
     def reports_lock(self) -> Path:
-        """The lock of all on this machine who change reports of users or withdraw their images."""
-        return self.home / "reports.lock"
+        """The lock of all who change reports of users or withdraw images, beside that of all who promote."""
+        return self.lock_path.with_name("reports.lock")
 
     @property
     def api_keys_path(self) -> Path:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from model.registry import promotion, runs, scene, versions
 from model.registry.client import CLIENT_ENVIRONMENT, Connection, translated
 from model.registry.history import Change
-from model.registry.lock import locked
 from model.registry.promotion import FAILED, NOTHING, OVERRIDDEN, PASSED
 from model.registry.runs import Run
 from model.registry.versions import CANDIDATE, FULL, INT8, PREVIOUS, PRODUCTION, ModelVersion
@@ -100,7 +99,7 @@ class Registry:
 
         Raises RegistryError when there is no such run.
         """
-        with locked(self._connection.lock):
+        with self._connection.locked():
             return versions.register(self._connection, run_id, tags=tags, variant=variant)
 
     @translated()
@@ -160,7 +159,7 @@ class Registry:
     @translated()
     def repair(self) -> None:
         """Finish a change of production that was cut short, and write down one that was made by hand in MLflow."""
-        with locked(self._connection.lock):
+        with self._connection.locked():
             promotion.mend(self._connection)
 
     @translated()
