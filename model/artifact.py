@@ -130,15 +130,16 @@ def load(folder: Path) -> Artifact:
 
 
 def read_reference(folder: Path) -> Reference | None:
-    """Return the images that the traffic of the artifact in `folder` is compared with, None where the file is missing.
+    """Return the images that the traffic of the artifact in `folder` is compared with, None when its card names none.
 
-    Raises ArtifactError when they are not those of the card or cannot be read.
+    Raises ArtifactError when they are not those of the card, are missing or cannot be read.
     """
     path = folder / REFERENCE
-    if not path.is_file():
-        return None
     try:
-        data, card = path.read_bytes(), Card.from_json((folder / CARD).read_bytes())
+        card = Card.from_json((folder / CARD).read_bytes())
+        if not path.is_file() and "sha256" not in card.reference:
+            return None
+        data = path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} and its {CARD} cannot be read: {error}") from error
     _check_reference(data, card)

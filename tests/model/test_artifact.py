@@ -63,9 +63,18 @@ def test_the_reference_is_read_when_it_is_the_cards(tiny_artifact: Write) -> Non
 def test_an_artifact_without_a_reference_is_whole(tiny_artifact: Write) -> None:
     folder = tiny_artifact()
     (folder / REFERENCE).unlink()
+    (folder / CARD).write_text(replace(artifact.read(folder), reference={}).to_json())
     assert artifact.read_reference(folder) is None
     assert artifact.list_files(folder) == FILES
     artifact.read(folder)
+
+
+def test_a_reference_that_is_lost_is_no_artifact_without_one_and_verdicts_do_without_it(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    (folder / REFERENCE).unlink()
+    with pytest.raises(ArtifactError, match=REFERENCE):
+        artifact.read_reference(folder)
+    artifact.load(folder)
 
 
 def test_the_reference_of_another_model_is_refused(tiny_artifact: Write) -> None:
