@@ -63,6 +63,7 @@ PREDICTIONS: Final = Table(
     Column("decode_ms", Float),
     Column("inference_ms", Float),
     Column("embedding", LargeBinary),
+    Column("model_sha256", String(64)),
     Index("ix_predictions_model_version_at", "model_version", "at"),
 )
 
@@ -72,7 +73,7 @@ PREDICTIONS: Final = Table(
 class Prediction:
     """A row: a verdict that was given, `at` (UTC) and to which `client`. No image, only the hash of its file.
 
-    `bytes` is the size of the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a
+    `model_sha256` tells versions of one number apart, for a new registry counts from 1 again. `bytes` is the size of the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a
     detector that gives none. A row of an earlier version of this table has None in all that came later.
     """
 
@@ -92,6 +93,7 @@ class Prediction:
     decode_ms: float | None
     inference_ms: float | None
     embedding: Packed | None
+    model_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,15 +146,16 @@ def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
     return Prediction(**values | {"at": tables.in_utc(row["at"])})
 
 
-def read_window(engine: Engine, *, model_version: str, most: int, until: datetime) -> Window:
-    """Return the newest `most` predictions of a version that were given up to `until`.
+def read_window(engine: Engine, *, model_version: str, model_sha256: str, most: int, until: datetime) -> Window:
+    """Return the newest `most` predictions that a version, of this hash, has given up to `until`.
 
     Rows that an earlier version of this table left without facts are passed over.
     """
     columns = PREDICTIONS.c
     wanted = (
         select(*(columns[name] for name in ("id", "at", "probability", *_FACTS, "embedding")))
-        .where(columns.model_version == model_version, columns.at <= until, columns.bytes.is_not(None))
+        .where(columns.model_version == model_version, columns.model_sha256 == model_sha256)
+        .where(columns.at <= until, columns.bytes.is_not(None))
         .order_by(columns.at.desc(), columns.id)
         .limit(most)
     )

@@ -46,6 +46,7 @@ def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime
         id=verdict.id,
         at=at,
         model_version=verdict.model.version,
+        model_sha256=verdict.model.sha256,
         image_sha256=judged.sha256,
         label=judged.label,
         probability=judged.probability,

@@ -5,11 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 
 from made_results import NOON, found
 from model import predictions
-from model.drift_history import add, forget, history, latest, prepare
+from model.drift_history import RESULTS, add, forget, history, latest, prepare
 from postgresql import NEEDS_POSTGRESQL, running_postgresql
 
 EVER = NOON - timedelta(days=365)
@@ -47,6 +47,15 @@ def test_the_latest_result_is_that_about_the_version_and_not_of_the_future(engin
     assert latest(engine, "7", since=EVER, until=NOON) == found(minutes_ago=2)
     assert latest(engine, "9", since=EVER, until=NOON) is None
     assert latest(engine, "7", since=NOON - timedelta(minutes=2), until=NOON) is None
+
+
+@pytest.mark.parametrize("stored", ['{"state": "elsewhere"}', "no JSON"])
+def test_a_result_that_another_release_has_written_is_passed_over(engine: Engine, stored: str) -> None:
+    add(engine, found(minutes_ago=1))
+    with engine.begin() as connection:
+        connection.execute(insert(RESULTS), {"measured_at": NOON, "model_version": "7", "result": stored})
+    assert history(engine, since=EVER, until=NOON) == [found(minutes_ago=1)]
+    assert latest(engine, "7", since=EVER, until=NOON) is None
 
 
 def test_what_is_old_is_forgotten(engine: Engine) -> None:

@@ -46,7 +46,8 @@ def ask_at_once(client: FlaskClient, path: str, images: list[bytes]) -> None:
 def read_all(app: APIFlask, home: Path) -> Sample:
     app.extensions["truegrain"].predictions.stop()
     engine = open_database(f"sqlite:///{home / 'predictions.db'}")
-    window = read_window(engine, model_version="7", most=10, until=datetime.now(UTC))
+    sha256 = Pointer.read(pointer_path(home)).sha256
+    window = read_window(engine, model_version="7", model_sha256=sha256, most=10, until=datetime.now(UTC))
     engine.dispose()
     return window.sample
 
