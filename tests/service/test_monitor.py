@@ -123,7 +123,7 @@ def test_traffic_like_the_reference_is_no_drift(watched: Watched, known: Sample)
     assert (result.state, result.cause, result.attribution, result.model_version) == ("ok", None, "none", "1")
     assert (result.measured_at, result.rows, result.last) == (NOON, len(known), NOON)
     assert result.accuracy is not None and result.accuracy.low <= result.accuracy.value <= result.accuracy.high
-    assert history(watched.engine, since=EVER, until=NOON) == [result]
+    assert history(watched.engine, since=EVER, until=NOON, most=10) == [result]
 
 
 def test_traffic_unlike_the_reference_is_drift_and_says_which_signals_are_over(
@@ -176,15 +176,15 @@ def test_the_same_predictions_are_measured_once_however_long_nothing_new_comes(w
     assert watched.monitor.step() == first
     watched.log(known.take(slice(0, 1)))
     assert watched.monitor.step().measured_at == watched.clock.at
-    assert len(history(watched.engine, since=EVER, until=watched.clock.at)) == 2
+    assert len(history(watched.engine, since=EVER, until=watched.clock.at, most=10)) == 2
 
 
 def test_results_are_kept_for_as_long_as_predictions(watched: Watched, known: Sample) -> None:
     prepare(watched.engine)
     add(watched.engine, found(model_version="1", minutes_ago=31 * 1440, now=NOON))
     watched.log(known)
-    assert history(watched.engine, since=EVER, until=NOON) != [result := watched.monitor.step()]
-    assert history(watched.engine, since=EVER, until=NOON) == [result]
+    assert history(watched.engine, since=EVER, until=NOON, most=10) != [result := watched.monitor.step()]
+    assert history(watched.engine, since=EVER, until=NOON, most=10) == [result]
 
 
 def test_what_a_version_of_that_number_did_in_another_registry_does_not_count(
