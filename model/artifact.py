@@ -33,8 +33,7 @@ class Card:
     `threshold`, `operating_points` (by false-positive rate, such as "0.01") and `band` are calibrated probabilities of
     AI; a probability inside `band` is 'unsure', and outside it at most a share `alpha` of each class is decided wrongly
     (see `model.calibration.conformal_band`). `reference` says what drift is measured against: the hash of
-    reference.npz under `sha256` and how many `images` are in it, and the `probability_histogram` of all validation
-    images. `training` is the configuration the network was trained with.
+    reference.npz under `sha256`; it is empty without one. `training` is the configuration the network was trained with.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")

@@ -31,18 +31,13 @@ from sqlalchemy.exc import ArgumentError
 from model import tables
 from model.engines import open_postgresql, open_sqlite
 from model.errors import SettingsError
-from model.sample import Sample
-
-EMBEDDING: Final = np.dtype("<f2")
-"""How the values of an embedding stand in a row: half the bytes, and far finer than drift asks for."""
+from model.sample import EMBEDDING, FACTS, Sample
 
 _OPENING: Final = {"sqlite": open_sqlite, "postgresql": open_postgresql}
 _ALLOWED: Final = "allowed are sqlite:///<file> and postgresql://<user>:<password>@<host>/<database>"
 
 Packed = bytes
 """Values of EMBEDDING, one after another."""
-
-_FACTS: Final = ("width", "height", "bytes", "jpeg_quality", "format")
 
 PREDICTIONS: Final = Table(
     "predictions",
@@ -73,8 +68,9 @@ PREDICTIONS: Final = Table(
 class Prediction:
     """A row: a verdict that was given, `at` (UTC) and to which `client`. No image, only the hash of its file.
 
-    `model_sha256` tells versions of one number apart, for a new registry counts from 1 again. `bytes` is the size of the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a
-    detector that gives none. A row of an earlier version of this table has None in all that came later.
+    `model_sha256` tells versions of one number apart, for a new registry counts from 1 again. `bytes` is the size of
+    the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a detector that gives none. A row of an
+    earlier version of this table has None in all that came later.
     """
 
     id: str
@@ -153,7 +149,7 @@ def read_window(engine: Engine, *, model_version: str, model_sha256: str, most: 
     """
     columns = PREDICTIONS.c
     wanted = (
-        select(*(columns[name] for name in ("id", "at", "probability", *_FACTS, "embedding")))
+        select(*(columns[name] for name in ("id", "at", "probability", *FACTS, "embedding")))
         .where(columns.model_version == model_version, columns.model_sha256 == model_sha256)
         .where(columns.at <= until, columns.bytes.is_not(None))
         .order_by(columns.at.desc(), columns.id)
@@ -178,18 +174,8 @@ def forget(engine: Engine, *, until: datetime, most: int) -> int:
 
 
 def _to_sample(rows: Sequence[RowMapping]) -> Sample:
-    def column(name: str, kind: type[Any]) -> NDArray[Any]:
-        return np.array([row[name] for row in rows], dtype=kind)
-
-    return Sample(
-        probability=column("probability", np.float64),
-        embedding=_to_embedding([row["embedding"] for row in rows]),
-        width=column("width", np.int64),
-        height=column("height", np.int64),
-        bytes=column("bytes", np.int64),
-        jpeg_quality=column("jpeg_quality", np.float64),  # None becomes NaN
-        format=column("format", np.str_),
-    )
+    columns = {name: [row[name] for row in rows] for name in ("probability", *FACTS)}
+    return Sample.of(columns | {"embedding": _to_embedding([row["embedding"] for row in rows])})
 
 
 def _to_embedding(stored: Sequence[Packed | None]) -> NDArray[np.float32] | None:

@@ -9,6 +9,7 @@ import pytest
 from model import artifact
 from model.artifact import CARD, FILES, GOLDEN, MODEL, REFERENCE, Card
 from model.errors import ArtifactError
+from model.reference import pack_reference
 
 Write = Callable[..., Path]
 
@@ -57,7 +58,7 @@ def test_the_reference_is_read_when_it_is_the_cards(tiny_artifact: Write) -> Non
     folder = tiny_artifact()
     reference = artifact.read_reference(folder)
     assert reference is not None
-    assert len(reference.sample) == artifact.read(folder).reference["images"]
+    assert artifact.sha256(pack_reference(reference)) == artifact.read(folder).reference["sha256"]
 
 
 def test_an_artifact_without_a_reference_is_whole(tiny_artifact: Write) -> None:

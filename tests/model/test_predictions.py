@@ -14,7 +14,8 @@ from sqlalchemy.exc import DataError
 
 from made_predictions import predict
 from model.errors import SettingsError
-from model.predictions import EMBEDDING, PREDICTIONS, Window, add, find, forget, open_database, prepare, read_window
+from model.predictions import PREDICTIONS, Window, add, find, forget, open_database, prepare, read_window
+from model.sample import EMBEDDING
 from postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)

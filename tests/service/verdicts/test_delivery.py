@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 
 from model.detector import Detector
 from model.images import Limits, decode
-from model.predictions import EMBEDDING, open_database, read_window
-from model.sample import Sample
+from model.predictions import open_database, read_window
+from model.sample import EMBEDDING, Sample
 from service.store.model_store import ServedModel
 from service.store.pointer import Pointer, pointer_path
 from service.verdicts.delivery import to_prediction
