@@ -16,8 +16,8 @@ from model.registry import PRODUCTION, ModelVersion, connect
 from model.settings import Settings
 from service.store.pipeline_metrics import PipelineMetrics
 
-LOOK_SECONDS: Final = 60.0
-"""How often it looks: nothing here changes faster than a person could act on it."""
+LOOK_SECONDS: Final = 600.0
+"""How often it looks: nothing here changes faster than a person could act on it, and each host of a fleet asks."""
 
 log = structlog.get_logger(__name__)
 
