@@ -25,7 +25,7 @@ from model.predictions import Window
 from model.settings import Settings
 from service.drift_metrics import DriftMetrics
 from service.logs import configure_logging
-from service.records.drift_status import write_status
+from service.store.drift_status import write_status
 from service.store.pointer import Pointer
 from service.store.yardstick import Unmeasurable, Yardstick, point
 

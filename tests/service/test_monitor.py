@@ -23,7 +23,7 @@ from model.sample import Sample
 from model.settings import Settings
 from service.drift_metrics import DriftMetrics
 from service.monitor import Monitor, watch
-from service.records.drift_status import read_status
+from service.store.drift_status import read_status
 from service.store.pointer import Pointer, pointer_path
 
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
