@@ -67,10 +67,10 @@ def find_suspects(
 ) -> Suspects:
     """Among recent images whose files resemble the reference's, find those that resemble no reference image.
 
-    What another codec or size does to the detector is left out so. A generator that leaves traces of its own is a dense
-    group elsewhere in the embedding; one that the detector takes for neither class makes doubtful images many; one that
-    it takes for real shifts what it is sure is real. Another share of AI images, `ai_share`, does none of that. Where
-    too few files are comparable there is no group, and the distance in the embedding is that of all recent images.
+    This leaves out what another codec or size does to the detector. A generator that leaves traces of its own is a
+    dense group elsewhere in the embedding; one that the detector takes for neither class makes doubtful images many;
+    one that it takes for real shifts what it is sure is real. Another share of AI images, `ai_share`, does none of
+    that. Where too few files are comparable there is no group, and the distance in the embedding is that of all images.
     """
     alike = np.flatnonzero(comparable(reference.sample, recent))
     enough = len(alike) >= _LEAST_COMPARED
