@@ -5,16 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, insert, text
+from sqlalchemy import Engine, insert
 
-from made_predictions import predict
 from made_results import NOON, found
 from model import predictions
 from model.drift_history import RESULTS, add, forget, history, latest, prepare
 from postgresql import NEEDS_POSTGRESQL, running_postgresql
 
 EVER = NOON - timedelta(days=365)
-RUNBOOK = Path(__file__).parents[2] / "infra" / "runbook.md"
 
 
 @pytest.fixture
@@ -67,31 +65,6 @@ def test_what_is_old_is_forgotten(engine: Engine) -> None:
         add(engine, found(minutes_ago=minutes))
     forget(engine, until=NOON - timedelta(minutes=1))
     assert history(engine, since=EVER, until=NOON, most=10) == [found()]
-
-
-def find_by_runbook(engine: Engine, *, dialect: int) -> list[tuple[object, ...]]:
-    """What the runbook's query, SQLite's or PostgreSQL's, says of who sent the suspects."""
-    section = RUNBOOK.read_text().partition("## NewGeneratorSuspected")[2].partition("\n## ")[0]
-    query = [block for block in section.split("\n\n") if block.startswith("    SELECT")][dialect]
-    predictions.prepare(engine)
-    predictions.add(engine, [predict(0), predict(1)])
-    add(engine, found(minutes_ago=1))
-    add(engine, found("ok"))
-    with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(text(query))]
-
-
-def test_the_query_of_the_runbook_finds_who_sent_the_suspects(engine: Engine) -> None:
-    assert find_by_runbook(engine, dialect=0) == [("shop", "JPEG", 1600, 1200, 1)]
-
-
-@NEEDS_POSTGRESQL
-def test_the_query_of_the_runbook_for_postgresql_does_so_too() -> None:
-    with running_postgresql() as server:
-        engine = predictions.open_database(server.url)
-        prepare(engine)
-        assert find_by_runbook(engine, dialect=1) == [("shop", "JPEG", 1600, 1200, 1)]
-        engine.dispose()
 
 
 @NEEDS_POSTGRESQL
