@@ -72,7 +72,7 @@ def latest(engine: Engine, model_version: str, *, since: datetime, until: dateti
     return found[0] if found else None
 
 
-def history(engine: Engine, *, since: datetime, until: datetime, most: int) -> list[DriftResult]:
+def history(engine: Engine, *, since: datetime, until: datetime, most: int | None = None) -> list[DriftResult]:
     """Return the newest `most` results that were measured after `since` and up to `until`, oldest first."""
     return _read(engine, since=since, until=until, most=most)[::-1]
 
@@ -84,7 +84,7 @@ def forget(engine: Engine, *, until: datetime) -> None:
 
 
 def _read(
-    engine: Engine, *, since: datetime, until: datetime, most: int, model_version: str | None = None
+    engine: Engine, *, since: datetime, until: datetime, model_version: str | None = None, most: int | None = None
 ) -> list[DriftResult]:
     """Return results, newest first; those that another release has written in a way unknown here are passed over."""
     columns = RESULTS.c
