@@ -3,6 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 TORCH_INDEX ?=
 SOURCE ?=
+GENERATOR ?= patch
 
 bin := .venv/bin
 locks := infra/requirements
@@ -11,7 +12,7 @@ lock := $(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-ann
         --overrides $(locks)/overrides.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down check test coverage bench bench-full lock format
+.PHONY: help install up down drill check test coverage bench bench-full lock format
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,9 @@ up: install  ## Start everything, train and promote a detector, serve it (SOURCE
 down: install  ## Stop everything that `make up` started
 	@$(bin)/python infra/local/down.py
 
+drill: install  ## Let a generator that nobody has seen loose on a platform of its own (GENERATOR=<a built-in one>)
+	@$(bin)/python infra/local/drill.py '$(GENERATOR)'
+
 check: install  ## Format, lint, types, import contracts, spelling
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
@@ -57,7 +61,8 @@ bench-full: install  ## Measure everything, which takes long (CIFAKE_SEED=<folde
 lock: install  ## Compile infra/requirements/ from pyproject.toml
 	$(lock) --extra service --extra c2pa --extra pipeline --extra training --group dev --output-file $(locks)/all.txt
 	$(lock) --extra service --extra c2pa --extra postgres --constraint $(locks)/all.txt --output-file $(locks)/service.txt
-	$(lock) --extra pipeline --extra training --extra postgres --extra accounts --extra statsd --constraint $(locks)/all.txt \
+	$(lock) --extra pipeline --extra service --extra training --extra postgres --extra accounts --extra statsd \
+		--constraint $(locks)/all.txt \
 		--output-file $(locks)/pipeline.txt
 
 format: install  ## Rewrite the code in the project's format and fix what can be fixed

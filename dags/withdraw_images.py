@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from airflow.sdk import Param, dag, get_current_context, task
 
 from truegrain_airflow.defaults import task_defaults
-from truegrain_airflow.surroundings import open_lake
+from truegrain_airflow.surroundings import open_lake, read_settings
 
 log = logging.getLogger("truegrain.withdraw")
 PARAMS = {
@@ -28,8 +28,9 @@ def withdraw_images() -> None:
     def withdraw() -> None:
         from model.tombstones import withdraw
 
-        params = get_current_context()["params"]
-        done = withdraw(open_lake(), map(str, params["sha256"]), reason=params["reason"], now=datetime.now(UTC))
+        params, lock = get_current_context()["params"], read_settings().reports_lock
+        images = map(str, params["sha256"])
+        done = withdraw(open_lake(), images, lock=lock, reason=params["reason"], now=datetime.now(UTC))
         log.info("%d images withdrawn, %d were before", done.added, done.known)
         if done.unseen:
             log.warning("not in the lake, is the sum right? %s", ", ".join(done.unseen))

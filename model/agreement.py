@@ -10,7 +10,7 @@ from model.reporters import Influence, count_entered, find_mistrusted
 from model.statements import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, Statement
 
 Said = tuple[Statement, ...]
-"""All that was said of one image, at least once, in the order of time."""
+"""All statements about one image, at least one, the oldest first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +51,15 @@ def review(
 ) -> Review:
     """Settle what needs no person; `known` are the labels of images that came from elsewhere than from reports.
 
-    In this order, image by image, whichever predictions the reports were on, that with the oldest report first:
+    Reports on the same file count together, whichever predictions they were on. Images are taken in the order of their
+    oldest reports; for each, the first of these that applies:
 
-    - What is known, what a reviewer has found, and an agreement that nobody disputes, stands.
-    - An image that nobody has sent with consent waits.
-    - A person is asked as soon as anybody disagrees, also with an agreement of the past.
-    - It is accepted when enough reporters agree. One counts once, by the name of the API key; not without one, not when
-      mistrusted (`find_mistrusted`), and not beyond the images that one may bring in.
-    - About all else a person is asked.
+    - Its label is known, a reviewer has found it, or there is an undisputed agreement on it: that settles the reports.
+    - Nobody has sent the file with consent: it waits.
+    - Anybody disagrees, even with an earlier agreement: a person is asked.
+    - Enough reporters agree: it is accepted. A reporter counts once per image, by API key; anonymous, mistrusted
+      (`find_mistrusted`) and used-up (`Influence.images`) reporters do not count.
+    - Otherwise a person is asked.
     """
     mistrusted = find_mistrusted(statements, known)
     entered = count_entered(statements, since=now - timedelta(days=influence.days))

@@ -7,6 +7,7 @@ TruegrainError
 ├── FeedbackError          an answer about what users reported cannot be understood
 ├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
 ├── StorageFull            there is no room for what was to be written
+├── LockHeld               another process has held a lock for too long
 ├── ValidationFailed       a dataset version may not be trained on
 ├── TrainingError          training cannot start, resume or finish
 │   └── TrainingInterrupted   something outside ended it, and it may go on where it was
@@ -54,6 +55,10 @@ class DatasetError(TruegrainError):
 
 class StorageFull(TruegrainError):
     """There is no room for what was to be written."""
+
+
+class LockHeld(TruegrainError):
+    """Another process has held a lock for too long."""
 
 
 class ValidationFailed(TruegrainError):

@@ -1,19 +1,21 @@
 """Feedback: from the reports of users to labelled images that the next ingestion reads, and back out again."""
 
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from upath import UPath
 
 from model.agreement import Review, Ruling, answer, review
 from model.lake import Lake
+from model.lock import locked
 from model.manifest import read_manifest
-from model.reporters import Influence
+from model.reporters import Influence, find_spent
 from model.settings import Settings
 from model.sources.feedback import ACCEPTED, CONFIRMED, REJECTED, REVIEW
 from model.sources.feedback import SOURCE as REPORTS
-from model.statements import KNOWN, Statement, read_report, read_statements, reports_locked, write_report
+from model.statements import KNOWN, Statement, path_of, read_report, read_statements, write_report
 from model.tombstones import withdraw
+from model.writing import remove
 
 _OVERRULED = "a reviewer found that the reports that brought it were wrong"
 
@@ -21,14 +23,17 @@ _OVERRULED = "a reviewer found that the reports that brought it were wrong"
 def settle(settings: Settings, *, now: datetime) -> Review:
     """Review all reports in the lake, write down what needs no person, and return that with what does.
 
-    Raises SourceError for a report that is damaged and StorageFull when there is no room.
+    Deletes the reports of the past that no rule needs any more (`find_spent`). Raises SourceError for a report that is
+    damaged, StorageFull when there is no room, and LockHeld when others change reports for too long.
     """
     lake = Lake(settings.lake_url)
     statements = read_statements(lake.root)
     waiting = [each for each in statements if each.review is None]
     known = _known_labels(lake, {each.image_sha256 for each in waiting})
-    found = review(statements, known=known, influence=Influence.of(settings), now=now)
+    influence = Influence.of(settings)
+    found = review(statements, known=known, influence=influence, now=now)
     _write(settings, waiting, found.rulings, now=now)
+    _delete(settings, find_spent(statements, since=now - timedelta(days=influence.days)))
     return found
 
 
@@ -44,8 +49,7 @@ def keep(settings: Settings, answers: Mapping[str, str | None], *, by: str, now:
         each.image_sha256 for each in asked if each.review == ACCEPTED and each.label != answers[each.image_sha256]
     }
     if mistaken:  # first of all: it may have been ingested, and nothing in a lake is ever deleted
-        with reports_locked(settings.reports_lock):
-            withdraw(lake, mistaken, reason=_OVERRULED, now=now)
+        withdraw(lake, mistaken, lock=settings.reports_lock, reason=_OVERRULED, now=now)
     return _write(settings, asked, rulings, now=now)
 
 
@@ -66,7 +70,7 @@ def _write(settings: Settings, statements: Iterable[Statement], rulings: Iterabl
     for each in statements:
         ruling = by_what.get((each.image_sha256, each.label))
         if ruling is not None:
-            with reports_locked(settings.reports_lock):
+            with locked(settings.reports_lock):
                 written += _write_one(root, each, ruling, now=now)
     return written
 
@@ -79,5 +83,14 @@ def _write_one(lake: UPath, said: Statement, ruling: Ruling, *, now: datetime) -
     found = REJECTED
     if ruling.holds:
         found = ACCEPTED if report["image"]["bytes"] is not None and ruling.by != KNOWN else CONFIRMED
+    if found != ACCEPTED:  # nobody will look at it again, nor train on it
+        report |= {"image": {"bytes": None, "path": report["image"]["path"]}, "comment": ""}
     write_report(lake, said.id, report | {REVIEW: found, "reviewed_by": ruling.by, "reviewed_at": now})
     return True
+
+
+def _delete(settings: Settings, statements: Iterable[Statement]) -> None:
+    root = Lake(settings.lake_url).root
+    for each in statements:
+        with locked(settings.reports_lock):
+            remove(path_of(root, each.id))

@@ -1,11 +1,11 @@
-"""Pages: HTML files that stand alone, from the templates beside this module, in one look, with pictures inside."""
+"""Pages: files that stand alone, from the templates beside this module, HTML in one look with pictures inside."""
 
 import base64
 import io
 from pathlib import Path
 from typing import Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from PIL import Image
 
 _TEMPLATES: Final = Path(__file__).parent
@@ -13,15 +13,15 @@ _WEBP_QUALITY: Final = 70
 
 
 def render_page(template: str, **values: object) -> str:
-    """Fill `template`, the name of a file beside this module; whatever comes from data is escaped."""
+    """Fill `template`, the name of a file beside this module; in HTML, whatever comes from data is escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
+        autoescape=select_autoescape(["html"], default_for_string=True),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "percent": _percent, "size": _readable}
+    environment.filters |= {"count": "{:,}".format, "percent": _percent, "size": _readable, "clock": _clock}
     return environment.get_template(template).render(**values)
 
 
@@ -34,6 +34,11 @@ def picture(image: Image.Image) -> str:
 
 def _percent(share: float, digits: int = 2) -> str:
     return f"{share:.{digits}%}".replace("%", "\u202f%")
+
+
+def _clock(seconds: float) -> str:
+    """Write a duration as a stopwatch shows it: '2:05'."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 def _readable(count: int) -> str:

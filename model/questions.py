@@ -39,9 +39,10 @@ def describe(review: Review, asked: Sequence[Question], page: str) -> str:
 
 
 def read_answers(images: Sequence[str], numbers: Mapping[str | None, Iterable[object]]) -> dict[str, str | None]:
-    """Return the label, or None for of no use, of those of the `images` whose numbers, from 1, are given by label.
+    """Return the label of each of the `images` that was answered, None for one of no use.
 
-    A number may be a range such as '4-7'. Raises FeedbackError for what is no such number, and for one given twice.
+    `numbers` are the positions of images, from 1, by the label they were given; a range such as '4-7' counts as its
+    numbers. Raises FeedbackError for what is no such number, and for one given twice.
     """
     answers: dict[str, str | None] = {}
     for label, given in numbers.items():

@@ -1,4 +1,4 @@
-"""The page with the images that a person is asked about, and what was said of each, as long as the question lasts."""
+"""The page of the images that a person is asked about, with what was said of each; it goes with the question."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def _show(lake: UPath, question: Question) -> Shown:
         return Shown(question=question, problem="it was withdrawn a moment ago")
     try:
         rgb = decode(data, limits=SOURCE_LIMITS).rgb
-    except InvalidImage as error:  # what the service could decode is sure to be an image, but the file lay here since
+    except InvalidImage as error:  # the service could decode it, but the file may have been damaged since
         return Shown(question=question, problem=str(error))
     method = Image.Resampling.NEAREST if max(rgb.size) < _SIDE else Image.Resampling.LANCZOS
     return Shown(question=question, picture=picture(ImageOps.contain(rgb, (_SIDE, _SIDE), method)))

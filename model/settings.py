@@ -43,10 +43,11 @@ class Settings(BaseModel):
     tracking_uri: str = Field("http://127.0.0.1:5000", description="Address of the MLflow server")
     mlflow_url: str = Field("", description="Address at which a browser finds MLflow, where that is another one")
     model_name: str = Field("ai-image-detector", description="Name of the registered model")
+    experiment: str = Field("truegrain", description="MLflow experiment of the runs")
     lock: str = Field(
         "",
-        description="File that all who promote hold in turn; on a disk they share where there are several hosts"
-        " [<home>/registry.lock]",
+        description="File that all who promote hold in turn, with reports.lock for the reports of users beside it;"
+        " where there are several hosts, on a disk they share [<home>/registry.lock]",
     )
     revision: str = Field("", description="Git revision of the code, for places without a checkout, such as images")
     poll_seconds: PositiveFloat = Field(5.0, description="Seconds between two looks at the aliases that are served")
@@ -129,8 +130,8 @@ class Settings(BaseModel):
 
     @property
     def reports_lock(self) -> Path:
-        """The lock of all on this machine who change reports of users or withdraw their images."""
-        return self.home / "reports.lock"
+        """The lock of all who change reports of users or withdraw images, beside that of all who promote."""
+        return self.lock_path.with_name("reports.lock")
 
     @property
     def api_keys_path(self) -> Path:
@@ -149,6 +150,10 @@ class Settings(BaseModel):
             return cls.model_validate({name.removeprefix(PREFIX).lower(): value for name, value in given.items()})
         except ValidationError as error:
             raise SettingsError("; ".join(_explain(problem, cls.variables()) for problem in error.errors())) from error
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that `from_environment` reads, for a program that is started with these settings."""
+        return {PREFIX + name.upper(): str(value) for name, value in self.model_dump().items()}
 
     @classmethod
     def variables(cls) -> dict[str, str]:

@@ -3,15 +3,13 @@
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock
 from upath import UPath
 
 from model.errors import SourceError
@@ -21,17 +19,20 @@ from model.writing import write_table
 FOLDER: Final = "feedback"
 """Folder of the lake; a report is the file in it that has the id of the prediction for its name."""
 
+ID: Final = re.compile("[0-9a-f]{32}")
+"""What the id of a prediction looks like."""
+
 ANONYMOUS: Final = "anonymous"
 """The reporter who sent no API key."""
 
 AGREEMENT: Final = "agreement"
-"""Who reviewed it, when reporters agreed."""
+"""What `reviewed_by` says when reporters agreed."""
 
 KNOWN: Final = "lake"
-"""Who reviewed it, when the lake held the image under a label that did not come from a report."""
+"""What `reviewed_by` says when the lake held the image under a label that did not come from a report."""
 
 REVIEWER: Final = "reviewer:"
-"""What comes before the name of a person who reviewed it."""
+"""What `reviewed_by` begins with when a person reviewed it, whose name follows."""
 
 _WHEN: Final = pa.timestamp("ms", tz="UTC")
 COLUMNS: Final = pa.unify_schemas(
@@ -52,9 +53,9 @@ COLUMNS: Final = pa.unify_schemas(
         ),
     ]
 )
-"""What a source of reports reads, and what a reviewer wants to know; without consent the image's bytes are null."""
+"""What a source of reports reads, and what a reviewer wants to know. The image's bytes are null without consent, and
+once a review has not accepted it."""
 
-_ID: Final = re.compile("[0-9a-f]{32}")
 _BYTES: Final = "image.bytes"
 _READERS: Final = 8
 """Files read at a time: on a remote lake the way there takes longer than the reading."""
@@ -103,20 +104,23 @@ def read_statements(lake: UPath) -> list[Statement]:
 
     One that is withdrawn meanwhile is not among them.
     """
-    ids = sorted(path.stem for path in (lake / FOLDER).glob("*.parquet") if _ID.fullmatch(path.stem))
+    ids = sorted(path.stem for path in (lake / FOLDER).glob("*.parquet") if ID.fullmatch(path.stem))
     with ThreadPoolExecutor(_READERS) as pool:
         found = pool.map(lambda id_: _read_statement(path_of(lake, id_), id_), ids)
         return [statement for statement in found if statement is not None]
 
 
 def read_report(lake: UPath, id_: str) -> dict[str, Any] | None:
-    """Return all COLUMNS of a report, None when there is none; a column that an older file lacks is missing."""
+    """Return all COLUMNS of a report, None when there is none; a column that an older file lacks is missing.
+
+    Raises SourceError for one that is damaged.
+    """
     path = path_of(lake, id_)
-    if not path.exists():
-        return None
-    with path.open("rb") as file:
-        rows: list[dict[str, Any]] = pq.read_table(file).to_pylist()
-    return rows[0]
+    with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file:
+        report: dict[str, Any]
+        (report,) = pq.read_table(file).to_pylist()
+        return report
+    return None
 
 
 def write_report(lake: UPath, id_: str, report: dict[str, Any]) -> None:
@@ -124,22 +128,19 @@ def write_report(lake: UPath, id_: str, report: dict[str, Any]) -> None:
     write_table(path_of(lake, id_), pa.Table.from_pylist([report], schema=COLUMNS))
 
 
-@contextmanager
-def reports_locked(lock: Path) -> Iterator[None]:
-    """Hold the lock of all on this machine who change reports or tombstones: each reads, then writes what it read."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
-        yield
-
-
 def _read_statement(path: UPath, id_: str) -> Statement | None:
+    with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file, pq.ParquetFile(file) as report:
+        known = [name for name in _STORED if name in report.schema_arrow.names]
+        (values,) = report.read(columns=known).to_pylist()
+        return Statement(id=id_, kept=_has_image(report.metadata.row_group(0)), **values)
+    return None
+
+
+@contextmanager
+def _naming_damage(path: UPath) -> Iterator[None]:
+    """Turn what a damaged report raises into SourceError with the way out."""
     try:
-        with path.open("rb") as file, pq.ParquetFile(file) as report:
-            known = [name for name in _STORED if name in report.schema_arrow.names]
-            (values,) = report.read(columns=known).to_pylist()
-            return Statement(id=id_, kept=_has_image(report.metadata.row_group(0)), **values)
-    except FileNotFoundError:
-        return None
+        yield
     except (pa.ArrowException, ValueError, TypeError) as error:
         raise SourceError(f"The report '{path}' cannot be read: {error}. Remove the file, or restore it.") from error
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Final
 
 import pandas as pd
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 
 from model.errors import DatasetError
 from model.lake import Lake, to_frame
+from model.lock import locked
 from model.writing import write_table
 
 SCHEMA: Final = pa.schema(
@@ -38,30 +40,25 @@ class Withdrawal:
     unseen: tuple[str, ...]
 
 
-def withdraw(lake: Lake, images: Iterable[str], *, reason: str, now: datetime) -> Withdrawal:
+def withdraw(lake: Lake, images: Iterable[str], *, lock: Path, reason: str, now: datetime) -> Withdrawal:
     """Withdraw the images with these SHA-256 sums: neither they nor their pixel twins are in any later version.
 
     Published versions stay as they are, and the bytes stay in the lake. An image that the lake does not hold is
-    recorded too, and kept out should it come. Withdrawing again changes nothing. Raises DatasetError for sums that are
-    none, and for a blank reason.
+    recorded too, and kept out should it come. Withdrawing again changes nothing. `lock` is the file that all who
+    withdraw hold in turn (`Settings.reports_lock`). Raises DatasetError for sums that are none and for a blank reason,
+    LockHeld when another holds the lock for too long.
     """
     hashes = sorted(set(images))
     if wrong := [text for text in hashes if not _SHA256.fullmatch(text)]:
         raise DatasetError(f"no SHA-256 sum of 64 lower-case hexadecimal digits: {', '.join(map(repr, wrong))}")
     if not reason.strip():
         raise DatasetError("say why the images are withdrawn: the reason is kept with them")
-    tombstones, pixels = read_tombstones(lake), _pixel_hashes(lake, hashes)
-    new = [sha256 for sha256 in hashes if sha256 not in set(tombstones["sha256"])]
-    if new:
-        rows = {
-            "sha256": new,
-            "pixel_hash": [pixels.get(sha256) for sha256 in new],
-            "reason": reason.strip(),
-            "withdrawn_at": now,
-        }
-        _write(lake, pd.concat([tombstones, pd.DataFrame(rows)], ignore_index=True))
+    pixels = _pixel_hashes(lake, hashes)  # before the lock, for it reads the whole lake
+    rows = {"sha256": hashes, "pixel_hash": [pixels.get(sha256) for sha256 in hashes]}
+    with locked(lock):
+        added = _append(lake, pd.DataFrame(rows).assign(reason=reason.strip(), withdrawn_at=now))
     unseen = tuple(sha256 for sha256 in hashes if sha256 not in pixels)
-    return Withdrawal(len(new), len(hashes) - len(new), unseen)
+    return Withdrawal(added, len(hashes) - added, unseen)
 
 
 def read_tombstones(lake: Lake) -> pd.DataFrame:
@@ -88,5 +85,11 @@ def _pixel_hashes(lake: Lake, images: Collection[str]) -> dict[str, str | None]:
     return found
 
 
-def _write(lake: Lake, tombstones: pd.DataFrame) -> None:
-    write_table(lake.root / _FILE, pa.Table.from_pandas(tombstones, schema=SCHEMA, preserve_index=False))
+def _append(lake: Lake, rows: pd.DataFrame) -> int:
+    """Add those rows whose images have no tombstone yet; return how many that were."""
+    tombstones = read_tombstones(lake)
+    new = rows[~rows["sha256"].isin(tombstones["sha256"])]
+    if not new.empty:
+        table = pa.Table.from_pandas(pd.concat([tombstones, new]), schema=SCHEMA, preserve_index=False)
+        write_table(lake.root / _FILE, table)
+    return len(new)

@@ -42,6 +42,7 @@ PROBLEMS: Final = {
     "internal_error": (500, "The service made a mistake"),
     "log_unavailable": (503, "The prediction log cannot be reached"),
     "not_ready": (503, "No detector is in service yet"),
+    "reports_unavailable": (503, "Reports cannot be taken or withdrawn now"),
     "overloaded": (503, "Too many requests at once"),
 }
 """Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""

@@ -23,7 +23,7 @@ from service import jws
 from service.verdicts.verdict import Decision, ModelReference, Verdict
 
 
-class Statement(BaseModel):
+class Attested(BaseModel):
     """What a receipt says, and its signature covers."""
 
     model_config = ConfigDict(frozen=True)
@@ -69,15 +69,15 @@ class Notary:
         return self.key.public_key()
 
     def sign(self, verdict: Verdict, *, at: datetime) -> Verdict:
-        """Return the verdict with its receipt, a compact JWS over a Statement."""
-        statement = Statement.of(verdict, issued_at=at)
+        """Return the verdict with its receipt, a compact JWS over an Attested."""
+        statement = Attested.of(verdict, issued_at=at)
         return verdict.model_copy(update={"receipt": jws.sign(statement.model_dump_json().encode(), self.key)})
 
-    def read(self, receipt: str) -> Statement:
+    def read(self, receipt: str) -> Attested:
         """Return what a receipt says; raises `jws.NotSigned` unless it was signed with this key and is unaltered."""
         signed = jws.verify(receipt, self.public_key)
         try:
-            return Statement.model_validate_json(signed)
+            return Attested.model_validate_json(signed)
         except ValidationError as error:
             raise jws.NotSigned("the key did sign it, but not as a receipt of this release") from error
 

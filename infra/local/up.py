@@ -13,7 +13,7 @@ import psutil
 
 from launcher.components import USER, logs, seed_password
 from launcher.environment import read_settings
-from launcher.errors import LaunchError
+from launcher.errors import explain
 from launcher.loop import run_loop
 from launcher.memory import PeakMemory
 from launcher.processes import members, read_records
@@ -44,7 +44,7 @@ def main() -> int:
         _report(settings, outcome, progress, memory)
     except TruegrainError as error:
         progress.say("failed")
-        _explain(error)
+        explain(error)
         return 1
     except KeyboardInterrupt:
         progress.say("interrupted; what was started goes on, `make down` stops it")
@@ -86,13 +86,6 @@ Truegrain is up after {progress.seconds:.0f} s; its processes held {memory.gigab
 `make down` stops it.
 """
     )
-
-
-def _explain(error: TruegrainError) -> None:
-    sys.stderr.write(f"\n{error}\n")
-    if isinstance(error, LaunchError) and error.log is not None:
-        sys.stderr.write(f"Read {error.log}\n")
-    sys.stderr.write("What runs goes on, so that it can be looked at; `make down` stops it.\n")
 
 
 if __name__ == "__main__":

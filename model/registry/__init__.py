@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from model.registry import promotion, runs, scene, versions
 from model.registry.client import CLIENT_ENVIRONMENT, Connection, translated
 from model.registry.history import Change
-from model.registry.lock import locked
 from model.registry.promotion import FAILED, NOTHING, OVERRIDDEN, PASSED
 from model.registry.runs import Run
 from model.registry.versions import CANDIDATE, FULL, INT8, PREVIOUS, PRODUCTION, ModelVersion
@@ -54,7 +53,7 @@ class Registry:
     recorded like a move by hand.
     """
 
-    def __init__(self, tracking_uri: str, *, model_name: str, lock: Path, experiment: str = "truegrain") -> None:
+    def __init__(self, tracking_uri: str, *, model_name: str, lock: Path, experiment: str) -> None:
         for variable, value in CLIENT_ENVIRONMENT.items():  # now, for telemetry starts when mlflow is first imported
             os.environ.setdefault(variable, value)
         self._connection = Connection(tracking_uri, model_name, lock, experiment)
@@ -100,7 +99,7 @@ class Registry:
 
         Raises RegistryError when there is no such run.
         """
-        with locked(self._connection.lock):
+        with self._connection.locked():
             return versions.register(self._connection, run_id, tags=tags, variant=variant)
 
     @translated()
@@ -160,7 +159,7 @@ class Registry:
     @translated()
     def repair(self) -> None:
         """Finish a change of production that was cut short, and write down one that was made by hand in MLflow."""
-        with locked(self._connection.lock):
+        with self._connection.locked():
             promotion.mend(self._connection)
 
     @translated()
@@ -175,4 +174,9 @@ class Registry:
 
 def connect(settings: Settings) -> Registry:
     """Return the registry that `settings` name."""
-    return Registry(settings.tracking_uri, model_name=settings.model_name, lock=settings.lock_path)
+    return Registry(
+        settings.tracking_uri,
+        model_name=settings.model_name,
+        lock=settings.lock_path,
+        experiment=settings.experiment,
+    )

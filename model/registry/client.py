@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.errors import RegistryError, RegistryUnavailable
+from model.lock import locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,6 +28,8 @@ CLIENT_ENVIRONMENT = {
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """No such run, version or file; the second is how MLflow reports an alias that nobody has set."""
 PRESENT = "RESOURCE_ALREADY_EXISTS"
+_TURN_SECONDS = 60
+"""How long one waits for another's promotion, which is many requests."""
 RACED = "BAD_REQUEST"
 """MLflow 3.17 looks for a tag or an alias and then adds it; to whom another came first in between, it says this."""
 
@@ -49,6 +52,10 @@ class Connection:
         from mlflow import MlflowClient
 
         return MlflowClient(self.tracking_uri, registry_uri=self.tracking_uri)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock under which versions are made and production changes hands; raises LockHeld."""
+        return locked(self.lock, seconds=_TURN_SECONDS)
 
 
 @contextmanager

@@ -18,7 +18,6 @@ from model.errors import RegistryError
 from model.registry import history as histories
 from model.registry.client import Connection, upsert
 from model.registry.history import Change, History, How
-from model.registry.lock import locked
 from model.registry.scene import ARCHIVED, STAGE, Scene, look
 from model.registry.versions import PREVIOUS, PRODUCTION, tag
 
@@ -50,7 +49,7 @@ def change(connection: Connection, choose: Callable[[Scene], Wish], *, reason: s
 
     Changes nothing when that is in production. Raises what `choose` raises.
     """
-    with locked(connection.lock):
+    with connection.locked():
         for _ in range(ATTEMPTS):
             scene = mend(connection)
             wish = choose(scene)

@@ -12,7 +12,8 @@ from model.sources.parquet import column_names, is_shard, read_shard
 from model.sources.tree import Member, Tree
 
 SOURCE: Final = "lake/feedback"
-"""What the images of reports are called wherever they lie. No folder can be, so they are never taken for another's."""
+"""The source of all images of reports, wherever they lie. No folder name can contain '/', so no other source can have
+this name."""
 
 REVIEW: Final = "review"
 ACCEPTED: Final = "accepted"

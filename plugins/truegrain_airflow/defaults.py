@@ -5,14 +5,14 @@ from typing import Any
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 
-from model.errors import RegistryUnavailable, TrainingInterrupted, TruegrainError
+from model.errors import LockHeld, RegistryUnavailable, TrainingInterrupted, TruegrainError
 
 MENDABLE = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception=[RegistryUnavailable, TrainingInterrupted],
+            exception=[LockHeld, RegistryUnavailable, TrainingInterrupted],
             action=RetryAction.RETRY,
-            reason="the registry may come back, and training resumes from its last epoch",
+            reason="a lock is let go, the registry may come back, and training resumes from its last epoch",
         ),
         RetryRule(
             exception=TruegrainError,

@@ -23,7 +23,8 @@ def plan_parts(source: str, parts: int) -> list[dict[str, object]]:
     from model.sources.declared import declared_sources
 
     settings = read_settings()
-    log.info("%d images accepted by agreement", settle(settings, now=datetime.now(UTC)).accepted)
+    settled = settle(settings, now=datetime.now(UTC))
+    log.info("%d images accepted by agreement", settled.accepted)
     planned = plan(open_lake(), declared_sources(source or settings.source), parts=parts or os.cpu_count() or 1)
     new = planned[0].sources if planned else ()
     log.info("anything new in %s: %d parts to collect", [source.location for source in new] or "none", len(planned))

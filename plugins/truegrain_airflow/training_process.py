@@ -32,19 +32,28 @@ default of 300,000 rounds) keeps the thread that is waited for from running, and
 Log = Callable[[str], None]
 
 
-def train(dataset_version: str, recipe: str, overrides: str, *, log: Log) -> str:
+def train(
+    dataset_version: str,
+    recipe: str,
+    overrides: str,
+    *,
+    log: Log,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> str:
     """Train on a dataset version and return the id of the MLflow run that holds the detector.
 
     An empty `recipe` means that of the settings; `overrides` is a JSON object of fields of it, those of a table in an
-    object of its own. With several GPUs the process shares the work out itself. Raises what `run` raises.
+    object of its own; `environment` holds variables that differ from this process's. With several GPUs the process
+    shares the work out itself. Raises what `run` raises.
     """
     arguments = ["--dataset", dataset_version] + (["--recipe", recipe] if recipe else [])
     for key, value in _flat(_parse(overrides, "the overrides")):
         arguments += ["--set", f"{key}={value if isinstance(value, str) else json.dumps(value)}"]
-    return str(run([sys.executable, "-u", "-m", "model.training", *arguments], log=log)["run_id"])
+    command = [sys.executable, "-u", "-m", "model.training", *arguments]
+    return str(run(command, log=log, environment=environment)["run_id"])
 
 
-def run(command: Sequence[str], *, log: Log) -> dict[str, Any]:
+def run(command: Sequence[str], *, log: Log, environment: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
     """Run `command` (no shell) in its own process group, pass its output on, return its last line, a JSON object.
 
     Whatever ends this call early (a timeout, SIGTERM, SIGINT) ends the whole group; call it in the main thread. Raises
@@ -53,7 +62,7 @@ def run(command: Sequence[str], *, log: Log) -> dict[str, Any]:
     """
     output: deque[str] = deque(maxlen=1)
     errors: deque[str] = deque(maxlen=_TAIL_LINES)
-    with _exit_on_signals(), _process_group(command) as process:
+    with _exit_on_signals(), _process_group(command, environment) as process:
         reader = threading.Thread(target=_relay, args=(process.stderr, errors, log), daemon=True)
         reader.start()
         _relay(process.stdout, output, log)
@@ -66,15 +75,15 @@ def run(command: Sequence[str], *, log: Log) -> dict[str, Any]:
 
 
 @contextmanager
-def _process_group(command: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
+def _process_group(command: Sequence[str], environment: Mapping[str, str]) -> Iterator["subprocess.Popen[bytes]"]:
     process = subprocess.Popen(  # noqa: S603 - an argument list without a shell
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**_SHARES_CORES, **os.environ},
+        env={**_SHARES_CORES, **os.environ, **environment},
         start_new_session=True,
-        preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
+        preexec_fn=die_with_parent(),
     )
     try:
         yield process
@@ -93,8 +102,10 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def _die_with_parent() -> Callable[[], object]:
-    """Ask the kernel to kill the child when this process is killed outright and no handler of ours can run."""
+def die_with_parent() -> Callable[[], object] | None:
+    """Have the kernel kill a child when this process is killed outright and no handler of ours can run; for Popen."""
+    if sys.platform != "linux":
+        return None
     return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

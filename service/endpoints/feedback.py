@@ -1,25 +1,35 @@
 """POST and DELETE /feedback: what an image really is, according to who asked about it; and second thoughts."""
 
 import hashlib
-import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final, Literal
 
+import structlog
 from apiflask import APIBlueprint
 from flask import Request, request
+from pyarrow import ArrowException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
+from model.errors import LockHeld, SourceError, StorageFull, TruegrainError
 from model.predictions import Prediction
+from model.statements import ID
 from service.context import client_name, context
 from service.problems import Refusal, answers
 from service.protection.uploads import FIELD, read_files
 from service.records.reports import Report
 
+log = structlog.get_logger(__name__)
 blueprint = APIBlueprint("feedback", __name__)
 
-_ID = re.compile("[0-9a-f]{32}")
 _HOW: Final = 'send JSON such as {"prediction_id": "…", "label": "real"}, or the same fields as multipart/form-data'
+_TROUBLE: Final = {
+    LockHeld: "other reports are being changed; send the same again in a few seconds",
+    StorageFull: "the disk is full; send the same again once the operator has made room",
+    SourceError: "the report on this prediction is damaged; the operator finds the file named in the log",
+}
 _ID_EXAMPLE: Final = "0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43"
 
 
@@ -70,7 +80,9 @@ def give_feedback() -> Reported:
     image = _read_image(files.get(FIELD), prediction)
     kept = image if given.consent else None
     report = Report(prediction=prediction, label=given.label, comment=given.comment, client=client_name(), image=kept)
-    if not shared.reports.put(report):
+    with _refusing_trouble():
+        taken = shared.reports.put(report)
+    if not taken:
         raise Refusal(
             "already_reviewed",
             f"the report on '{prediction.id}' was reviewed; to give another one, withdraw it: DELETE /feedback/<id>",
@@ -80,17 +92,29 @@ def give_feedback() -> Reported:
 
 
 @blueprint.delete("/feedback/<report_id>")
-@blueprint.doc(responses=answers(404))
+@blueprint.doc(responses=answers(404, 503))
 @blueprint.output(Withdrawn, description="The report is gone", example=WITHDRAWN_EXAMPLE)
 def withdraw_feedback(report_id: str) -> Withdrawn:
     """Withdraw a report.
 
     It is deleted with its image. Was it accepted, the image is also kept out of every later dataset version.
     """
-    kept_out = context().reports.withdraw(report_id) if _ID.fullmatch(report_id) else None
+    with _refusing_trouble():
+        kept_out = context().reports.withdraw(report_id) if ID.fullmatch(report_id) else None
     if kept_out is None:
         raise Refusal("unknown_report", f"there is no report '{report_id[:64]}': it was withdrawn, or never given")
     return Withdrawn(id=report_id, kept_out=kept_out)
+
+
+@contextmanager
+def _refusing_trouble() -> Iterator[None]:
+    """Answer what keeps the lake from taking or giving up a report as a problem; the log has the whole story."""
+    try:
+        yield
+    except (TruegrainError, OSError, ArrowException) as error:
+        log.warning("reports unavailable", exc_info=True)
+        why = next((why for kind, why in _TROUBLE.items() if isinstance(error, kind)), "the lake cannot be reached")
+        raise Refusal("reports_unavailable", f"the report was left as it was: {why}") from error
 
 
 def _read_feedback(request: Request) -> Feedback:
@@ -107,7 +131,7 @@ def _read_feedback(request: Request) -> Feedback:
 def _find(prediction_id: str) -> Prediction:
     shared = context()
     try:
-        found = shared.predictions.find(prediction_id) if _ID.fullmatch(prediction_id) else None
+        found = shared.predictions.find(prediction_id) if ID.fullmatch(prediction_id) else None
     except SQLAlchemyError as error:
         raise Refusal("log_unavailable", "the prediction log cannot be reached; try again later") from error
     if found is None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, ValidationError
 from service import jws
 from service.context import context
 from service.problems import Refusal, answers
-from service.receipts import Statement
+from service.receipts import Attested
 from service.verdicts.verdict import EXAMPLE
 
 blueprint = APIBlueprint("receipts", __name__)
@@ -28,7 +28,7 @@ class Checked(BaseModel):
     """A receipt that is ours and unaltered."""
 
     valid: Literal[True] = True
-    statement: Statement
+    statement: Attested
 
 
 class PublicKey(BaseModel):

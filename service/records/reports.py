@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from upath import UPath
 
+from model.lock import locked
 from model.predictions import Prediction
 from model.sources.feedback import ACCEPTED, REVIEW
-from model.statements import path_of, read_report, reports_locked, write_report
+from model.statements import path_of, read_report, write_report
 from model.writing import remove
 
 
@@ -37,10 +38,10 @@ class Reports:
     def put(self, report: Report) -> bool:
         """Keep a report, or return False when that on the same prediction was reviewed already.
 
-        Raises StorageFull when there is no room.
+        Raises StorageFull when there is no room, LockHeld when others change reports for too long.
         """
         root, id_ = UPath(self._lake), report.prediction.id
-        with reports_locked(self._lock):
+        with locked(self._lock):
             earlier = read_report(root, id_)
             if earlier is not None and earlier[REVIEW] is not None:
                 return False
@@ -51,25 +52,28 @@ class Reports:
         """Remove a report and its image; None when there is none, else whether the image needed a tombstone.
 
         An accepted one may be in the lake already, where nothing is ever deleted: its tombstone keeps it out of every
-        later dataset version.
+        later dataset version. Raises what `put` raises.
         """
-        root = UPath(self._lake)
-        with reports_locked(self._lock):
-            report = read_report(root, id_)
+        path = path_of(UPath(self._lake), id_)
+        with locked(self._lock):
+            report = read_report(UPath(self._lake), id_)
             if report is None:
                 return None
-            accepted: bool = report[REVIEW] == ACCEPTED
-            if accepted:
-                self._bury(report["image_sha256"])
-            remove(path_of(root, id_))
-        return accepted
+            if report[REVIEW] != ACCEPTED:
+                remove(path)
+                return False
+        self._bury(report["image_sha256"])  # without the lock, for it reads the whole lake
+        with locked(self._lock):  # or a reviewer who is at it would write the report once more
+            remove(path)
+        return True
 
     def _bury(self, sha256: str) -> None:
         # Imported here, for they bring pandas, which most workers never need.
         from model.lake import Lake
         from model.tombstones import withdraw
 
-        withdraw(Lake(self._lake), [sha256], reason="the report that brought it was withdrawn", now=_now())
+        why = "the report that brought it was withdrawn"
+        withdraw(Lake(self._lake), [sha256], lock=self._lock, reason=why, now=_now())
 
 
 def _row(report: Report) -> dict[str, Any]:

@@ -172,6 +172,11 @@ def replace_training(calls: list[list[object]]) -> None:
     forecasting.plan_forecast = record("plan", [LeftOut("good", "v1", "glow"), LeftOut("good", "v1", "glare")])
     forecasting.publish_forecast = record("publish", None)
     sys.modules["model.forecasting"] = forecasting
+    drill = types.ModuleType("truegrain_airflow.drill.tasks")
+    drill.prepare = record("prepare", "20261121-190000-smooth")
+    drill.carry_out = record("carry out", None)
+    drill.report = record("post-mortem", "post-mortem.html")
+    sys.modules["truegrain_airflow.drill.tasks"] = drill
 
 
 if __name__ == "__main__":

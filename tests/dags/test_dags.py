@@ -63,6 +63,7 @@ def test_a_dag_fits_on_a_screen(file):
 @pytest.mark.parametrize(
     ("dag", "order"),
     [
+        ("drill_new_generator", ["prepare", "exercise", "report"]),
         ("forecast_generators", ["plan", "train", "publish"]),
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
         ("monitor_detector", ["expect", "drift", "ask"]),
@@ -129,6 +130,7 @@ def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
         "reason": "",
     }
     assert dags["forecast_generators"]["params"] == {"run": "", "recipe": "", "overrides": {}, "least_images": 30}
+    assert dags["drill_new_generator"]["params"] == {"generator": "patch", "images": 2000}
     assert set(dags["rollback_detector"]["params"]) == {"version", "reason"}
     assert set(dags["withdraw_images"]["params"]) == {"sha256", "reason"}
 

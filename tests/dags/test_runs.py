@@ -84,6 +84,8 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         "rejected": ("retrain_detector", {"recipe": "good", "approval": True}),
         "unknown dataset": ("retrain_detector", {"dataset_version": "20200101-000000000000"}),
         "a forecast": ("forecast_generators", {"recipe": "good", "overrides": {"epochs": 3}}),
+        "a drill": ("drill_new_generator", {"generator": "smooth", "images": 800}),
+        "a drill with nobody": ("drill_new_generator", {"generator": "dalle"}),
         "rolled back": ("rollback_detector", {"reason": "wrong on receipts", "version": "5"}),
         "blank reason": ("rollback_detector", {"reason": "   "}),
         "withdrawn": ("withdraw_images", {"sha256": [UNSEEN], "reason": "its author asked"}),
@@ -225,6 +227,19 @@ def test_a_forecast_trains_once_without_each_generator(outcome):
         ("good", "glow"),
         ("good", "glare"),
     ]
+
+
+def test_a_drill_is_prepared_carried_out_and_reported_under_one_name(outcome):
+    assert outcome["a drill"] == dict.fromkeys(("prepare", "exercise", "report"), "success")
+    plan = next(call[1] for call in outcome["calls"] if call[0] == "prepare")
+    assert (plan["newcomer"], plan["images"]) == ("smooth", 800)
+    later = [call[1] for call in outcome["calls"] if call[0] in ("carry out", "post-mortem")]
+    assert later == ["20261121-190000-smooth"] * 2
+
+
+def test_a_drill_with_an_unknown_generator_is_red_before_anything_is_trained(outcome):
+    assert outcome["a drill with nobody"]["prepare"] == "failed"
+    assert [call[0] for call in outcome["calls"]].count("prepare") == 1
 
 
 def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):

@@ -82,6 +82,14 @@ def test_the_service_and_the_pipeline_have_the_same_lake(name: str) -> None:
 
 
 @NEEDS_COMPOSE
+def test_the_service_and_the_pipeline_hold_the_same_lock(services: dict[str, Any]) -> None:
+    lake = Settings(home=Path("/data")).lake_url
+    for name in ("service", "airflow-scheduler"):
+        lock = Settings.from_environment(services[name]["environment"]).reports_lock
+        assert lock.is_relative_to(lake), name
+
+
+@NEEDS_COMPOSE
 def test_the_service_and_the_pipeline_have_the_same_prediction_log_which_postgres_keeps(
     services: dict[str, Any],
 ) -> None:

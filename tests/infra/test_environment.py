@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.environment import FILES, ROOT, as_environment, read_dotenv, read_settings
+from launcher.environment import FILES, ROOT, read_dotenv, read_settings
 from model.errors import SettingsError
 from model.settings import PREFIX, Settings
 
@@ -56,4 +56,4 @@ def test_a_relative_home_is_in_the_repository(tmp_path: Path) -> None:
 def test_started_programs_read_the_settings_that_were_given_to_them(tmp_path: Path) -> None:
     settings = read_settings({"TRUEGRAIN_MLFLOW_PORT": "5055", "TRUEGRAIN_HOME": str(tmp_path)}, dotenv=tmp_path / "no")
     assert settings.tracking_uri == "http://127.0.0.1:5055"
-    assert Settings.from_environment(as_environment(settings)) == settings
+    assert Settings.from_environment(settings.to_environment()) == settings

@@ -22,6 +22,12 @@ def lake(tmp_path: Path) -> Lake:
 
 
 @pytest.fixture
+def lock(tmp_path: Path) -> Path:
+    """The lock of all who withdraw images from that lake."""
+    return tmp_path / "reports.lock"
+
+
+@pytest.fixture
 def publish_images(lake: Lake) -> Callable[[Iterator[LabelledImage]], str]:
     """Bring images into a published version as they are; what validation does is tested elsewhere."""
 

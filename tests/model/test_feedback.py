@@ -13,7 +13,7 @@ from model.manifest import read_candidates
 from model.settings import Settings
 from model.sources.feedback import ACCEPTED, CONFIRMED, REJECTED
 from model.sources.feedback import SOURCE as REPORTS
-from model.statements import AGREEMENT, ANONYMOUS, KNOWN, Statement, path_of, read_statements
+from model.statements import AGREEMENT, ANONYMOUS, KNOWN, Statement, path_of, read_report, read_statements
 from model.tombstones import read_tombstones
 from model_images import labelled, many
 from said import NOW, say, write_said
@@ -190,6 +190,31 @@ def test_what_changes_while_it_is_reviewed_waits_for_the_next_review(
     monkeypatch.setattr("model.feedback.read_statements", read)
     settle(home, now=NOW)
     assert reviews(lake) == [("bob", None, None), ("cyd", ACCEPTED, AGREEMENT)]
+
+
+def test_what_is_not_accepted_loses_its_picture_and_comment(home: Settings, lake: Lake, report: Report) -> None:
+    right, wrong, waiting = (
+        report("ada", comment="mine"),
+        report("bob", "real", comment="no"),
+        report("cyd", image=OTHER),
+    )
+    keep(home, {right.image_sha256: "ai"}, by="Grace", now=NOW)
+    found = [read_report(lake.root, each.id) for each in (right, wrong, waiting)]
+    assert [each and (each["image"]["bytes"], each["comment"]) for each in found] == [
+        (IMAGE, "mine"),
+        (None, ""),
+        (OTHER, ""),
+    ]
+
+
+def test_what_no_rule_needs_is_deleted_and_an_accepted_report_never(home: Settings, lake: Lake, report: Report) -> None:
+    for client in THREE:
+        report(client, kept=client == "bob")
+    settle(home, now=NOW)
+    settle(home, now=NOW + timedelta(days=29))
+    assert [client for client, _, _ in reviews(lake)] == list(THREE)
+    settle(home, now=NOW + timedelta(days=31))
+    assert reviews(lake) == [("bob", ACCEPTED, AGREEMENT)]
 
 
 def test_the_number_of_images_a_reporter_may_bring_in_is_that_of_the_settings(home: Settings, report: Report) -> None:

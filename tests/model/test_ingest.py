@@ -109,12 +109,12 @@ def test_a_near_duplicate_of_a_test_image_never_becomes_a_training_image(lake: L
 
 
 def test_a_withdrawn_image_and_its_pixel_twin_are_in_no_later_version_and_listed(
-    lake: Lake, publish_images: Publish
+    lake: Lake, lock: Path, publish_images: Publish
 ) -> None:
     image, twin = labelled(0, "ai"), labelled(0, "ai", format_="BMP")
     first = publish_images(many(20))
     sha256 = hashlib.sha256(image.data).hexdigest()
-    withdraw(lake, [sha256], reason="its author asked", now=NOW)
+    withdraw(lake, [sha256], lock=lock, reason="its author asked", now=NOW)
     collect(lake, [twin], now=NOW + timedelta(days=14))
     version = publish_images(iter([twin]))
     assert image.origin in set(read_manifest(lake, first)["origin"])
@@ -149,10 +149,12 @@ def test_on_another_day_what_comes_back_is_a_version_of_its_own(lake: Lake, publ
     assert after.equals(before)
 
 
-def test_the_summary_says_what_came_and_what_went_since_the_version_before(lake: Lake, publish_images: Publish) -> None:
+def test_the_summary_says_what_came_and_what_went_since_the_version_before(
+    lake: Lake, lock: Path, publish_images: Publish
+) -> None:
     first = publish_images(many(20))
     assert summary(lake, first)["diff"]["previous"] is None
-    withdraw(lake, [hashlib.sha256(labelled(0, "ai").data).hexdigest()], reason="wrong", now=NOW)
+    withdraw(lake, [hashlib.sha256(labelled(0, "ai").data).hexdigest()], lock=lock, reason="wrong", now=NOW)
     new = [labelled(100, "ai"), replace(labelled(101, "real"), source="elsewhere")]
     collect(lake, new, now=NOW + timedelta(days=14))
     diff = summary(lake, assemble(lake, today=TODAY))["diff"]
@@ -208,10 +210,10 @@ def test_an_empty_lake_is_an_error_that_says_so(lake: Lake) -> None:
         assemble(lake, today=TODAY)
 
 
-def test_a_version_that_holds_an_image_withdrawn_meanwhile_is_not_published(lake: Lake) -> None:
+def test_a_version_that_holds_an_image_withdrawn_meanwhile_is_not_published(lake: Lake, lock: Path) -> None:
     collect(lake, many(20), now=NOW)
     version = assemble(lake, today=TODAY)
-    withdraw(lake, [read_candidates(lake, version)["sha256"][3]], reason="its author asked", now=NOW)
+    withdraw(lake, [read_candidates(lake, version)["sha256"][3]], lock=lock, reason="its author asked", now=NOW)
     with pytest.raises(DatasetError, match="withdrawn meanwhile; assemble it again"):
         bring_out(lake, version)
     assert lake.versions() == []

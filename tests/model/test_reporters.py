@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from model.reporters import Influence, count_entered, find_mistrusted
+from model.reporters import Influence, count_entered, find_mistrusted, find_spent
 from model.settings import Settings
 from model.sources.feedback import ACCEPTED, CONFIRMED, REJECTED
-from model.statements import AGREEMENT, KNOWN, REVIEWER, Statement
+from model.statements import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, Statement
 from said import NOW, hash_of, say
 
 
@@ -51,6 +51,30 @@ def test_an_image_that_entered_counts_once_for_each_who_said_so() -> None:
         enter("bob", "owl", days=31),
     ]
     assert count_entered(entered, since=NOW - timedelta(days=30)) == {"ada": 2, "bob": 1}
+
+
+def test_what_no_rule_needs_any_more_is_spent() -> None:
+    long_ago = NOW - timedelta(days=31)
+
+    def find(review: str | None, by: str | None, *, client: str = "ada", **about: object) -> Statement:
+        return replace(say(client), review=review, reviewed_by=by, **{"reviewed_at": long_ago} | about)
+
+    spent = [
+        find(CONFIRMED, AGREEMENT),
+        find(REJECTED, AGREEMENT),
+        find(REJECTED, REVIEWER, client=ANONYMOUS),
+        find(CONFIRMED, KNOWN, client=ANONYMOUS),
+        find(REJECTED, AGREEMENT, reviewed_at=None, reported_at=long_ago),
+    ]
+    needed = [
+        find(None, None, reported_at=long_ago),
+        find(ACCEPTED, AGREEMENT, client=ANONYMOUS),
+        find(REJECTED, REVIEWER),
+        find(CONFIRMED, KNOWN),
+        find(CONFIRMED, AGREEMENT, reviewed_at=NOW),
+        find(REJECTED, REVIEWER, client=ANONYMOUS, reviewed_at=NOW),
+    ]
+    assert find_spent([*spent, *needed], since=NOW - timedelta(days=30)) == spent
 
 
 def test_the_settings_say_how_far_it_goes() -> None:

@@ -20,6 +20,11 @@ def test_a_variable_sets_its_field_and_an_empty_one_does_not() -> None:
     assert settings.source == "synthetic"
 
 
+def test_the_lock_of_reports_lies_beside_that_of_promoters() -> None:
+    assert Settings(lock="/shared/mine.lock").reports_lock == Path("/shared/reports.lock")
+    assert Settings(home=Path("home")).reports_lock == Path("home/reports.lock")
+
+
 def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant() -> None:
     with pytest.raises(SettingsError, match=r"TRUEGRAIN_POLL_SECOND .*did you mean TRUEGRAIN_POLL_SECONDS"):
         Settings.from_environment({"TRUEGRAIN_POLL_SECOND": "1"})

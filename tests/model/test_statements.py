@@ -50,6 +50,8 @@ def test_a_damaged_report_is_named(lake: Lake) -> None:
     path_of(lake.root, "0" * 32).write_bytes(b"PAR1")
     with pytest.raises(SourceError, match=rf"{'0' * 32}\.parquet' cannot be read.*Remove the file"):
         read_statements(lake.root)
+    with pytest.raises(SourceError, match="cannot be read"):
+        read_report(lake.root, "0" * 32)
 
 
 def test_a_report_that_lacks_a_column_is_named(lake: Lake) -> None:

@@ -2,6 +2,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -50,13 +51,13 @@ def test_it_says_what_the_version_holds(lake: Lake) -> None:
     assert page.count("<svg") == 3
 
 
-def test_it_says_what_changed_and_what_was_left_out(lake: Lake) -> None:
+def test_it_says_what_changed_and_what_was_left_out(lake: Lake, lock: Path) -> None:
     first = _stage(lake, [*many(20), replace(labelled(50, "ai"), generator="gone")])
     write_rows(lake, first, read_candidates(lake, first), name="manifest")
     _judge(lake, first)
     publish(lake, first)
     author = lake.facts()["sha256"].iloc[0]
-    withdraw(lake, [author], reason="its author asked", now=NOW)
+    withdraw(lake, [author], lock=lock, reason="its author asked", now=NOW)
     second = _stage(lake, list(many(6, start=30)), day=16, exclude=("generator:gone",))
     page = _page(lake, second)
     assert f'<a href="../../{first}/docs/version.html">{first}</a>' in page

@@ -129,5 +129,7 @@ def test_the_last_good_copy_serves_when_the_registry_is_down(
     restarted = start(tracking_uri="http://127.0.0.1:1")
     answer = restarted.predict(draw())
     assert (answer.status_code, answer.json()["model"]["version"]) == (200, version.version)
-    wait_until(lambda: "truegrain_follower_polls" in restarted.get("/metrics").text, what="a poll")
-    assert restarted.metric("truegrain_follower_polls_total", outcome="unavailable") >= 1
+    wait_until(
+        lambda: restarted.metric("truegrain_follower_polls_total", outcome="unavailable") >= 1,
+        what="a poll that nobody answers",
+    )

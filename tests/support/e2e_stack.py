@@ -15,7 +15,7 @@ import requests
 from figures.crowd import asking
 from launcher.airflow_api import AirflowApi
 from launcher.components import seed_password
-from launcher.environment import ROOT, as_environment
+from launcher.environment import ROOT
 from model.settings import Settings
 
 Wait = Callable[[Callable[[], bool]], None]
@@ -106,7 +106,7 @@ def _approval(api: AirflowApi, dag: str, run: str) -> str:
 
 def launch(script: str, settings: Settings, *, seconds: float) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "infra" / "local" / script)]
-    environment = os.environ | as_environment(settings)
+    environment = os.environ | settings.to_environment()
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 from figures.data import cifake_twins, near_duplicate_search
+from figures.drill import new_generator, ordinary_traffic
 from figures.export import exported_network
 from figures.forecast import unseen_generators
 from figures.hostile import hostile_requests
@@ -78,6 +79,12 @@ MEANING = MappingProxyType(
         "promotion.rounds": "Rounds of 2 to 8 promoters that change production at the same time",
         "promotion.kills": "Promotions and rollbacks killed, at every step in turn, and completed by the next",
         "promotion.violations": "Afterwards: not one version in production, another stage, a gap in the history",
+        "drill.early_alarms": "Drill: alarms of a new generator before there was one",
+        "drill.drop_points": "Accuracy lost when the generator appeared that nobody had trained on",
+        "drill.detect_requests": "Images by it until the monitor suspected a new generator",
+        "drill.seconds": "From there until the service gave verdicts of a detector that knows it",
+        "drill.residual_points": "Accuracy still missing afterwards, on the same kind of traffic",
+        "drill.false_alarms": "Alarms of one on 10,000 ordinary requests in changing codecs and sizes",
         "tests.seconds": "`make test`",
         "tests.coverage": "Lines and branches that the tests reach",
     }
@@ -106,6 +113,8 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "ingestion": cifake_ingestion,
         "million": million_rows,
         "unseen": unseen_generators,
+        "drill": new_generator,
+        "ordinary": ordinary_traffic,
         "promotion": racing_and_killed_promoters,
         "hostile": hostile_requests,
         "log": logged_predictions,

@@ -24,7 +24,8 @@ PYTHON = Path(sys.executable)
 class Stack:
     """A running Truegrain: the address of its service, how long `make up` took, what it said of itself at the end.
 
-    `settings` are those that a program needs to work on its lake and its registry.
+    It says nothing where `up` was another program. `settings` are those that a program needs to work on its lake and
+    its registry.
     """
 
     service: str
@@ -42,6 +43,7 @@ def running(
     up: Sequence[str] = (),
     down: Sequence[str] = (),
     root: Path = ROOT,
+    drift_seconds: float | None = None,
 ) -> Iterator[Stack]:
     """Start Truegrain with `up` (default: the launcher), yield it, and stop it whatever happens.
 
@@ -54,11 +56,13 @@ def running(
         ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))
         environment = {**os.environ, **ports, "TRUEGRAIN_HOME": str(home)}
         environment |= {"TRUEGRAIN_SOURCE": source, "TRUEGRAIN_RECIPE": recipe}
+        environment |= {"TRUEGRAIN_DRIFT_SECONDS": str(drift_seconds)} if drift_seconds else {}
         try:
             begin = time.monotonic()
             subprocess.run(up, cwd=root, env=environment, check=True)
             seconds = round(time.monotonic() - begin, 1)
-            summary = json.loads((home / "run" / "summary.json").read_text())
+            told = home / "run" / "summary.json"
+            summary = json.loads(told.read_text()) if told.exists() else {}
             mlflow, _, service = (f"http://127.0.0.1:{port}" for port in ports.values())
             settings = Settings.from_environment({"TRUEGRAIN_HOME": str(home), "TRUEGRAIN_TRACKING_URI": mlflow})
             yield Stack(service, settings, seconds, summary)

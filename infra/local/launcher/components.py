@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.environment import PATIENT_WITH_MLFLOW, ROOT, TELEMETRY_OFF, as_environment
+from launcher.environment import PATIENT_WITH_MLFLOW, ROOT, TELEMETRY_OFF
 from model.settings import Settings
 
 USER = "admin"
@@ -89,7 +89,7 @@ def _password_file(settings: Settings) -> Path:
 
 def _shared_environment(settings: Settings) -> dict[str, str]:
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, **as_environment(settings), **TELEMETRY_OFF, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **settings.to_environment(), **TELEMETRY_OFF, "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def _mlflow_command(settings: Settings) -> tuple[str, ...]:

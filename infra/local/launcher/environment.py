@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from model.settings import PREFIX, Settings
+from model.settings import Settings
 from model.sources.recognise import make_absolute
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -46,8 +46,3 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env
     }
     files = {name: str(Path(given).expanduser().absolute()) for name in FILES if (given := getattr(settings, name))}
     return settings.model_copy(update=local | files)
-
-
-def as_environment(settings: Settings) -> dict[str, str]:
-    """Return the settings as the variables that started programs read."""
-    return {PREFIX + name.upper(): str(value) for name, value in settings.model_dump().items()}

@@ -24,11 +24,11 @@ def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> ModelVe
     Raises LaunchError when a task fails or no detector was good enough to be promoted.
     """
     before = set(api.runs(RETRAIN))
-    ingested = _run(api, INGEST, {"source": settings.source}, settings, progress)
+    ingested = run_dag(api, INGEST, {"source": settings.source}, settings, progress)
     if ingested.get("publish") == "success":
         retrained = _follow(api, RETRAIN, _await_run(api, before, progress), settings, progress)
     elif production(settings) is None:
-        retrained = _run(api, RETRAIN, {}, settings, progress)
+        retrained = run_dag(api, RETRAIN, {}, settings, progress)
     else:
         retrained = {}
         progress.say(f"nothing new in {settings.source}, nothing to train")
@@ -53,7 +53,10 @@ def _require_production(api: AirflowApi, settings: Settings, progress: Progress,
     return version
 
 
-def _run(api: AirflowApi, dag: str, conf: dict[str, object], settings: Settings, progress: Progress) -> dict[str, str]:
+def run_dag(
+    api: AirflowApi, dag: str, conf: dict[str, object], settings: Settings, progress: Progress
+) -> dict[str, str]:
+    """Run a DAG to its end, as `follow` does, and return the state of every task by its title."""
     return _follow(api, dag, api.trigger(dag, conf), settings, progress)
 
 

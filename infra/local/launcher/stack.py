@@ -9,14 +9,13 @@ import requests
 
 from launcher.airflow_api import AirflowApi, healthy
 from launcher.components import HOST, components, logs, migration, seed_password
-from launcher.environment import as_environment
 from launcher.errors import LaunchError
 from launcher.processes import alive, read_records, require_free_ports, start, write_records
 from launcher.progress import Progress
 from model.settings import Settings
 
 START_SECONDS = 180.0
-DAGS = {"ingest_images", "retrain_detector"}
+DAGS = {"drill_new_generator", "ingest_images", "retrain_detector"}
 PER_CALL = {"TRUEGRAIN_SOURCE"}
 """Settings that may differ between two calls of `make up` on the same programs."""
 
@@ -117,5 +116,5 @@ def _settings_path(settings: Settings) -> Path:
 
 
 def _for_comparison(settings: Settings) -> str:
-    given = as_environment(settings).items()
+    given = settings.to_environment().items()
     return "\n".join(f"{name}={value}" for name, value in given if name not in PER_CALL)

@@ -30,7 +30,7 @@ def dead_address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_registry_that_is_down_is_unavailable(dead_address: str, tmp_path: Path) -> None:
-    models = Registry(dead_address, model_name="detector", lock=tmp_path / "lock")
+    models = Registry(dead_address, model_name="detector", lock=tmp_path / "lock", experiment="tests")
     with pytest.raises(RegistryUnavailable, match="does not answer"):
         models.resolve("production")
     with pytest.raises(RegistryUnavailable), models.run("train", params={}):
@@ -50,7 +50,9 @@ class BrokenProxy(BaseHTTPRequestHandler):
 def test_a_registry_behind_a_broken_proxy_is_unavailable(tmp_path: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BrokenProxy) as proxy:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        models = Registry(f"http://127.0.0.1:{proxy.server_port}", model_name="detector", lock=tmp_path / "lock")
+        models = Registry(
+            f"http://127.0.0.1:{proxy.server_port}", model_name="detector", lock=tmp_path / "lock", experiment="tests"
+        )
         with pytest.raises(RegistryUnavailable):
             models.resolve("production")
         proxy.shutdown()
@@ -69,7 +71,7 @@ from model.errors import RegistryUnavailable
 from model.registry import Registry
 from model.registry.client import upsert
 try:
-    Registry("http://127.0.0.1:9", model_name="detector", lock=Path("{tmp_path}/lock")).resolve("production")
+    Registry("http://127.0.0.1:9", model_name="detector", lock=Path("{tmp_path}/lock"), experiment="tests").resolve("1")
 except RegistryUnavailable:
     from mlflow.telemetry import get_telemetry_client
     print(get_telemetry_client())

@@ -25,13 +25,9 @@ from model.training.config import TrainConfig
 from model.training.train import train
 
 
-def as_environment(settings: Settings) -> dict[str, str]:
-    return {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
-
-
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "model.training", *arguments]
-    environment = os.environ | as_environment(settings)
+    environment = os.environ | settings.to_environment()
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
@@ -53,13 +49,15 @@ def test_the_command_trains_logs_an_artifact_and_prints_json_last(
     result = json.loads(finished.stdout.splitlines()[-1])
     assert finished.stdout.count("epoch 2/2") == 1
     assert finished.stdout.count("int8 is ") == 1
-    registry = Registry(settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock")
+    registry = Registry(
+        settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock", experiment="tests"
+    )
     folder = registry.download(result["run_id"], tmp_path / "downloaded")
     detector = Detector.load(folder)
     assert detector.card.dataset_version == dataset
     assert detector.card.training["epochs"] == 2
     assert_refers_to_validation_images(folder, Lake(settings.lake_url), dataset)
-    monkeypatch.setattr(os, "environ", os.environ | as_environment(settings))
+    monkeypatch.setattr(os, "environ", os.environ | settings.to_environment())
     assert main(options) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == result
 
@@ -88,7 +86,7 @@ def test_a_wrong_option_ends_with_a_sentence(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(os, "environ", os.environ | as_environment(settings))
+    monkeypatch.setattr(os, "environ", os.environ | settings.to_environment())
     assert main(options) == HOPELESS_STATUS
     message = capsys.readouterr().err
     assert message.startswith("training failed: ")
@@ -106,7 +104,7 @@ def test_a_registry_that_does_not_answer_is_worth_another_try(
     settings: Settings, dataset: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     silent = settings.model_copy(update={"tracking_uri": f"http://127.0.0.1:{free_ports(1)[0]}"})
-    monkeypatch.setattr(os, "environ", os.environ | as_environment(silent))
+    monkeypatch.setattr(os, "environ", os.environ | silent.to_environment())
     assert main(["--dataset", dataset]) == 1
     assert "does not answer" in capsys.readouterr().err
 

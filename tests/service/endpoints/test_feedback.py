@@ -1,8 +1,9 @@
 """What users say an image is: taken down for a review, replaced, withdrawn, and never trained on unseen."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from made_predictions import predict
+from model.errors import SourceError, StorageFull
 from model.feedback import settle
 from model.lake import Lake
+from model.lock import locked
 from model.predictions import add, prepare
 from model.settings import Settings
 from model.sources.feedback import ACCEPTED, REJECTED
@@ -247,6 +250,73 @@ def test_without_the_prediction_log_the_client_is_told_to_come_back(
     answer = report(client, "0" * 32)
     assert_problem(answer, 503, "log_unavailable")
     assert int(answer.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (StorageFull("no room for /data/lake"), ["the disk is full"]),
+        (SourceError("damaged"), ["damaged", "log"]),
+        (ConnectionError("s3 is away"), ["cannot be reached"]),
+    ],
+)
+def test_what_keeps_the_lake_from_taking_a_report_is_a_problem_that_says_so(
+    client: FlaskClient,
+    judge: Judge,
+    draw: Draw,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    words: list[str],
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    prediction = judge(draw(240))
+    monkeypatch.setattr("service.records.reports.write_report", fail)
+    answer = report(client, prediction)
+    assert_problem(answer, 503, "reports_unavailable", *words)
+    assert "/data" not in answer.text
+
+
+def test_a_damaged_report_can_be_neither_replaced_nor_withdrawn(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake
+) -> None:
+    prediction = judge(draw(240))
+    report(client, prediction)
+    (path,) = (lake.root / "feedback").glob("*")
+    path.write_bytes(b"PAR1")
+    assert_problem(report(client, prediction, "ai"), 503, "reports_unavailable", "damaged")
+    assert_problem(client.delete(f"/feedback/{prediction}"), 503, "reports_unavailable", "damaged")
+
+
+def test_who_waits_too_long_for_others_who_change_reports_is_told_to_come_back(
+    client: FlaskClient, judge: Judge, draw: Draw, home: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prediction = judge(draw(240))
+    monkeypatch.setattr("service.records.reports.locked", partial(locked, seconds=0))
+    with locked(Settings(home=home).reports_lock):
+        answers = [report(client, prediction), client.delete(f"/feedback/{prediction}")]
+    for answer in answers:
+        assert_problem(answer, 503, "reports_unavailable", "in a few seconds")
+    assert kept(lake) == []
+
+
+def test_others_can_report_while_the_lake_is_read_for_a_withdrawal(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prediction, other = judge(draw(240)), judge(draw(20))
+    report(client, prediction)
+    review(lake, ACCEPTED)
+    monkeypatch.setattr("service.records.reports.locked", partial(locked, seconds=0))
+    meanwhile: list[int] = []
+
+    def scan(*_: object) -> Iterator[pa.RecordBatch]:
+        meanwhile.append(report(client, other).status_code)
+        return iter(())
+
+    monkeypatch.setattr(Lake, "scan", scan)
+    assert client.delete(f"/feedback/{prediction}").json == {"id": prediction, "kept_out": True}
+    assert meanwhile == [200]
 
 
 def test_reports_are_counted_by_what_was_decided(

@@ -1,0 +1,48 @@
+"""By hand: an exercise, in which a generator that nobody has seen appears and the platform has to recover by itself."""
+
+from datetime import timedelta
+
+from airflow.sdk import Param, dag, get_current_context, task
+
+from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.surroundings import read_settings
+
+PARAMS = {
+    "generator": Param("patch", type="string", description="The newcomer: checkerboard, nearest, smooth or patch"),
+    "images": Param(2000, type="integer", minimum=600, description="Images to train on before it appears"),
+}
+
+
+@dag(schedule=None, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
+def drill_new_generator() -> None:
+    """**Red?** Production is as it was: the drill has a lake, a registered model and a service of its own.
+
+    - *prepare*: no such generator, or too few images for a detector to begin with; the log says which.
+    - *exercise*: the machine failed, not the platform. A drill is not resumed: trigger another.
+    - *report*: the platform did not do what it promises; the log says what, the post-mortem how it went.
+    """
+
+    @task(execution_timeout=timedelta(hours=6))
+    def prepare(generator: str) -> str:
+        from truegrain_airflow.drill.plan import Plan
+        from truegrain_airflow.drill.tasks import prepare
+
+        return prepare(read_settings(), Plan(newcomer=generator, images=get_current_context()["params"]["images"]))
+
+    @task(execution_timeout=timedelta(hours=6), retries=0)
+    def exercise(name: str) -> str:
+        from truegrain_airflow.drill.tasks import carry_out
+
+        carry_out(read_settings(), name)
+        return name
+
+    @task
+    def report(name: str) -> str:
+        from truegrain_airflow.drill.tasks import report
+
+        return str(report(read_settings(), name))
+
+    report(exercise(prepare("{{ params.generator }}")))  # type: ignore[arg-type]
+
+
+drill_new_generator()
