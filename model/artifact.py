@@ -33,8 +33,7 @@ class Card:
     `threshold`, `operating_points` (by false-positive rate, such as "0.01") and `band` are calibrated probabilities of
     AI; a probability inside `band` is 'unsure', and outside it at most a share `alpha` of each class is decided wrongly
     (see `model.calibration.conformal_band`). `reference` says what drift is measured against: the hash of
-    reference.npz under `sha256` and how many `images` are in it, and the `probability_histogram` of all validation
-    images. `training` is the configuration the network was trained with.
+    reference.npz under `sha256`; it is empty without one. `training` is the configuration the network was trained with.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -130,15 +129,16 @@ def load(folder: Path) -> Artifact:
 
 
 def read_reference(folder: Path) -> Reference | None:
-    """Return the images that the traffic of the artifact in `folder` is compared with, None where the file is missing.
+    """Return the images that the traffic of the artifact in `folder` is compared with, None when its card names none.
 
-    Raises ArtifactError when they are not those of the card or cannot be read.
+    Raises ArtifactError when they are not those of the card, are missing or cannot be read.
     """
     path = folder / REFERENCE
-    if not path.is_file():
-        return None
     try:
-        data, card = path.read_bytes(), Card.from_json((folder / CARD).read_bytes())
+        card = Card.from_json((folder / CARD).read_bytes())
+        if not path.is_file() and "sha256" not in card.reference:
+            return None
+        data = path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} and its {CARD} cannot be read: {error}") from error
     _check_reference(data, card)

@@ -13,8 +13,6 @@ from model.metrics import Estimate
 from model.sample import Reference, Sample
 from model.suspects import Suspects, find_suspects
 
-__all__ = ["Attribution", "Drift", "DriftLimits", "Signal", "measure"]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Drift:
@@ -77,7 +75,7 @@ class _Unknown:
 
 
 def _unknown(attribution: Attribution, recent: Sample, found: Suspects, *, threshold: float) -> _Unknown:
-    """Say which images nobody can vouch for: suspects, which are AI; or other files or content, maybe mere guesses."""
+    """Return the share of images the estimates do not cover, and the accuracy assumed for them."""
     if attribution == "new_generator":
         suspects = np.array(found.likeliest, dtype=int)
         called, share = float(np.mean(recent.probability[suspects] >= threshold)), len(suspects) / found.among

@@ -4,11 +4,21 @@ from collections.abc import Sequence
 from typing import Final
 
 from model.drift_signals import Signal
-from model.drift_terms import Attribution
-from model.suspects import DENSE_GROUP, DOUBTFUL_GROUP, EMBEDDING_DISTANCE, REAL_SHIFT
+from model.drift_terms import (
+    DENSE_GROUP,
+    DOUBTFUL_GROUP,
+    EMBEDDING_DISTANCE,
+    LOW_CONFIDENCE,
+    PSI_BYTES,
+    PSI_FORMAT,
+    PSI_JPEG_QUALITY,
+    PSI_PIXELS,
+    REAL_SHIFT,
+    Attribution,
+)
 
-_CONTAINER: Final = {"psi_pixels", "psi_jpeg_quality", "psi_format"}
-_CONTENT: Final = {"psi_bytes", "low_confidence", EMBEDDING_DISTANCE}
+_CONTAINER: Final = {PSI_PIXELS, PSI_JPEG_QUALITY, PSI_FORMAT}
+_CONTENT: Final = {PSI_BYTES, LOW_CONFIDENCE, EMBEDDING_DISTANCE}
 _NEARLY_ALL: Final = 0.8
 """Embedding distance above which it is not one group that differs: a half of the traffic, all of it new, makes 0.75."""
 

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Final
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+import structlog
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Column, DateTime, Engine, Index, Integer, MetaData, String, Table, Text, delete, insert, select
 
 from model import tables
@@ -12,6 +13,8 @@ from model.drift_terms import Attribution, Cause, State
 from model.metrics import Estimate
 
 MOST_SUSPECTS: Final = 50
+
+log = structlog.get_logger(__name__)
 
 RESULTS: Final = Table(
     "drift",
@@ -29,13 +32,15 @@ class DriftResult(BaseModel):
 
     `reason` is a sentence for a person. `rows`, `first` and `last` are of the predictions it looked at; `accuracy` and
     `ai_share` are estimates without labels, None while drift is unknown. `suspects` are the ids of at most
-    MOST_SUSPECTS predictions that may be by a generator that nobody has seen.
+    MOST_SUSPECTS predictions that may be by a generator that nobody has seen. `model_sha256` is the detector's, for a
+    new registry counts versions from 1 again; None while drift is unknown.
     """
 
     model_config = ConfigDict(frozen=True)
 
     measured_at: AwareDatetime
     model_version: str | None
+    model_sha256: str | None = None
     state: State
     cause: Cause | None = None
     attribution: Attribution = "none"
@@ -81,11 +86,22 @@ def forget(engine: Engine, *, until: datetime) -> None:
 def _read(
     engine: Engine, *, since: datetime, until: datetime, model_version: str | None = None, most: int | None = None
 ) -> list[DriftResult]:
-    """Return results, newest first."""
+    """Return results, newest first; those that another release has written in a way unknown here are passed over."""
     columns = RESULTS.c
     wanted = select(columns.result).where(columns.measured_at > since, columns.measured_at <= until)
     if model_version is not None:
         wanted = wanted.where(columns.model_version == model_version)
     with engine.connect() as connection:
         rows = connection.execute(wanted.order_by(columns.measured_at.desc(), columns.id.desc()).limit(most))
-        return [DriftResult.model_validate_json(row.result) for row in rows]
+        stored = [row.result for row in rows]
+    read = [result for result in map(_parse, stored) if result is not None]
+    if len(read) < len(stored):
+        log.warning("results of another release", passed_over=len(stored) - len(read))
+    return read
+
+
+def _parse(stored: str) -> DriftResult | None:
+    try:
+        return DriftResult.model_validate_json(stored)
+    except ValidationError:
+        return None

@@ -11,6 +11,17 @@ from numpy.typing import NDArray
 from scipy.stats import chi2, ks_2samp, kstwobign, norm
 
 from model.drift_policy import DriftLimits
+from model.drift_terms import (
+    CLASS_RATIO,
+    KS_PROBABILITY,
+    LOW_CONFIDENCE,
+    MEAN_PROBABILITY,
+    PSI_BYTES,
+    PSI_FORMAT,
+    PSI_JPEG_QUALITY,
+    PSI_PIXELS,
+    PSI_PROBABILITY,
+)
 from model.sample import Sample
 
 BINS: Final = 10
@@ -36,14 +47,14 @@ class Signal:
         return cls(name, value, limit, value > limit)
 
 
-FACTS: Final[Mapping[str, Callable[[Sample], Values]]] = MappingProxyType(
+_OF_FILES: Final[Mapping[str, Callable[[Sample], Values]]] = MappingProxyType(
     {
-        "pixels": lambda sample: sample.width * sample.height,
-        "bytes": lambda sample: sample.bytes,
-        "jpeg_quality": lambda sample: sample.jpeg_quality,
+        PSI_PIXELS: lambda sample: sample.width * sample.height,
+        PSI_BYTES: lambda sample: sample.bytes,
+        PSI_JPEG_QUALITY: lambda sample: sample.jpeg_quality,
     }
 )
-"""The numbers of a file that are compared, by name; its format is the one fact that is no number."""
+"""The numbers of a file that are compared, by the signal; its format is the one fact that is no number."""
 
 
 def probability_signals(
@@ -54,14 +65,14 @@ def probability_signals(
     sizes = len(before), len(now)
     edges = _edges(before)
     return [
-        Signal.against("mean_probability", abs(float(now.mean() - before.mean())), limits.mean_probability),
+        Signal.against(MEAN_PROBABILITY, abs(float(now.mean() - before.mean())), limits.mean_probability),
         _low_confidence(_doubtful(before, band), _doubtful(now, band), limits),
         Signal.against(
-            "class_ratio", abs(float((now >= threshold).mean() - (before >= threshold).mean())), limits.class_ratio
+            CLASS_RATIO, abs(float((now >= threshold).mean() - (before >= threshold).mean())), limits.class_ratio
         ),
-        _psi("psi_probability", _binned(before, edges), _binned(now, edges), limits),
+        _psi(PSI_PROBABILITY, _binned(before, edges), _binned(now, edges), limits),
         Signal.against(
-            "ks_probability",
+            KS_PROBABILITY,
             float(ks_2samp(before, now).statistic),
             max(limits.ks, _ks_by_chance(*sizes, limits.chance)),
         ),
@@ -71,13 +82,13 @@ def probability_signals(
 def file_signals(reference: Sample, recent: Sample, limits: DriftLimits) -> list[Signal]:
     """Compare the files: their size in pixels and bytes, their JPEG quality and their format."""
     signals = []
-    for name, of in FACTS.items():
+    for name, of in _OF_FILES.items():
         before, now = of(reference), of(recent)
         edges = _edges(before[~np.isnan(before)])
-        signals.append(_psi(f"psi_{name}", _binned(before, edges), _binned(now, edges), limits))
+        signals.append(_psi(name, _binned(before, edges), _binned(now, edges), limits))
     formats = np.unique(np.concatenate([reference.format, recent.format]))
     before, now = (np.searchsorted(formats, sample.format) for sample in (reference, recent))
-    return [*signals, _psi("psi_format", before, now, limits)]
+    return [*signals, _psi(PSI_FORMAT, before, now, limits)]
 
 
 def population_stability(before: NDArray[np.integer], now: NDArray[np.integer]) -> float:
@@ -109,7 +120,7 @@ def _low_confidence(before: NDArray[np.bool_], now: NDArray[np.bool_], limits: D
     usual = float(before.mean())
     error = math.sqrt(usual * (1 - usual) * (1 / len(before) + 1 / len(now)))
     by_chance = usual + float(norm.isf(limits.chance)) * error
-    return Signal.against("low_confidence", float(now.mean()), max(limits.low_confidence, by_chance))
+    return Signal.against(LOW_CONFIDENCE, float(now.mean()), max(limits.low_confidence, by_chance))
 
 
 def _ks_by_chance(n: int, m: int, chance: float) -> float:

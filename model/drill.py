@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from model.drift import Signal
+from model.drift_signals import Signal
 from model.labels import AI, CLASSES, REAL
 from model.metrics import Estimate
 from model.record import Record

@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 from upath import UPath
 
-from model.drift import Signal
+from model.drift_signals import Signal
 from model.drill import Drill, Phase, Reading
 from model.drill_outcome import accuracy, goals
 from model.drill_plots import draw_drill_plots

@@ -54,7 +54,7 @@ def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold:
 def with_unknown(known: Estimate, share: float, *, likely: float | None, worst: float) -> Estimate:
     """Widen an estimate where a `share` of the images is of a kind that the reference says nothing about.
 
-    Of these it may be anything from `worst`, or what is known if that is worse, to 1, and is `likely` (None: as known).
+    For that share the value is taken as `likely` (None: as for the rest), its interval as min(worst, known.low) to 1.
     """
     rest = 1 - share
     return Estimate(

@@ -60,7 +60,9 @@ class Lake:
 
     def latest(self) -> str | None:
         """Return the newest published dataset version, or None."""
-        return max(self.versions(), key=lambda version: (version[:8], self.published_at(version)), default=None)
+        versions = self.versions()
+        of_the_last_day = [version for version in versions if version[:8] == versions[-1][:8]]
+        return max(of_the_last_day, key=self.published_at, default=None)
 
     def published_at(self, version: str) -> datetime:
         """Return when a published dataset version was published."""

@@ -1,6 +1,7 @@
 """A dataset version: its columns, its name, how it is written and read."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from typing import Final
@@ -75,6 +76,17 @@ def read_manifest(lake: Lake, version: str, *, columns: Sequence[str] | None = N
         known = ", ".join(lake.versions()[-5:]) or "none yet"
         raise DatasetError(f"dataset version '{version}' is not published in {lake.root}; newest are: {known}")
     return _read(lake, version, "manifest", columns=columns)
+
+
+def count_rows(lake: Lake, version: str, *, by: Sequence[str]) -> Counter[tuple[str, ...]]:
+    """Count the rows of a published dataset version by columns of strings, some thousand rows at a time."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    with (lake.version_path(version) / "manifest.parquet").open("rb") as file:
+        for batch in pq.ParquetFile(file).iter_batches(columns=list(by)):
+            grouped = pa.Table.from_batches([batch]).group_by(list(by)).aggregate([([], "count_all")])
+            for *values, count in zip(*(grouped[name].to_pylist() for name in (*by, "count_all")), strict=True):
+                counts[tuple(values)] += count
+    return counts
 
 
 def read_candidates(lake: Lake, version: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:

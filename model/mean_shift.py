@@ -30,10 +30,10 @@ class Shift:
 def measure_shift(before: Matrix, now: Matrix, *, chance: float) -> Shift:
     """Compare the means of two samples of embeddings [n, d] and [m, d], each with well above d rows.
 
-    Hotelling's test for samples that do not scatter alike, by Krishnamoorthy and Yu, 2004, "Modified Nel and Van der
-    Merwe test for the multivariate Behrens-Fisher problem": axes that were chosen on one sample fit it too well, and
-    what is mixed into the other scatters, too. Turned into an effect, for in enough images any difference is
-    significant. `chance` is how seldom equal means may come out above `by_chance`.
+    Hotelling's test for samples of unlike covariance, by Krishnamoorthy and Yu, 2004, "Modified Nel and Van der Merwe
+    test for the multivariate Behrens-Fisher problem". The two covariances differ: the axes were fitted to the first
+    sample, and a group mixed into the second widens that one. Turned into an effect, for in enough images any
+    difference is significant. `chance` is how seldom equal means may come out above `by_chance`.
     """
     axes, samples = before.shape[1], (before, now)
     errors = [np.cov(rows, rowvar=False) / len(rows) for rows in samples]  # of the two means

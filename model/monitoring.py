@@ -82,7 +82,7 @@ def _agreeing(recent: Sequence[DriftResult]) -> Iterator[DriftResult]:
     """Yield, newest first, the results about the newest's version that find what it finds, up to one that does not."""
     latest = recent[-1]
     for result in reversed(recent):
-        if result.model_version != latest.model_version:
+        if (result.model_version, result.model_sha256) != (latest.model_version, latest.model_sha256):
             continue  # while versions change, the hosts of a fleet may measure two of them
         if (result.state, result.attribution) != (latest.state, latest.attribution):
             return

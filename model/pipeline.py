@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final
 
+from upath import UPath
+
 from model.labels import CLASSES
 from model.lake import Lake
-from model.manifest import SPLITS, read_manifest
+from model.manifest import SPLITS, count_rows
 from model.registry import FAILED, OVERRIDDEN, PASSED, ModelVersion
 
 UNDECIDED: Final = "undecided"
@@ -44,8 +46,9 @@ def survey_lake(lake: Lake) -> LakeState:
     """Look up the newest dataset version and the outcome of the last validation, whichever version that was of."""
     latest = lake.latest()
     folder = lake.root / "datasets"
-    found = folder.glob("*/validation.json") if folder.exists() else ()
-    verdicts = {path: lake.modified_at(path) for path in found}
+    found = list(folder.glob("*/validation.json")) if folder.exists() else []
+    newest = max((_day(path) for path in found), default="")
+    verdicts = {path: lake.modified_at(path) for path in found if _day(path) == newest}
     last = max(verdicts, key=lambda path: verdicts[path], default=None)
     return LakeState(
         latest=latest,
@@ -55,11 +58,15 @@ def survey_lake(lake: Lake) -> LakeState:
     )
 
 
+def _day(path: UPath) -> str:
+    """Return the day that a dataset version, in whose folder `path` is, was assembled on: its name begins with it."""
+    return path.parent.name[:8]
+
+
 def count_images(lake: Lake, version: str) -> dict[tuple[str, str], int]:
     """Count the images of a published dataset version by label and split, all combinations of them."""
-    rows = read_manifest(lake, version, columns=("label", "split"))
-    found = rows.value_counts(["label", "split"]).to_dict()
-    return {(label, split): int(found.get((label, split), 0)) for label in CLASSES for split in SPLITS}
+    found = count_rows(lake, version, by=("label", "split"))
+    return {(label, split): found[label, split] for label in CLASSES for split in SPLITS}
 
 
 def survey_registry(versions: Sequence[ModelVersion], production: ModelVersion | None) -> RegistryState:

@@ -30,15 +30,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from model import tables
 from model.engines import in_utc
-from model.sample import Sample
-
-EMBEDDING: Final = np.dtype("<f2")
-"""How the values of an embedding stand in a row: half the bytes, and far finer than drift asks for."""
+from model.sample import EMBEDDING, FACTS, Sample
 
 Packed = bytes
 """Values of EMBEDDING, one after another."""
-
-_FACTS: Final = ("width", "height", "bytes", "jpeg_quality", "format")
 
 PREDICTIONS: Final = Table(
     "predictions",
@@ -59,6 +54,7 @@ PREDICTIONS: Final = Table(
     Column("decode_ms", Float),
     Column("inference_ms", Float),
     Column("embedding", LargeBinary),
+    Column("model_sha256", String(64)),
     Index("ix_predictions_model_version_at", "model_version", "at"),
 )
 
@@ -68,8 +64,9 @@ PREDICTIONS: Final = Table(
 class Prediction:
     """A row: a verdict that was given, `at` (UTC) and to which `client`. No image, only the hash of its file.
 
-    `bytes` is the size of the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a
-    detector that gives none. A row of an earlier version of this table has None in all that came later.
+    `model_sha256` tells versions of one number apart, for a new registry counts from 1 again. `bytes` is the size of
+    the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a detector that gives none. A row of an
+    earlier version of this table has None in all that came later.
     """
 
     id: str
@@ -88,6 +85,7 @@ class Prediction:
     decode_ms: float | None
     inference_ms: float | None
     embedding: Packed | None
+    model_sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,15 +124,16 @@ def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
     return Prediction(**values | {"at": in_utc(row["at"])})
 
 
-def read_window(engine: Engine, *, model_version: str, most: int, until: datetime) -> Window:
-    """Return the newest `most` predictions of a version that were given up to `until`.
+def read_window(engine: Engine, *, model_version: str, model_sha256: str, most: int, until: datetime) -> Window:
+    """Return the newest `most` predictions that a version, of this hash, has given up to `until`.
 
     Rows that an earlier version of this table left without facts are passed over.
     """
     columns = PREDICTIONS.c
     wanted = (
-        select(*(columns[name] for name in ("id", "at", "probability", *_FACTS, "embedding")))
-        .where(columns.model_version == model_version, columns.at <= until, columns.bytes.is_not(None))
+        select(*(columns[name] for name in ("id", "at", "probability", *FACTS, "embedding")))
+        .where(columns.model_version == model_version, columns.model_sha256 == model_sha256)
+        .where(columns.at <= until, columns.bytes.is_not(None))
         .order_by(columns.at.desc(), columns.id)
         .limit(most)
     )
@@ -180,18 +179,8 @@ def _delete(engine: Engine, which: ColumnElement[bool], most: int) -> int:
 
 
 def _to_sample(rows: Sequence[RowMapping]) -> Sample:
-    def column(name: str, kind: type[Any]) -> NDArray[Any]:
-        return np.array([row[name] for row in rows], dtype=kind)
-
-    return Sample(
-        probability=column("probability", np.float64),
-        embedding=_to_embedding([row["embedding"] for row in rows]),
-        width=column("width", np.int64),
-        height=column("height", np.int64),
-        bytes=column("bytes", np.int64),
-        jpeg_quality=column("jpeg_quality", np.float64),  # None becomes NaN
-        format=column("format", np.str_),
-    )
+    columns = {name: [row[name] for row in rows] for name in ("probability", *FACTS)}
+    return Sample.of(columns | {"embedding": _to_embedding([row["embedding"] for row in rows])})
 
 
 def _to_embedding(stored: Sequence[Packed | None]) -> NDArray[np.float32] | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import ArtifactError
-from model.sample import Reference, Sample
+from model.sample import EMBEDDING, FACTS, Reference, Sample
 
 if TYPE_CHECKING:
     # The service's workers load artifacts as well, and have no use for it.
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
 MOST_IMAGES: Final = 2000
 """Enough for shares to be known within two points; a reference is a few hundred kB and read by every monitor."""
-
-FACTS: Final = ("width", "height", "bytes", "jpeg_quality", "format")
-"""What a reference keeps of the files, by the names of the manifest's columns."""
 
 _LABEL: Final = "label"
 
@@ -40,16 +37,12 @@ def make_reference(
     embedding: NDArray[np.float32] | None,
 ) -> Reference:
     """Put together what is known of the same images: of their files (columns FACTS), and what a detector said."""
-    sample = Sample(
-        probability=probability.astype(np.float64),
-        embedding=embedding,
-        width=files["width"].to_numpy(np.int64),
-        height=files["height"].to_numpy(np.int64),
-        bytes=files["bytes"].to_numpy(np.int64),
-        jpeg_quality=files["jpeg_quality"].to_numpy(np.float64, na_value=np.nan),
-        format=files["format"].to_numpy(np.str_),
-    )
-    return Reference(sample=sample, label=label.astype(np.uint8))
+    said = {"probability": probability, "embedding": embedding}
+    known = {name: files[name] for name in FACTS}
+    qualities = {
+        "jpeg_quality": files["jpeg_quality"].to_numpy(np.float64, na_value=np.nan)
+    }  # pandas' own is no number
+    return Reference(sample=Sample.of(said | known | qualities), label=label.astype(np.uint8))
 
 
 def pack_reference(reference: Reference) -> bytes:
@@ -59,7 +52,7 @@ def pack_reference(reference: Reference) -> bytes:
     """
     columns = {name: column for name, column in vars(reference.sample).items() if column is not None}
     if reference.sample.embedding is not None:
-        columns["embedding"] = reference.sample.embedding.astype(np.float16)
+        columns["embedding"] = reference.sample.embedding.astype(EMBEDDING)
     file = io.BytesIO()
     np.savez_compressed(file, **columns | {_LABEL: reference.label})
     return file.getvalue()
@@ -69,19 +62,6 @@ def unpack_reference(data: bytes) -> Reference:
     """Read what `pack_reference` wrote; raises ArtifactError when it is anything else."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return Reference(sample=_to_sample(dict(arrays)), label=arrays[_LABEL].astype(np.uint8))
+            return Reference(sample=Sample.of(arrays), label=arrays[_LABEL].astype(np.uint8))
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ArtifactError(f"the reference cannot be read: {error}") from error
-
-
-def _to_sample(arrays: dict[str, np.ndarray]) -> Sample:
-    embedding = arrays.get("embedding")
-    return Sample(
-        probability=arrays["probability"].astype(np.float64),
-        embedding=None if embedding is None else embedding.astype(np.float32),
-        width=arrays["width"].astype(np.int64),
-        height=arrays["height"].astype(np.int64),
-        bytes=arrays["bytes"].astype(np.int64),
-        jpeg_quality=arrays["jpeg_quality"].astype(np.float64),
-        format=arrays["format"].astype(np.str_),
-    )

@@ -1,9 +1,17 @@
 """Samples of images as drift sees them: what the detector said of each, where it placed it, what its file was."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+FACTS: Final = ("width", "height", "bytes", "jpeg_quality", "format")
+"""What is known of an image's file, by the names that its columns have in manifests and in the prediction log, too."""
+
+EMBEDDING: Final = np.dtype("<f2")
+"""How the values of an embedding are stored: half the bytes, and far finer than drift asks for."""
 
 Index = NDArray[np.integer] | NDArray[np.bool_] | slice
 
@@ -31,6 +39,23 @@ class Sample:
         lengths = {len(column) for column in given}
         if len(lengths) > 1:
             raise ValueError(f"the columns of a sample have different lengths: {sorted(lengths)}")
+
+    @classmethod
+    def of(cls, columns: Mapping[str, Any]) -> Self:
+        """Make a sample of columns by these names, in whatever types; a JPEG quality of None becomes NaN.
+
+        Raises KeyError for a column that is missing, but for `embedding`, and ValueError for values of another kind.
+        """
+        embedding = columns.get("embedding")
+        return cls(
+            probability=np.asarray(columns["probability"], np.float64),
+            embedding=None if embedding is None else np.asarray(embedding, np.float32),
+            width=np.asarray(columns["width"], np.int64),
+            height=np.asarray(columns["height"], np.int64),
+            bytes=np.asarray(columns["bytes"], np.int64),
+            jpeg_quality=np.asarray(columns["jpeg_quality"], np.float64),
+            format=np.asarray(columns["format"], np.str_),
+        )
 
     def __len__(self) -> int:
         return len(self.probability)

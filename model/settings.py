@@ -64,7 +64,7 @@ class Settings(BaseModel):
         30, description="Days for which predictions are kept, and feedback on them is taken"
     )
     drift_seconds: PositiveFloat = Field(60.0, description="Seconds between two measurements of drift")
-    drift_window: PositiveInt = Field(1000, description="Newest predictions that a measurement looks at")
+    drift_window: PositiveInt = Field(1000, le=20_000, description="Newest predictions that a measurement looks at")
     drift_least: PositiveInt = Field(100, description="Predictions without which drift is unknown")
     drift_policy: str = Field("", description="TOML file with the limits of drift that differ from model/drift.toml")
     drift_sustained: PositiveInt = Field(

@@ -12,15 +12,11 @@ from scipy.stats import norm
 from model.containers import comparable
 from model.drift_policy import DriftLimits
 from model.drift_signals import Signal
+from model.drift_terms import DENSE_GROUP, DOUBTFUL_GROUP, EMBEDDING_DISTANCE, REAL_SHIFT
 from model.labels import AI, CLASSES, REAL
 from model.mean_shift import measure_shift
 from model.sample import Reference, Sample
 from model.telling_apart import tell_apart
-
-EMBEDDING_DISTANCE: Final = "embedding_distance"
-DENSE_GROUP: Final = "dense_group"
-DOUBTFUL_GROUP: Final = "doubtful_group"
-REAL_SHIFT: Final = "real_shift"
 
 _LEAST_COMPARED: Final = 30
 """Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
@@ -28,7 +24,7 @@ _SMALLEST_GROUP: Final = 15
 """Images that a dense group has at least: fewer lie together by chance."""
 _LEAST_PER_AXIS: Final = (3, 2)
 """Images of the reference, and recent ones, for each axis of the embedding, below which no shift is measured. The axes
-were chosen on the reference, so that few of its images do not only err: they err each time."""
+were fitted to the reference, so with few of its images the error is systematic: every measurement repeats it."""
 _MOST_MISTAKES: Final = 0.1
 """Share of known AI images among what looks real, above which they and not a new generator may shift it."""
 _DOUBTFUL: Final = 0.1
@@ -42,7 +38,7 @@ Sureness = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Finding:
+class Group:
     """A signal, and the positions of the suspects behind it, the likeliest first, out of a group of `among` images."""
 
     signal: Signal
@@ -69,42 +65,40 @@ class Suspects:
 def find_suspects(
     reference: Reference, recent: Sample, *, threshold: float, ai_share: float, limits: DriftLimits
 ) -> Suspects:
-    """Look among those recent images whose files are like the reference's for what no image of the reference is like.
+    """Among recent images whose files resemble the reference's, find those that resemble no reference image.
 
-    So what another codec or size does to the detector is left out. A generator that leaves traces of its own is a dense
-    group elsewhere in the embedding; one that the detector takes for neither class makes doubtful images many; one that
-    it takes for real shifts what it is sure is real. Another share of AI images, `ai_share`, does none of that. Where
-    too few files are comparable there is no group, and the distance in the embedding is that of all recent images.
+    This leaves out what another codec or size does to the detector. A generator that leaves traces of its own is a
+    dense group elsewhere in the embedding; one that the detector takes for neither class makes doubtful images many;
+    one that it takes for real shifts what it is sure is real. Another share of AI images, `ai_share`, does none of
+    that. Where too few files are comparable there is no group, and the distance in the embedding is that of all images.
     """
     alike = np.flatnonzero(comparable(reference.sample, recent))
     enough = len(alike) >= _LEAST_COMPARED
     looked_at = alike if enough else np.arange(len(recent))
     images = recent.take(looked_at)
     distance, dense = _look_elsewhere(reference, images, ai_share, limits)
-    findings: tuple[Finding, ...] = (
+    groups: tuple[Group, ...] = (
         dense,
         _look_between(reference, images, threshold, limits),
         _look_inside(reference, images, threshold, ai_share, limits),
     )
     if not enough:
-        findings = tuple(_nothing(finding.signal.name, finding.signal.limit) for finding in findings)
-    strongest = next((finding for finding in findings if finding.signal.over), findings[0])
+        groups = tuple(_nothing(group.signal.name, group.signal.limit) for group in groups)
+    strongest = next((group for group in groups if group.signal.over), groups[0])
     return Suspects(
         compared=len(alike),
         distance=distance.value,
-        signals=(distance, *(finding.signal for finding in findings)),
+        signals=(distance, *(group.signal for group in groups)),
         likeliest=tuple(map(int, looked_at[strongest.suspects])),
         among=strongest.among,
     )
 
 
-def _nothing(name: str, limit: float) -> Finding:
-    return Finding(Signal.against(name, 0.0, limit), np.arange(0), 0)
+def _nothing(name: str, limit: float) -> Group:
+    return Group(Signal.against(name, 0.0, limit), np.arange(0), 0)
 
 
-def _look_elsewhere(
-    reference: Reference, recent: Sample, ai_share: float, limits: DriftLimits
-) -> tuple[Signal, Finding]:
+def _look_elsewhere(reference: Reference, recent: Sample, ai_share: float, limits: DriftLimits) -> tuple[Signal, Group]:
     """Measure the distance in the embedding, at equal shares of the classes, and look for a dense group there."""
     limit = max(limits.dense_group, _SMALLEST_GROUP / len(recent))
     if reference.sample.embedding is None or recent.embedding is None or len(recent) < _LEAST_COMPARED:
@@ -115,10 +109,10 @@ def _look_elsewhere(
     apart = tell_apart(reference.sample.embedding, recent.embedding, weight=weight)
     distance = Signal.against(EMBEDDING_DISTANCE, apart.distance, limits.embedding_distance)
     dense = Signal.against(DENSE_GROUP, len(apart.group) / len(recent), limit)
-    return distance, Finding(dense, apart.group, len(apart.group))
+    return distance, Group(dense, apart.group, len(apart.group))
 
 
-def _look_between(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Finding:
+def _look_between(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Group:
     """Compare the share of doubtful images with that of the class of the reference that has more of them."""
     before, now, doubtful = _measure_sureness(reference.sample, recent, threshold)
     classes = [before[reference.label == label] for label in (REAL, AI)]
@@ -126,12 +120,10 @@ def _look_between(reference: Reference, recent: Sample, threshold: float, limits
     error = math.sqrt(max(share, _DOUBTFUL) * (1 - share) * (1 / size + 1 / len(now)))
     limit = max(limits.doubtful_group, float(norm.isf(limits.chance)) * error)
     order = np.argsort(now, kind="stable")[: int(np.sum(now <= doubtful))]
-    return Finding(Signal.against(DOUBTFUL_GROUP, len(order) / len(now) - share, limit), order, len(order))
+    return Group(Signal.against(DOUBTFUL_GROUP, len(order) / len(now) - share, limit), order, len(order))
 
 
-def _look_inside(
-    reference: Reference, recent: Sample, threshold: float, ai_share: float, limits: DriftLimits
-) -> Finding:
+def _look_inside(reference: Reference, recent: Sample, threshold: float, ai_share: float, limits: DriftLimits) -> Group:
     """Compare where those images lie that the detector is sure are real; what it calls AI is of many kinds anyway."""
     if reference.sample.embedding is None or recent.embedding is None:
         return _nothing(REAL_SHIFT, limits.real_shift)
@@ -147,7 +139,7 @@ def _look_inside(
     shift = measure_shift(reference.sample.embedding[before], recent.embedding[now], chance=limits.chance)
     outside = np.argsort(-shift.outward, kind="stable")[: max(1, int(np.sum(shift.outward > shift.edge)))]
     signal = Signal.against(REAL_SHIFT, shift.distance, max(limits.real_shift, shift.by_chance))
-    return Finding(signal, now[outside], len(now))
+    return Group(signal, now[outside], len(now))
 
 
 def _expect_mistakes(reference: Reference, called_real: Positions, ai_share: float) -> float:

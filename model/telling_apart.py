@@ -15,8 +15,8 @@ _STEPS: Final = 10
 _FARTHEST: Final = 6.0
 """Standard deviations beyond which an image counts as no farther: one odd image must not turn the classifier."""
 _RATIO: Final = 10.0
-"""How many times as dense as the reference a group has to be. A known generator that takes over the traffic is not: its
-images in the reference are too many, or spread too widely."""
+"""How many times as dense as the reference a group has to be. A known generator that merely becomes frequent stays
+below this: the reference holds too many of its images."""
 _EMPTY: Final = 0.01
 """Share of the reference that may be where a group is, for the place to count as empty."""
 

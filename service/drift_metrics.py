@@ -2,30 +2,31 @@
 
 import math
 from collections.abc import Iterable
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Gauge
 
 from model.drift_history import DriftResult
 from model.drift_terms import ATTRIBUTIONS, CAUSES, STATES
 from model.metrics import Estimate
+from service.gauges import make_gauge
 
 
 class DriftMetrics:
-    """The gauges of one process; what any process has set last is what a scrape shows, also after its death."""
+    """The gauges of drift. A scrape shows the last value set by any process, even a dead one."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._signal = self._gauge("drift_signal", "Distance of recent predictions from the reference", "signal")
-        self._over = self._gauge("drift_over", "1 while a signal is over its limit", "signal")
-        self._attribution = self._gauge(
-            "drift_attribution", "1 for why traffic has drifted, 0 for all else", "attribution"
-        )
-        self._state = self._gauge("drift_state", "1 for whether it has: ok, drifting or unknown, else 0", "state")
-        self._unknown = self._gauge("drift_unknown", "1 for why drift is unknown, 0 for all else", "cause")
-        self._measured = self._gauge("drift_measured_timestamp_seconds", "When drift was known last, in Unix time")
-        self._predictions = self._gauge("drift_window_predictions", "Predictions that were looked at then")
-        self._accuracy = self._gauge("estimated_accuracy", "Share of right answers, estimated without labels", "bound")
-        self._ai_share = self._gauge("estimated_ai_share", "Share of AI images, estimated without labels", "bound")
+        gauge = partial(make_gauge, self.registry)
+        self._signal = gauge("drift_signal", "Distance of recent predictions from the reference", "signal")
+        self._over = gauge("drift_over", "1 while a signal is over its limit", "signal")
+        self._attribution = gauge("drift_attribution", "1 for why traffic has drifted, 0 for all else", "attribution")
+        self._state = gauge("drift_state", "1 for whether it has: ok, drifting or unknown, else 0", "state")
+        self._unknown = gauge("drift_unknown", "1 for why drift is unknown, 0 for all else", "cause")
+        self._measured = gauge("drift_measured_timestamp_seconds", "When drift was known last, in Unix time")
+        self._predictions = gauge("drift_window_predictions", "Predictions that were looked at then")
+        self._accuracy = gauge("estimated_accuracy", "Share of right answers, estimated without labels", "bound")
+        self._ai_share = gauge("estimated_ai_share", "Share of AI images, estimated without labels", "bound")
         self._signals: set[str] = set()
 
     def show(self, result: DriftResult) -> None:
@@ -44,10 +45,6 @@ class DriftMetrics:
         self._predictions.set(result.rows)
         _bound(self._accuracy, result.accuracy)
         _bound(self._ai_share, result.ai_share)
-
-    def _gauge(self, name: str, meaning: str, *labels: str) -> Gauge:
-        # `mostrecent`: the process that measures may be another than the one before, whose word no longer counts.
-        return Gauge(f"truegrain_{name}", meaning, labels, registry=self.registry, multiprocess_mode="mostrecent")
 
 
 def _choose(gauge: Gauge, labels: Iterable[str], chosen: str | None) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from model.drift_policy import read_limits
 from model.settings import Settings
 from model.signature import read_public_key
 from service.logs import LOGGING, configure_logging
@@ -52,6 +53,7 @@ def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gun
     configure_logging()
     if settings.require_signature:  # a file that is no key ends the start here, not the follower again and again
         read_public_key(Path(settings.require_signature))
+    read_limits(settings.drift_policy)  # likewise, not the monitor
     metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(parents=True)

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Sequence
-from typing import Literal, get_args
+from functools import partial
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from model.labels import CLASSES
+from service.gauges import make_gauge
 from service.problems import PROBLEMS
 from service.records.log_status import STATES, LogStatus
 from service.store.follower_status import Outcome
@@ -26,7 +28,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        count, measure, show = self._counter, self._histogram, self._gauge
+        count, measure, show = self._counter, self._histogram, partial(make_gauge, self.registry)
 
         self._predictions = count("predictions", "Verdicts given, by decision", "decision")
         self._probability = measure("probability", "Probability of AI in the verdicts given", _TENTHS)
@@ -178,8 +180,3 @@ class Metrics:
 
     def _histogram(self, name: str, meaning: str, buckets: Sequence[float], *labels: str) -> Histogram:
         return Histogram(f"truegrain_{name}", meaning, labels, registry=self.registry, buckets=buckets)
-
-    def _gauge(
-        self, name: str, meaning: str, *labels: str, mode: Literal["livemax", "livemin", "livesum", "mostrecent"]
-    ) -> Gauge:
-        return Gauge(f"truegrain_{name}", meaning, labels, registry=self.registry, multiprocess_mode=mode)

@@ -8,7 +8,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
 import structlog
@@ -24,7 +26,7 @@ from model.predictions import Window
 from model.settings import Settings
 from service.drift_metrics import DriftMetrics
 from service.logs import configure_logging
-from service.records.drift_status import write_status
+from service.store.drift_status import write_status
 from service.store.pointer import Pointer
 from service.store.yardstick import Unmeasurable, Yardstick, point
 
@@ -64,10 +66,11 @@ class Monitor:
 
     def step(self) -> DriftResult:
         """Measure, or take what was measured already; whatever keeps us from it is a result, no exception."""
-        result = self._look(self._now())
+        result, failure = self._look(self._now())
         outcome = (result.model_version, result.state, result.cause, result.attribution)
         if outcome != self._told:
-            log.info("drift", version=outcome[0], state=outcome[1], cause=outcome[2], reason=result.reason)
+            told = {"version": outcome[0], "state": outcome[1], "cause": outcome[2], "reason": result.reason}
+            log.info("drift", **told, exc_info=failure)
         self._told = outcome
         return result
 
@@ -75,18 +78,27 @@ class Monitor:
         """Let go of the database."""
         self._engine.dispose()
 
-    def _look(self, now: datetime) -> DriftResult:
+    def _look(self, now: datetime) -> tuple[DriftResult, BaseException | None]:
+        """Return what is found, and the error that kept us from more: its text is for our log, not for GET /health."""
         version: str | None = None
         try:
             pointer = point(self._settings.home)
             version = pointer.version
             self._check_clock(now)
-            return self._find(self._take_up(pointer), now)
+            return self._find(self._take_up(pointer), now), None
         except Unmeasurable as why:
-            cause, reason = why.cause, str(why)
+            unknown, failure = why, why.__cause__
         except (SQLAlchemyError, OSError) as error:
-            cause, reason = "log_unavailable", f"the prediction log cannot be read: {getattr(error, 'orig', error)}"
-        return DriftResult(measured_at=now, model_version=version, state="unknown", cause=cause, reason=reason)
+            reason = "the prediction log cannot be read: the monitor's log says why"
+            unknown, failure = Unmeasurable("log_unavailable", reason), error
+        except Exception as error:  # whatever it is, nobody may go on reading what was known before
+            unknown, failure = Unmeasurable("failed", "the measurement failed: the monitor's log says why"), error
+        return (
+            DriftResult(
+                measured_at=now, model_version=version, state="unknown", cause=unknown.cause, reason=str(unknown)
+            ),
+            failure,
+        )
 
     def _check_clock(self, now: datetime) -> None:
         """Raise Unmeasurable when the clock was set since the last time; from now on it counts as right."""
@@ -104,14 +116,16 @@ class Monitor:
 
     def _find(self, yardstick: Yardstick, now: datetime) -> DriftResult:
         """Return what anybody in the fleet has measured lately or on the same predictions, else measure."""
-        version, engine = yardstick.pointer.version, self._engine
+        pointer, engine = yardstick.pointer, self._engine
         predictions.prepare(engine)
         drift_history.prepare(engine)
         kept = now - timedelta(days=self._settings.prediction_days)
-        known = drift_history.latest(engine, version, since=kept, until=now)
+        known = drift_history.latest(engine, pointer.version, since=kept, until=now)
+        if known and known.model_sha256 != pointer.sha256:
+            known = None  # of another registry, which had a version of that number as well
         if known and (now - known.measured_at).total_seconds() < self._settings.drift_seconds:
             return known
-        window = self._read_window(version, now)
+        window = self._read_window(pointer, now)
         if known and (known.rows, known.last) == (len(window.ids), window.last):
             return known
         result = self._measure(yardstick, window, now)
@@ -119,16 +133,18 @@ class Monitor:
         drift_history.forget(engine, until=kept)
         return result
 
-    def _read_window(self, version: str, now: datetime) -> Window:
+    def _read_window(self, pointer: Pointer, now: datetime) -> Window:
         """Return the newest predictions of a version; raises Unmeasurable when they are too few, or of the future."""
-        newest = predictions.read_window(self._engine, model_version=version, most=1, until=_END_OF_TIME).last
+        version = pointer.version
+        read = partial(predictions.read_window, self._engine, model_version=version, model_sha256=pointer.sha256)
+        newest = read(most=1, until=_END_OF_TIME).last
         if newest and newest - now > CLOCKS_APART:
             raise Unmeasurable(
                 "clock", f"the newest prediction is of {newest:%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M}"
             )
         most = self._settings.drift_window
         least = min(self._settings.drift_least, most)
-        window = predictions.read_window(self._engine, model_version=version, most=most, until=now)
+        window = read(most=most, until=now)
         if len(window.ids) < least:
             raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, it takes {least}")
         return window
@@ -141,6 +157,7 @@ class Monitor:
         return DriftResult(
             measured_at=now,
             model_version=yardstick.pointer.version,
+            model_sha256=yardstick.pointer.sha256,
             state="ok" if drift.attribution == "none" else "drifting",
             attribution=drift.attribution,
             reason=drift.reason,
@@ -169,17 +186,14 @@ def main() -> None:
     configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)
-    monitor, metrics = Monitor(settings), DriftMetrics()
     parent = int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
-    due = 0.0
-    while os.getppid() == parent:
-        if time.monotonic() >= due:
-            try:
+    metrics, due = DriftMetrics(), 0.0
+    with closing(Monitor(settings)) as monitor:
+        while os.getppid() == parent:
+            if time.monotonic() >= due:
                 watch(monitor, metrics, settings)
-            except Exception:  # nobody is served worse by it, and GET /health says that nothing is measured any more
-                log.exception("drift not measured")
-            due = time.monotonic() + settings.drift_seconds
-        time.sleep(min(LOOK_SECONDS, settings.drift_seconds))
+                due = time.monotonic() + settings.drift_seconds
+            time.sleep(min(LOOK_SECONDS, settings.drift_seconds))
 
 
 if __name__ == "__main__":

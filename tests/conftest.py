@@ -131,7 +131,7 @@ def tiny_artifact(tmp_path: Path) -> Callable[..., Path]:
             alpha=0.05,
             classes=CLASSES,
             metrics={},
-            reference={"sha256": artifact.sha256(reference), "images": TINY_REFERENCE},
+            reference={"sha256": artifact.sha256(reference)},
             dataset_version=dataset_version,
             git_revision="0" * 40,
             training={"recipe": "tiny"},

@@ -19,7 +19,7 @@ from model.labels import CLASSES, REAL
 from model.lake import Lake
 from model.manifest import read_manifest, split_rows
 from model.preprocess import Preprocess
-from model.reference import FACTS
+from model.sample import FACTS
 from model.writing import write_whole
 
 _COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)

@@ -17,7 +17,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from model import artifact
 from model.artifact import Golden
 from model.detector import Scores, open_session, score
-from model.reference import choose_images, pack_reference
+from model.reference import choose_images
 from model.training.pixels import Samples
 from model.training.release import calibrated_fields, refer, spread
 
@@ -64,7 +64,7 @@ def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
     )
     pixels = made.golden.pixels
     golden = Golden(pixels, **vars(score(session, pixels)))
-    artifact.write(folder, model=model, card=card, golden=golden, reference=pack_reference(reference))
+    artifact.write(folder, model=model, card=card, golden=golden, reference=reference)
     alone = [open_session(graph, threads=1) for graph in (made.model, model)]
     return judge_speed(*_time_in_turns(alone, pixels))
 

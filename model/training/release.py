@@ -15,7 +15,6 @@ from model.calibration import calibrate, fit_temperature
 from model.labels import CLASSES
 from model.metrics import Labels, Probabilities
 from model.reference import choose_images, make_reference, pack_reference
-from model.sample import Reference
 from model.training.batches import evaluation_batches, normalise
 from model.training.config import TrainConfig
 from model.training.export import ReleasedNetwork, export
@@ -25,7 +24,6 @@ from model.training.whitening import fit_whitening
 
 _BATCH = 256
 _GOLDEN_IMAGES = 16
-_HISTOGRAM_BINS = 20
 
 
 def release(
@@ -62,35 +60,27 @@ def release(
         onnx_sha256=artifact.sha256(model),
         **calibrated_fields(probabilities, labels, reference),
     )
-    artifact.write(folder, model=model, card=card, golden=_golden(released, val), reference=pack_reference(reference))
+    artifact.write(folder, model=model, card=card, golden=_golden(released, val), reference=reference)
     return card
 
 
 def refer(
     val: Samples, chosen: NDArray[np.intp], probabilities: Probabilities, embedding: NDArray[np.float32] | None
-) -> Reference:
-    """Make the reference of the `chosen` images [n] from the probabilities [N] of all and their embedding [n, d]."""
-    return make_reference(
-        val.files.iloc[chosen],
-        label=val.labels[chosen],
-        probability=probabilities[chosen],
-        embedding=embedding,
-    )
+) -> bytes:
+    """Pack the reference of the `chosen` images [n], from the probabilities [N] of all and their embedding [n, d]."""
+    files, label = val.files.iloc[chosen], val.labels[chosen]
+    return pack_reference(make_reference(files, label=label, probability=probabilities[chosen], embedding=embedding))
 
 
-def calibrated_fields(probabilities: Probabilities, labels: Labels, reference: Reference) -> dict[str, Any]:
-    """Return those fields of a card that follow from the probabilities [N] of the validation images."""
+def calibrated_fields(probabilities: Probabilities, labels: Labels, reference: bytes) -> dict[str, Any]:
+    """Return those fields of a card that follow from the validation images: probabilities [N], packed reference."""
     limits = calibrate(probabilities, labels)
     return {
         "threshold": limits.threshold,
         "operating_points": {str(rate): point for rate, point in limits.operating_points.items()},
         "band": limits.band,
         "alpha": limits.alpha,
-        "reference": {
-            "sha256": artifact.sha256(pack_reference(reference)),
-            "images": len(reference.sample),
-            "probability_histogram": np.histogram(probabilities, _HISTOGRAM_BINS, (0, 1))[0].tolist(),
-        },
+        "reference": {"sha256": artifact.sha256(reference)},
     }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from airflow.sdk import Asset
+from pydantic import JsonValue
 
 from model.errors import DatasetError
 
@@ -20,6 +21,9 @@ DETECTOR = Asset("detector")
 DRIFT = Asset("drift")
 RETRAINING = Asset("retraining")
 
+DRIFT_REASON = "drift"
+"""Key in the `extra` of an event: what drift made it happen. Absent where none did."""
+
 
 class Event(Protocol):
     """What is read of an asset event."""
@@ -29,6 +33,13 @@ class Event(Protocol):
 
 Triggers = Mapping[Asset, Sequence[Event]]
 """What Airflow calls `triggering_asset_events`: none for a run started by hand."""
+
+
+def read_drift(triggers: Triggers) -> dict[str, JsonValue]:
+    """Return what drift started a run, as the `extra` of the events that come of it; empty when none did."""
+    events = (*triggers.get(DATASET, ()), *triggers.get(DRIFT, ()))
+    reasons = [str(event.extra[DRIFT_REASON]) for event in events if DRIFT_REASON in event.extra]
+    return {DRIFT_REASON: reasons[-1]} if reasons else {}
 
 
 def choose_dataset_version(requested: str, triggers: Triggers, lake: "Lake") -> str:

@@ -4,7 +4,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
-from truegrain_airflow.retraining import read_drift
+from truegrain_airflow.assets import read_drift
 from truegrain_airflow.surroundings import open_lake
 
 

@@ -8,23 +8,21 @@ from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
 from truegrain_airflow import approval, training_process
-from truegrain_airflow.assets import DATASET, DRIFT, RETRAINING, Triggers, choose_dataset_version
+from truegrain_airflow.assets import (
+    DATASET,
+    DRIFT,
+    DRIFT_REASON,
+    RETRAINING,
+    Triggers,
+    choose_dataset_version,
+    read_drift,
+)
 from truegrain_airflow.surroundings import open_lake, read_settings
 
 if TYPE_CHECKING:
     from model.gate import Decision
 
-DRIFT_REASON = "drift"
-"""Key in the `extra` of an event: what drift made it happen. Absent where none did."""
-
 log = logging.getLogger("truegrain.retrain")
-
-
-def read_drift(triggers: Triggers) -> dict[str, JsonValue]:
-    """Return what drift started a run, as the `extra` of the events that come of it; empty when none did."""
-    events = (*triggers.get(DATASET, ()), *triggers.get(DRIFT, ()))
-    reasons = [str(event.extra[DRIFT_REASON]) for event in events if DRIFT_REASON in event.extra]
-    return {DRIFT_REASON: reasons[-1]} if reasons else {}
 
 
 def explain(requested: str, triggers: Triggers) -> str:

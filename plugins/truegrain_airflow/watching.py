@@ -9,8 +9,7 @@ from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
-from truegrain_airflow.assets import RETRAINING
-from truegrain_airflow.retraining import DRIFT_REASON
+from truegrain_airflow.assets import DRIFT_REASON, RETRAINING
 from truegrain_airflow.surroundings import open_lake, read_settings
 
 log = logging.getLogger("truegrain.monitor")

@@ -8,10 +8,9 @@ from pydantic import BaseModel, Field
 
 from service.context import context
 from service.problems import answers
-from service.records import drift_status
-from service.records.drift_status import SILENT, Drift, DriftStatus
 from service.records.log_status import LogStatus
-from service.store import follower_status
+from service.store import drift_status, follower_status
+from service.store.drift_status import SILENT, DriftAnswer, DriftStatus
 from service.store.follower_status import FollowerStatus
 
 blueprint = APIBlueprint("health", __name__)
@@ -43,7 +42,7 @@ class Health(BaseModel):
     follower: FollowerStatus | None = Field(description="How it went with the registry; null: it was not asked yet")
     log: LogStatus = Field(description="How this worker's prediction log is")
     troubles: list[str] = Field(description="What somebody should look at, in words; empty when all is well")
-    drift: Drift
+    drift: DriftAnswer
 
 
 EXAMPLE: Final = {
@@ -97,14 +96,14 @@ def health() -> Health:
     )
 
 
-def find_drift(monitor: DriftStatus | None, *, now: datetime) -> Drift:
+def find_drift(monitor: DriftStatus | None, *, now: datetime) -> DriftAnswer:
     """Return what the monitor knows of drift `now` (UTC); SILENT when it has not said anything when it should have."""
     if monitor is None or (now - monitor.due_at).total_seconds() > SILENT_SECONDS:
         return SILENT
     return monitor.drift
 
 
-def find_drift_troubles(drift: Drift) -> list[str]:
+def find_drift_troubles(drift: DriftAnswer) -> list[str]:
     """Return what is wrong with traffic or with measuring it, a sentence each; too little of it is nothing wrong."""
     if drift.status == "ok" or drift.cause in ("too_few", "no_model"):
         return []

@@ -14,10 +14,10 @@ from model.lake import Lake
 from model.pipeline import count_images, survey_lake, survey_registry
 from model.registry import PRODUCTION, ModelVersion, connect
 from model.settings import Settings
-from service.store.pipeline_metrics import PipelineMetrics
+from service.pipeline_metrics import PipelineMetrics
 
-LOOK_SECONDS: Final = 60.0
-"""How often it looks: nothing here changes faster than a person could act on it."""
+LOOK_SECONDS: Final = 600.0
+"""How often it looks: nothing here changes faster than a person could act on it, and each host of a fleet asks."""
 
 log = structlog.get_logger(__name__)
 

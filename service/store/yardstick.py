@@ -12,7 +12,7 @@ from service.store.pointer import Pointer, pointer_path
 
 
 class Unmeasurable(Exception):
-    """Why drift cannot be measured: one of the known causes, and a sentence."""
+    """Why drift cannot be measured: one of the known causes, and a sentence that anybody may read."""
 
     def __init__(self, cause: Cause, reason: str) -> None:
         super().__init__(reason)
@@ -34,7 +34,7 @@ class Yardstick:
         try:
             card, reference = Card.from_json((folder / CARD).read_bytes()), read_reference(folder)
         except (ArtifactError, OSError) as error:
-            reason = f"the reference of version {pointer.version} is not its own: {error}"
+            reason = f"the reference of version {pointer.version} is missing or not its own: the monitor's log says why"
             raise Unmeasurable("other_reference", reason) from error
         if reference is None:
             reason = f"version {pointer.version} brings no reference; a detector that is trained anew does"
@@ -49,4 +49,5 @@ def point(home: Path) -> Pointer:
     except FileNotFoundError as error:
         raise Unmeasurable("no_model", "no detector is in service yet") from error
     except (ArtifactError, OSError) as error:
-        raise Unmeasurable("no_model", f"nobody can tell which detector is in service: {error}") from error
+        reason = "nobody can tell which detector is in service: the monitor's log says why"
+        raise Unmeasurable("no_model", reason) from error

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars
 
-from model.predictions import EMBEDDING, Packed, Prediction
+from model.predictions import Packed, Prediction
+from model.sample import EMBEDDING
 from service.context import client_name, context
 from service.verdicts.judging import Judged
 from service.verdicts.verdict import Verdict
@@ -46,6 +47,7 @@ def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime
         id=verdict.id,
         at=at,
         model_version=verdict.model.version,
+        model_sha256=verdict.model.sha256,
         image_sha256=judged.sha256,
         label=judged.label,
         probability=judged.probability,

@@ -13,7 +13,7 @@ from figures.published import comparison
 from model.drift_terms import CAUSES
 from model.settings import PREFIX, Settings
 from service.app import create_app
-from service.records.drift_status import SILENT
+from service.store.drift_status import SILENT
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

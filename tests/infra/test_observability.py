@@ -16,6 +16,7 @@ from made_results import found
 from model import drift_history, predictions
 from model.engines import open_database
 from observability import AIRFLOW_PAGE, ALERTS, DASHBOARDS, INFRA, PANELS, QUERIES, RUNBOOK, airflows_own, named_labels
+from postgresql import NEEDS_POSTGRESQL, running_postgresql
 from promql import labels, metric
 
 PROMETHEUS = INFRA / "prometheus"
@@ -104,17 +105,30 @@ def test_the_runbook_knows_no_alert_that_does_not_exist() -> None:
     assert anchors == {name.lower() for name in ALERTS}
 
 
-def test_the_query_for_suspects_finds_who_sent_them(tmp_path: Path) -> None:
-    engine = open_database(f"sqlite:///{tmp_path / 'predictions.db'}")
+def find_by_runbook(url: str, *, dialect: int) -> list[tuple[object, ...]]:
+    """Who sent the suspects of the last measurement that had some, by the runbook's first query or its second."""
+    engine = open_database(url)
     for table in (predictions, drift_history):
         table.prepare(engine)
     predictions.add(engine, [predict(1), predict(2), predict(3, client="somebody else")])
-    drift_history.add(engine, found("ok", minutes_ago=1))
-    drift_history.add(engine, found(suspects=tuple(predict(number).id for number in (1, 2))))
-    [query] = re.findall(r"^    (SELECT .*?)\n\n", RUNBOOK, flags=re.MULTILINE | re.DOTALL)
+    drift_history.add(engine, found(suspects=(predict(3).id,), minutes_ago=2))
+    drift_history.add(engine, found(suspects=tuple(predict(number).id for number in (1, 2)), minutes_ago=1))
+    drift_history.add(engine, found("ok"))
+    queries = re.findall(r"^    (SELECT client.*?)\n\n", RUNBOOK, flags=re.MULTILINE | re.DOTALL)
     with engine.connect() as connection:
-        assert connection.execute(text(query)).all() == [("shop", "JPEG", 1600, 1200, 2)]
+        rows = [tuple(row) for row in connection.execute(text(queries[dialect]))]
     engine.dispose()
+    return rows
+
+
+def test_the_query_for_suspects_finds_who_sent_them(tmp_path: Path) -> None:
+    assert find_by_runbook(f"sqlite:///{tmp_path / 'predictions.db'}", dialect=0) == [("shop", "JPEG", 1600, 1200, 2)]
+
+
+@NEEDS_POSTGRESQL
+def test_the_query_for_suspects_in_postgresql_does_so_too() -> None:
+    with running_postgresql() as server:
+        assert find_by_runbook(server.url, dialect=1) == [("shop", "JPEG", 1600, 1200, 2)]
 
 
 def test_there_are_panels_enough_and_each_is_told_from_the_others() -> None:

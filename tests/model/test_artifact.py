@@ -9,6 +9,7 @@ import pytest
 from model import artifact
 from model.artifact import CARD, FILES, GOLDEN, MODEL, REFERENCE, Card
 from model.errors import ArtifactError
+from model.reference import pack_reference
 
 Write = Callable[..., Path]
 
@@ -57,15 +58,24 @@ def test_the_reference_is_read_when_it_is_the_cards(tiny_artifact: Write) -> Non
     folder = tiny_artifact()
     reference = artifact.read_reference(folder)
     assert reference is not None
-    assert len(reference.sample) == artifact.read(folder).reference["images"]
+    assert artifact.sha256(pack_reference(reference)) == artifact.read(folder).reference["sha256"]
 
 
 def test_an_artifact_without_a_reference_is_whole(tiny_artifact: Write) -> None:
     folder = tiny_artifact()
     (folder / REFERENCE).unlink()
+    (folder / CARD).write_text(replace(artifact.read(folder), reference={}).to_json())
     assert artifact.read_reference(folder) is None
     assert artifact.list_files(folder) == FILES
     artifact.read(folder)
+
+
+def test_a_reference_that_is_lost_is_no_artifact_without_one_and_verdicts_do_without_it(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    (folder / REFERENCE).unlink()
+    with pytest.raises(ArtifactError, match=REFERENCE):
+        artifact.read_reference(folder)
+    artifact.load(folder)
 
 
 def test_the_reference_of_another_model_is_refused(tiny_artifact: Write) -> None:

@@ -41,12 +41,29 @@ def test_a_refused_version_is_the_last_validation_though_it_is_not_published(
     lake: Lake, brightness_dataset: Callable[[Lake], str]
 ) -> None:
     latest = brightness_dataset(lake)
-    refused = Path(str(lake.version_path("20260101-refused"))) / "validation.json"
+    refused = Path(str(lake.version_path("20260106-refused"))) / "validation.json"
     refused.parent.mkdir()
     refused.write_text('{"success": false}')
     os.utime(refused, (4_000_000_000, 4_000_000_000))
     state = survey_lake(lake)
     assert (state.latest, state.validated_at, state.validation_passed) == (latest, 4_000_000_000, False)
+
+
+def test_of_versions_of_earlier_days_no_file_is_looked_at(
+    lake: Lake, brightness_dataset: Callable[[Lake], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latest = brightness_dataset(lake)
+    for name in ("_SUCCESS", "validation.json"):
+        old = Path(str(lake.version_path("20250101-old"))) / name
+        old.parent.mkdir(exist_ok=True)
+        old.write_text("{}")
+    looked_at: list[str] = []
+    modified_at = Lake.modified_at
+    monkeypatch.setattr(
+        Lake, "modified_at", lambda self, path: looked_at.append(path.parent.name) or modified_at(self, path)
+    )
+    assert survey_lake(lake).latest == latest
+    assert set(looked_at) == {latest}
 
 
 def test_refusals_count_from_the_newest_version_back() -> None:

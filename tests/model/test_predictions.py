@@ -14,7 +14,8 @@ from sqlalchemy.exc import DataError
 
 from made_predictions import predict
 from model.engines import open_database, opened, read_clock
-from model.predictions import EMBEDDING, PREDICTIONS, add, find, forget, forget_ahead, prepare, read_window
+from model.predictions import PREDICTIONS, Window, add, find, forget, forget_ahead, prepare, read_window
+from model.sample import EMBEDDING
 from postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -60,6 +61,10 @@ def earlier(file: Path) -> Path:
     return file
 
 
+def read(engine: Engine, *, most: int, until: datetime) -> Window:
+    return read_window(engine, model_version="7", model_sha256="5e" * 32, most=most, until=until)
+
+
 def packed(*values: float) -> bytes:
     return np.array(values, EMBEDDING).tobytes()
 
@@ -80,8 +85,10 @@ def test_a_row_that_is_there_already_costs_no_other_row_of_its_batch(engine: Eng
 
 def test_a_window_is_the_newest_predictions_of_a_version_oldest_first(engine: Engine) -> None:
     rows = [predict(n, at=NOW - timedelta(minutes=n), probability=n / 10) for n in range(6)]
-    add(engine, [*rows, predict(9, at=NOW, model_version="8")])
-    window = read_window(engine, model_version="7", most=3, until=NOW - timedelta(minutes=1))
+    others = [{"model_version": "8"}, {"model_sha256": "0" * 64}, {"model_sha256": None}]
+    later = NOW - timedelta(minutes=1)
+    add(engine, [*rows, *(predict(10 + n, at=later, **other) for n, other in enumerate(others))])
+    window = read(engine, most=3, until=NOW - timedelta(minutes=1))
     assert window.ids == tuple(row.id for row in (rows[3], rows[2], rows[1]))
     assert (window.first, window.last) == (rows[3].at, rows[1].at)
     assert_array_equal(window.sample.probability, [0.3, 0.2, 0.1])
@@ -91,7 +98,7 @@ def test_a_window_holds_the_facts_of_the_files_and_where_the_detector_placed_the
     jpeg = predict(1, at=NOW - timedelta(seconds=1), embedding=packed(1, 2), jpeg_quality=90)
     png = predict(2, at=NOW, embedding=packed(3, 4), jpeg_quality=None, format="PNG", width=8, height=9, bytes=10)
     add(engine, [jpeg, png])
-    sample = read_window(engine, model_version="7", most=10, until=NOW).sample
+    sample = read(engine, most=10, until=NOW).sample
     assert_array_equal(sample.embedding, np.array([[1, 2], [3, 4]], np.float32), strict=True)
     assert_array_equal(sample.jpeg_quality, [90, np.nan])
     assert (sample.format[1], sample.width[1], sample.height[1], sample.bytes[1]) == ("PNG", 8, 9, 10)
@@ -102,20 +109,20 @@ def test_a_window_has_embeddings_only_when_every_row_has_one_of_the_same_length(
     engine: Engine, embeddings: tuple[bytes | None, ...]
 ) -> None:
     add(engine, [predict(number, at=NOW, embedding=one) for number, one in enumerate(embeddings)])
-    window = read_window(engine, model_version="7", most=10, until=NOW)
+    window = read(engine, most=10, until=NOW)
     assert len(window.sample) == 2
     assert window.sample.embedding is None
 
 
 def test_an_empty_window_is_one(engine: Engine) -> None:
-    window = read_window(engine, model_version="7", most=10, until=NOW)
+    window = read(engine, most=10, until=NOW)
     assert (window.ids, window.first, window.last, len(window.sample)) == ((), None, None, 0)
 
 
 def test_what_is_too_old_is_forgotten(engine: Engine) -> None:
     add(engine, [predict(n, at=NOW - timedelta(days=n)) for n in range(4)])
     assert [forget(engine, until=NOW - timedelta(days=1), most=2) for _ in range(3)] == [2, 1, 0]
-    assert len(read_window(engine, model_version="7", most=10, until=NOW).ids) == 1
+    assert len(read(engine, most=10, until=NOW).ids) == 1
 
 
 @NEEDS_POSTGRESQL
@@ -147,7 +154,7 @@ def test_the_table_of_an_earlier_version_is_kept_and_gets_what_it_lacks(earlier:
     prepare(engine)
     add(engine, [predict(1, at=NOW)])
     old = find(engine, "e" * 32, since=FOREVER_AGO)
-    window = read_window(engine, model_version="7", most=10, until=NOW)
+    window = read(engine, most=10, until=NOW)
     engine.dispose()
     assert old is not None
     assert (old.bytes, old.decode_ms, old.embedding) == (None, None, None)

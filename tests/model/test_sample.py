@@ -28,6 +28,23 @@ def test_a_detector_without_an_embedding_leaves_a_sample_without_one() -> None:
     assert sample(3, embedded=False).take(slice(1)).embedding is None
 
 
+def test_a_sample_is_made_of_columns_in_any_type() -> None:
+    made = Sample.of(
+        {
+            "probability": np.float32([0.25, 0.5]),
+            "width": [1, 2],
+            "height": np.int16([3, 4]),
+            "bytes": [5, 6],
+            "jpeg_quality": [90, None],
+            "format": ["JPEG", "PNG"],
+        }
+    )
+    assert made.embedding is None
+    np.testing.assert_array_equal(made.jpeg_quality, [90, np.nan])
+    kinds = [np.asarray(column).dtype.kind for name, column in vars(made).items() if name != "embedding"]
+    assert "".join(kinds) == "fiiifU"
+
+
 def test_columns_of_different_lengths_are_refused() -> None:
     with pytest.raises(ValueError, match=r"different lengths: \[2, 3\]"):
         sample(3, heights=2)

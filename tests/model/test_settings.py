@@ -30,9 +30,10 @@ def test_a_misspelt_variable_is_refused_with_the_name_that_was_meant() -> None:
         Settings.from_environment({"TRUEGRAIN_POLL_SECOND": "1"})
 
 
-def test_a_value_that_is_not_allowed_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"TRUEGRAIN_WORKERS='none'"):
-        Settings.from_environment({"TRUEGRAIN_WORKERS": "none"})
+@pytest.mark.parametrize(("name", "value"), [("TRUEGRAIN_WORKERS", "none"), ("TRUEGRAIN_DRIFT_WINDOW", "20001")])
+def test_a_value_that_is_not_allowed_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"{name}='{value}'"):
+        Settings.from_environment({name: value})
 
 
 def test_every_setting_says_what_it_means() -> None:

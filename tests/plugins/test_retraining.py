@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from truegrain_airflow.assets import DATASET, DRIFT
-from truegrain_airflow.retraining import explain, read_drift
+from truegrain_airflow.assets import DATASET, DRIFT, read_drift
+from truegrain_airflow.retraining import explain
 
 DRIFTED = "version 7: a group of images is like none of the reference"
 

@@ -2,10 +2,12 @@
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import sqlite3
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -105,6 +107,22 @@ def test_a_killed_master_takes_those_beside_its_workers_with_it(serve: Serve, wa
     for worker in service.processes():  # they notice too, but take half their time-out, which no test need wait for
         with contextlib.suppress(psutil.NoSuchProcess):
             worker.kill()
+
+
+def test_limits_of_drift_that_cannot_be_read_end_the_start_with_a_sentence(home: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "drift.toml"
+    policy.write_text("dense_grupe = 0.1\n")
+    wrong = {"TRUEGRAIN_HOME": str(home), "TRUEGRAIN_DRIFT_POLICY": str(policy)}
+    started = subprocess.run(
+        [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"],
+        env=os.environ | wrong,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert started.returncode != 0
+    assert f"the drift policy '{policy}' is not allowed: dense_grupe" in started.stderr
 
 
 @pytest.mark.parametrize("name", ["follower", "monitor"])

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from model.drift import Signal
+from model.drift_signals import Signal
 from model.drill import Answer, Drill, Labelling, Learnt, Reading, Step, StepName, Suspect
 from model.metrics import Estimate
 

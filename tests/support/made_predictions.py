@@ -10,6 +10,7 @@ _ONE = Prediction(
     id="0" * 32,
     at=datetime(2026, 11, 16, tzinfo=UTC),
     model_version="7",
+    model_sha256="5e" * 32,
     image_sha256="c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",
     label="ai",
     probability=0.9731,

@@ -9,8 +9,8 @@ from typing import get_args
 import pytest
 
 from made_drills import make_drill
-from model.drift import Signal
 from model.drift_history import DriftResult
+from model.drift_signals import Signal
 from model.drill import Drill, Labelling, StepName
 from model.errors import TruegrainError
 from model.lake import Lake

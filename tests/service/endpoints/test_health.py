@@ -8,9 +8,9 @@ from flask.testing import FlaskClient
 from made_results import found
 from model.drift_terms import Cause
 from service.endpoints.health import EXAMPLE, SILENT_SECONDS, Health, find_drift, find_drift_troubles, find_troubles
-from service.records import drift_status
-from service.records.drift_status import SILENT, DriftStatus, describe
 from service.records.log_status import LogStatus
+from service.store import drift_status
+from service.store.drift_status import SILENT, DriftStatus, describe
 from service.store.follower_status import FollowerStatus, Outcome, write_status
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from model.errors import RegistryUnavailable
 from model.lake import Lake
 from model.registry import ModelVersion
-from service.store.pipeline_metrics import PipelineMetrics
+from service.pipeline_metrics import PipelineMetrics
 from service.store.pipeline_watch import PipelineWatch
 
 

@@ -14,8 +14,8 @@ from flask.testing import FlaskClient
 from model.detector import Detector
 from model.engines import open_database
 from model.images import Limits, decode
-from model.predictions import EMBEDDING, read_window
-from model.sample import Sample
+from model.predictions import read_window
+from model.sample import EMBEDDING, Sample
 from service.store.model_store import ServedModel
 from service.store.pointer import Pointer, pointer_path
 from service.verdicts.delivery import to_prediction
@@ -47,7 +47,8 @@ def ask_at_once(client: FlaskClient, path: str, images: list[bytes]) -> None:
 def read_all(app: APIFlask, home: Path) -> Sample:
     app.extensions["truegrain"].predictions.stop()
     engine = open_database(f"sqlite:///{home / 'predictions.db'}")
-    window = read_window(engine, model_version="7", most=10, until=datetime.now(UTC))
+    sha256 = Pointer.read(pointer_path(home)).sha256
+    window = read_window(engine, model_version="7", model_sha256=sha256, most=10, until=datetime.now(UTC))
     engine.dispose()
     return window.sample
 

@@ -2,11 +2,13 @@
 
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from model.pipeline import LakeState, RegistryState
+from service.gauges import make_gauge
 
 
 class PipelineMetrics:
@@ -16,32 +18,29 @@ class PipelineMetrics:
     """
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-
-        def gauge(name: str, documentation: str, label: str, *more: str) -> Gauge:
-            return Gauge(name, documentation, [label, *more], registry=registry, multiprocess_mode="mostrecent")
-
+        self.registry = CollectorRegistry()
+        gauge = partial(make_gauge, self.registry)
         self._images = gauge(
-            "truegrain_dataset_images", "Images of the newest dataset version, by label and split", "label", "split"
+            "dataset_images", "Images of the newest dataset version, by label and split", "label", "split"
         )
         self._validation = gauge(
-            "truegrain_dataset_validation",
+            "dataset_validation",
             "1 for the outcome of the last validation of a dataset version, 0 for the other",
             "outcome",
         )
         self._registered = gauge(
-            "truegrain_registered_versions", "Versions of the registered model, by what the gate said of them", "gate"
+            "registered_versions", "Versions of the registered model, by what the gate said of them", "gate"
         )
         self._refused_in_a_row = gauge(
-            "truegrain_gate_refused_in_a_row", "Newest versions that the gate refused one after the other", "model"
+            "gate_refused_in_a_row", "Newest versions that the gate refused one after the other", "model"
         )
         self._happened = gauge(
-            "truegrain_pipeline_timestamp_seconds",
+            "pipeline_timestamp_seconds",
             "When it last happened: a dataset version was validated or published, a detector registered ('production':"
             " the one in production), the lake or the registry read for these metrics",
             "event",
         )
-        self._disk = gauge("truegrain_disk_bytes", "Room on the disk of TRUEGRAIN_HOME, 'free' and 'total'", "room")
+        self._disk = gauge("disk_bytes", "Room on the disk of TRUEGRAIN_HOME, 'free' and 'total'", "room")
 
     def show_images(self, images: Mapping[tuple[str, str], int]) -> None:
         """Show how many images the newest dataset version has of each label in each split."""

@@ -36,7 +36,7 @@ class Signal(BaseModel):
     over: bool
 
 
-class Drift(BaseModel):
+class DriftAnswer(BaseModel):
     """Whether what is sent still resembles what the detector was made from."""
 
     model_config = ConfigDict(frozen=True)
@@ -53,7 +53,7 @@ class Drift(BaseModel):
     ai_share: Bounds | None = Field(description="Estimated share of AI images")
 
 
-SILENT = Drift(
+SILENT = DriftAnswer(
     status="unknown",
     cause="silent",
     attribution="none",
@@ -73,7 +73,7 @@ class DriftStatus(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     due_at: datetime
-    drift: Drift
+    drift: DriftAnswer
 
 
 def write_status(home: Path, result: "DriftResult", *, seconds: float) -> None:
@@ -85,9 +85,9 @@ def write_status(home: Path, result: "DriftResult", *, seconds: float) -> None:
     write_text(UPath(_path(home)), status.model_dump_json())
 
 
-def describe(result: "DriftResult") -> Drift:
+def describe(result: "DriftResult") -> DriftAnswer:
     """Return what anybody may know of a result: all but whose predictions are suspect."""
-    return Drift(
+    return DriftAnswer(
         status=result.state,
         cause=result.cause,
         attribution=result.attribution,
