@@ -1,7 +1,10 @@
 """GET /metrics: what Prometheus scrapes, summed over the workers and the follower."""
 
+import struct
+import time
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
 from apiflask import APIFlask
 from flask import Response, request
@@ -12,6 +15,9 @@ from service.problems import Answers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_ATTEMPTS: Final = 10
+_PAUSE_SECONDS: Final = 0.05
 
 _ANSWERS: Answers = {200: {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
@@ -32,8 +38,18 @@ def init_app(app: APIFlask) -> None:
     @app.doc(responses=_ANSWERS)
     def metrics() -> Response:
         """Export the metrics for Prometheus."""
-        text, content_type = exporter.generate_metrics(request.headers.get("Accept"), request.args.getlist("name[]"))
+        text, content_type = _read(exporter)
         return Response(text, content_type=content_type)
+
+
+def _read(exporter: PrometheusMetrics) -> tuple[str, str]:
+    """Read the metrics of all processes; again when one of them has just made its file, which is empty for a moment."""
+    asked = request.headers.get("Accept"), request.args.getlist("name[]")
+    for _ in range(_ATTEMPTS - 1):
+        with suppress(struct.error):  # of prometheus_client, which finds no length in an empty file
+            return exporter.generate_metrics(*asked)  # type: ignore[no-any-return]
+        time.sleep(_PAUSE_SECONDS)
+    return exporter.generate_metrics(*asked)  # type: ignore[no-any-return]
 
 
 def _counted(application: "WSGIApplication", in_flight: Gauge) -> "WSGIApplication":

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,6 +45,18 @@ def test_requests_to_two_workers_add_up_exactly(
     assert service.metric("truegrain_probability_count") == 60
     assert service.metric("flask_http_request_duration_seconds_count", url_rule="/predict") == 60
     assert service.metric("truegrain_model_info", version="1") == 1
+
+
+def test_a_process_that_just_makes_its_file_does_not_spoil_a_scrape(serve: Serve, home: Path) -> None:
+    service = serve()
+    file = home / "run" / "metrics" / "counter_1.db"
+    file.touch()
+    with ThreadPoolExecutor(1) as scraper:
+        scrape = scraper.submit(service.get, "/metrics")
+        time.sleep(0.1)
+        assert not scrape.done()
+        os.truncate(file, 1024)
+        assert scrape.result().status_code == 200
 
 
 def test_the_sums_survive_a_worker_and_start_anew_with_the_service(
