@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,6 +19,7 @@ from model.errors import ArtifactError, RegistryError, RegistryUnavailable, Stor
 from model.registry import ModelVersion, connect
 from model.settings import Settings
 from model.signature import PublicKey, read_public_key
+from service.beside import repeat
 from service.logs import configure_logging
 from service.metrics import Metrics
 from service.store.follower_status import Outcome, write_status
@@ -165,19 +167,13 @@ def follow_all(followers: Mapping[Alias, Follower], home: Path) -> None:
 
 
 def main() -> None:
-    """Follow the registry until the process is told to end or its parent, whose id is the argument, is gone.
-
-    Told by argument, for a parent that dies while this process is still importing has already been replaced.
-    """
+    """Follow the registry until the process is told to end, or its parent is gone."""
     configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)
     followers = build_followers(settings)
     watch_pipeline(settings).start()
-    parent = int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
-    while os.getppid() == parent:
-        follow_all(followers, settings.home)
-        time.sleep(settings.poll_seconds)
+    repeat(partial(follow_all, followers, settings.home), seconds=settings.poll_seconds)
 
 
 def build_followers(settings: Settings) -> dict[Alias, Follower]:

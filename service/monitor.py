@@ -24,6 +24,7 @@ from model.engines import open_database
 from model.errors import StorageFull
 from model.predictions import Window
 from model.settings import Settings
+from service.beside import repeat
 from service.drift_metrics import DriftMetrics
 from service.logs import configure_logging
 from service.store.drift_status import write_status
@@ -32,9 +33,6 @@ from service.store.yardstick import Unmeasurable, Yardstick, point
 
 CLOCKS_APART: Final = timedelta(seconds=60)
 """Between clocks that are right."""
-
-LOOK_SECONDS: Final = 1.0
-"""How often the process looks whether its parent still lives."""
 
 _END_OF_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
@@ -182,18 +180,12 @@ def watch(monitor: Monitor, metrics: DriftMetrics, settings: Settings) -> None:
 
 
 def main() -> None:
-    """Watch until the process is told to end or its parent, whose id is the argument, is gone."""
+    """Watch until the process is told to end, or its parent is gone."""
     configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)
-    parent = int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
-    metrics, due = DriftMetrics(), 0.0
     with closing(Monitor(settings)) as monitor:
-        while os.getppid() == parent:
-            if time.monotonic() >= due:
-                watch(monitor, metrics, settings)
-                due = time.monotonic() + settings.drift_seconds
-            time.sleep(min(LOOK_SECONDS, settings.drift_seconds))
+        repeat(partial(watch, monitor, DriftMetrics(), settings), seconds=settings.drift_seconds)
 
 
 if __name__ == "__main__":

@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from upath import UPath
+from pydantic import BaseModel, ConfigDict, Field
 
 from model.drift_terms import Attribution, Cause, State
-from model.writing import write_text
+from service.store.notes import read_note, write_note
 
 if TYPE_CHECKING:
     # It brings SciPy with it, which the workers that read the file have no use for.
@@ -82,7 +81,7 @@ def write_status(home: Path, result: "DriftResult", *, seconds: float) -> None:
     Raises OSError or StorageFull when it cannot be written.
     """
     status = DriftStatus(due_at=datetime.now(UTC) + timedelta(seconds=seconds), drift=describe(result))
-    write_text(UPath(_path(home)), status.model_dump_json())
+    write_note(_path(home), status)
 
 
 def describe(result: "DriftResult") -> DriftAnswer:
@@ -103,10 +102,7 @@ def describe(result: "DriftResult") -> DriftAnswer:
 
 def read_status(home: Path) -> DriftStatus | None:
     """Return what the monitor wrote last; None when it never did, or when that cannot be read."""
-    try:
-        return DriftStatus.model_validate_json(_path(home).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return read_note(_path(home), DriftStatus)
 
 
 def _path(home: Path) -> Path:

@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from upath import UPath
+from pydantic import BaseModel, ConfigDict, Field
 
-from model.writing import write_text
+from service.store.notes import read_note, write_note
 from service.store.pointer import Alias
 
 Outcome = Literal["current", "switched", "absent", "refused", "unavailable"]
@@ -27,15 +26,12 @@ class FollowerStatus(BaseModel):
 def write_status(home: Path, outcomes: Mapping[Alias, Outcome]) -> None:
     """Replace what was written before by the outcomes of now."""
     status = FollowerStatus(asked_at=datetime.now(UTC), production=outcomes["production"], shadow=outcomes["shadow"])
-    write_text(UPath(_path(home)), status.model_dump_json())
+    write_note(_path(home), status)
 
 
 def read_status(home: Path) -> FollowerStatus | None:
     """Return what the follower wrote last; None when it never did, or when that cannot be read."""
-    try:
-        return FollowerStatus.model_validate_json(_path(home).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return read_note(_path(home), FollowerStatus)
 
 
 def _path(home: Path) -> Path:

@@ -4,10 +4,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from upath import UPath
+from pydantic import BaseModel, ConfigDict, Field
 
-from model.writing import write_text
+from service.store.notes import read_note, write_note
 
 FILE: Final = "lineage.json"
 
@@ -50,12 +49,9 @@ class Lineage(_Told):
 
 def write_lineage(folder: Path, lineage: Lineage) -> None:
     """Keep the lineage beside the artifact in `folder`, in the place of an earlier one."""
-    write_text(UPath(folder / FILE), lineage.model_dump_json(indent=1))
+    write_note(folder / FILE, lineage)
 
 
 def read_lineage(folder: Path) -> Lineage | None:
     """Return the lineage kept in `folder`; None when there is none yet, or when it cannot be read."""
-    try:
-        return Lineage.model_validate_json((folder / FILE).read_bytes())
-    except (OSError, ValidationError):
-        return None
+    return read_note(folder / FILE, Lineage)
