@@ -22,7 +22,7 @@ from PIL import Image
 from figures.served import point_at
 from figures.stack import free_ports
 from model.settings import Settings
-from scraping import read_metric
+from scraping import read_metric, read_series
 from service.app import create_app
 from service.keys import write
 from service.protection.keyring import Key, KeyFile
@@ -133,12 +133,14 @@ class Service:
         return requests.post(f"{self.url}/predict", files={"file": image}, timeout=30, **kwargs)  # type: ignore[arg-type]
 
     def await_version(self, version: str) -> None:
-        """Wait until several answers in a row, so both workers, come from `version`."""
-        await_true(lambda: all(self._serves(version) for _ in range(8)), what=f"version {version} to be served")
+        """Wait until both workers serve, and none serves anything but `version`."""
+        await_true(lambda: self._serves_only(version), what=f"version {version} to be served by both workers")
 
-    def _serves(self, version: str) -> bool:
-        answer = self.get("/readyz")
-        return answer.ok and answer.json()["version"] == version
+    def _serves_only(self, version: str) -> bool:
+        scrape = self.get("/metrics").text
+        served = read_series(scrape, "truegrain_model_info", alias="production")
+        both = read_metric(scrape, "truegrain_model_loads_total") >= 2
+        return both and [version] == [series.labels["version"] for series in served if series.value]
 
     def metric(self, name: str, **labels: str) -> float:
         return read_metric(self.get("/metrics").text, name, **labels)

@@ -53,13 +53,13 @@ def load(draw: Draw) -> Callable[[Any], Any]:
 
 
 def test_promotions_and_a_rollback_under_load_fail_no_request(
-    start: Serve, models: Registry, add: Add, load: Callable[[Any], Any], wait_until: Callable[..., None]
+    start: Serve, models: Registry, add: Add, load: Callable[[Any], Any]
 ) -> None:
     first, second = add(0.0), add(2.0)
     service = start(queue=8, queue_seconds=30)
     assert service.get("/readyz").status_code == 503, "nothing is promoted yet"
     models.promote(first.version, reason="the first")
-    wait_until(lambda: service.metric("truegrain_model_loads_total") == 2, what="both workers to serve")
+    service.await_version(first.version)
     with load(service) as answers:
         models.promote(second.version, reason="better")
         service.await_version(second.version)
@@ -83,7 +83,7 @@ def test_the_version_with_the_alias_shadow_is_compared_with_production(
     wait_until(lambda: service.get("/health").json()["troubles"] == [], what="all to be well")
     lineage = service.get("/model").json()["lineage"]
     assert (lineage["gate"], lineage["promotion_reason"]) == ("passed", "the first")
-    wait_until(lambda: _compare(service, draw(128)).ok, what="both workers to have the shadow")
+    wait_until(lambda: service.metric("truegrain_model_loads_total") == 4, what="both workers to have both")
     compared = _compare(service, draw(128)).json()
     assert [compared[which]["model"]["version"] for which in ("production", "shadow")] == [
         first.version,
