@@ -36,7 +36,7 @@ def train(settings: Settings, config: TrainConfig, *, dataset_version: str, plac
     if done.exists():
         finished: dict[str, object] = json.loads(done.read_text())
         if place.first:
-            print(f"already trained: {folder}", flush=True)
+            print(f"already trained with this recipe; another seed trains anew: {folder}", flush=True)
         return finished
     started = time.monotonic()
     train_samples, val_samples = _load(settings, config, dataset_version)

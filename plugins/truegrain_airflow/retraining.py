@@ -78,4 +78,6 @@ def promote(training: str) -> dict[str, JsonValue]:
     """Put what a run has trained into production; returns the `extra` of DETECTOR's event."""
     from model.retrain import promote_run
 
-    return {"version": promote_run(read_settings(), training, reason=approval.reason()).version}
+    version = promote_run(read_settings(), training, reason=approval.reason()).version
+    log.info("version %s is in production", version)
+    return {"version": version}

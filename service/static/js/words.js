@@ -21,10 +21,10 @@ export function stateOf(check) {
   return check.problem ? "refused" : "waiting";
 }
 
-/** A share in whole per cent that never claims certainty: 0.9996 is "over 99 %". */
+/** A share in whole per cent that never claims certainty: 0.9996 is "> 99 %". */
 export function percent(share) {
-  if (share > 0.99) return `over 99${PER_CENT}`;
-  if (share < 0.01) return `under 1${PER_CENT}`;
+  if (share > 0.99) return `>\u00a099${PER_CENT}`;
+  if (share < 0.01) return `<\u00a01${PER_CENT}`;
   return `${Math.round(share * 100)}${PER_CENT}`;
 }
 

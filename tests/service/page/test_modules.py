@@ -9,7 +9,7 @@ VERDICT = {"decision": "ai", "label": "ai", "probability": 0.97, "threshold": 0.
 
 def test_a_share_never_claims_certainty(empty_page: Page) -> None:
     shares = [0.5, 0.99, 0.9996, 1, 0.01, 0.004, 0]
-    words = ["50 %", "99 %", "over 99 %", "over 99 %", "1 %", "under 1 %", "under 1 %"]
+    words = ["50 %", "99 %", "> 99 %", "> 99 %", "1 %", "< 1 %", "< 1 %"]
     found = empty_page.module("words", "given[0].map(it.percent)", shares)
     assert [text.replace("\N{NO-BREAK SPACE}", " ") for text in found] == words
 
