@@ -35,6 +35,11 @@ def test_a_chosen_picture_gets_a_verdict_in_words(page: Page, draw: Draw) -> Non
     assert page.text(".verdict > .name") == "grey.jpg"
 
 
+def test_a_thumbnail_is_shown_large_enough_to_see(page: Page, draw: Draw) -> None:
+    page.judge(("thumbnail.jpg", draw(230, size=(64, 32))))
+    assert page.find(".photo").size == {"width": 256, "height": 128}
+
+
 def test_the_bytes_that_are_judged_are_those_of_the_file(page: Page, draw: Draw) -> None:
     image = draw(230, size=(640, 480))[:-2] + b"a tail that no encoder would keep\xff\xd9"
     page.judge(("large.jpg", image))
