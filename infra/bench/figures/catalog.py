@@ -64,7 +64,7 @@ MEANING = MappingProxyType(
         "log.lost": "Of the million, lost",
         "log.memory_mb": "By how much a process grew on the last four fifths of them",
         "log.health_ms": "`GET /health` of the service with that log: 99 in 100 within",
-        "log.overhead": "Verdicts a second that prediction log and metrics cost, of those without them",
+        "log.overhead": "What prediction log and metrics take of the cores' time for a verdict",
         "hostile.requests": "Mutated, truncated, exploding and two-faced files sent, and requests malformed",
         "hostile.failures": "Of these, answered by a 5xx or not at all; workers lost or grown",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",

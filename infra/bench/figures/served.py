@@ -40,6 +40,11 @@ class Service:
         children = psutil.Process(self.process.pid).children()
         return [child for child in children if not BESIDE & set(child.cmdline())]
 
+    def worker_seconds(self) -> float:
+        """Return the seconds of a core that its workers have had so far."""
+        times = [worker.cpu_times() for worker in self.workers()]
+        return sum(spent.user + spent.system for spent in times)
+
 
 @contextmanager
 def serving(folder: Path, *, workers: int = 2, app: str = "", **settings: object) -> Iterator[Service]:
