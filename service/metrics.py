@@ -119,7 +119,8 @@ class Metrics:
             self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
         for finding in verdict.evidence:
             self._findings.labels(finding.source, finding.says).inc()
-        self._conflicts.inc(verdict.conflict)
+        if verdict.conflict:
+            self._conflicts.inc()
 
     def map_tested(self, *, faithful: bool) -> None:
         """Count a map and whether it is shown."""

@@ -19,7 +19,7 @@ from figures.load import fire
 from figures.processes import pool
 from figures.results import Figure
 from figures.served import Service, serving
-from figures.serving import CLIENTS, CORES, SMALL, WARM_UP_SECONDS
+from figures.serving import CLIENTS, CORES, LARGE, SMALL, WARM_UP_SECONDS
 from model.engines import open_database
 from model.predictions import PREDICTIONS, Prediction
 from service.metrics import Metrics
@@ -37,6 +37,9 @@ ASKED = 500
 """How often GET /health is asked."""
 
 ROUNDS, SECONDS = 15, 4.0
+FEW = 4
+"""Clients who keep both workers busy, and of whom nobody has to be turned away."""
+
 EMBEDDING_BYTES = 64
 
 
@@ -60,26 +63,31 @@ def logged_predictions() -> Iterator[Figure]:
 
 
 def log_overhead() -> Iterator[Figure]:
-    """Ask the service and one without log and metrics in turn for verdicts, and compare what these cost.
+    """Compare, with a small detector and with a large one, what verdicts cost with log and metrics and without."""
+    for name, recipe in (("log.overhead", SMALL), ("log.b0_224_overhead", LARGE)):
+        yield Figure(name, round(100 * _overhead(recipe), 1), "%", COMMAND)
+
+
+def _overhead(recipe: str) -> float:
+    """Return the share that log and metrics have in what a verdict costs; both services are asked in turn.
 
     In seconds of the workers' cores, for these are all busy: the rates themselves change more from round to round.
     """
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as torch:
         folder = Path(name)
         photo = draw_photo(folder / "photo.jpg")
-        artifact = torch.submit(untrained, SMALL, folder / "artifact").result()
+        artifact = torch.submit(untrained, recipe, folder / "artifact").result()
         with serving(artifact, workers=CORES) as whole, serving(artifact, workers=CORES, app=APP) as bare:
             for service in (whole, bare):
                 fire(f"{service.url}/predict", photo, seconds=WARM_UP_SECONDS, clients=CLIENTS)
             costs = [[_cost(service, photo) for service in (whole, bare)] for _ in range(ROUNDS)]
-    kept = float(np.median([without / with_them for with_them, without in costs]))
-    yield Figure("log.overhead", round(100 * (1 - kept), 1), "%", COMMAND)
+    return 1 - float(np.median([without / with_them for with_them, without in costs]))
 
 
 def _cost(service: Service, photo: Path) -> float:
     """Return the seconds of a core that the workers spend on a verdict."""
     begin = service.worker_seconds()
-    verdicts = fire(f"{service.url}/predict", photo, seconds=SECONDS, clients=CLIENTS).accepted.sum()
+    verdicts = fire(f"{service.url}/predict", photo, seconds=SECONDS, clients=FEW).accepted.sum()
     return float((service.worker_seconds() - begin) / verdicts)
 
 
