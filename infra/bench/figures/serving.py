@@ -28,7 +28,9 @@ WARM_UP_SECONDS = 12.0
 """As long as follower and monitor take to begin."""
 
 ROUNDS, ROUND_SECONDS = 7, 4.0
-CALM_SECONDS = 3
+AT_REST_SECONDS = 3
+"""Seconds in a row without a trace of the crowd after which it is over; the odd 503 comes in calm times as well."""
+
 CALM, TOO_MUCH = 0.7, 3.0
 """Shares of the capacity at which latency is measured."""
 
@@ -104,13 +106,13 @@ def _compare(artifact: Path, photo: Path, service: str, bare: str) -> _Rates:
 
 
 def _recovery(after: Load, calm: Load) -> float:
-    """Return the seconds until CALM_SECONDS in a row saw requests refused and slow no more than in calm times.
+    """Return the seconds until AT_REST_SECONDS in a row see requests refused and slow no more than in calm times.
 
     A second is slow when half of its answers are slower than 99 in 100 were in calm times.
     """
     slow, usual = calm.quantile(0.99), max(refused for refused, _ in _by_second(calm))
     fine = [refused <= usual and median <= slow for refused, median in _by_second(after)]
-    begins = (second for second in range(len(fine)) if all(fine[second : second + CALM_SECONDS]))
+    begins = (second for second in range(len(fine)) if all(fine[second : second + AT_REST_SECONDS]))
     return float(next(begins, len(fine)))
 
 
