@@ -16,9 +16,13 @@ SIZE = 32
 TEMPERATURE = 1.7
 
 
-@pytest.fixture(scope="module", params=["resnet10t", "efficientnet_b0", "convnext_atto", "vit_tiny_patch16_224"])
+BACKBONES = ("resnet10t", "efficientnet_b0", "convnext_atto", "vit_tiny_patch16_224")
+
+
+@pytest.fixture(scope="module", params=[*((name, False) for name in BACKBONES), ("resnet10t", True)])
 def network(request: pytest.FixtureRequest) -> Network:
-    config = read_config("quick", {"backbone": request.param, "smallest_map": 4})
+    backbone, mirrored = request.param
+    config = read_config("quick", {"backbone": backbone, "smallest_map": 4, "mirrored": mirrored})
     network = build_network(config, size=SIZE, pretrained_file="")
     with torch.no_grad():
         for _ in range(3):  # so that the statistics of batch normalisation are not the trivial ones
@@ -68,9 +72,17 @@ def grad_cam(network: Network, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
     hook = network.backbone.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     logits = network(normalise(torch.from_numpy(pixels)))
     hook.remove()
-    [features] = seen
-    [gradient] = torch.autograd.grad(logits.sum(), features)
-    if features.ndim == 3:  # a class token and 16 places of the vision transformer
-        features, gradient = (t[:, 1:].reshape(len(pixels), 4, 4, -1).permute(0, 3, 1, 2) for t in (features, gradient))
-    weights = gradient.sum((2, 3), keepdim=True)
-    return logits.detach(), (weights * features).sum(1).detach()
+    gradients = torch.autograd.grad(logits.sum(), seen)
+    maps = [weigh(*map(on_grid, pair)) for pair in zip(seen, gradients, strict=True)]
+    # The second, if there is one, is that of the mirror image.
+    return logits.detach(), sum((found.flip(2) for found in maps[1:]), maps[0]).detach()
+
+
+def on_grid(features: Tensor) -> Tensor:
+    """Bring a class token and the 16 places of the vision transformer, too, to [N, C, 4, 4]."""
+    return features if features.ndim == 4 else features[:, 1:].reshape(len(features), 4, 4, -1).permute(0, 3, 1, 2)
+
+
+def weigh(features: Tensor, gradient: Tensor) -> Tensor:
+    """Sum features up, each by its gradient."""
+    return (gradient.sum((2, 3), keepdim=True) * features).sum(1)
