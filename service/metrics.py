@@ -20,6 +20,7 @@ _DIFFERENCES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _UPLOAD_BYTES = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7)
 _PIXELS = (1e4, 1e5, 3e5, 1e6, 3e6, 12e6, 24e6, 50e6, 100e6)
+_STAGES = ("decode", "preprocess", "inference")
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
 
@@ -30,11 +31,13 @@ class Metrics:
         self.registry = CollectorRegistry()
         count, measure, show = self._counter, self._histogram, partial(make_gauge, self.registry)
 
-        self._predictions = count("predictions", "Verdicts given, by decision", "decision")
+        predictions = count("predictions", "Verdicts given, by decision", "decision")
+        self._predictions = {decision: predictions.labels(decision) for decision in get_args(Decision)}
         self._probability = measure("probability", "Probability of AI in the verdicts given", _TENTHS)
-        self._stage_seconds = measure(
-            "stage_seconds", "Time a verdict spent in each stage: decode, preprocess, inference", _SECONDS, "stage"
+        stage_seconds = measure(
+            "stage_seconds", f"Time a verdict spent in each stage: {', '.join(_STAGES)}", _SECONDS, "stage"
         )
+        self._stage_seconds = {stage: stage_seconds.labels(stage) for stage in _STAGES}
         self.queue_seconds = measure("queue_seconds", "Time a request stood in line before it could compute", _SECONDS)
         self._compute_seconds = count("compute_seconds", "Time in which workers computed for requests, of all kinds")
         self.in_flight = show(
@@ -112,11 +115,11 @@ class Metrics:
 
     def verdict_given(self, verdict: Verdict) -> None:
         """Count a verdict, its probability, the size of its image, its findings and where its time went."""
-        self._predictions.labels(verdict.decision).inc()
+        self._predictions[verdict.decision].inc()
         self._probability.observe(verdict.probability)
         self._image_pixels.observe(verdict.image.width * verdict.image.height)
-        for stage in ("decode", "preprocess", "inference"):
-            self._stage_seconds.labels(stage).observe(getattr(verdict.timings_ms, stage) / 1000)
+        for stage, seconds in self._stage_seconds.items():
+            seconds.observe(getattr(verdict.timings_ms, stage) / 1000)
         for finding in verdict.evidence:
             self._findings.labels(finding.source, finding.says).inc()
         if verdict.conflict:
@@ -163,7 +166,6 @@ class Metrics:
     def _begin_at_zero(self) -> None:
         """Export what alerts watch before it happens: the first of a kind is no increase that Prometheus could see."""
         for decision in get_args(Decision):
-            self._predictions.labels(decision)
             for label in CLASSES:
                 self.feedback.labels(label, decision)
         for reason in PROBLEMS:

@@ -6,6 +6,7 @@ Threads, so that a slow client holds up nobody else; `service.protection.turnsti
 import contextlib
 import ctypes
 import os
+import selectors
 import socket
 import time
 from functools import partial
@@ -20,6 +21,9 @@ HEAD_START: Final = 0.0005
 """Seconds for each request in progress that a worker leaves a new connection to idler ones; they all see it at once."""
 
 LONGEST_HEAD_START: Final = 0.002
+
+MOST_TURNED_AWAY: Final = 16
+"""How many connections a worker turns away before it looks after those it has."""
 
 IDLE_SECONDS: Final = 5
 """How long the kernel keeps a connection to itself on which nothing was sent yet."""
@@ -49,6 +53,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().__init__(*args, **kwargs)
         self._upload_seconds = Settings.from_environment(os.environ).upload_seconds
         self._begun: dict[TConn, float] = {}
+        self._leaving: dict[socket.socket, float] = {}
 
     def init_process(self) -> None:
         """Prepare the process: the kernel waits for the first bytes of a connection, which would occupy a thread."""
@@ -59,15 +64,21 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def accept(self, listener: Any) -> None:
-        """Take a connection, unless an idler worker is faster."""
+        """Take a connection, and before it all those that are turned away, unless an idler worker is faster."""
         time.sleep(head_start(self.nr_conns))
-        super().accept(listener)
+        with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
+            for _ in range(MOST_TURNED_AWAY):
+                connection, client = listener.accept()
+                self.nr_conns += 1
+                if not self._turn_away(connection):
+                    self.enqueue_req(TConn(self.cfg, connection, client, listener.getsockname()))
+                    break
 
     def handle(self, conn: TConn) -> Any:
         """Answer a request."""
         self._begun[conn] = time.monotonic()
         try:
-            stays = not self._turn_away(conn.sock) and super().handle(conn)
+            stays = super().handle(conn)
             if not stays:
                 _say_goodbye(conn.sock)
             return stays
@@ -81,7 +92,32 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         with contextlib.suppress(OSError):  # the client has gone already
             connection.sendall(answer)
+            connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(0)
+        self.poller.register(connection, selectors.EVENT_READ, self._hear_out)
+        self._leaving[connection] = time.monotonic() + GOODBYE_SECONDS
         return True
+
+    def _hear_out(self, connection: socket.socket) -> None:
+        """Read what a client that was turned away still sends; when it has closed, let it go."""
+        with contextlib.suppress(BlockingIOError):
+            with contextlib.suppress(ConnectionError):
+                while connection.recv(_CHUNK):
+                    pass
+            self._let_go(connection)
+
+    def _let_go(self, connection: socket.socket) -> None:
+        self.poller.unregister(connection)
+        connection.close()
+        del self._leaving[connection]
+        self.nr_conns -= 1
+
+    def murder_pending(self) -> None:
+        """Close connections that have had their time; gunicorn calls this after all it does, to its end."""
+        super().murder_pending()
+        late = [connection for connection, until in self._leaving.items() if until < time.monotonic()]
+        for connection in late:
+            self._let_go(connection)
 
     def notify(self) -> None:
         """Cut off the late, and tell the master that we live; gunicorn calls this once a second and more often."""

@@ -45,7 +45,7 @@ def _answer_at_the_door(shared: Context, peek: Callable[[], bytes]) -> bytes | N
 
     To read it, and to let Flask answer, takes as long as half a verdict; a crowd would get those instead of verdicts.
     """
-    if not shared.turnstile.full or not peek().startswith(_FOR_VERDICT):
+    if not shared.turnstile.full or not peek().startswith(_FOR_VERDICT) or not shared.turnstile.turn_away():
         return None
     shared.metrics.rejections.labels("overloaded").inc()
     request_id = uuid4().hex
@@ -79,7 +79,7 @@ def turn() -> Iterator[None]:
 
 
 def _turn_away() -> None:
-    if _computes() and context().turnstile.full:
+    if _computes() and context().turnstile.turn_away():
         raise _overloaded()
 
 

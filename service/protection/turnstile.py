@@ -1,13 +1,25 @@
-"""The turnstile: one holds the turn at a time, a few wait in line for a while, the rest are turned away at once."""
+"""The turnstile: one at a time holds the turn, a few wait in line for a while, the rest are turned away at once."""
 
+import math
 import threading
 from collections import deque
+from time import monotonic
+from typing import Final
+
+CROWD: Final = 1 / 3
+"""Share of those who came lately that is turned away in a crowd, at least; a moving average over LATELY of them."""
+LATELY: Final = 16
+
+BUSY: Final = 0.9
+"""Share of the time in which the turn is taken in a crowd, at least; a moving average over BUSY_SECONDS."""
+BUSY_SECONDS: Final = 0.1
 
 
 class Turnstile:
     """Lets in whoever holds the turn, and hands it on in the order of arrival.
 
-    At most `places` wait in line, each at most `patience` seconds.
+    At most `places` wait in line, each at most `patience` seconds. A line is there for bursts; in a crowd it would stay
+    full and only make everybody late ("Controlling Queue Delay", Nichols and Jacobson, 2012), so then one waits.
     """
 
     def __init__(self, *, places: int, patience: float) -> None:
@@ -16,20 +28,35 @@ class Turnstile:
         self._lock = threading.Lock()
         self._occupied = False
         self._line: deque[threading.Event] = deque()
+        self._turned_away = self._busy = 0.0
+        self._since = monotonic()
 
     @property
     def full(self) -> bool:
         """Whether somebody who came now would be turned away."""
-        return self._occupied and len(self._line) >= self._places
+        crowded = self._turned_away > CROWD and self._busy > BUSY
+        return self._occupied and len(self._line) >= (min(self._places, 1) if crowded else self._places)
+
+    def turn_away(self) -> bool:
+        """Turn away whoever comes now if there is no place in line; return whether that was so."""
+        with self._lock:
+            self._pass_time()
+            if self.full:
+                self._count(turned_away=True)
+                return True
+            return False
 
     def enter(self) -> bool:
         """Wait for the turn; return whether it came, and then `leave` must be called, from whatever thread."""
         with self._lock:
+            self._pass_time()
+            full = self.full
+            self._count(turned_away=full)
+            if full:
+                return False
             if not self._occupied:
                 self._occupied = True
                 return True
-            if self.full:
-                return False
             turn = threading.Event()
             self._line.append(turn)
         return turn.wait(self._patience) or not self._give_up(turn)
@@ -37,10 +64,19 @@ class Turnstile:
     def leave(self) -> None:
         """Hand the turn to the first in line."""
         with self._lock:
+            self._pass_time()
             if self._line:
                 self._line.popleft().set()
             else:
                 self._occupied = False
+
+    def _count(self, *, turned_away: bool) -> None:
+        self._turned_away += (turned_away - self._turned_away) / LATELY
+
+    def _pass_time(self) -> None:
+        now = monotonic()
+        kept = math.exp((self._since - now) / BUSY_SECONDS)
+        self._busy, self._since = kept * self._busy + (1 - kept) * self._occupied, now
 
     def _give_up(self, turn: threading.Event) -> bool:
         with self._lock:

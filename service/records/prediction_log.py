@@ -22,7 +22,7 @@ MOST_IN_MEMORY: Final = 10_000
 
 MOST_AT_ONCE: Final = 1_000
 
-LINGER_SECONDS: Final = 0.5
+LINGER_SECONDS: Final = 1.0
 """How long a prediction waits for others, so that a busy service does not write row by row."""
 
 RETRY_SECONDS: Final = 2.0

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Final
 
 import numpy as np
 from flask import Response
@@ -15,6 +16,8 @@ from model.sample import EMBEDDING
 from service.context import client_name, context
 from service.verdicts.judging import Judged
 from service.verdicts.verdict import Verdict
+
+_MOST: Final = np.finfo(EMBEDDING).max
 
 
 def deliver(verdict: Verdict, judged: Judged) -> Verdict:
@@ -66,8 +69,7 @@ def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime
 
 def _pack(embedding: NDArray[np.float32]) -> Packed:
     """Write the values as a row holds them; one that is out of its range becomes the end of it, not infinite."""
-    most = np.finfo(EMBEDDING).max
-    return embedding.clip(-most, most).astype(EMBEDDING).tobytes()
+    return embedding.clip(-_MOST, _MOST).astype(EMBEDDING).tobytes()
 
 
 def _record(verdict: Verdict, judged: Judged) -> None:

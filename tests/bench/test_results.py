@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from figures.catalog import LONG, MEANING, SHORT
 from figures.published import OURS, PUBLISHED, comparison
 from figures.results import Figure, markers, read, record, show_in, table
@@ -27,6 +29,15 @@ def test_the_table_has_a_row_for_what_was_measured_and_none_for_the_rest(tmp_pat
     rendered = table(record(tmp_path / "results.json", [P50], root=ROOT), MEANING).splitlines()
     assert len(rendered) == 3
     assert "12.5 ms" in rendered[2]
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "written"),
+    [(1_000_000, "rows", "1,000,000 rows"), (1.788e-7, "", "1.788e-07"), (94.21, "%", "94.21 %"), (2.0, "x", "2 x")],
+)
+def test_the_table_writes_numbers_to_be_read(tmp_path: Path, value: float, unit: str, written: str) -> None:
+    rendered = table(record(tmp_path / "results.json", [Figure("log.rows", value, unit, "")], root=ROOT), MEANING)
+    assert f" | {written} | " in rendered
 
 
 def test_only_what_is_between_the_markers_of_a_document_is_replaced(tmp_path: Path) -> None:

@@ -71,6 +71,26 @@ def test_at_three_times_what_it_can_do_a_worker_answers_everybody(
     assert service.predict(draw()).ok, "and is back when they are gone"
 
 
+def test_those_turned_away_are_let_go_though_they_never_close(
+    serve: Serve, publish: Callable[..., Any], draw: Draw, wait_until: Callable[..., None]
+) -> None:
+    publish("1")
+    service = serve(workers=1, queue=0)
+    image = draw(size=(1600, 1200))
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n"
+    clients = [dial(service) for _ in range(12)]
+    for client in clients:
+        client.sendall(head.encode() + image)
+    answers = [client.recv(12) for client in clients]
+    assert answers.count(b"HTTP/1.1 503") > 0
+    assert set(answers) <= {b"HTTP/1.1 200", b"HTTP/1.1 503"}
+    [worker] = service.workers()
+    wait_until(lambda: not [one for one in worker.net_connections("tcp") if one.raddr], what="no connection is left")
+    for client in clients:
+        client.close()
+    assert service.predict(draw()).ok
+
+
 @pytest.mark.parametrize(
     ("age", "reads", "writes", "lives"),
     [(1, True, True, True), (31, False, True, True), (61, False, False, True), (121, False, False, False)],

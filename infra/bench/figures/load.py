@@ -2,6 +2,9 @@
 
 import io
 import subprocess
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 OK = 200
+MOST_GROUPS = 16
+"""Processes that a crowd is divided into."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +49,30 @@ def fire(
 ) -> Load:
     """POST a file for some `seconds` from `clients` at once: as fast as answers come, or `rate` requests a second.
 
-    Raises RuntimeError, naming the package, when hey is not installed.
+    At a rate each client asks at its own even pace, some after others: those of one hey would all ask at the same
+    moment. Raises RuntimeError, naming the package, when hey is not installed.
     """
-    command = ["hey", "-z", f"{seconds}s", "-c", str(clients), "-m", "POST", "-T", kind, "-D", str(body)]
+    groups = min(clients, MOST_GROUPS) if rate else 1
+    command = ["hey", "-z", f"{seconds}s", "-c", str(clients // groups), "-m", "POST", "-T", kind, "-D", str(body)]
     command += ["-o", "csv", "-t", "30", "-disable-compression"]
     command += ["-q", f"{rate / clients:.6f}"] if rate else []
-    try:
-        done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
-    except FileNotFoundError as error:
-        raise RuntimeError("the load comes from 'hey': apt-get install hey") from error
-    answers = pd.read_csv(io.StringIO(done.stdout))
+    pause = clients / rate / groups if rate else 0.0
+    with ThreadPoolExecutor(groups) as pool:
+        answers = pd.concat(pool.map(lambda group: _send([*command, url], after=group * pause), range(groups)))
     return Load(
         seconds=answers["response-time"].to_numpy(np.float64),
         status=answers["status-code"].to_numpy(np.int64),
         at=answers["offset"].to_numpy(np.float64),
         length=seconds,
     )
+
+
+def _send(command: Sequence[str], *, after: float) -> pd.DataFrame:
+    """Run hey `after` so many seconds and return what it prints, one row a request."""
+    time.sleep(after)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except FileNotFoundError as error:
+        raise RuntimeError("the load comes from 'hey': apt-get install hey") from error
+    answers = pd.read_csv(io.StringIO(done.stdout))
+    return answers.assign(offset=answers["offset"] + after)

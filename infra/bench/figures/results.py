@@ -51,7 +51,7 @@ def record(path: Path, figures: Iterable[Figure], *, root: Path) -> dict[str, Re
 def table(results: Mapping[str, Result], meaning: Mapping[str, str]) -> str:
     """Return the results as a Markdown table, in the order of `meaning`."""
     rows = [
-        f"| {text} | {result.value:g} {result.unit} | `{name}`, `{result.command}`, {result.machine}, {result.date} |"
+        f"| {text} | {_write(result)} | `{name}`, `{result.command}`, {result.machine}, {result.date} |"
         for name, text in meaning.items()
         if (result := results.get(name))
     ]
@@ -69,6 +69,11 @@ def show_in(readme: Path, part: str, rendered: str) -> None:
 def markers(part: str) -> tuple[str, str]:
     """Return the lines between which a part of the README is written by the benchmark."""
     return f"<!-- {part}: written by infra/bench/bench.py -->", f"<!-- end of {part} -->"
+
+
+def _write(result: Result) -> str:
+    number = f"{result.value:,.0f}" if float(result.value).is_integer() else f"{result.value:.4g}"
+    return f"{number} {result.unit}".strip()
 
 
 def _machine() -> str:

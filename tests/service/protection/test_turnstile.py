@@ -1,10 +1,11 @@
 """The turnstile: one at a time, in order, and never more in line than there are places."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from service.protection.turnstile import Turnstile
+from service.protection.turnstile import BUSY_SECONDS, LATELY, Turnstile
 
 WaitUntil = Callable[..., None]
 LONG = 60.0
@@ -56,6 +57,41 @@ def test_when_the_line_is_full_the_next_is_turned_away_at_once() -> None:
     assert not turnstile.enter()
     turnstile.leave()
     assert turnstile.enter()
+
+
+def test_in_a_crowd_one_waits_and_after_it_as_many_as_there_are_places(wait_until: WaitUntil) -> None:
+    turnstile = Turnstile(places=3, patience=LONG)
+    with ThreadPoolExecutor(4) as pool:
+        turns = [pool.submit(turnstile.enter) for _ in range(4)]
+        wait_until(lambda: turnstile.full, what="a full line")
+        time.sleep(3 * BUSY_SECONDS)
+        assert all(turnstile.turn_away() for _ in range(LATELY))
+        turnstile.leave()
+        turnstile.leave()
+        assert len(turnstile._line) == 1
+        assert turnstile.full, "two places are free, but not for a crowd"
+        turnstile.leave()
+        assert not turnstile.full
+        turnstile.leave()
+        assert all(turn.result() for turn in turns)
+        time.sleep(BUSY_SECONDS)
+        turns = [pool.submit(turnstile.enter) for _ in range(3)]
+        wait_until(lambda: len(turnstile._line) == 2, what="two in line")
+        assert not turnstile.full, "a burst is no crowd"
+        for _ in turns:
+            turnstile.leave()
+
+
+def test_a_line_that_is_long_and_turns_nobody_away_is_no_crowd(wait_until: WaitUntil) -> None:
+    turnstile = Turnstile(places=3, patience=LONG)
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(3):
+            pool.submit(turnstile.enter)
+        wait_until(lambda: len(turnstile._line) == 2, what="two in line")
+        time.sleep(3 * BUSY_SECONDS)
+        assert not turnstile.turn_away()
+        for _ in range(3):
+            turnstile.leave()
 
 
 def test_who_loses_patience_leaves_the_line_to_others() -> None:
