@@ -30,11 +30,12 @@ def init_app(app: APIFlask) -> None:
     """
     ours = app.extensions["truegrain"].metrics
     app.wsgi_app = _counted(app.wsgi_app, ours.in_flight)  # type: ignore[assignment, method-assign]
-    exporter = PrometheusMetrics(app, path=None, group_by="url_rule", registry=ours.registry)
+    exporter = PrometheusMetrics(
+        app, path=None, group_by="url_rule", excluded_paths="^/metrics$", registry=ours.registry
+    )
 
     @app.get("/metrics")
     @app.doc(responses=_ANSWERS)
-    @exporter.do_not_track()
     def metrics() -> Response:
         """Export the metrics for Prometheus."""
         text, content_type = _read(exporter)

@@ -99,11 +99,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return True
 
     def _hear_out(self, connection: socket.socket) -> None:
-        """Read what a client that was turned away still sends; when it has closed, let it go."""
-        with contextlib.suppress(BlockingIOError):
-            with contextlib.suppress(ConnectionError):
-                while connection.recv(_CHUNK):
-                    pass
+        """Read on from a client that was turned away, and let it go when it has closed."""
+        try:
+            more = connection.recv(_CHUNK)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            more = b""
+        if not more:
             self._let_go(connection)
 
     def _let_go(self, connection: socket.socket) -> None:

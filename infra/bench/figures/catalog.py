@@ -51,7 +51,7 @@ MEANING = MappingProxyType(
         "serve.p99_over_p50": "Latency at 70 % of capacity: the 99th percentile over the median",
         "serve.overload_p99": "At three times the capacity: that percentile of accepted requests over the calm one",
         "serve.overload_shed": "There, requests answered 503 at once",
-        "serve.overload_recovery_seconds": "Once the crowd is gone: until three seconds in a row are as in calm times",
+        "serve.overload_recovery_seconds": "Once the crowd is gone: until nobody is turned away or late any more",
         "serve.b0_224_p50_ms": "`POST /predict`, EfficientNet-B0 at 224 pixels, one at a time: median",
         "serve.b0_224_images_per_second": "Verdicts a second of it",
         "serve.b0_224_bound_ratio": "The same over decoding and scoring in a loop on all cores",

@@ -28,8 +28,6 @@ WARM_UP_SECONDS = 12.0
 """As long as follower and monitor take to begin."""
 
 ROUNDS, ROUND_SECONDS = 7, 4.0
-AT_REST_SECONDS = 3
-"""Seconds in a row without a trace of the crowd after which it is over; the odd 503 comes in calm times as well."""
 
 CALM, TOO_MUCH = 0.7, 3.0
 """Shares of the capacity at which latency is measured."""
@@ -106,21 +104,14 @@ def _compare(artifact: Path, photo: Path, service: str, bare: str) -> _Rates:
 
 
 def _recovery(after: Load, calm: Load) -> float:
-    """Return the seconds until AT_REST_SECONDS in a row see requests refused and slow no more than in calm times.
-
-    A second is slow when half of its answers are slower than 99 in 100 were in calm times.
-    """
-    slow, usual = calm.quantile(0.99), max(refused for refused, _ in _by_second(calm))
-    fine = [refused <= usual and median <= slow for refused, median in _by_second(after)]
-    begins = (second for second in range(len(fine)) if all(fine[second : second + AT_REST_SECONDS]))
-    return float(next(begins, len(fine)))
-
-
-def _by_second(load: Load) -> list[tuple[int, float]]:
-    """Return for each second how many requests were refused, and the median of all their seconds."""
-    seconds = np.floor(load.at)
-    each = [seconds == second for second in range(int(seconds.max()) + 1)]
-    return [(int((~load.accepted[these]).sum()), float(np.median(load.seconds[these]))) for these in each]
+    """Return the seconds until none brings a refusal any more, nor half of its answers later than 99 in 100 in calm."""
+    late, second = calm.quantile(0.99), np.floor(after.at)
+    disturbed = [
+        each
+        for each in np.unique(second)
+        if not after.accepted[second == each].all() or np.median(after.seconds[second == each]) > late
+    ]
+    return float(max(disturbed, default=-1) + 1)
 
 
 def _loop(artifact: Path, photo: bytes) -> float:
