@@ -93,7 +93,8 @@ class Settings(BaseModel):
     service_port: PositiveInt = Field(8000, description="Port of the service under `make up`")
     workers: PositiveInt = Field(2, description="Worker processes of the service")
     queue: NonNegativeInt = Field(
-        4, description="Requests that wait in a worker while it judges an image; further ones are answered 503"
+        4,
+        description="Requests that wait while a worker judges an image (one in a crowd); further ones are answered 503",
     )
     queue_seconds: PositiveFloat = Field(2.0, description="Longest wait in that queue, in seconds")
     upload_seconds: PositiveFloat = Field(30.0, description="Time for a request to arrive completely, in seconds")

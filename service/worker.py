@@ -65,7 +65,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     def accept(self, listener: Any) -> None:
         """Take a connection, and before it all those that are turned away, unless an idler worker is faster."""
-        time.sleep(head_start(self.nr_conns))
+        time.sleep(head_start(self.nr_conns - len(self._leaving)))
         with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
             for _ in range(MOST_TURNED_AWAY):
                 connection, client = listener.accept()

@@ -50,7 +50,8 @@ def fire(
     """POST a file for some `seconds` from `clients` at once: as fast as answers come, or `rate` requests a second.
 
     At a rate each client asks at its own even pace, some after others: those of one hey would all ask at the same
-    moment. Raises RuntimeError, naming the package, when hey is not installed.
+    moment. More than MOST_GROUPS clients must then be a multiple of it. Raises RuntimeError, naming the package, when
+    hey is not installed.
     """
     groups = min(clients, MOST_GROUPS) if rate else 1
     command = ["hey", "-z", f"{seconds}s", "-c", str(clients // groups), "-m", "POST", "-T", kind, "-D", str(body)]

@@ -39,7 +39,8 @@ def test_a_mirrored_network_says_the_same_of_an_image_and_its_mirror_image_once_
     plain, mirrored = (build("resnet10t", size=32, mirrored=mirrored) for mirrored in (False, True))
     images = torch.randn(4, 3, 32, 32)
     assert torch.equal(mirrored.features(images), plain.features(images)), "in training"
-    plain.eval(), mirrored.eval()
+    for network in (plain, mirrored):
+        network.eval()
     assert not torch.allclose(plain(images), plain(images.flip(3)), atol=1e-5)
     torch.testing.assert_close(mirrored(images), mirrored(images.flip(3)))
     torch.testing.assert_close(mirrored.features(images.flip(3)), mirrored.features(images).flip(3))
