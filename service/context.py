@@ -35,12 +35,12 @@ class Context:
 
     def start(self) -> None:
         """Take the last good detectors into service and start the threads; call it after the fork."""
-        for part in (self.store, self.shadow, self.shadowing, self.predictions):
+        for part in (self.metrics, self.store, self.shadow, self.shadowing, self.predictions):
             part.start()
 
     def stop(self) -> None:
         """End the threads, once what they hold is done with."""
-        for part in (self.store, self.shadow, self.shadowing, self.predictions):
+        for part in (self.store, self.shadow, self.shadowing, self.predictions, self.metrics):
             part.stop()
 
     def require_model(self) -> ServedModel:

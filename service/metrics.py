@@ -1,10 +1,13 @@
 """Every metric Truegrain's service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
 
+import threading
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import get_args
+from typing import Final, get_args
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from model.labels import CLASSES
@@ -15,6 +18,9 @@ from service.store.follower_status import Outcome
 from service.store.pointer import Alias, Pointer
 from service.verdicts.verdict import Decision, Verdict
 
+SETTLE_SECONDS: Final = 0.5
+"""How long a measurement may wait to be added; a worker that is killed takes those with it."""
+
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _DIFFERENCES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 _BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
@@ -23,12 +29,21 @@ _PIXELS = (1e4, 1e5, 3e5, 1e6, 3e6, 12e6, 24e6, 50e6, 100e6)
 _STAGES = ("decode", "preprocess", "inference")
 _TENTHS = tuple(tenth / 10 for tenth in range(1, 11))
 
+log = structlog.get_logger(__name__)
+
 
 class Metrics:
-    """The metrics of one process. With PROMETHEUS_MULTIPROC_DIR set, a scrape adds up those of all processes."""
+    """The metrics of one process. With PROMETHEUS_MULTIPROC_DIR set, a scrape adds up those of all processes.
+
+    What happens is counted at once. How long and how large it was, and how likely, is added a moment later, with that
+    of others: each takes microseconds, but several times as many while a detector's numbers fill the core's caches.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._due: deque[Callable[[], None]] = deque()
+        self._settling, self._stopped = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._settle_for_ever, name="metrics", daemon=True)
         count, measure, show = self._counter, self._histogram, partial(make_gauge, self.registry)
 
         predictions = count("predictions", "Verdicts given, by decision", "decision")
@@ -38,7 +53,7 @@ class Metrics:
             "stage_seconds", f"Time a verdict spent in each stage: {', '.join(_STAGES)}", _SECONDS, "stage"
         )
         self._stage_seconds = {stage: stage_seconds.labels(stage) for stage in _STAGES}
-        self.queue_seconds = measure("queue_seconds", "Time a request stood in line before it could compute", _SECONDS)
+        self._queue_seconds = measure("queue_seconds", "Time a request stood in line before it could compute", _SECONDS)
         self._compute_seconds = count("compute_seconds", "Time in which workers computed for requests, of all kinds")
         self.in_flight = show(
             "requests_in_flight", "Requests begun and not answered, this scrape among them", mode="livesum"
@@ -47,7 +62,7 @@ class Metrics:
         self._cost_per_hour = show(
             "worker_cost_per_hour", "What an hour of one worker costs (TRUEGRAIN_COST_PER_HOUR)", mode="mostrecent"
         )
-        self.upload_bytes = measure("upload_bytes", "Size of the image files received", _UPLOAD_BYTES)
+        self._upload_bytes = measure("upload_bytes", "Size of the image files received", _UPLOAD_BYTES)
         self._image_pixels = measure("image_pixels", "Pixels of the images judged", _PIXELS)
         self._batch_images = measure("batch_images", "Images in a batch", _BATCH_SIZES)
         self._batch_items = count(
@@ -109,21 +124,37 @@ class Metrics:
         self._workers.set(1)
         self._cost_per_hour.set(cost_per_hour)
 
-    def computed(self, seconds: float) -> None:
-        """Count time in which a request held its worker."""
-        self._compute_seconds.inc(seconds)
+    def start(self) -> None:
+        """Start adding what waits, every SETTLE_SECONDS; call it after the fork."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, once all is added."""
+        self._stopped.set()
+        self._thread.join()
+
+    def settle(self) -> None:
+        """Add what waits now."""
+        with self._settling:
+            while self._due:
+                self._due.popleft()()
+
+    def turn_ended(self, *, waited: float, computed: float) -> None:
+        """Add the seconds for which a request stood in line, and held its worker."""
+        self._due.append(partial(self._add_turn, waited, computed))
+
+    def file_received(self, size: int) -> None:
+        """Add an image file of so many bytes."""
+        self._due.append(partial(self._upload_bytes.observe, size))
 
     def verdict_given(self, verdict: Verdict) -> None:
         """Count a verdict, its probability, the size of its image, its findings and where its time went."""
         self._predictions[verdict.decision].inc()
-        self._probability.observe(verdict.probability)
-        self._image_pixels.observe(verdict.image.width * verdict.image.height)
-        for stage, seconds in self._stage_seconds.items():
-            seconds.observe(getattr(verdict.timings_ms, stage) / 1000)
         for finding in verdict.evidence:
             self._findings.labels(finding.source, finding.says).inc()
         if verdict.conflict:
             self._conflicts.inc()
+        self._due.append(partial(self._add_verdict, verdict))
 
     def map_tested(self, *, faithful: bool) -> None:
         """Count a map and whether it is shown."""
@@ -159,6 +190,24 @@ class Metrics:
         # Set to 0, not removed: prometheus_client cannot remove a series that other processes may share.
         if version is not None:
             self._info_of(alias, version).set(0)
+
+    def _settle_for_ever(self) -> None:
+        while not self._stopped.is_set():
+            self._stopped.wait(SETTLE_SECONDS)
+            try:
+                self.settle()
+            except Exception:  # of one measurement; the thread goes on with the others
+                log.exception("measurement not added")
+
+    def _add_turn(self, waited: float, computed: float) -> None:
+        self._queue_seconds.observe(waited)
+        self._compute_seconds.inc(computed)
+
+    def _add_verdict(self, verdict: Verdict) -> None:
+        self._probability.observe(verdict.probability)
+        self._image_pixels.observe(verdict.image.width * verdict.image.height)
+        for stage, seconds in self._stage_seconds.items():
+            seconds.observe(getattr(verdict.timings_ms, stage) / 1000)
 
     def _info_of(self, alias: Alias, version: Pointer) -> Gauge:
         return self._model_info.labels(alias, version.name, version.version, version.sha256, version.dataset_version)

@@ -30,14 +30,14 @@ def init_app(app: APIFlask) -> None:
     """
     ours = app.extensions["truegrain"].metrics
     app.wsgi_app = _counted(app.wsgi_app, ours.in_flight)  # type: ignore[assignment, method-assign]
-    exporter = PrometheusMetrics(
-        app, path=None, group_by="url_rule", excluded_paths="^/metrics$", registry=ours.registry
-    )
+    exporter = PrometheusMetrics(app, path=None, group_by="url_rule", registry=ours.registry)
 
     @app.get("/metrics")
+    @exporter.do_not_track()  # type: ignore[untyped-decorator]
     @app.doc(responses=_ANSWERS)
     def metrics() -> Response:
         """Export the metrics for Prometheus."""
+        ours.settle()
         text, content_type = _read(exporter)
         return Response(text, content_type=content_type)
 
@@ -54,7 +54,10 @@ def _read(exporter: PrometheusMetrics) -> tuple[str, str]:
 
 def _counted(application: "WSGIApplication", in_flight: Gauge) -> "WSGIApplication":
     def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        with in_flight.track_inprogress():
+        in_flight.inc()
+        try:
             return application(environment, start_response)
+        finally:
+            in_flight.dec()
 
     return answer

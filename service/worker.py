@@ -8,7 +8,9 @@ import ctypes
 import os
 import selectors
 import socket
+import ssl
 import time
+from concurrent.futures import Future
 from functools import partial
 from typing import Any, Final
 
@@ -30,6 +32,9 @@ IDLE_SECONDS: Final = 5
 
 GOODBYE_SECONDS: Final = 2
 """How long a client may take to close its side after the answer."""
+
+NOTIFY_SECONDS: Final = 0.5
+"""How often a worker says that it lives, and looks for who is late; gunicorn wakes it once a second at least."""
 
 _CHUNK: Final = 64 * 1024
 _FIRST_LINE: Final = 64
@@ -54,6 +59,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._upload_seconds = Settings.from_environment(os.environ).upload_seconds
         self._begun: dict[TConn, float] = {}
         self._leaving: dict[socket.socket, float] = {}
+        self._notify_at = 0.0
 
     def init_process(self) -> None:
         """Prepare the process: the kernel waits for the first bytes of a connection, which would occupy a thread."""
@@ -71,19 +77,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 connection, client = listener.accept()
                 self.nr_conns += 1
                 if not self._turn_away(connection):
-                    self.enqueue_req(TConn(self.cfg, connection, client, listener.getsockname()))
+                    conn = TConn(self.cfg, connection, client, listener.getsockname())
+                    conn.data_ready = bool(_peek(connection))  # or gunicorn would make an epoll to find that out
+                    self.enqueue_req(conn)
                     break
 
     def handle(self, conn: TConn) -> Any:
         """Answer a request."""
         self._begun[conn] = time.monotonic()
         try:
-            stays = super().handle(conn)
-            if not stays:
-                _say_goodbye(conn.sock)
-            return stays
+            return super().handle(conn)
         finally:
             del self._begun[conn]
+
+    def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
+        """Let a client go that was answered; gunicorn would wait for it, in the thread that lets the others in."""
+        if fs.cancelled() or fs.exception() or fs.result():
+            super().finish_request(conn, fs)
+        else:
+            self._say_goodbye(conn.sock)
 
     def _turn_away(self, connection: socket.socket) -> bool:
         """Turn a request away unread when the application has no use for it; tell whether it was."""
@@ -92,19 +104,28 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             return False
         with contextlib.suppress(OSError):  # the client has gone already
             connection.sendall(answer)
+        self._say_goodbye(connection)
+        return True
+
+    def _say_goodbye(self, connection: socket.socket) -> None:
+        """Wait for the client to close, for it may not have read its answer yet (RFC 9112, section 9.6)."""
+        try:
             connection.shutdown(socket.SHUT_WR)
+        except OSError:  # it has gone already
+            connection.close()
+            self.nr_conns -= 1
+            return
         connection.settimeout(0)
         self.poller.register(connection, selectors.EVENT_READ, self._hear_out)
         self._leaving[connection] = time.monotonic() + GOODBYE_SECONDS
-        return True
 
     def _hear_out(self, connection: socket.socket) -> None:
-        """Read on from a client that was turned away, and let it go when it has closed."""
+        """Read on from a client that was answered, and let it go when it has closed."""
         try:
             more = connection.recv(_CHUNK)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError):
             return
-        except ConnectionError:
+        except OSError:
             more = b""
         if not more:
             self._let_go(connection)
@@ -123,7 +144,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             self._let_go(connection)
 
     def notify(self) -> None:
-        """Cut off the late, and tell the master that we live; gunicorn calls this once a second and more often."""
+        """Cut off the late, and tell the master that we live; gunicorn calls this with every event."""
+        if time.monotonic() < self._notify_at:
+            return
+        self._notify_at = time.monotonic() + NOTIFY_SECONDS
         ages = {conn: time.monotonic() - begun for conn, begun in list(self._begun.items())}
         for conn, age in ages.items():
             if age > self._upload_seconds:
@@ -153,17 +177,3 @@ def _share_one_heap() -> None:
     """Have glibc serve all threads from one heap; each of several would keep what the largest image needed."""
     with contextlib.suppress(AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-
-
-def _say_goodbye(connection: socket.socket) -> None:
-    """Wait for the client to close, for it may not have read its answer yet (RFC 9112, section 9.6).
-
-    gunicorn does so as well, but in the thread that lets the others in: here nobody waits for a client far away.
-    """
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_WR)
-        connection.settimeout(GOODBYE_SECONDS)
-        while connection.recv(_CHUNK):
-            pass
-    with contextlib.suppress(OSError):
-        connection.shutdown(socket.SHUT_RDWR)

@@ -66,16 +66,16 @@ def turn() -> Iterator[None]:
     shared, arrived = context(), perf_counter()
     entered = shared.turnstile.enter()
     waited = perf_counter() - arrived
-    shared.metrics.queue_seconds.observe(waited)
     bind_contextvars(queue_ms=round(waited * 1000, 3))
     if not entered:
+        shared.metrics.turn_ended(waited=waited, computed=0)
         raise _overloaded()
     begun = perf_counter()
     try:
         yield
     finally:
         shared.turnstile.leave()
-        shared.metrics.computed(perf_counter() - begun)
+        shared.metrics.turn_ended(waited=waited, computed=perf_counter() - begun)
 
 
 def _turn_away() -> None:

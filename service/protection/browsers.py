@@ -50,7 +50,7 @@ def init_app(app: APIFlask, *, origins: list[str]) -> None:
 
 
 def _protect(response: Response) -> Response:
-    response.headers.update(SECURITY_HEADERS)
+    response.headers.extend(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")  # all but the files of the page, which Flask lets age
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"

@@ -124,7 +124,7 @@ def read_files(request: Request) -> MultiDict[str, FileStorage]:
 
 
 def _weighed(data: bytes) -> bytes:
-    context().metrics.upload_bytes.observe(len(data))
+    context().metrics.file_received(len(data))
     return data
 
 

@@ -22,6 +22,7 @@ MOST_BYTES: Final = 256_000_000
 """Most that one journal takes on the disk: half a million predictions or so."""
 
 _LINE: Final = TypeAdapter(Prediction)
+_WRITE: Final = _LINE.serializer.to_json
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +102,7 @@ class Journal:
 
     def append(self, prediction: Prediction) -> None:
         """Add a prediction; raises OSError when it cannot be kept, or MOST_BYTES would be exceeded."""
-        line = _LINE.dump_json(prediction) + b"\n"
+        line = _WRITE(prediction) + b"\n"
         with self._changing:
             if sum(segment.bytes for segment in self._segments) + len(line) > MOST_BYTES:
                 raise OSError(errno.EFBIG, f"the journal has its {MOST_BYTES:,} bytes")

@@ -85,7 +85,8 @@ class PredictionLog:
         """Have a prediction written soon; it survives this process once this returns, unless its disk is full."""
         if not self._keep(prediction) and not self._memory.hold(prediction):
             self._drop()
-        self._wake.set()
+        if not self._wake.is_set():
+            self._wake.set()
 
     def find(self, id_: str) -> Prediction | None:
         """Return a prediction of the last `days`, by any worker.

@@ -69,7 +69,7 @@ def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime
 
 def _pack(embedding: NDArray[np.float32]) -> Packed:
     """Write the values as a row holds them; one that is out of its range becomes the end of it, not infinite."""
-    return embedding.clip(-_MOST, _MOST).astype(EMBEDDING).tobytes()
+    return np.minimum(np.maximum(embedding, -_MOST), _MOST).astype(EMBEDDING).tobytes()
 
 
 def _record(verdict: Verdict, judged: Judged) -> None:

@@ -71,7 +71,7 @@ def test_at_three_times_what_it_can_do_a_worker_answers_everybody(
     assert service.predict(draw()).ok, "and is back when they are gone"
 
 
-def test_those_turned_away_are_let_go_though_they_never_close(
+def test_those_answered_or_turned_away_are_let_go_though_they_never_close(
     serve: Serve, publish: Callable[..., Any], draw: Draw, wait_until: Callable[..., None]
 ) -> None:
     publish("1")
@@ -102,7 +102,7 @@ def test_a_request_loses_its_connection_first_and_then_its_worker(
     worker = Worker.__new__(Worker)
     worker.cfg = SimpleNamespace(timeout=60)
     worker.tmp = SimpleNamespace(notify=lambda: beats.append(True))
-    worker._upload_seconds = 30
+    worker._upload_seconds, worker._notify_at = 30, 0
     ours, theirs = socket.socketpair()
     with ours, theirs:
         worker._begun = {Connection(ours): time.monotonic() - age}

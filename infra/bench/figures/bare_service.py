@@ -6,6 +6,7 @@ from unittest.mock import patch
 from apiflask import APIFlask
 
 from service.app import create_app
+from service.verdicts import delivery
 
 APP = f"{__name__}:create_bare_app()"
 """How gunicorn finds it."""
@@ -22,7 +23,11 @@ class _Nothing:
 
 
 def create_bare_app() -> APIFlask:
-    """Build the application as it is, but for a log, metrics and a scrape that do nothing."""
+    """Build the application as it is, but for a log, its rows, metrics and a scrape that do nothing.
+
+    For the rest of this process, for the rows are made with each verdict.
+    """
     nothing = _Nothing()
+    delivery.to_prediction = nothing  # type: ignore[assignment]
     with patch.multiple("service.app", PredictionLog=nothing, Metrics=nothing, scrape=nothing):
         return create_app()
