@@ -14,6 +14,11 @@ BUSY: Final = 0.9
 """Share of the time in which the turn is taken in a crowd, at least; a moving average over BUSY_SECONDS."""
 BUSY_SECONDS: Final = 0.1
 
+CROWD_SECONDS: Final = 5.0
+"""How often it is forgotten who was turned away, at multiples of this of the host's clock, so in all workers at once.
+
+Or a few who come back at once whenever they are turned away would be a crowd for good, though the line had room."""
+
 
 class Turnstile:
     """Lets in whoever holds the turn, and hands it on in the order of arrival.
@@ -75,6 +80,8 @@ class Turnstile:
 
     def _pass_time(self) -> None:
         now = monotonic()
+        if now // CROWD_SECONDS > self._since // CROWD_SECONDS:
+            self._turned_away = 0.0
         kept = math.exp((self._since - now) / BUSY_SECONDS)
         self._busy, self._since = kept * self._busy + (1 - kept) * self._occupied, now
 

@@ -104,11 +104,14 @@ def _compare(artifact: Path, photo: Path, service: str, bare: str) -> _Rates:
 
 
 def _recovery(after: Load, calm: Load) -> float:
-    """Return the seconds until none brings a refusal any more, nor half of its answers later than 99 in 100 in calm."""
+    """Return the seconds until none brings a refusal any more, nor half of its answers later than 99 in 100 in calm.
+
+    Whole seconds: what comes after the sending has ended is late by its nature.
+    """
     late, second = calm.quantile(0.99), np.floor(after.at)
     disturbed = [
         each
-        for each in np.unique(second)
+        for each in np.unique(second[second < after.length])
         if not after.accepted[second == each].all() or np.median(after.seconds[second == each]) > late
     ]
     return float(max(disturbed, default=-1) + 1)

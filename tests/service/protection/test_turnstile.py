@@ -5,7 +5,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from service.protection.turnstile import BUSY_SECONDS, LATELY, Turnstile
+import pytest
+
+import service.protection.turnstile as module
+from service.protection.turnstile import BUSY_SECONDS, CROWD_SECONDS, LATELY, Turnstile
 
 WaitUntil = Callable[..., None]
 LONG = 60.0
@@ -79,6 +82,27 @@ def test_in_a_crowd_one_waits_and_after_it_as_many_as_there_are_places(wait_unti
         wait_until(lambda: len(turnstile._line) == 2, what="two in line")
         assert not turnstile.full, "a burst is no crowd"
         for _ in turns:
+            turnstile.leave()
+
+
+def test_a_few_who_come_back_at_once_are_no_crowd_for_good(
+    wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [200 * CROWD_SECONDS]
+    monkeypatch.setattr(module, "monotonic", lambda: clock[0])
+    turnstile = Turnstile(places=3, patience=LONG)
+    assert turnstile.enter()
+    with ThreadPoolExecutor(3) as pool:
+        for waiting in range(1, 4):
+            pool.submit(turnstile.enter)
+            wait_until(lambda waiting=waiting: len(turnstile._line) == waiting, what="the next in line")
+        clock[0] += CROWD_SECONDS / 2
+        assert all(turnstile.turn_away() for _ in range(LATELY))
+        turnstile.leave()
+        assert turnstile.turn_away()
+        clock[0] = 201 * CROWD_SECONDS
+        assert not turnstile.turn_away(), "the line has room for it"
+        for _ in range(3):
             turnstile.leave()
 
 
