@@ -9,6 +9,7 @@ from figures import prediction_log as measured
 from figures.artifacts import draw_photo
 from figures.bare_service import create_bare_app
 from figures.served import point_at
+from service.verdicts import delivery
 
 
 def test_the_bare_service_judges_and_remembers_nothing(
@@ -17,6 +18,7 @@ def test_the_bare_service_judges_and_remembers_nothing(
     home, photo = tmp_path / "home", draw_photo(tmp_path / "photo.jpg")
     point_at(home, tiny_artifact(), version="1")
     monkeypatch.setenv("TRUEGRAIN_HOME", str(home))
+    monkeypatch.setattr(delivery, "to_prediction", delivery.to_prediction)  # put back what the bare service replaces
     app = create_bare_app()
     client = app.test_client()
     answer = client.post("/predict", data=photo.read_bytes(), content_type="image/jpeg")
