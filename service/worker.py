@@ -8,7 +8,6 @@ import ctypes
 import os
 import selectors
 import socket
-import ssl
 import time
 from concurrent.futures import Future
 from functools import partial
@@ -123,7 +122,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Read on from a client that was answered, and let it go when it has closed."""
         try:
             more = connection.recv(_CHUNK)
-        except (BlockingIOError, ssl.SSLWantReadError):
+        except BlockingIOError:
             return
         except OSError:
             more = b""

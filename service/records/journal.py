@@ -22,7 +22,7 @@ MOST_BYTES: Final = 256_000_000
 """Most that one journal takes on the disk: half a million predictions or so."""
 
 _LINE: Final = TypeAdapter(Prediction)
-_WRITE: Final = _LINE.serializer.to_json
+_WRITE: Final = _LINE.serializer.to_json  # what `_LINE.dump_json` calls, without the defaults that it fills in
 
 log = structlog.get_logger(__name__)
 

@@ -85,7 +85,7 @@ class PredictionLog:
         """Have a prediction written soon; it survives this process once this returns, unless its disk is full."""
         if not self._keep(prediction) and not self._memory.hold(prediction):
             self._drop()
-        if not self._wake.is_set():
+        if not self._wake.is_set():  # to set it again takes a lock and looks for whom to wake
             self._wake.set()
 
     def find(self, id_: str) -> Prediction | None:
