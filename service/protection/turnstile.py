@@ -6,15 +6,13 @@ from collections import deque
 from time import monotonic
 from typing import Final
 
-CROWD: Final = 1 / 3
-"""Share of those who came lately that is turned away in a crowd, at least; a moving average over LATELY of them."""
-LATELY: Final = 16
+CROWD: Final = 1 / 2
+"""How many are turned away in a crowd for each who is let in, at least."""
 
-BUSY: Final = 0.9
-"""Share of the time in which the turn is taken in a crowd, at least; a moving average over BUSY_SECONDS."""
-BUSY_SECONDS: Final = 0.1
+LATELY_SECONDS: Final = 0.25
+"""How fast those who came fade from that count: after this time they count for 1/e."""
 
-CROWD_SECONDS: Final = 5.0
+FORGET_SECONDS: Final = 10.0
 """How often it is forgotten who was turned away, at multiples of this of the host's clock, so in all workers at once.
 
 Or a few who come back at once whenever they are turned away would be a crowd for good, though the line had room."""
@@ -33,13 +31,13 @@ class Turnstile:
         self._lock = threading.Lock()
         self._occupied = False
         self._line: deque[threading.Event] = deque()
-        self._turned_away = self._busy = 0.0
+        self._let_in = self._turned_away = 0.0
         self._since = monotonic()
 
     @property
     def full(self) -> bool:
         """Whether somebody who came now would be turned away."""
-        crowded = self._turned_away > CROWD and self._busy > BUSY
+        crowded = self._turned_away > 1 + CROWD * self._let_in  # 1, for one who is turned away is no crowd
         return self._occupied and len(self._line) >= (min(self._places, 1) if crowded else self._places)
 
     def turn_away(self) -> bool:
@@ -47,7 +45,7 @@ class Turnstile:
         with self._lock:
             self._pass_time()
             if self.full:
-                self._count(turned_away=True)
+                self._turned_away += 1
                 return True
             return False
 
@@ -55,10 +53,10 @@ class Turnstile:
         """Wait for the turn; return whether it came, and then `leave` must be called, from whatever thread."""
         with self._lock:
             self._pass_time()
-            full = self.full
-            self._count(turned_away=full)
-            if full:
+            if self.full:
+                self._turned_away += 1
                 return False
+            self._let_in += 1
             if not self._occupied:
                 self._occupied = True
                 return True
@@ -69,21 +67,18 @@ class Turnstile:
     def leave(self) -> None:
         """Hand the turn to the first in line."""
         with self._lock:
-            self._pass_time()
             if self._line:
                 self._line.popleft().set()
             else:
                 self._occupied = False
 
-    def _count(self, *, turned_away: bool) -> None:
-        self._turned_away += (turned_away - self._turned_away) / LATELY
-
     def _pass_time(self) -> None:
         now = monotonic()
-        if now // CROWD_SECONDS > self._since // CROWD_SECONDS:
-            self._turned_away = 0.0
-        kept = math.exp((self._since - now) / BUSY_SECONDS)
-        self._busy, self._since = kept * self._busy + (1 - kept) * self._occupied, now
+        kept = math.exp((self._since - now) / LATELY_SECONDS)
+        forgets = now // FORGET_SECONDS > self._since // FORGET_SECONDS
+        self._let_in *= kept
+        self._turned_away *= 0.0 if forgets else kept
+        self._since = now
 
     def _give_up(self, turn: threading.Event) -> bool:
         with self._lock:
