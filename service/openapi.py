@@ -12,7 +12,6 @@ from service.endpoints.feedback import Feedback
 from service.endpoints.receipt_desk import PRESENTED_EXAMPLE, Presented
 from service.problems import Problem, answers
 from service.protection.access import KEY_HEADER, role_of
-from service.protection.admission import COMPUTING
 from service.protection.uploads import BATCH_FIELD, FIELD, MOST_FILES
 from service.verdicts.options import describe_options
 
@@ -47,6 +46,7 @@ UPLOADS: Final = {
     "/predict/explain": _ONE_IMAGE,
 }
 """What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
+_GUARDS: Final = ("key_missing", "key_unknown", "key_expired", "role_missing", "too_many_requests")
 _KEYS: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
@@ -84,25 +84,25 @@ def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] |
     spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": presented}
     spec["components"]["securitySchemes"] = _KEYS
     for path, operations in spec["paths"].items():
-        for method, operation in operations.items():
-            _guard(operation, path, method)
+        for operation in operations.values():
+            _guard(operation, path)
     _name_operations(app, spec)
     _name_once(spec)
     # What the service is there for comes first.
-    spec["paths"] = dict(sorted(spec["paths"].items(), key=lambda item: ("post" not in item[1], item[0])))
+    spec["paths"] = dict(
+        sorted(spec["paths"].items(), key=lambda item: (item[0] not in UPLOADS, "post" not in item[1], item[0]))
+    )
     return spec
 
 
-def _guard(operation: dict[str, Any], path: str, method: str) -> None:
+def _guard(operation: dict[str, Any], path: str) -> None:
     """Say which role the operation needs, and how it is refused by what stands before every view."""
     role = role_of(path)
     if role == "open":
         return
     operation["x-role"] = role
     operation["security"] = [{name: []} for name in _KEYS]
-    computes = method == "post" and path.startswith(COMPUTING)
-    refusals = answers(401, 403, 429, *((408, 503) if computes else ()))
-    operation["responses"] |= {str(status): answer for status, answer in refusals.items()}
+    operation["responses"] |= {str(status): answer for status, answer in answers(*_GUARDS).items()}
 
 
 def _name_operations(app: APIFlask, spec: dict[str, Any]) -> None:

@@ -47,6 +47,17 @@ PROBLEMS: Final = {
 }
 """Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""
 
+BODY: Final = ("incomplete", "too_many_bytes")
+FORM: Final = (*BODY, "too_many_parts", "missing_file", "unsupported_content_type")
+IMAGE: Final = (
+    *FORM, "several_files", "empty", "too_many_pixels", "too_many_scans",
+    "not_an_image", "format_not_allowed", "broken",
+)  # fmt: skip
+VERDICT: Final = (
+    "unknown_option", "bad_request", "unknown_operating_point", "receipts_off", "not_ready", "overloaded",
+)  # fmt: skip
+"""Reasons not to take a body, a form with files, a single image; and not to give a verdict."""
+
 
 Answers = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
 """Descriptions of answers by status, as APIFlask's `doc` takes them."""
@@ -86,13 +97,12 @@ class Problem(BaseModel):
         )
 
 
-def answers(*statuses: int) -> Answers:
-    """Describe, for the OpenAPI document, the problems a view can answer with."""
-    schema = {"$ref": "#/components/schemas/Problem"}
+def answers(*reasons: str) -> Answers:
+    """Describe, for the OpenAPI document, the problems that a view can answer with."""
     return {
         status: {
-            "description": "; ".join(title for code, title in PROBLEMS.values() if code == status),
-            "content": {MEDIA_TYPE: {"schema": schema}},
+            "description": "; ".join(PROBLEMS[reason][1] for reason in reasons if PROBLEMS[reason][0] == status),
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        for status in statuses
+        for status in sorted({PROBLEMS[reason][0] for reason in reasons})
     }

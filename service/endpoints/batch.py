@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model.errors import InvalidImage
 from service.context import context
-from service.problems import Problem, answers
+from service.problems import FORM, VERDICT, Problem, answers
 from service.protection.admission import turn
 from service.protection.uploads import NamedFile, read_batch
 from service.store.model_store import ServedModel
@@ -60,7 +60,7 @@ BATCH_EXAMPLE: Final = {
 
 
 @blueprint.post("/predict/batch")
-@blueprint.doc(responses=answers(400, 409, 413, 415, 503))
+@blueprint.doc(responses=answers(*FORM, "too_many_files", *VERDICT))
 @blueprint.output(Batch, description="A verdict or a problem for each image", example=BATCH_EXAMPLE)
 def predict_batch() -> Batch:
     """Judge up to 64 images.

@@ -7,7 +7,7 @@ from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 
 from service.context import context
-from service.problems import answers
+from service.problems import IMAGE, VERDICT, answers
 from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver
@@ -47,7 +47,7 @@ EXAMPLE: Final = {
 
 
 @blueprint.post("/predict/compare")
-@blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
+@blueprint.doc(responses=answers(*IMAGE, *VERDICT, "no_shadow"))
 @blueprint.output(Comparison, description="Both verdicts", example=EXAMPLE)
 def compare() -> Comparison:
     """Judge an image with production and with its shadow.

@@ -14,7 +14,7 @@ from model.detector import Detector
 from model.faithfulness import measure_deletion
 from model.labels import AI, CLASSES
 from service.context import context
-from service.problems import answers
+from service.problems import IMAGE, VERDICT, answers
 from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver, respond
@@ -80,7 +80,7 @@ EXPLANATION_EXAMPLE: Final = EXAMPLE | {
 
 
 @blueprint.post("/predict/explain")
-@blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
+@blueprint.doc(responses=answers(*IMAGE, *VERDICT))
 @blueprint.output(Explanation, description="The verdict and its map", example=EXPLANATION_EXAMPLE)
 def explain() -> Response:
     """Judge an image and show what spoke for the verdict.

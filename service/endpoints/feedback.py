@@ -17,7 +17,7 @@ from model.errors import LockHeld, SourceError, StorageFull, TruegrainError
 from model.predictions import Prediction
 from model.statements import ID
 from service.context import client_name, context
-from service.problems import Refusal, answers
+from service.problems import BODY, Refusal, answers
 from service.protection.uploads import FIELD, read_files
 from service.records.reports import Report
 
@@ -30,6 +30,9 @@ _TROUBLE: Final = {
     StorageFull: "the disk is full; send the same again once the operator has made room",
     SourceError: "the report on this prediction is damaged; the operator finds the file named in the log",
 }
+_REFUSALS: Final = (
+    "unknown_prediction", "already_reviewed", "other_image", "log_unavailable", "reports_unavailable",
+)  # fmt: skip
 _ID_EXAMPLE: Final = "0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43"
 
 
@@ -67,7 +70,7 @@ WITHDRAWN_EXAMPLE: Final = {"id": _ID_EXAMPLE, "kept_out": False}
 
 
 @blueprint.post("/feedback")
-@blueprint.doc(responses=answers(400, 404, 409, 413, 422, 503))
+@blueprint.doc(responses=answers(*BODY, "too_many_parts", "bad_request", *_REFUSALS))
 @blueprint.output(Reported, description="The report was taken down", example=EXAMPLE)
 def give_feedback() -> Reported:
     """Say what an image really is.
@@ -92,7 +95,7 @@ def give_feedback() -> Reported:
 
 
 @blueprint.delete("/feedback/<report_id>")
-@blueprint.doc(responses=answers(404, 503))
+@blueprint.doc(responses=answers("unknown_report", "reports_unavailable"))
 @blueprint.output(Withdrawn, description="The report is gone", example=WITHDRAWN_EXAMPLE)
 def withdraw_feedback(report_id: str) -> Withdrawn:
     """Withdraw a report.

@@ -133,7 +133,7 @@ def healthz() -> Alive:
 
 
 @blueprint.get("/readyz")
-@blueprint.doc(responses=answers(503))
+@blueprint.doc(responses=answers("not_ready"))
 @blueprint.output(Ready, description="Verdicts are given")
 def readyz() -> Ready:
     """Say whether verdicts can be given."""

@@ -64,7 +64,7 @@ EXAMPLE: Final = {
 
 
 @blueprint.get("/model")
-@blueprint.doc(responses=answers(503))
+@blueprint.doc(responses=answers("not_ready"))
 @blueprint.output(ModelInfo, description="The detector in service", example=EXAMPLE)
 def model() -> ModelInfo:
     """Describe the detector in service.

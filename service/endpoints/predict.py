@@ -4,7 +4,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 
 from service.context import context
-from service.problems import answers
+from service.problems import IMAGE, VERDICT, answers
 from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver, respond
@@ -17,7 +17,7 @@ blueprint = APIBlueprint("predict", __name__)
 
 
 @blueprint.post("/predict")
-@blueprint.doc(responses=answers(400, 409, 413, 415, 422, 503))
+@blueprint.doc(responses=answers(*IMAGE, *VERDICT))
 @blueprint.output(Verdict, description="The verdict", example=EXAMPLE)
 def predict() -> Response:
     """Judge an image.

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from service import jws
 from service.context import context
-from service.problems import Refusal, answers
+from service.problems import BODY, Refusal, answers
 from service.receipts import Attested
 from service.verdicts.verdict import EXAMPLE
 
@@ -65,7 +65,7 @@ KEY_EXAMPLE: Final = {
 
 
 @blueprint.post("/receipts/verify")
-@blueprint.doc(responses=answers(400, 409, 422))
+@blueprint.doc(responses=answers(*BODY, "bad_request", "receipts_off", "receipt_not_valid"))
 @blueprint.output(Checked, description="The receipt is ours", example=CHECKED_EXAMPLE)
 def verify_receipt() -> Checked:
     """Check a receipt.
@@ -81,7 +81,7 @@ def verify_receipt() -> Checked:
 
 
 @blueprint.get("/receipts/key")
-@blueprint.doc(responses=answers(409))
+@blueprint.doc(responses=answers("receipts_off"))
 @blueprint.output(PublicKey, description="The public key", example=KEY_EXAMPLE)
 def receipt_key() -> PublicKey:
     """Tell the key that receipts are checked with.

@@ -2,13 +2,16 @@
 
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -16,6 +19,7 @@ import pytest
 import requests
 import structlog
 from apiflask import APIFlask
+from flask import Response, request
 from flask.testing import FlaskClient
 from PIL import Image
 
@@ -25,11 +29,15 @@ from model.settings import Settings
 from scraping import read_metric, read_series
 from service.app import create_app
 from service.keys import write
+from service.problems import MEDIA_TYPE
 from service.protection.keyring import Key, KeyFile
 from service.records import prediction_log
 from service.store.pointer import Alias, Pointer
 
 Publish = Callable[..., Pointer]
+
+INTERNAL_ERROR = 500
+_DOCUMENT: dict[str, Any] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -79,8 +87,36 @@ def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
 def app(home: Path) -> Iterator[APIFlask]:
     """The application; what was published before is in service, and it accepts files of up to 200 kB."""
     app = create_app(Settings(home=home, max_upload_bytes=200_000))
-    yield app
+    with _checking_problems(app):
+        yield app
     app.extensions["truegrain"].stop()
+
+
+@contextmanager
+def _checking_problems(app: APIFlask) -> Iterator[None]:
+    """Whatever problem a test provokes, the OpenAPI document has it among the answers of that operation."""
+    unknown: list[str] = []
+
+    @app.after_request
+    def check(response: Response) -> Response:
+        if response.mimetype == MEDIA_TYPE and request.url_rule and response.status_code != INTERNAL_ERROR:
+            path = re.sub(r"<(\w+)>", r"{\1}", request.url_rule.rule)
+            if operation := _document(app)["paths"].get(path, {}).get(request.method.lower()):
+                problem = response.get_json()
+                answer = operation["responses"].get(str(problem["status"]), {"description": ""})
+                if problem["title"] not in answer["description"].split("; "):
+                    unknown.append(f"{request.method} {path}: {problem}")
+        return response
+
+    yield
+    assert unknown == [], "problems that the OpenAPI document does not know"
+
+
+def _document(app: APIFlask) -> dict[str, Any]:
+    """The OpenAPI document, which is the same for every application."""
+    if not _DOCUMENT:
+        _DOCUMENT.update(app.spec)
+    return _DOCUMENT
 
 
 @pytest.fixture
@@ -90,9 +126,11 @@ def start_client(home: Path) -> Iterator[Callable[..., FlaskClient]]:
 
     def create(**settings: object) -> FlaskClient:
         apps.append(create_app(Settings(home=home, **settings)))  # type: ignore[arg-type]
+        checks.enter_context(_checking_problems(apps[-1]))
         return apps[-1].test_client()
 
-    yield create
+    with ExitStack() as checks:
+        yield create
     for app in apps:
         app.extensions["truegrain"].stop()
 
