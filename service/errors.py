@@ -5,7 +5,7 @@ from http import HTTPStatus
 from apiflask import APIFlask
 from flask import Response, g, make_response, request
 from structlog.contextvars import bind_contextvars
-from werkzeug.exceptions import ClientDisconnected, HTTPException, SecurityError
+from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, SecurityError
 
 from model.errors import InvalidImage
 from service.context import context
@@ -59,6 +59,11 @@ def _translate(error: HTTPException) -> Response | HTTPException:
 def _detail(reason: str, error: HTTPException) -> str:
     if reason == "too_many_bytes":
         return describe_excess(request)
+    if reason == "not_found":
+        return f"there is nothing at '{request.path[:80]}'; /docs names all there is"
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        known = ", ".join(sorted(error.valid_methods))
+        return f"'{request.path[:80]}' is not to be asked with {request.method[:20]} but with {known}"
     if reason == "internal_error":
         return "nothing was wrong with the request; its request_id leads to the cause in the service's log"
     return error.description or error.name

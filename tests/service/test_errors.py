@@ -12,12 +12,16 @@ def test_an_unknown_path_is_a_problem(client: FlaskClient) -> None:
     assert (answer.status_code, answer.content_type) == (404, "application/problem+json")
     assert answer.json is not None
     assert answer.json["reason"] == "not_found"
+    assert "'/predictions'" in answer.json["detail"]
+    assert "/docs" in answer.json["detail"]
 
 
 def test_a_wrong_method_is_a_problem_that_names_the_right_one(client: FlaskClient) -> None:
     answer = client.get("/predict")
     assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
     assert "POST" in answer.headers["Allow"]
+    assert answer.json is not None
+    assert answer.json["detail"] == "'/predict' is not to be asked with GET but with OPTIONS, POST"
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/predict"), ("GET", "/model"), ("GET", "/readyz")])
