@@ -1,5 +1,7 @@
 """The documentation: complete, and without another host."""
 
+import html
+import json
 import re
 from typing import Any
 
@@ -120,3 +122,10 @@ def test_the_type_of_a_problem_leads_to_its_description(client: FlaskClient) -> 
     assert problem is not None
     path, anchor = problem["type"].split("#")
     assert f'id="{anchor}"' in client.get(path).text
+
+
+def test_examples_are_shown_as_the_service_writes_them(client: FlaskClient) -> None:
+    verdict = html.unescape(client.get("/docs").text).partition("<pre><code>{")[2].partition("</code></pre>")[0]
+    shown = json.loads("{" + verdict)
+    assert list(shown)[:3] == ["id", "label", "probability"]
+    assert "\\u" not in verdict
