@@ -12,8 +12,8 @@ CROWD: Final = 1 / 2
 LATELY_SECONDS: Final = 0.25
 """How fast those who came fade from that count: after this time they count for 1/e."""
 
-FORGET_SECONDS: Final = 10.0
-"""How often it is forgotten who was turned away, at multiples of this of the host's clock, so in all workers at once.
+FORGET_SECONDS: Final = 20.0
+"""How often it is forgotten who came, at multiples of this of the host's clock, so in all workers at once.
 
 Or a few who come back at once whenever they are turned away would be a crowd for good, though the line had room."""
 
@@ -74,10 +74,10 @@ class Turnstile:
 
     def _pass_time(self) -> None:
         now = monotonic()
-        kept = math.exp((self._since - now) / LATELY_SECONDS)
         forgets = now // FORGET_SECONDS > self._since // FORGET_SECONDS
+        kept = 0.0 if forgets else math.exp((self._since - now) / LATELY_SECONDS)
         self._let_in *= kept
-        self._turned_away *= 0.0 if forgets else kept
+        self._turned_away *= kept
         self._since = now
 
     def _give_up(self, turn: threading.Event) -> bool:
