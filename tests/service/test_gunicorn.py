@@ -42,6 +42,8 @@ def test_requests_to_two_workers_add_up_exactly(
     assert {answer.status_code for answer in answers} == {200}
     assert service.metric("truegrain_predictions_total", decision="ai") == 30
     assert service.metric("truegrain_predictions_total", decision="real") == 30
+    # Measurements, unlike counts, are added together every half second.
+    wait_until(lambda: service.metric("truegrain_probability_count") >= 60, what="the other worker's measurements")
     assert service.metric("truegrain_probability_count") == 60
     assert service.metric("flask_http_request_duration_seconds_count", url_rule="/predict") == 60
     assert service.metric("truegrain_model_info", version="1") == 1
