@@ -95,6 +95,11 @@ def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] |
     return spec
 
 
+def path_of(rule: str) -> str:
+    """Return what the document calls the route that Flask calls `rule`."""
+    return re.sub(r"<(\w+)>", r"{\1}", rule)
+
+
 def _guard(operation: dict[str, Any], path: str) -> None:
     """Say which role the operation needs, and how it is refused by what stands before every view."""
     role = role_of(path)
@@ -108,7 +113,7 @@ def _guard(operation: dict[str, Any], path: str) -> None:
 def _name_operations(app: APIFlask, spec: dict[str, Any]) -> None:
     """Call each operation what its view is called; clients made from the document call their functions so."""
     for rule in app.url_map.iter_rules():
-        operations = spec["paths"].get(re.sub(r"<(\w+)>", r"{\1}", rule.rule), {})
+        operations = spec["paths"].get(path_of(rule.rule), {})
         for method in operations.keys() & {method.lower() for method in rule.methods or ()}:
             operations[method]["operationId"] = rule.endpoint.rpartition(".")[2]
 

@@ -43,18 +43,12 @@ class Turnstile:
     def turn_away(self) -> bool:
         """Turn away whoever comes now if there is no place in line; return whether that was so."""
         with self._lock:
-            self._pass_time()
-            if self.full:
-                self._turned_away += 1
-                return True
-            return False
+            return self._refuse()
 
     def enter(self) -> bool:
         """Wait for the turn; return whether it came, and then `leave` must be called, from whatever thread."""
         with self._lock:
-            self._pass_time()
-            if self.full:
-                self._turned_away += 1
+            if self._refuse():
                 return False
             self._let_in += 1
             if not self._occupied:
@@ -71,6 +65,12 @@ class Turnstile:
                 self._line.popleft().set()
             else:
                 self._occupied = False
+
+    def _refuse(self) -> bool:
+        self._pass_time()
+        full = self.full
+        self._turned_away += full
+        return full
 
     def _pass_time(self) -> None:
         now = monotonic()

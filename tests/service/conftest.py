@@ -2,7 +2,6 @@
 
 import io
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -29,6 +28,7 @@ from model.settings import Settings
 from scraping import read_metric, read_series
 from service.app import create_app
 from service.keys import write
+from service.openapi import path_of
 from service.problems import MEDIA_TYPE
 from service.protection.keyring import Key, KeyFile
 from service.records import prediction_log
@@ -100,7 +100,7 @@ def _checking_problems(app: APIFlask) -> Iterator[None]:
     @app.after_request
     def check(response: Response) -> Response:
         if response.mimetype == MEDIA_TYPE and request.url_rule and response.status_code != INTERNAL_ERROR:
-            path = re.sub(r"<(\w+)>", r"{\1}", request.url_rule.rule)
+            path = path_of(request.url_rule.rule)
             if operation := _document(app)["paths"].get(path, {}).get(request.method.lower()):
                 problem = response.get_json()
                 answer = operation["responses"].get(str(problem["status"]), {"description": ""})
