@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,12 @@ from launcher.components import HOST, USER
 from launcher.errors import LaunchError
 
 TIMEOUT = 30.0
-RETRIES = 4
+PATIENCE = Retry(
+    4, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504], allowed_methods=None, raise_on_status=False
+)
+"""On SQLite, Airflow's server may wait for itself: it writes who called while a task's request, which needs the same
+thread to end, holds the file. After five seconds it gives up and answers 500."""
+
 ENDED = ("success", "failed")
 PAGE = 100
 """Entries that Airflow lists at once, unless it is told otherwise."""
@@ -52,14 +59,14 @@ def healthy(port: int) -> bool:
 class AirflowApi:
     """A client for the user that `make up` created; every method raises LaunchError, naming `log`, without an answer.
 
-    A question is repeated a few times, for Airflow may be too busy to answer at once.
+    A call is repeated a few times, for Airflow may be too busy to answer at once.
     """
 
     def __init__(self, port: int, password: str, log: Path) -> None:
         self._root = f"http://{HOST}:{port}"
         self._log = log
         self._session = requests.Session()
-        self._session.mount(self._root, HTTPAdapter(max_retries=Retry(total=RETRIES, backoff_factor=0.5)))
+        self._session.mount(self._root, HTTPAdapter(max_retries=PATIENCE))
         token = self._call("POST", "/auth/token", json={"username": USER, "password": password})["access_token"]
         self._session.headers["Authorization"] = f"Bearer {token}"
 
@@ -73,9 +80,11 @@ class AirflowApi:
         return {error["filename"]: error["stack_trace"] for error in errors}
 
     def trigger(self, dag: str, conf: Mapping[str, object]) -> str:
-        """Start a run and return its id."""
-        body = {"logical_date": None, "conf": dict(conf)}
-        return str(self._call("POST", f"/api/v2/dags/{dag}/dagRuns", json=body)["dag_run_id"])
+        """Start a run and return its id, which is chosen here: so a call that is repeated starts no second run."""
+        run = f"manual__{datetime.now(UTC).isoformat()}"
+        body = {"dag_run_id": run, "logical_date": None, "conf": dict(conf)}
+        self._call("POST", f"/api/v2/dags/{dag}/dagRuns", accept=HTTPStatus.CONFLICT, json=body)
+        return run
 
     def runs(self, dag: str) -> list[str]:
         """Return the ids of the latest runs, newest first."""
@@ -105,10 +114,11 @@ class AirflowApi:
     def _get(self, path: str, **query: object) -> Any:
         return self._call("GET", f"/api/v2{path}", params=query)
 
-    def _call(self, method: str, path: str, **details: Any) -> Any:
+    def _call(self, method: str, path: str, *, accept: HTTPStatus | None = None, **details: Any) -> Any:
         try:
             answer = self._session.request(method, self._root + path, timeout=TIMEOUT, **details)
-            answer.raise_for_status()
+            if answer.status_code != accept:
+                answer.raise_for_status()
         except requests.RequestException as error:
             raise LaunchError(f"Airflow does not answer as it should: {error}", self._log) from error
         return answer.json()
