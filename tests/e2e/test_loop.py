@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from e2e_stack import Stack, launch, load, processes_of, until
+from launcher.stack import require_alive
 from model.lake import Lake
 from model.manifest import read_manifest
 from model.registry import Registry, connect
@@ -110,6 +111,13 @@ def test_a_detector_that_has_learned_nothing_leaves_a_green_run_and_production_a
     assert refused is not None
     assert refused.tags["gate"] == "failed"
     assert "accuracy" in refused.tags["gate_reason"]
+
+
+def test_a_lock_on_airflows_database_delays_a_run_and_ends_no_program(stack: Stack) -> None:
+    with stack.airflow_locked(seconds=8):
+        run = stack.airflow().trigger("monitor_detector", {})
+    assert stack.finish("monitor_detector", run) == "success"
+    require_alive(stack.settings)
 
 
 def test_rollback_puts_the_version_before_back_with_its_reason(stack: Stack, registry: Registry) -> None:

@@ -1,11 +1,13 @@
 """A running Truegrain, as end-to-end tests see and load it."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,6 +68,16 @@ class Stack:
             return state in {"success", "failed", "skipped"}
 
         until(went_on, seconds=300)
+
+    @contextmanager
+    def airflow_locked(self, *, seconds: float) -> Iterator[None]:
+        """Let nobody write to Airflow's database for so long, of which the block is a part."""
+        with closing(sqlite3.connect(self.settings.home / "airflow" / "airflow.db", check_same_thread=False)) as file:
+            file.execute("BEGIN IMMEDIATE")
+            unlock = threading.Timer(seconds, file.rollback)
+            unlock.start()
+            yield
+            unlock.join()
 
     def served(self) -> str:
         return str(requests.get(f"{self.service}/model", timeout=10).json()["version"])

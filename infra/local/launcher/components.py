@@ -14,6 +14,10 @@ from model.settings import Settings
 USER = "admin"
 HOST = "127.0.0.1"
 BIN = Path(sys.executable).parent
+LOCK_SECONDS = 60
+"""How long the parts of Airflow wait for one another's writes to the SQLite file; more ends its scheduler."""
+API_LOCK_SECONDS = 5
+"""The same for Airflow's server, which may wait for itself (see `airflow_api`), and answers nobody meanwhile."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,7 @@ def components(settings: Settings) -> tuple[Component, ...]:
         Component(
             name="airflow-api-server",
             command=_airflow("api-server"),
-            environment=airflow,
+            environment=airflow | _airflow_database(settings, API_LOCK_SECONDS),
             port=settings.airflow_port,
             setting="TRUEGRAIN_AIRFLOW_PORT",
         ),
@@ -140,10 +144,15 @@ def _airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(_password_file(settings)),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{settings.home / 'airflow' / 'airflow.db'}",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs(settings) / "tasks"),
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING",  # it logs 200 lines while it is imported
         "AIRFLOW_HOME": str(settings.home / "airflow"),
+        **_airflow_database(settings, LOCK_SECONDS),
         **PATIENT_WITH_MLFLOW,
     }
     return {**_shared_environment(settings), **options}
+
+
+def _airflow_database(settings: Settings, lock_seconds: int) -> dict[str, str]:
+    file = settings.home / "airflow" / "airflow.db"
+    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{file}?timeout={lock_seconds}"}
