@@ -1,73 +1,70 @@
 """How `make up` asks Airflow, whose server stumbles over its own lock of an SQLite file now and then."""
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from launcher import airflow_api
 from launcher.airflow_api import AirflowApi
 from launcher.errors import LaunchError
+from listening import Quiet, listening
 
 LOG = Path("logs/airflow-api-server.log")
 
 
-class Airflow(ThreadingHTTPServer):
-    """Gives out tokens, and `answers` one after the other to those who start a run."""
+@dataclass(frozen=True)
+class Airflow:
+    """Who starts runs: `answers` are given one after the other, `runs` those that were asked for."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Call)
-        self.answers: list[int] = []
-        self.runs: list[str] = []
-
-
-class Call(BaseHTTPRequestHandler):
-    server: Airflow
-
-    def do_POST(self) -> None:
-        said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        status = 201
-        if "dag_run_id" in said:
-            self.server.runs.append(said["dag_run_id"])
-            status = self.server.answers.pop(0)
-        self.send_response(status)
-        self.end_headers()
-        self.wfile.write(b'{"access_token": "t"}')
-
-    def log_message(self, *_: object) -> None:
-        pass
+    port: int
+    answers: list[int]
+    runs: list[str]
 
 
 @pytest.fixture
 def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
     monkeypatch.setattr(airflow_api, "PATIENCE", airflow_api.PATIENCE.new(backoff_factor=0))
-    with Airflow() as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield server
-        server.shutdown()
+    answers: list[int] = []
+    runs: list[str] = []
+
+    class Call(Quiet, BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status = 201
+            if "dag_run_id" in said:
+                runs.append(said["dag_run_id"])
+                status = answers.pop(0)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(b'{"access_token": "t"}')
+
+    with listening(Call) as address:
+        yield Airflow(urlsplit(address).port or 0, answers, runs)
 
 
 def sign_in(airflow: Airflow) -> AirflowApi:
-    return AirflowApi(airflow.server_port, "secret", LOG)
+    return AirflowApi(airflow.port, "secret", LOG)
 
 
 def test_a_run_that_could_not_be_written_down_is_asked_for_again_and_no_second_one(airflow: Airflow) -> None:
-    airflow.answers = [500, 500, 201]
+    airflow.answers.extend([500, 500, 201])
     run = sign_in(airflow).trigger("ingest_images", {})
     assert airflow.runs == [run] * 3
 
 
 def test_a_run_that_started_although_the_answer_was_lost_is_followed(airflow: Airflow) -> None:
-    airflow.answers = [500, 409]
+    airflow.answers.extend([500, 409])
     run = sign_in(airflow).trigger("ingest_images", {})
     assert airflow.runs == [run] * 2
 
 
 def test_two_runs_have_two_names(airflow: Airflow) -> None:
-    airflow.answers = [201, 201]
+    airflow.answers.extend([201, 201])
     api = sign_in(airflow)
     assert api.trigger("ingest_images", {}) != api.trigger("ingest_images", {})
 
@@ -76,7 +73,7 @@ def test_two_runs_have_two_names(airflow: Airflow) -> None:
 def test_an_airflow_that_does_not_start_a_run_is_named_with_its_log(
     airflow: Airflow, answers: list[int], said: str
 ) -> None:
-    airflow.answers = list(answers)
+    airflow.answers.extend(answers)
     with pytest.raises(LaunchError, match=f"Airflow does not answer as it should: {said}") as failure:
         sign_in(airflow).trigger("ingest_images", {})
     assert failure.value.log == LOG

@@ -2,15 +2,15 @@
 
 import io
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import c2pa
 import pytest
 from PIL import Image
 
 from credentials import IPTC, sign
+from listening import Quiet, listening
 from model.content_credentials import read_credentials
 from model.finding import Finding
 
@@ -87,17 +87,13 @@ def visits() -> Iterator[tuple[str, list[str]]]:
     """The address of a web server, and the paths that it was asked for."""
     paths: list[str] = []
 
-    class Visited(BaseHTTPRequestHandler):
+    class Visited(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             paths.append(self.path)
             self.send_error(404)
 
-        def log_message(self, *_: object) -> None: ...
-
-    with HTTPServer(("127.0.0.1", 0), Visited) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", paths
-        server.shutdown()
+    with listening(Visited) as address:
+        yield address, paths
 
 
 def test_the_address_a_file_names_is_not_visited(photo: bytes, visits: tuple[str, list[str]]) -> None:

@@ -72,12 +72,15 @@ class Stack:
     @contextmanager
     def airflow_locked(self, *, seconds: float) -> Iterator[None]:
         """Let nobody write to Airflow's database for so long, of which the block is a part."""
-        with closing(sqlite3.connect(self.settings.home / "airflow" / "airflow.db", check_same_thread=False)) as file:
-            file.execute("BEGIN IMMEDIATE")
-            unlock = threading.Timer(seconds, file.rollback)
+        existing = f"file:{self.settings.home}/airflow/airflow.db?mode=rw"
+        with closing(sqlite3.connect(existing, uri=True, check_same_thread=False)) as database:
+            database.execute("BEGIN IMMEDIATE")
+            unlock = threading.Timer(seconds, database.rollback)
             unlock.start()
-            yield
-            unlock.join()
+            try:
+                yield
+            finally:
+                unlock.join()
 
     def served(self) -> str:
         return str(requests.get(f"{self.service}/model", timeout=10).json()["version"])

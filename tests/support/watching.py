@@ -4,11 +4,10 @@ import json
 import re
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import yaml
 
 from figures.processes import await_answer
 from figures.stack import free_ports
+from listening import Quiet, listening
 from observability import INFRA
 
 RULES: Final = sorted((INFRA / "prometheus" / "rules").glob("*.yml"))
@@ -51,17 +51,14 @@ class Told:
         """Listen on a free port until the block ends; yield its address."""
         told = self.alerts
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(Quiet, BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 told.update(_read(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
                 self.send_response(200)
                 self.end_headers()
                 self.wfile.write(b"ok")
 
-            def log_message(self, *_: object) -> None:
-                """Keep quiet."""
-
-        with _listening(Handler) as address:
+        with listening(Handler) as address:
             yield address
 
 
@@ -78,28 +75,15 @@ def _read(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def exporting(page: str) -> Iterator[str]:
     """Export a page of metrics on a free port; yield its address."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
             self.wfile.write(page.encode())
 
-        def log_message(self, *_: object) -> None:
-            """Keep quiet."""
-
-    with _listening(Handler) as address:
+    with listening(Handler) as address:
         yield address
-
-
-@contextmanager
-def _listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
 
 
 def hurried(rules: str) -> str:

@@ -19,7 +19,7 @@ PATIENCE = Retry(
     4, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504], allowed_methods=None, raise_on_status=False
 )
 """On SQLite, Airflow's server may wait for itself: it writes who called while a task's request, which needs the same
-thread to end, holds the file. After five seconds it gives up and answers 500."""
+thread to end, holds the file. After API_LOCK_SECONDS it gives up and answers 500."""
 
 ENDED = ("success", "failed")
 PAGE = 100

@@ -2,15 +2,15 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
 
+from listening import Quiet, listening
 from model.errors import RegistryUnavailable
 from model.registry import Registry
 from model.registry.client import upsert
@@ -37,25 +37,18 @@ def test_a_registry_that_is_down_is_unavailable(dead_address: str, tmp_path: Pat
         pytest.fail("the run must not start")
 
 
-class BrokenProxy(BaseHTTPRequestHandler):
+class BrokenProxy(Quiet, BaseHTTPRequestHandler):
     def answer(self) -> None:
         self.send_error(503)
 
     do_GET = do_POST = answer  # noqa: N815 - http.server chose the names
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 def test_a_registry_behind_a_broken_proxy_is_unavailable(tmp_path: Path) -> None:
-    with ThreadingHTTPServer(("127.0.0.1", 0), BrokenProxy) as proxy:
-        threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        models = Registry(
-            f"http://127.0.0.1:{proxy.server_port}", model_name="detector", lock=tmp_path / "lock", experiment="tests"
-        )
+    with listening(BrokenProxy) as proxy:
+        models = Registry(proxy, model_name="detector", lock=tmp_path / "lock", experiment="tests")
         with pytest.raises(RegistryUnavailable):
             models.resolve("production")
-        proxy.shutdown()
 
 
 def test_importing_the_registry_does_not_import_mlflow() -> None:

@@ -2,12 +2,11 @@ import io
 import shutil
 import sys
 import tarfile
-import threading
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import fsspec
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from listening import Quiet, listening
 from model.errors import SourceError
 from model.sources.folder import DEEPEST, open_folder
 from model.sources.place import Place, stamp_of
@@ -23,22 +23,15 @@ from model.sources.recognise import open_source
 PATHS = ("train/REAL/a (2).jpg", "train/FAKE/b.jpg", "Valid/REAL/ä c.jpg", "notes.txt")
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Python's own file server, which knows neither ranges nor silence."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+class Files(Quiet, SimpleHTTPRequestHandler):
+    """Python's own file server, which does not know ranges."""
 
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
     """The address of a web server for the temporary folder."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(tmp_path))) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with listening(partial(Files, directory=str(tmp_path))) as address:
+        yield address
 
 
 @pytest.fixture
