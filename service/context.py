@@ -48,7 +48,7 @@ class Context:
 
         Raises Refusal `not_ready` as long as no version was ever promoted and fetched.
         """
-        model = self.store.current
+        model = self.store.serving()
         if model is None:
             raise Refusal("not_ready", "no detector is in service yet: none was promoted, or it is still being fetched")
         return model
@@ -64,7 +64,7 @@ class Context:
 
     def require_shadow(self) -> ServedModel:
         """Return the shadow, as `require_model` does; raises Refusal `no_shadow` when there is none."""
-        model = self.shadow.current
+        model = self.shadow.serving()
         if model is None:
             raise Refusal(
                 "no_shadow", "no version is compared with production: give one the alias 'shadow' in the registry"

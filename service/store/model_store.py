@@ -28,7 +28,7 @@ class ServedModel:
 
 
 class ModelStore:
-    """Keeps `current` up to date from a thread of its own; requests only ever read that one reference.
+    """Keeps `current` up to date from a thread of its own; requests read that one reference, and load only the first.
 
     Production stays in service whatever becomes of its pointer; a shadow ends with its own.
     """
@@ -39,6 +39,7 @@ class ModelStore:
         self._alias: Alias = alias
         self._metrics = metrics
         self._seen: tuple[int, int] | None = None
+        self._looking = threading.Lock()
         self._stopped = threading.Event()
 
     def start(self) -> None:
@@ -50,11 +51,21 @@ class ModelStore:
         """Leave `current` as it is from now on."""
         self._stopped.set()
 
+    def serving(self) -> ServedModel | None:
+        """Return `current`; while there is none, look first, so that no worker is without what another one serves."""
+        if self.current is None:
+            self.refresh()
+        return self.current
+
     def refresh(self) -> None:
         """Load the version that the pointer names, unless that was tried already.
 
         A version that cannot be loaded is logged and counted, and the current one stays in service.
         """
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         signature = self._signature()
         if signature == self._seen:
             return

@@ -53,14 +53,15 @@ def load(draw: Draw) -> Callable[[Any], Any]:
 
 
 def test_promotions_and_a_rollback_under_load_fail_no_request(
-    start: Serve, models: Registry, add: Add, load: Callable[[Any], Any]
+    start: Serve, models: Registry, add: Add, load: Callable[[Any], Any], wait_until: Callable[..., None]
 ) -> None:
     first, second = add(0.0), add(2.0)
     service = start(queue=8, queue_seconds=30)
     assert service.get("/readyz").status_code == 503, "nothing is promoted yet"
     models.promote(first.version, reason="the first")
-    service.await_version(first.version)
+    wait_until(lambda: service.get("/readyz").ok, what="a worker to be ready")
     with load(service) as answers:
+        service.await_version(first.version)
         models.promote(second.version, reason="better")
         service.await_version(second.version)
         models.rollback(reason="worse after all")
