@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from e2e_stack import Stack, launch, load, processes_of, until
+from launcher.components import API_LOCK_SECONDS
 from launcher.stack import require_alive
 from model.lake import Lake
 from model.manifest import read_manifest
@@ -114,9 +115,10 @@ def test_a_detector_that_has_learned_nothing_leaves_a_green_run_and_production_a
 
 
 def test_a_lock_on_airflows_database_delays_a_run_and_ends_no_program(stack: Stack) -> None:
-    with stack.airflow_locked(seconds=8):
-        run = stack.airflow().trigger("monitor_detector", {})
-    assert stack.finish("monitor_detector", run) == "success"
+    api = stack.airflow()
+    with stack.airflow_locked(seconds=API_LOCK_SECONDS + 1):
+        run = api.trigger("monitor_detector", {})
+    until(lambda: api.state("monitor_detector", run) in {"running", "success"})
     require_alive(stack.settings)
 
 
