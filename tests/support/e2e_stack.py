@@ -56,14 +56,14 @@ class Stack:
         """Approve whenever the run asks, until it goes on.
 
         Airflow 3.3 loses an answer that comes before its scheduler has heard that the task has paused, within a second
-        or so, and asks once more a minute later; nobody but a test is as quick as that.
+        or so, on a busy machine within more than five, and asks once more a minute later; no person is as quick as that.
         """
         api, question = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
 
         def went_on() -> bool:
             state = _approval(api, dag, run)
             if state == "awaiting_input" and not api._call("GET", question)["response_received"]:
-                time.sleep(5)
+                time.sleep(15)
                 api._call("PATCH", question, json={"chosen_options": ["Approve"], "params_input": {}})
             return state in {"success", "failed", "skipped"}
 
