@@ -56,7 +56,7 @@ class Stack:
         """Approve whenever the run asks, until it goes on.
 
         Airflow 3.3 loses an answer that comes before its scheduler has heard that the task has paused, within a second
-        or so, on a busy machine within more than five, and asks once more a minute later; no person is as quick as that.
+        or so, on a busy machine within more than five, and asks once more a minute later; no person is as quick.
         """
         api, question = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
 
