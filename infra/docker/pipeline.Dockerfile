@@ -7,7 +7,8 @@ RUN useradd --create-home --uid 1000 truegrain && mkdir -p /data/lake && chown -
 WORKDIR /app
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
     AIRFLOW_HOME=/data/airflow TRUEGRAIN_HOME=/data \
-    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=false GX_ANALYTICS_ENABLED=false MLFLOW_DISABLE_TELEMETRY=true
+    AIRFLOW__USAGE_DATA_COLLECTION__ENABLED=false GX_ANALYTICS_ENABLED=false \
+    MLFLOW_DISABLE_TELEMETRY=true ORT_DISABLE_TELEMETRY=1
 
 COPY infra/requirements infra/requirements
 RUN pip install ${TORCH_INDEX:+--index-url $TORCH_INDEX} --requirement infra/requirements/torch.txt \

@@ -4,7 +4,7 @@ FROM python:3.11-slim
 RUN useradd --create-home --uid 1000 truegrain && mkdir -p /data/lake && chown -R truegrain /data
 WORKDIR /app
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
-    MLFLOW_DISABLE_TELEMETRY=true TRUEGRAIN_HOME=/data
+    MLFLOW_DISABLE_TELEMETRY=true ORT_DISABLE_TELEMETRY=1 TRUEGRAIN_HOME=/data
 
 COPY infra/requirements/service.txt infra/requirements/
 RUN pip install --requirement infra/requirements/service.txt

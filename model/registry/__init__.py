@@ -54,7 +54,7 @@ class Registry:
     """
 
     def __init__(self, tracking_uri: str, *, model_name: str, lock: Path, experiment: str) -> None:
-        for variable, value in CLIENT_ENVIRONMENT.items():  # now, for telemetry starts when mlflow is first imported
+        for variable, value in CLIENT_ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
         self._connection = Connection(tracking_uri, model_name, lock, experiment)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from model.telemetry import TELEMETRY_OFF
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,8 +25,8 @@ def airflow_environment(tmp_path_factory) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__CORE__UNIT_TEST_MODE": "false",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
         "TRUEGRAIN_HOME": str(home / "truegrain"),
+        **TELEMETRY_OFF,
     }
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import create_engine, text
 
 from launcher.components import components
 from model.settings import Settings
+from model.telemetry import TELEMETRY_OFF
 
 
 @pytest.mark.parametrize(
@@ -24,3 +25,12 @@ def test_airflow_outlives_a_lock_on_its_database(tmp_path: Path, name: str, leas
     with create_engine(part.environment["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]).connect() as connection:
         milliseconds = connection.execute(text("PRAGMA busy_timeout")).scalar_one()
     assert least <= milliseconds / 1000 <= most
+
+
+def test_every_program_is_told_to_report_to_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in TELEMETRY_OFF:
+        monkeypatch.delenv(variable, raising=False)
+    told = {
+        part.name: TELEMETRY_OFF.items() <= part.environment.items() for part in components(Settings(home=tmp_path))
+    }
+    assert told == dict.fromkeys(told, True)

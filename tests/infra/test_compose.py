@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from model.settings import PREFIX, Settings
+from model.telemetry import TELEMETRY_OFF
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -128,6 +129,15 @@ def test_airflow_sends_its_metrics_to_the_exporter_with_labels(services: dict[st
         )
         assert settings["AIRFLOW__METRICS__STATSD_HOST"] in services
         assert settings["AIRFLOW__METRICS__LEGACY_NAMES_ON"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("image", "libraries"), [("pipeline", ("AIRFLOW", "GX", "MLFLOW", "ORT")), ("service", ("MLFLOW", "ORT"))]
+)
+def test_whatever_is_started_in_an_image_reports_to_nobody(image: str, libraries: tuple[str, ...]) -> None:
+    variables = dict(re.findall(r"\b([A-Z_]+)=(\S+)", (ROOT / f"infra/docker/{image}.Dockerfile").read_text()))
+    off = {name: value for name, value in TELEMETRY_OFF.items() if name.startswith(libraries)}
+    assert off.items() <= variables.items()
 
 
 def test_everything_that_is_mounted_from_the_repository_exists() -> None:

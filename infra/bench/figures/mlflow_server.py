@@ -10,8 +10,9 @@ from pathlib import Path
 
 from figures.processes import await_answer
 from figures.stack import free_ports
+from model.telemetry import TELEMETRY_OFF
 
-QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+QUIET = {**TELEMETRY_OFF, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_SECONDS = 200.0
 """The first start on a machine compiles and migrates; later ones take a twentieth."""
 

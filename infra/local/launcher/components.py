@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.environment import PATIENT_WITH_MLFLOW, ROOT, TELEMETRY_OFF
+from launcher.environment import PATIENT_WITH_MLFLOW, ROOT
 from model.settings import Settings
+from model.telemetry import TELEMETRY_OFF
 
 USER = "admin"
 HOST = "127.0.0.1"
@@ -93,7 +94,7 @@ def _password_file(settings: Settings) -> Path:
 
 def _shared_environment(settings: Settings) -> dict[str, str]:
     path = f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, **settings.to_environment(), **TELEMETRY_OFF, "PATH": path, "PYTHONUNBUFFERED": "1"}
+    return {**TELEMETRY_OFF, **os.environ, **settings.to_environment(), "PATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 def _mlflow_command(settings: Settings) -> tuple[str, ...]:

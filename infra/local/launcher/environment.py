@@ -9,13 +9,6 @@ from model.sources.recognise import make_absolute
 ROOT = Path(__file__).resolve().parents[3]
 """The repository's folder."""
 
-TELEMETRY_OFF = {
-    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
-    "GX_ANALYTICS_ENABLED": "false",
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-}
-
-
 PATIENT_WITH_MLFLOW = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
 """For tasks, which can wait for a busy MLflow; the service keeps the short patience of `model.registry`."""
 
