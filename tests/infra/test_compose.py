@@ -131,6 +131,12 @@ def test_airflow_sends_its_metrics_to_the_exporter_with_labels(services: dict[st
         assert settings["AIRFLOW__METRICS__LEGACY_NAMES_ON"] == "false"
 
 
+@NEEDS_COMPOSE
+def test_dags_run_without_anybody_unpausing_them(services: dict[str, Any]) -> None:
+    airflow = [service["environment"] for name, service in services.items() if name.startswith("airflow-")]
+    assert {settings.get("AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION") for settings in airflow} == {"false"}
+
+
 @pytest.mark.parametrize(
     ("image", "libraries"), [("pipeline", ("AIRFLOW", "GX", "MLFLOW", "ORT")), ("service", ("MLFLOW", "ORT"))]
 )
