@@ -4,6 +4,7 @@ TruegrainError
 ├── SettingsError          a TRUEGRAIN_* variable is unknown or its value is not allowed
 ├── InvalidImage           bytes that are not an image we accept; carries a short `reason`
 ├── SourceError            a source of labelled images cannot be read or understood
+│   └── ContradictingLabels   a source calls one image real and AI
 ├── FeedbackError          an answer about what users reported cannot be understood
 ├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
 ├── StorageFull            there is no room for what was to be written
@@ -43,6 +44,10 @@ class InvalidImage(TruegrainError):
 
 class SourceError(TruegrainError):
     """A source of labelled images cannot be read or understood."""
+
+
+class ContradictingLabels(SourceError):
+    """A source calls one image real and AI: in two columns, or in a table and by a folder."""
 
 
 class FeedbackError(TruegrainError):

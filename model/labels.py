@@ -20,11 +20,23 @@ SPELLINGS = {
 }  # fmt: skip
 """Folder names and table cells that stand for a label, in lower case with `_` for blanks and hyphens."""
 
+_LABELS = {word: label for label, words in SPELLINGS.items() for word in words}
+
+DOUBTFUL = frozenset({
+    "nature", "natural", "authentic", "genuine", "original", "human", "photo", "photos", "photograph", "photographs",
+    "synthetic", "artificial",
+})  # fmt: skip
+"""Spellings that may also say what a picture shows: the portrait of a human, a synthetic fabric."""
+
 
 def find_label(spelling: str) -> str | None:
     """Return the label that `spelling` (a folder's name, a cell of a table) stands for, or None when it names none."""
-    word = spelling.strip().lower().replace("-", "_").replace(" ", "_")
-    return next((label for label, known in SPELLINGS.items() if word in known), None)
+    return _LABELS.get(_normalise(spelling))
+
+
+def is_doubtful(spelling: str) -> bool:
+    """Whether `spelling` may stand for a label, and as well for what a picture shows."""
+    return _normalise(spelling) in DOUBTFUL
 
 
 def describe_spellings() -> str:
@@ -38,3 +50,7 @@ def parse_label(spelling: str) -> str:
     if label is None:
         raise SourceError(f"'{spelling}' names no label. {describe_spellings()}")
     return label
+
+
+def _normalise(spelling: str) -> str:
+    return spelling.strip().lower().replace("-", "_").replace(" ", "_")

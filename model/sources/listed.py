@@ -8,11 +8,12 @@ from pathlib import PurePosixPath
 
 import structlog
 
-from model.errors import SourceError
+from model.errors import ContradictingLabels, SourceError
+from model.sources.claims import Comparison, Contradiction, read_class_folder
 from model.sources.labelled import LabelledImage
-from model.sources.layout import labelled, read_split
-from model.sources.table import LABEL_COLUMNS, MOST_BYTES, Entry, is_table, read_table
-from model.sources.tree import Tree, is_image
+from model.sources.layout import folders_of, labelled, read_split
+from model.sources.table import LABEL_COLUMNS, MOST_BYTES, NUMBERS_ARE_WRONG, Entry, is_table, read_table
+from model.sources.tree import IMAGE_SUFFIXES, Tree, is_image
 
 _log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ def read_listed_images(tree: Tree, *, only: str | None = None) -> Iterator[Label
     The tree is walked twice, first for the tables. A name is a path from its table's folder, or the end of the path of
     the one image with such an end. Folders such as `Valid/` name the split. Images that no table lists, and tables
     without labels, are logged and left out. Raises SourceError for a table that cannot be understood, names a missing
-    file, or contradicts another.
+    file, or contradicts itself, another table or the class folders of its images.
     """
     listing = look_through(tree, only=only)
     if only is not None and only not in (*listing.tables, *listing.other_tables):
@@ -51,19 +52,44 @@ def read_listed_images(tree: Tree, *, only: str | None = None) -> Iterator[Label
         _log.warning("images_not_listed", source=tree.source, count=unlisted)
 
 
-def look_through(tree: Tree, *, only: str | None = None) -> Listing:
-    """Walk through a tree once; raises SourceError for a table that cannot be understood."""
+def refuse_contradicting_tables(tree: Tree) -> None:
+    """Raise ContradictingLabels if a table calls an image real that lies in a folder of AI images, or the reverse.
+
+    For a tree whose folders are about to label its images although nobody named that kind. A table that cannot be
+    understood says nothing.
+    """
+    listing, comparison = look_through(tree, tolerant=True), Comparison()
+    for table, entries in listing.tables.items():
+        for entry in entries:
+            path = _find(entry.name, table, listing.images)
+            if path is not None:
+                _compare(entry, table, path, comparison)
+    _refuse(comparison.find())
+    _refuse(comparison.find(doubtful=True), otherwise="name the kind of the table (csv:<location>)")
+
+
+def look_through(tree: Tree, *, only: str | None = None, tolerant: bool = False) -> Listing:
+    """Walk through a tree once; raises SourceError for a table that cannot be understood.
+
+    To be `tolerant` is to pass over such a table, but not over one that contradicts itself.
+    """
     listing = Listing()
     for member in tree.members():
         path = _plain(member.path)
         if is_image(path):
             listing.images[posixpath.basename(path)].append(path)
         elif path == only or (only is None and is_table(path)):
-            entries = read_table(member.read(MOST_BYTES + 1), path=path)
-            if entries is None:
-                listing.other_tables.append(path)
-            else:
-                listing.tables[path] = list(entries)
+            try:
+                entries = read_table(member.read(MOST_BYTES + 1), path=path)
+                if entries is not None:
+                    listing.tables[path] = list(entries)
+                    continue
+            except ContradictingLabels:
+                raise
+            except SourceError:
+                if not tolerant:
+                    raise
+            listing.other_tables.append(path)
     return listing
 
 
@@ -72,26 +98,45 @@ def match(listing: Listing, *, source: str) -> dict[str, str]:
     if not listing.tables:
         raise SourceError(
             f"No table in '{source}' lists labelled images{_but(listing.other_tables)}. The first line of a CSV must "
-            f"name its columns: one of {', '.join(LABEL_COLUMNS)} for the label, any for the image's file name."
+            f"name its columns: one of {', '.join(LABEL_COLUMNS)} for the label, any for the image's file name "
+            f"({', '.join(sorted(IMAGE_SUFFIXES))})."
         )
     if listing.other_tables:
-        _log.info("tables_without_labels", source=source, tables=listing.other_tables[:5])
+        _log.info(
+            "tables_without_labels", source=source, tables=listing.other_tables[:5], count=len(listing.other_tables)
+        )
     labels: dict[str, str] = {}
+    comparison = Comparison()
     for table, entries in listing.tables.items():
-        for path, label in _locate(entries, table, listing.images):
-            if labels.setdefault(path, label) != label:
+        for entry, path in _locate(entries, table, listing.images):
+            _compare(entry, table, path, comparison)
+            if labels.setdefault(path, entry.label) != entry.label:
                 raise SourceError(f"The tables of '{source}' contradict each other: '{path}' is real and AI in them.")
+    _refuse(comparison.find())
     return labels
 
 
-def _locate(entries: Iterable[Entry], table: str, images: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
+def _compare(entry: Entry, table: str, path: str, comparison: Comparison) -> None:
+    comparison.add(table, entry.line, path, entry.said, read_class_folder(folders_of(path)))
+
+
+def _refuse(found: Contradiction | None, *, otherwise: str = "rename the folder") -> None:
+    if found:
+        raise ContradictingLabels(
+            f"Line {found.row} of the table '{found.table}' contradicts a folder: {found} If the folders are right, "
+            f"name their kind (folders:<location of the folder>). If the table is right, {otherwise}. "
+            f"{NUMBERS_ARE_WRONG}"
+        )
+
+
+def _locate(entries: Iterable[Entry], table: str, images: dict[str, list[str]]) -> Iterator[tuple[Entry, str]]:
     missing = []
     for entry in entries:
         path = _find(entry.name, table, images)
         if path is None:
             missing.append(entry)
         else:
-            yield path, entry.label
+            yield entry, path
     if missing:
         raise SourceError(
             f"{len(missing):,} files that the table '{table}' names are missing (or there are several of that name), "

@@ -1,6 +1,5 @@
 """Hugging Face Parquet as a source: shards with a struct that holds an image's bytes, and its label."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from model.errors import SourceError
 from model.labels import AI, CLASSES, find_label, parse_label
 from model.sources.labelled import LabelledImage
 from model.sources.layout import UNKNOWN_GENERATOR, find_split, read_split
+from model.sources.shard_claims import class_names, find_claims
 from model.sources.table import LABEL_COLUMNS
 from model.sources.tree import READ_AT_MOST, Member, Tree
 
@@ -57,7 +57,8 @@ def read_shards(tree: Tree) -> Iterator[LabelledImage]:
     Columns are found by their type and name: a struct with a field `bytes`, and one of LABEL_COLUMNS that holds words,
     or a ClassLabel's numbers with the names that the schema's `huggingface` metadata gives them. A column `generator`
     names that of an AI image. Rows without a label (null, -1) are logged and left out. Raises SourceError for a shard
-    that is damaged or has no such columns.
+    that is damaged or has no such columns, and ContradictingLabels for a label that contradicts a column titled like
+    one (`class`, `is_real`), or the class folders of the shard or of the image's path.
     """
     found = False
     for member in tree.members():
@@ -95,7 +96,8 @@ def _read_rows(shard: pq.ParquetFile, member: Member, tree: Tree, only: Mapping[
     path, schema = member.path, shard.schema_arrow
     image, label = _columns(schema, path, needed=list(only))
     read_label = _label_reader(schema, label, path)
-    words = [label, *only, *(name for name in (_GENERATOR,) if name in schema.names)]
+    claims = find_claims(schema, label, path)
+    words = sorted({label, *only, *({_GENERATOR} & {*schema.names}), *claims.columns})
     split, stamp, unlabelled = _split(path), cache(member.stamp), 0
     groups = (group for group in _groups(shard) if tree.choice.takes(f"{path}#{group.number}", stamp))
     for struct, cells, row in chain.from_iterable(_rows(shard, group, image, words) for group in groups):
@@ -105,6 +107,8 @@ def _read_rows(shard: pq.ParquetFile, member: Member, tree: Tree, only: Mapping[
         if found is None:
             unlabelled += 1
             continue
+        if not only:  # of reports, whose label a person has judged, no file name is asked
+            claims.compare(row, found, cells, image=_image_path(struct))
         yield LabelledImage(
             data=_data(struct, path, row),
             label=found,
@@ -132,7 +136,8 @@ def _rows(
 ) -> Iterator[tuple[pa.StructScalar, dict[str, Any], int]]:
     """Yield image, cells and number of the rows of a group."""
     numbers = count(group.first_row)
-    for batch in shard.iter_batches(group.rows_at_once, row_groups=[group.number], columns=[f"{image}.bytes", *words]):
+    columns = [f"{image}.bytes", f"{image}.path", *words]
+    for batch in shard.iter_batches(group.rows_at_once, row_groups=[group.number], columns=columns):
         # The numbers come last, for zip takes none of them once the others are at their end.
         yield from zip(batch.column(image), batch.select(words).to_pylist(), numbers, strict=False)
 
@@ -158,7 +163,7 @@ def _label_reader(schema: pa.Schema, column: str, path: str) -> Callable[[Any], 
     kind = schema.field(column).type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
         return lambda value: None if value is None else parse_label(str(value))
-    classes = _class_names(schema, column)
+    classes = class_names(schema, column)
     if not pa.types.is_integer(kind) or not classes:
         raise SourceError(
             f"The labels of the Parquet file '{path}' are of the type {kind}, and nothing says which of them is AI. "
@@ -175,18 +180,14 @@ def _label_reader(schema: pa.Schema, column: str, path: str) -> Callable[[Any], 
     return read
 
 
-def _class_names(schema: pa.Schema, column: str) -> list[str]:
-    try:
-        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
-        return [str(name) for name in features[column]["names"]]
-    except (KeyError, TypeError, ValueError):
-        return []
-
-
 def _data(struct: pa.StructScalar, path: str, row: int) -> bytes:
     if not (struct.is_valid and struct["bytes"].is_valid):
         raise SourceError(f"Row {row} of the Parquet file '{path}' has no bytes: the image lies elsewhere. Embed it.")
     return bytes(struct["bytes"].as_buffer()[:READ_AT_MOST])
+
+
+def _image_path(struct: pa.StructScalar) -> str | None:
+    return struct["path"].as_py() if "path" in _names(struct.type) else None
 
 
 def _split(path: str) -> str | None:

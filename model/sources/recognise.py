@@ -13,7 +13,7 @@ from model.sources.folder import open_folder
 from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
 from model.sources.labelled import LabelledImage
 from model.sources.layout import read_class_folders, read_folders
-from model.sources.listed import read_listed_images
+from model.sources.listed import read_listed_images, refuse_contradicting_tables
 from model.sources.place import Place, reaching
 from model.sources.tree import Member, Tree, is_image
 
@@ -116,10 +116,9 @@ def _open(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledIm
         return file(place, kind, choice)
     if place.is_web or _is_folder(place):
         tree = open_folder(place, choice=choice)
-        kind = kind or recognise(tree)
         if kind in FOLDER_KINDS:
-            _refuse_unknown_folders(tree)
-        return KINDS[kind](tree)
+            _look_at_folders(tree)
+        return KINDS[kind or _recognise_safely(tree)](tree)
     if file is not None:
         return file(place, kind, choice)
     raise _refusal(place, "is neither a folder nor a file of a known kind")
@@ -143,7 +142,7 @@ def _is_folder(place: Place) -> bool:
 def _read_archive(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     if choice.opens(place.name, place.stamp):
         with archive.open_archive(place, choice=choice) as tree:
-            yield from KINDS[kind or recognise(tree)](tree)
+            yield from KINDS[kind or _recognise_safely(tree)](tree)
 
 
 def _read_shard(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
@@ -158,11 +157,23 @@ def _read_table(place: Place, _: str | None, choice: Choice) -> Iterator[Labelle
     return read_listed_images(open_folder(place.parent, choice=choice), only=place.name)
 
 
-def _refuse_unknown_folders(tree: Tree) -> None:
-    """Refuse a class folder that is not understood before any image is read."""
+def _recognise_safely(tree: Tree) -> str:
+    """Tell the kind of a tree; folders are not taken for it where a table beside them contradicts them."""
+    kind = recognise(tree)
+    if kind in FOLDER_KINDS and _look_at_folders(tree):
+        refuse_contradicting_tables(tree)
+    return kind
+
+
+def _look_at_folders(tree: Tree) -> bool:
+    """Refuse a class folder that is not understood before any image is read; return whether there are tables, too."""
+    tables = False
     for member in tree.members():
         if is_image(member.path):
             read_folders(PurePosixPath(member.path).parent)
+        else:
+            tables = tables or table.is_table(member.path)
+    return tables
 
 
 def _refusal(place: Place, problem: str) -> SourceError:

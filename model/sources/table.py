@@ -2,12 +2,17 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePosixPath
 
-from model.errors import SourceError
-from model.labels import AI, CLASSES, REAL, describe_spellings, find_label
+import structlog
+
+from model.errors import ContradictingLabels, SourceError
+from model.labels import describe_spellings, find_label
+from model.sources.claims import NUMBERS, Claim, Comparison, read_cell
 from model.sources.tree import is_image
 
 SUFFIXES = (".csv", ".tsv")
@@ -19,75 +24,127 @@ MOST_BYTES = 200_000_000
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "is_ai", "is_fake", "ai", "fake", "generated")
 """The columns taken for the label, in lower case. None of them is called after the real images: 1 is always AI."""
 
-_NUMBERS = {"0": CLASSES[REAL], "1": CLASSES[AI], "0.0": CLASSES[REAL], "1.0": CLASSES[AI]}
+NUMBERS_ARE_WRONG = "If 1 stands for real images in this table, write words in place of its numbers."
+"""One way out where a label and what stands beside it contradict each other."""
+
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What one line of a table says: the image's name as it stands there, and its label."""
+    """What one line of a table says: the image's name as it stands there, and what its label is and stands for."""
 
     line: int
     name: str
-    label: str
+    said: Claim
+
+    @property
+    def label(self) -> str:
+        """The label that stands in the line."""
+        return self.said.label
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where in a line the image's name and its label stand."""
+    """Where in a line the image's name and its label stand, and the titles of all columns."""
 
     name: int
     label: int
+    titles: tuple[str, ...]
 
 
 def is_table(path: str) -> bool:
     """Whether `path` is called like a table."""
-    return PurePosixPath(path).suffix.lower() in SUFFIXES
+    return path.lower().endswith(SUFFIXES)
 
 
 def read_table(content: bytes, *, path: str) -> Iterator[Entry] | None:
     """Return the entries of a table, or None when it lists no labelled images, like that of an unlabelled test set.
 
-    The first line names the columns. The label's is one of LABEL_COLUMNS; the image's is the one in whose first line
-    an image is named. Raises SourceError for a table that is not UTF-8 or UTF-16, or too large, and while it is read
-    for a cell that names no label.
+    The first line names the columns. The label's is one of LABEL_COLUMNS; the image's is the first that names images
+    in most lines. Lines that name none are counted and logged. Raises SourceError for a table that is not UTF-8 or
+    UTF-16, or too large, and while it is read for a cell that names no label. At its end ContradictingLabels is raised
+    for a label that another column contradicts.
     """
     if len(content) > MOST_BYTES:
         raise SourceError(f"The table '{path}' has more than {MOST_BYTES:,} bytes. Split it into several.")
-    lines = _lines(content, path)
-    header, first = next(lines, []), next(lines, [])
-    columns = find_columns(header, first)
-    return _entries([first], lines, columns, path) if columns else None
+    columns = _find_columns(_lines(content, path), path)
+    return _entries(_lines(content, path), columns, path) if columns else None
 
 
-def find_columns(header: list[str], first: list[str]) -> Columns | None:
-    """Tell the columns from a table's first two lines; None unless both are there."""
-    labels = (index for index, title in enumerate(header) if title.strip().lower() in LABEL_COLUMNS)
-    names = (index for index, cell in enumerate(first) if is_image(_slashes(cell)))
-    label, name = next(labels, None), next(names, None)
-    return None if label is None or name is None else Columns(name, label)
+def _find_columns(lines: Iterator[tuple[int, list[str]]], path: str) -> Columns | None:
+    """Tell the columns from all lines; None unless a label's and an image's are there."""
+    _, header = next(lines, (0, []))
+    label = next((index for index, title in enumerate(header) if title.strip().lower() in LABEL_COLUMNS), None)
+    if label is None:
+        return None
+    naming, count = Counter[int](), 0
+    for _, cells in lines:
+        count += 1
+        for index, cell in enumerate(cells):
+            if "." in cell and is_image(_slashes(cell)):
+                naming[index] += 1
+    if not naming:
+        if count:
+            _log.warning("table_names_no_image", table=path, lines=count)
+        return None
+    most = max(naming.values())
+    name = min(index for index, named in naming.items() if 2 * named >= most)
+    return Columns(name, label, tuple(title.strip() for title in header))
 
 
-def _entries(first: list[list[str]], lines: Iterator[list[str]], columns: Columns, path: str) -> Iterator[Entry]:
-    for number, cells in enumerate((*first, *lines), start=2):
-        if not any(cells):
-            continue
+def _entries(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: str) -> Iterator[Entry]:
+    comparison, left_out = Comparison(), Counter[str]()
+    beside = [
+        (index, title) for index, title in enumerate(columns.titles) if index not in (columns.name, columns.label)
+    ]
+    next(lines)
+    for number, cells in lines:
         if len(cells) <= max(columns.name, columns.label):
             raise SourceError(f"Line {number} of the table '{path}' ends early: it has {len(cells)} cells.")
-        label = _NUMBERS.get(cells[columns.label].strip()) or find_label(cells[columns.label])
-        if label is None:
+        name = _slashes(cells[columns.name])
+        if not is_image(name):
+            suffix = PurePosixPath(name).suffix.lower()
+            if suffix or not name:
+                left_out[suffix or "no name"] += 1
+                continue
+        said = _read_label(cells[columns.label], columns.titles[columns.label])
+        if said is None:
             raise SourceError(
                 f"Line {number} of the table '{path}': '{cells[columns.label][:50]}' names no label. "
                 f"Known are 0 (real), 1 (AI) and words. {describe_spellings()}"
             )
-        yield Entry(number, _slashes(cells[columns.name]), label)
+        in_words = said.word not in NUMBERS
+        for index, title in beside:
+            if index < len(cells) and cells[index]:
+                numbers = in_words and title.lower() in LABEL_COLUMNS
+                comparison.add(path, number, name, said, read_cell(title, cells[index], numbers=numbers))
+        yield Entry(number, name, said)
+    if left_out:
+        _log.warning("lines_without_image", table=path, count=left_out.total(), suffixes=dict(left_out.most_common(5)))
+    found = comparison.find()
+    if found:
+        raise ContradictingLabels(
+            f"Line {found.row} of the table '{path}' contradicts itself: {found} {NUMBERS_ARE_WRONG} If the other "
+            "column is about something else, remove it."
+        )
 
 
-def _lines(content: bytes, path: str) -> Iterator[list[str]]:
+@lru_cache(maxsize=4096)
+def _read_label(cell: str, title: str) -> Claim | None:
+    word = cell.strip()
+    label = NUMBERS.get(word) or find_label(word)
+    return Claim(f"in the column '{title}'", word, label) if label else None
+
+
+def _lines(content: bytes, path: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the lines of a table that are not blank, with their numbers from 1."""
     try:
         text = content.decode(_BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig"))
-        header = text.partition("\n")[0]
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+        header = text.lstrip().partition("\n")[0]
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
+        yield from ((number, cells) for number, cells in enumerate(lines, start=1) if any(map(str.strip, cells)))
     except UnicodeDecodeError as error:
         raise SourceError(
             f"The table '{path}' is not UTF-8: {error.reason} at byte {error.start:,}. Save it as UTF-8."

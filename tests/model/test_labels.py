@@ -1,7 +1,17 @@
 import pytest
 
 from model.errors import SourceError
-from model.labels import AI, CLASSES, REAL, SPELLINGS, describe_spellings, find_label, parse_label
+from model.labels import (
+    AI,
+    CLASSES,
+    DOUBTFUL,
+    REAL,
+    SPELLINGS,
+    describe_spellings,
+    find_label,
+    is_doubtful,
+    parse_label,
+)
 
 
 def test_class_names_stand_at_their_index() -> None:
@@ -33,6 +43,13 @@ def test_no_spelling_stands_for_both_labels() -> None:
 
 def test_every_listed_spelling_is_in_the_form_it_is_looked_up_in() -> None:
     assert [word for label, words in SPELLINGS.items() for word in words if find_label(word) != label] == []
+
+
+def test_a_word_that_also_says_what_a_picture_shows_is_a_doubtful_spelling() -> None:
+    assert {word for words in SPELLINGS.values() for word in words} > DOUBTFUL
+    assert [is_doubtful(word) for word in (" Human ", "nature", "Synthetic", "REAL", "ai-generated", "cats")] == [
+        True, True, True, False, False, False,
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("spelling", ["", "cats", "realistic", "fakes and reals", "0", "1"])

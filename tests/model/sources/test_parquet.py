@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
-from model.errors import SourceError
+from model.errors import ContradictingLabels, SourceError
 from model.sources.parquet import read_shards
 from model.sources.recognise import open_source
 from model.sources.tree import Member, Tree
@@ -145,6 +145,71 @@ def test_labels_that_are_not_understood_are_refused(
 ) -> None:
     with pytest.raises(SourceError, match=complaint):
         list(open_source(str(write("a.parquet", labels, names=names))))
+
+
+def named(*names: str) -> dict[str, Any]:
+    return {"_type": "ClassLabel", "names": list(names)}
+
+
+def write_columns(path: Path, columns: dict[str, list[Any]], **features: Any) -> Path:
+    """Write a shard of two images with these columns beside them."""
+    images = columns.get("image", [{"bytes": b"a", "path": "a.jpg"}, {"bytes": b"b", "path": "b.jpg"}])
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({**columns, "image": images}).replace_schema_metadata(metadata), path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("columns", "features", "complaint"),
+    [
+        (
+            {"label": [1, 0], "label_name": ["real", "fake"]},
+            {"label": named("real", "fake")},
+            (
+                "Row 0 of the Parquet file 'a.parquet' contradicts itself: '1' in the column 'label' means ai, but "
+                "'real' in the column 'label_name' means real, of the image 'a.jpg'. Correct"
+            ),
+        ),
+        (
+            {"label": ["real", "ai"], "class": [0, 1]},
+            {"class": named("fake", "real")},
+            "Row 0 .* 'fake' in the column 'class' means ai",
+        ),
+        ({"label": ["real", "ai"], "is_real": [True, True]}, {}, "Row 1 .* 'True' in the column 'is_real' means real"),
+        ({"label": ["real", "ai"], "is_fake": [1, 0]}, {}, "Row 0 .* '1' in the column 'is_fake' means ai"),
+        ({"label": ["ai", "ai"], "generator": ["flux", "real"]}, {}, "Row 1 .* 'real' in the column 'generator'"),
+        (
+            {
+                "label": ["ai", "real"],
+                "image": [{"bytes": b"a", "path": "fake/a.jpg"}, {"bytes": b"b", "path": "x/fake/b.jpg"}],
+            },
+            {},
+            "Row 1 .* 'fake' as a folder means ai, of the image 'x/fake/b.jpg'",
+        ),
+    ],
+)
+def test_a_label_that_stands_beside_a_word_against_it_is_refused_with_both_readings(
+    tmp_path: Path, columns: dict[str, list[Any]], features: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ContradictingLabels, match=complaint):
+        list(open_source(str(write_columns(tmp_path / "a.parquet", columns, **features))))
+
+
+def test_a_label_against_the_class_folder_of_its_shard_is_refused(tmp_path: Path) -> None:
+    write_columns(tmp_path / "hub" / "real" / "a.parquet", {"label": ["real", "ai"]})
+    with pytest.raises(ContradictingLabels, match=r"Row 1 of the Parquet file 'real/a.parquet'.*'real' as a folder"):
+        list(open_source(str(tmp_path / "hub")))
+
+
+def test_words_beside_a_label_that_agree_or_are_about_something_else_leave_the_shard_as_it_is(tmp_path: Path) -> None:
+    columns = {
+        "label": ["real", "ai"], "label_name": ["REAL", None], "class": ["nature", "human"], "prompt": ["fake", "real"],
+        "target": [1, 0], "source": ["camera", "real estate"],
+        "image": [{"bytes": b"a", "path": "fake.jpg"}, {"bytes": b"b", "path": "photos/real.jpg"}],
+    }  # fmt: skip
+    shard = write_columns(tmp_path / "a.parquet", columns, label_b=named("real", "flux"))
+    assert [image.label for image in open_source(str(shard))] == ["real", "ai"]
 
 
 @pytest.mark.parametrize("image", [{"bytes": None, "path": "a.jpg"}, None])

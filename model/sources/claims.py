@@ -1,0 +1,132 @@
+"""What stands beside a label and says real or AI too: the words in other columns, and the folders above the image."""
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from model.labels import AI, CLASSES, REAL, find_label, is_doubtful
+
+NUMBERS = {"0": CLASSES[REAL], "1": CLASSES[AI], "0.0": CLASSES[REAL], "1.0": CLASSES[AI]}
+"""What a number means as a label: 1 is always AI."""
+
+_YES_AND_NO = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+_LABEL_TITLES = (
+    "label",
+    "class",
+    "category",
+    "target",
+    "type",
+    "kind",
+    "truth",
+    "source",
+    "origin",
+    "generator",
+    "model",
+)
+_LONGEST_WORD = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That a word means a label: `where` it stands ("in the column 'class'"), the word and the label.
+
+    The label of a claim that is not `certain` may be a chance: the word also says what a picture shows.
+    """
+
+    where: str
+    word: str
+    label: str
+    certain: bool = True
+
+    def __str__(self) -> str:
+        return f"'{self.word}' {self.where} means {self.label}"
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """That the label of an image and a claim beside it differ: in which row of a table, and in how many rows in all."""
+
+    table: str
+    row: int
+    image: str
+    label: Claim
+    claim: Claim
+    rows: int = 1
+
+    def __str__(self) -> str:
+        more = f" Rows of this kind: {self.rows:,}." if self.rows > 1 else ""
+        return f"{self.label}, but {self.claim}, of the image '{self.image[-200:]}'.{more}"
+
+
+class Comparison:
+    """Holds the labels of tables against the claims beside them, row by row.
+
+    A doubtful word is taken for a claim as long as no row agrees with it: the folder `photos` of both real and AI
+    images names no class.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Contradiction] = {}
+        self._agreed: set[tuple[str, str]] = set()
+
+    def add(self, table: str, row: int, image: str, label: Claim, claim: Claim | None) -> None:
+        """Take down whether the label of an image agrees with a claim beside it."""
+        if claim is None:
+            return
+        key = (claim.where, claim.word)
+        if claim.label != label.label:
+            known = self._found.get(key, Contradiction(table, row, image, label, claim, rows=0))
+            self._found[key] = replace(known, rows=known.rows + 1)
+        elif not claim.certain:
+            self._agreed.add(key)
+
+    def find(self, *, doubtful: bool = False) -> Contradiction | None:
+        """Return the first contradiction, with the number of all, or None; `doubtful` words count where asked for."""
+        standing = [found for key, found in self._found.items() if doubtful or key not in self._agreed]
+        return replace(standing[0], rows=sum(found.rows for found in standing)) if standing else None
+
+
+def read_cell(title: str, cell: str, *, numbers: bool = False) -> Claim | None:
+    """Return what a cell beside the label claims, or None.
+
+    A word claims a label in any column. One that may also say what a picture shows claims it only in a column titled
+    like a label, and with certainty only where the title has that very word. A number claims a label in a column
+    titled after a class, such as `is_real`, and with `numbers` in any.
+    """
+    word = cell.strip()
+    if not word or len(word) > _LONGEST_WORD:
+        return None
+    where = f"in the column '{title}'"
+    yes = _YES_AND_NO.get(word.lower())
+    if yes is not None:
+        named = _named_by(title) or (CLASSES[AI] if numbers else None)
+        return Claim(where, word, named if yes else _other(named)) if named else None
+    label = find_label(word)
+    if label is None:
+        return None
+    certain = not is_doubtful(word) or "label" in title.lower()
+    return Claim(where, word, label, certain) if certain or speaks_of_labels(title) else None
+
+
+def speaks_of_labels(title: str) -> bool:
+    """Whether a column is titled like a label, or after a class."""
+    return any(part in title.lower() for part in _LABEL_TITLES) or _named_by(title) is not None
+
+
+@lru_cache(maxsize=4096)
+def read_class_folder(folders: PurePosixPath) -> Claim | None:
+    """Return what the innermost class folder among `folders` claims, or None where none of them is one."""
+    for name in reversed(folders.parts):
+        label = find_label(name)
+        if label is not None:
+            return Claim("as a folder", name, label, not is_doubtful(name))
+    return None
+
+
+def _named_by(title: str) -> str | None:
+    word = title.lower().removeprefix("is_")
+    return None if is_doubtful(word) else find_label(word)
+
+
+def _other(label: str) -> str:
+    return CLASSES[1 - CLASSES.index(label)]

@@ -1,0 +1,66 @@
+"""What stands in a Parquet shard beside an image's label and means one too."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from model.errors import ContradictingLabels
+from model.sources.claims import Claim, Contradiction, read_cell, read_class_folder, speaks_of_labels
+from model.sources.layout import folders_of
+
+Read = Callable[[Any], Claim | None]
+"""What a cell of a column claims."""
+
+
+@dataclass(frozen=True)
+class ShardClaims:
+    """Holds the labels of the shard at `path` against its `columns`, and against the class folders in paths.
+
+    Doubtful words claim nothing here: whether another row agrees with them shows only to whoever reads all rows.
+    """
+
+    path: str
+    label: str
+    columns: dict[str, Read]
+
+    def compare(self, row: int, label: str, cells: dict[str, Any], *, image: str | None) -> None:
+        """Raise ContradictingLabels if a row contradicts its `label`; `image` is the image's path, if it has one."""
+        beside = (read(cells[column]) for column, read in self.columns.items())
+        folders = (read_class_folder(folders_of(path.replace("\\", "/"))) for path in (self.path, image or ""))
+        for claim in (*beside, *folders):
+            if claim and claim.certain and claim.label != label:
+                said = Claim(f"in the column '{self.label}'", str(cells[self.label]), label)
+                found = Contradiction(self.path, row, image or self.path, said, claim)
+                raise ContradictingLabels(
+                    f"Row {row} of the Parquet file '{self.path}' contradicts itself: {found} Correct the label, or "
+                    "what is wrong beside it; rename a folder, or remove a column, that is about something else."
+                )
+
+
+def find_claims(schema: pa.Schema, label: str, path: str) -> ShardClaims:
+    """Find the columns of a shard that may claim a label beside the column `label`."""
+    columns: dict[str, Read] = {
+        field.name: partial(_read, field.name, class_names(schema, field.name))
+        for field in schema
+        if field.name != label and speaks_of_labels(field.name) and not pa.types.is_nested(field.type)
+    }
+    return ShardClaims(path, label, columns)
+
+
+def class_names(schema: pa.Schema, column: str) -> list[str]:
+    """Return the names that the schema's `huggingface` metadata gives to a ClassLabel's numbers, or none."""
+    try:
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        return [str(name) for name in features[column]["names"]]
+    except (KeyError, TypeError, ValueError):
+        return []
+
+
+def _read(title: str, names: list[str], value: Any) -> Claim | None:
+    if names and isinstance(value, int):
+        return read_cell(title, names[value]) if 0 <= value < len(names) else None
+    return None if value is None else read_cell(title, str(value))
