@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from model.artifact import Card
 from model.decision import UNSURE, band_below, decide, measure_stability, name_label
@@ -33,9 +32,9 @@ TENSOR_ROWS: Final = 16
 class Judged:
     """What a detector found in one image.
 
-    `rgb` is the upright picture, None in a batch. `pixels` [size, size, 3] uint8 is what the detector saw and `cam`
-    [h, w] float32 its map toward AI. `embedding` [d] float32 is where it places the image, None where the detector does
-    not. `stability` is the share of RESHIPPED that leave the label as it is, None unless asked for.
+    `pixels` [size, size, 3] uint8 is what the detector saw and `cam` [h, w] float32 its map toward AI. `embedding` [d]
+    float32 is where it places the image, None where the detector does not. `stability` is the share of RESHIPPED that
+    leave the label as it is, None unless asked for. The decoded picture is not kept: it can have 200 MB.
     """
 
     sha256: str
@@ -44,7 +43,6 @@ class Judged:
     height: int
     bytes: int
     jpeg_quality: int | None
-    rgb: Image.Image | None
     pixels: NDArray[np.uint8]
     probability: float
     cam: NDArray[np.float32]
@@ -166,7 +164,6 @@ def _decide(seen: Seen, scores: Scores, rule: _Rule, inference: float) -> Judged
         height=seen.height,
         bytes=seen.bytes,
         jpeg_quality=seen.jpeg_quality,
-        rgb=seen.rgb,
         pixels=seen.views[0],
         probability=probability,
         cam=scores.cam[0],

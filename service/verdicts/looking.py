@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
@@ -29,7 +29,7 @@ class Seen:
 
     `bytes` is the size of its file, `jpeg_quality` (1-100) is None where that is no JPEG.
     `views` [n, size, size, 3] uint8 begins with the image as it came; its re-shipped versions follow when its stability
-    is examined. `rgb` is the upright picture, None in a batch: together these need not fit into memory.
+    is examined. The decoded picture is not kept: those of a batch need not fit into memory together.
     """
 
     sha256: str
@@ -38,7 +38,6 @@ class Seen:
     height: int
     bytes: int
     jpeg_quality: int | None
-    rgb: Image.Image | None
     views: NDArray[np.uint8]
     decode: float
     preprocess: float
@@ -64,7 +63,7 @@ def look_at_all(
         try:
             opened = open_image(data, limits=limits)
             left -= _check_room(opened, left)  # a damaged image takes its time too
-            yield replace(_finish(opened, data, preprocess, reship=reship, started=started), rgb=None)
+            yield _finish(opened, data, preprocess, reship=reship, started=started)
         except InvalidImage as error:
             # A new one, since the traceback of this one holds on to the pixels decoded so far.
             yield InvalidImage(error.reason, str(error))
@@ -89,7 +88,6 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
         height=image.height,
         bytes=len(data),
         jpeg_quality=quality,
-        rgb=image.rgb,
         views=views,
         decode=decoded - started,
         preprocess=preprocessed - decoded,

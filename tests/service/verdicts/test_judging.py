@@ -1,5 +1,6 @@
 """Judgements: the detector's own numbers, decided as the options ask."""
 
+import gc
 import hashlib
 import io
 from collections.abc import Callable
@@ -67,8 +68,7 @@ def test_the_probability_is_exactly_what_the_detector_says_of_the_decoded_image(
     assert (judged.cam == scores.cam[0]).all()
     assert (judged.embedding == scores.embedding[0]).all()
     assert (judged.pixels == pixels).all()
-    assert judged.rgb is not None
-    assert (judged.rgb.size, judged.sha256) == ((333, 217), hashlib.sha256(image).hexdigest())
+    assert (judged.width, judged.height, judged.sha256) == (333, 217, hashlib.sha256(image).hexdigest())
 
 
 def test_a_batch_gives_each_image_what_it_gets_alone(model: ServedModel, draw: Draw) -> None:
@@ -108,11 +108,20 @@ def test_a_batch_without_any_image_is_all_errors(model: ServedModel) -> None:
     assert [getattr(result, "reason", None) for result in results] == ["empty", "not_an_image"]
 
 
-def test_a_batch_holds_no_pixels_of_the_pictures(model: ServedModel, draw: Draw) -> None:
+@pytest.mark.parametrize("options", [PLAIN, STABILITY])
+def test_no_decoded_picture_outlives_its_judgement(model: ServedModel, draw: Draw, options: Options) -> None:
+    image = draw(140, size=(333, 217))
+    alone = judge(image, model, limits=Limits(), options=options)
+    [together] = judge_all([image], model, limits=Limits(), options=options)
+    gc.collect()
+    alive = [one for one in gc.get_objects() if isinstance(one, Image.Image) and one.size == (333, 217)]
+    assert alive == [], f"kept alive beside {alone.sha256} and {together}"
+
+
+def test_an_error_in_a_batch_holds_no_pixels_of_its_picture(model: ServedModel, draw: Draw) -> None:
     broken = draw(200, size=(300, 300))[:-2000]
-    good, bad = judge_all([draw(20), broken], model, limits=Limits(), options=PLAIN)
-    assert isinstance(good, Judged) and isinstance(bad, InvalidImage)
-    assert good.rgb is None
+    [bad] = judge_all([broken], model, limits=Limits(), options=PLAIN)
+    assert isinstance(bad, InvalidImage)
     assert (bad.__traceback__, bad.__cause__) == (None, None), "frames of a traceback keep what they decoded"
 
 
