@@ -85,10 +85,11 @@ def create_app(settings: Settings | None = None) -> APIFlask:
 def _protect(app: APIFlask, settings: Settings) -> None:
     """Put what decides on a request before it, in the order in which it is asked."""
     trust.init_app(app, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
-    browsers.init_app(app, origins=_listed(settings.cors_origins))
+    origins = _listed(settings.cors_origins)
+    browsers.init_app(app, origins=origins)
     access.init_app(app, Keyring(settings.api_keys_path), required=settings.require_auth)
     rate_limits.init_app(app, settings)
-    admission.init_app(app)
+    admission.init_app(app, origins=origins)
 
 
 def _listed(text: str) -> list[str]:

@@ -8,9 +8,10 @@ from functools import partial
 from typing import Final, get_args
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from model.labels import CLASSES
+from service.collectors import Registry
 from service.gauges import make_gauge
 from service.problems import PROBLEMS
 from service.records.log_status import STATES, LogStatus
@@ -40,7 +41,7 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = Registry()
         self._due: deque[Callable[[], None]] = deque()
         self._settling, self._stopped = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._settle_for_ever, name="metrics", daemon=True)
@@ -138,6 +139,11 @@ class Metrics:
         with self._settling:
             while self._due:
                 self._due.popleft()()
+
+    def turned_away_unread(self, *, status: int) -> None:
+        """Count a POST that is `overloaded` and that Flask, and so the exporter, does not see."""
+        self.rejections.labels("overloaded").inc()
+        self.registry.counters["flask_http_request"].labels(method="POST", status=str(status)).inc()
 
     def turn_ended(self, *, waited: float, computed: float) -> None:
         """Add the seconds for which a request stood in line, and held its worker."""

@@ -35,13 +35,18 @@ def _begin() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers[HEADER] = g.request_id
-    write = log.debug if request.path in _PROBES else log.info
-    write(
-        "request",
-        method=request.method,
-        path=request.path,
+    log_request(
+        request.method,
+        request.path,
         status=response.status_code,
         bytes_in=request.content_length,
-        milliseconds=round((perf_counter() - g.started) * 1000, 3),
+        started=g.started,
     )
     return response
+
+
+def log_request(method: str, path: str, *, status: int, bytes_in: int | None, started: float, **more: str) -> None:
+    """Write the line about a request that began when perf_counter() was `started`; to be called with the answer."""
+    write = log.debug if path in _PROBES else log.info
+    milliseconds = round((perf_counter() - started) * 1000, 3)
+    write("request", method=method, path=path, status=status, bytes_in=bytes_in, milliseconds=milliseconds, **more)

@@ -31,6 +31,10 @@ SECURITY_HEADERS: Final = {
 }
 """On every answer, after OWASP's cheat sheet "HTTP Security Response Headers"."""
 
+_CACHE: Final = {"Cache-Control": "no-store"}
+"""On every answer but the files of the page, which Flask lets age."""
+
+_EXPOSED: Final = (REQUEST_ID, "Retry-After")
 _ONE_YEAR: Final = 31_536_000
 _TEN_MINUTES: Final = 600
 
@@ -44,14 +48,27 @@ def init_app(app: APIFlask, *, origins: list[str]) -> None:
             origins=origins,
             methods=["GET", "POST", "DELETE"],
             allow_headers=["Authorization", "Content-Type", KEY_HEADER, REQUEST_ID],
-            expose_headers=[REQUEST_ID, "Retry-After"],
+            expose_headers=_EXPOSED,
             max_age=_TEN_MINUTES,
         )
 
 
+def headers_unread(*, origins: list[str]) -> dict[str, str]:
+    """Return the headers of an answer to a request whose own headers were not read.
+
+    Such a request tells neither its origin nor whether it came by TLS. So pages of other origins may read the answer
+    only if `origins` lists a single one, or '*', and no answer has Strict-Transport-Security.
+    """
+    headers = SECURITY_HEADERS | _CACHE
+    if len(origins) == 1:
+        headers |= {"Access-Control-Allow-Origin": origins[0], "Access-Control-Expose-Headers": ", ".join(_EXPOSED)}
+    return headers
+
+
 def _protect(response: Response) -> Response:
     response.headers.extend(SECURITY_HEADERS)
-    response.headers.setdefault("Cache-Control", "no-store")  # all but the files of the page, which Flask lets age
+    for name, value in _CACHE.items():
+        response.headers.setdefault(name, value)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"
     return response

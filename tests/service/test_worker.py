@@ -1,5 +1,6 @@
 """The worker's deadlines, with clients that are slow on purpose."""
 
+import json
 import socket
 import time
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from service.protection.browsers import SECURITY_HEADERS
 from service.worker import LONGEST_HEAD_START, Worker, head_start
 
 Serve = Callable[..., Any]
@@ -69,6 +71,28 @@ def test_at_three_times_what_it_can_do_a_worker_answers_everybody(
     assert all(answer.json()["request_id"] == answer.headers["X-Request-ID"] for answer in refused)
     assert service.metric("truegrain_rejections_total", reason="overloaded") == len(refused)
     assert service.predict(draw()).ok, "and is back when they are gone"
+
+
+def test_whoever_is_turned_away_unread_is_told_logged_and_counted_like_everybody_else(
+    serve: Serve, publish: Callable[..., Any], draw: Draw
+) -> None:
+    publish("1")
+    service = serve(workers=1, queue=1, cors_origins="https://shop.example")
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(service.predict, [draw(size=(800, 600))] * 40))
+    refused = {answer.headers["X-Request-ID"]: answer for answer in answers if answer.status_code == 503}
+    assert [answer for answer in refused.values() if "Server" not in answer.headers], "gunicorn did not answer these"
+    for answer in refused.values():
+        assert (SECURITY_HEADERS | {"Cache-Control": "no-store"}).items() <= answer.headers.items()
+    assert service.metric("flask_http_request_total", method="POST", status="503") == len(refused)
+    service.stop()
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    told = [line for line in lines if line.get("status") == 503]
+    assert {line["request_id"] for line in told} == set(refused)
+    assert len(told) == len(refused)
+    fields = ("event", "method", "path", "reason")
+    assert {tuple(line[field] for field in fields) for line in told} == {("request", "POST", "/predict", "overloaded")}
+    assert len({frozenset(line) for line in told}) <= 2, "those answered by Flask know more of the client"
 
 
 def test_those_answered_or_turned_away_are_let_go_though_they_never_close(

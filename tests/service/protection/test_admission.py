@@ -1,6 +1,7 @@
 """Load: who computes, who waits, and who is sent away with a word when to come back."""
 
 import io
+import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from structlog.testing import capture_logs
 
 from model.settings import Settings
 from service.app import create_app
@@ -95,6 +97,29 @@ def test_a_request_that_is_sent_away_is_not_read(client: FlaskClient, turnstile:
         client.post("/predict", input_stream=body, content_type="image/jpeg", content_length=1_000).status_code == 503
     )
     assert body.tell() == 0
+
+
+@pytest.mark.parametrize(
+    ("begin", "path"),
+    [
+        (b"POST /predict HTTP/1.1\r\nHost: x", "/predict"),
+        (b"POST /predict/batch?stability=true HTTP/1.1\r\nHost: x", "/predict/batch"),
+        (b"POST /predict?max_fpr=" + b"0" * 42, "/predict"),
+        (b"POST /predict/" + b"a" * 50, "/predict"),
+        (b'POST /predict/"tg_secret HTTP/1.1\r\nHost: x', "/predict"),
+    ],
+)
+def test_who_is_turned_away_at_the_door_is_logged_under_the_path_as_far_as_it_is_known(
+    app: APIFlask, turnstile: Turnstile, begin: bytes, path: str
+) -> None:
+    turnstile._places = 0
+    turnstile.enter()
+    with capture_logs() as lines:
+        answer = app.extensions["door"](lambda: begin)
+    assert answer is not None
+    [line] = lines
+    problem = json.loads(answer.rpartition(b"\r\n\r\n")[2])
+    assert (line["event"], line["path"], line["request_id"]) == ("request", path, problem["request_id"])
 
 
 def send(app: APIFlask, image: bytes) -> int:
