@@ -119,7 +119,7 @@ def tiny_artifact(tmp_path: Path) -> Callable[..., Path]:
     reference are ordinary images (see `ordinary.draw_ordinary`).
     """
 
-    def write_tiny(bias: float = 0.0, *, dataset_version: str = "2026-01-05-0123456789ab") -> Path:
+    def write_tiny(bias: float = 0.0, *, dataset_version: str = "20260105-0123456789ab") -> Path:
         model = build_tiny_onnx(bias)
         reference = pack_reference(compute_reference(bias))
         card = Card(

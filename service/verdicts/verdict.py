@@ -96,7 +96,7 @@ EXAMPLE: Final = {
         "name": "ai-image-detector",
         "version": "7",
         "sha256": "9f2c5f0a4be1d3c78e6a90b5c4d2e1f00a1b2c3d4e5f60718293a4b5c6d7e8f9",
-        "dataset_version": "2026-11-16-3f9a1c20b7de",
+        "dataset_version": "20261116-3f9a1c20b7de",
     },
     "image": {
         "sha256": "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",

@@ -30,7 +30,7 @@ class Trainer:
 
     registry: Registry
     write: Callable[..., Path]
-    dataset_version: str = "2026-01-05-0123456789ab"
+    dataset_version: str = "20260105-0123456789ab"
 
     def train(self, bias: float, *, int8: float | None = None) -> str:
         with self.registry.run("train", params={}) as run:

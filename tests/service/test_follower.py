@@ -403,7 +403,7 @@ def test_the_lineage_lies_beside_the_artifact_and_follows_what_the_registry_says
 ) -> None:
     rule = {"name": "accuracy", "value": 0.9, "limit": 0.85, "passed": True, "detail": "90.00 %"}
     registry.files["run-1", "decision.json"] = json.dumps({"promote": True, "rules": [rule]}).encode()
-    validated = tmp_path / "lake" / "datasets" / "2026-01-05-0123456789ab" / "validation.json"
+    validated = tmp_path / "lake" / "datasets" / "20260105-0123456789ab" / "validation.json"
     validated.parent.mkdir(parents=True)
     validated.write_text(json.dumps({"success": True, "accepted": 60, "refused": 2, "warnings": ["weak shortcut"]}))
     registry.promote("1", artifact_of(1), dag_run_id="manual__1", gate="passed")

@@ -42,7 +42,7 @@ def test_each_stage_is_timed_in_seconds(client: FlaskClient, draw: Callable[...,
 
 
 def test_the_version_in_service_is_marked(client: FlaskClient, publish: Callable[..., object], metric: Metric) -> None:
-    assert metric("truegrain_model_info", version="5", dataset_version="2026-01-05-0123456789ab") == 1
+    assert metric("truegrain_model_info", version="5", dataset_version="20260105-0123456789ab") == 1
     publish("6", bias=1.0)
     client.application.extensions["truegrain"].store.refresh()
     assert metric("truegrain_model_info", version="5") == 0

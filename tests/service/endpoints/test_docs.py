@@ -3,12 +3,15 @@
 import html
 import json
 import re
+from datetime import date
 from typing import Any
 
+import pandas as pd
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
+from model.manifest import version_id
 from service.openapi import UPLOADS
 from service.problems import PROBLEMS
 from service.protection.access import role_of
@@ -122,6 +125,14 @@ def test_the_type_of_a_problem_leads_to_its_description(client: FlaskClient) -> 
     assert problem is not None
     path, anchor = problem["type"].split("#")
     assert f'id="{anchor}"' in client.get(path).text
+
+
+def test_examples_name_dataset_versions_as_the_lake_does(spec: dict[str, Any]) -> None:
+    real = version_id(pd.DataFrame(columns=["sha256", "label", "split", "source", "generator"]), today=date(2026, 1, 5))
+    pattern = re.sub("[0-9a-f]", "[0-9a-f]", real)
+    shown = re.findall(r"'dataset_version': '(.*?)'", str(spec))
+    assert len(shown) > 1
+    assert [version for version in shown if not re.fullmatch(pattern, version)] == []
 
 
 def test_examples_are_shown_as_the_service_writes_them(client: FlaskClient) -> None:

@@ -16,7 +16,7 @@ def test_the_model_tells_its_version_and_its_card(publish: Callable[..., Pointer
     assert answer["version"] == "12"
     assert answer["sha256"] == pointer.sha256
     assert answer["run_id"] == pointer.run_id
-    assert answer["dataset_version"] == "2026-01-05-0123456789ab"
+    assert answer["dataset_version"] == "20260105-0123456789ab"
     assert answer["input_size"] == 32
     assert answer["threshold"] == 0.5
     assert answer["band"] == [0.45, 0.55]

@@ -48,7 +48,7 @@ def test_the_verdict_names_the_version_and_the_image(client: FlaskClient, draw: 
     image = draw(230, size=(60, 40), kind="PNG")
     verdict = post(client, image)
     assert (verdict.model.name, verdict.model.version) == ("ai-image-detector", "7")
-    assert verdict.model.dataset_version == "2026-01-05-0123456789ab"
+    assert verdict.model.dataset_version == "20260105-0123456789ab"
     assert verdict.image.sha256 == hashlib.sha256(image).hexdigest()
     assert (verdict.image.format, verdict.image.width, verdict.image.height) == ("PNG", 60, 40)
 
