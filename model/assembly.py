@@ -39,6 +39,7 @@ _PRECEDENCE: Final = (
     "source",
     "generator",
     "split_hint",
+    "licence",
 )
 
 _DECIDING: Final = ("picture", "label", "new", "reported", "ingested_at", "source", "split_hint")

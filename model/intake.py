@@ -51,6 +51,7 @@ class Intake:
                     "split_hint": image.split,
                     "origin": image.origin,
                     "ingested_at": self._now,
+                    "licence": image.licence,
                 }
             if self.read % _REPORT_EVERY == 0:
                 progress(self.read, self.added)

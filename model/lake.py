@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from model.errors import DatasetError
-from model.shards import BATCH_SCHEMA, FACTS, write_shards
+from model.shards import BATCH_SCHEMA, FACTS, read_columns, write_shards
 from model.writing import move, remove, write_text
 
 SUCCESS: Final = "_SUCCESS"
@@ -157,7 +157,7 @@ class Lake:
         tables = []
         for shard in _shards_in(self._batch_path(batch)):
             with shard.open("rb") as file:
-                tables.append(pq.read_table(file, columns=list(FACTS)))
+                tables.append(read_columns(file, FACTS))
         facts = to_frame(pa.concat_tables(tables))
         return facts.assign(batch=batch, row=range(len(facts)))
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from model.errors import DatasetError
 from model.lake import SUCCESS, Lake, to_frame
-from model.shards import BATCH_SCHEMA
+from model.shards import BATCH_SCHEMA, read_columns
 from model.writing import write_table
 
 SPLITS: Final = ("train", "val", "test")
@@ -22,7 +22,7 @@ _OF_THE_FILE: Final = (
     "width", "height", "format", "mode", "bytes", "jpeg_quality", "has_icc", "has_exif", "quantization", "animated",
     "brightness", "border",
 )  # fmt: skip
-_OF_THE_ENTRY: Final = ("origin", "ingested_at", "decode_error")
+_OF_THE_ENTRY: Final = ("origin", "ingested_at", "decode_error", "licence")
 
 SCHEMA: Final = pa.schema(
     [
@@ -39,7 +39,8 @@ SCHEMA: Final = pa.schema(
         *(BATCH_SCHEMA.field(name) for name in (*_OF_THE_FILE, *_OF_THE_ENTRY)),
     ]
 )
-"""The columns of a manifest: one row an image, no bytes; `batch` and `row` say where the bytes are."""
+"""The columns of a manifest: one row an image, no bytes; `batch` and `row` say where the bytes are, `licence` is null
+where none was stated."""
 
 _IDENTITY: Final = ("sha256", "label", "split", "source", "generator")
 
@@ -107,7 +108,8 @@ def read_given(lake: Lake, version: str) -> pd.DataFrame:
     held = _read(lake, version, "candidates", columns=GIVEN).assign(former=False)
     if not (lake.version_path(version) / "former.parquet").exists():
         return held
-    return pd.concat([held, _read(lake, version, "former").assign(former=True)], ignore_index=True)
+    former = _read(lake, version, "former", columns=GIVEN).assign(former=True)
+    return pd.concat([held, former], ignore_index=True)
 
 
 def split_rows(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
@@ -122,4 +124,4 @@ def _write(lake: Lake, version: str, rows: pd.DataFrame, *, name: str, schema: p
 
 def _read(lake: Lake, version: str, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     with (lake.version_path(version) / f"{name}.parquet").open("rb") as file:
-        return to_frame(pq.read_table(file, columns=columns and list(columns)))
+        return to_frame(read_columns(file, columns))

@@ -1,8 +1,8 @@
 """A batch's images as Parquet shards: their columns, and how a stream of rows is cut into files of bounded size."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,9 +35,13 @@ BATCH_SCHEMA: Final = pa.schema(
         pa.field("split_hint", pa.string()),
         pa.field("origin", pa.string(), nullable=False),
         pa.field("ingested_at", pa.timestamp("ms", tz="UTC"), nullable=False),
+        pa.field("licence", pa.string()),
     ]
 )
 """One row an image: its bytes, its fingerprint and what its source claimed."""
+
+_LATER: Final = ("licence",)
+"""Columns that files written by earlier versions lack, the last of BATCH_SCHEMA."""
 
 FACTS: Final = tuple(name for name in BATCH_SCHEMA.names if name != "image")
 
@@ -55,6 +59,19 @@ _DESCRIBED: Final = list(FACTS)
 """The columns that are worth a dictionary and statistics; no two images are equal, and none is the least."""
 
 
+def read_columns(file: IO[bytes], names: Sequence[str] | None = None) -> pa.Table:
+    """Read a file of a batch or a manifest, all of its columns or those of `names`.
+
+    What was no column yet when the file was written is null in all rows.
+    """
+    parquet = pq.ParquetFile(file, pre_buffer=True)
+    missing = [name for name in _LATER if name not in parquet.schema_arrow.names]
+    table = parquet.read(columns=names and [name for name in names if name not in missing])
+    for field in map(BATCH_SCHEMA.field, missing):
+        table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(list(names)) if names else table
+
+
 def write_shards(folder: UPath, rows: Iterable[Mapping[str, Any]]) -> str | None:
     """Write rows (mappings with the columns of BATCH_SCHEMA) as part-00000.parquet and so on.
 
@@ -65,7 +82,10 @@ def write_shards(folder: UPath, rows: Iterable[Mapping[str, Any]]) -> str | None
     for shards, shard in enumerate(_cut(rows), start=1):
         _write_shard(folder / f"part-{shards - 1:05}.parquet", shard)
         for row in shard:
-            digest.update("\x1f".join(str(row.get(name)) for name in _CLAIMS).encode())
+            claims = [str(row.get(name)) for name in _CLAIMS]
+            if row.get("licence"):  # images that state none keep the batch they had before there were licences
+                claims.append(row["licence"])
+            digest.update("\x1f".join(claims).encode())
     return digest.hexdigest()[:16] if shards else None
 
 

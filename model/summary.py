@@ -33,6 +33,7 @@ def summarise(
         "splits": {split: _counts(rows.loc[rows["split"] == split, "label"]) for split in SPLITS},
         "sources": _counts(rows["source"]),
         "generators": _counts(rows["generator"]),
+        "licences": _licences(rows),
         "clusters": _clusters(rows),
         "left_out": {rule: _listing(files) for rule, files in _by_rule(assembly.left_out)},
         "two_splits": _listing(assembly.two_splits),
@@ -44,6 +45,15 @@ def summarise(
 
 def _counts(values: pd.Series) -> dict[str, int]:
     return {str(value): int(n) for value, n in values.value_counts().items()}
+
+
+def _licences(rows: pd.DataFrame) -> list[dict[str, object]]:
+    """Count the images of each source by licence, None where none is stated."""
+    counts = rows.groupby(["source", "licence"], dropna=False).size()
+    return [
+        {"source": source, "licence": None if pd.isna(licence) else licence, "images": int(images)}
+        for (source, licence), images in counts.items()
+    ]
 
 
 def _clusters(rows: pd.DataFrame) -> dict[str, int]:

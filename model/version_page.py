@@ -13,6 +13,7 @@ from model.contact_sheets import SHOWN, draw_sheets
 from model.lake import Lake
 from model.manifest import SPLITS, read_candidates
 from model.pages import render_page
+from model.sources.labelled import NOT_STATED
 from model.summary import COUNTED
 from model.version_plots import PLOTTED, draw_plots
 from model.writing import write_text
@@ -66,6 +67,7 @@ def _draw(lake: Lake, version: str) -> str:
         splits=SPLITS,
         changes=_changes(summary["diff"]),
         rules=LEFT_OUT,
+        not_stated=NOT_STATED,
         most=_MOST_LINES,
         sheets=draw_sheets(lake, rows),
         plots=draw_plots(rows),

@@ -25,8 +25,8 @@ SUFFIX: Final = ".toml"
 class Source:
     """A source of labelled images, and what is known of it besides what it says itself.
 
-    `name` replaces the one that its files give it, `generator` is that of its AI images where they name none, and
-    `neutralise` has both classes encoded alike before they enter.
+    `name` and `licence` replace those that it gives itself, `generator` is that of its AI images where they name none,
+    and `neutralise` has both classes encoded alike before they enter.
     """
 
     location: str
@@ -73,8 +73,9 @@ def open_declared(source: Source, *, choice: Choice = EVERYTHING) -> Iterator[La
     for image in open_source(source.location, choice=choice):
         generator = source.generator if image.generator == UNKNOWN_GENERATOR else None
         name = image.source if image.source == REPORTS else source.name or image.source
-        named = replace(image, source=name, generator=generator or image.generator)
-        yield neutralise(named) if source.neutralise else named
+        licence = source.licence or image.licence
+        told = replace(image, source=name, generator=generator or image.generator, licence=licence)
+        yield neutralise(told) if source.neutralise else told
 
 
 def _read(place: Place) -> dict[str, Any]:

@@ -24,6 +24,8 @@ from model.sources.studio.canvas import Canvas
 from model.sources.studio.scenes import draw_scene
 
 NAME = "synthetic"
+LICENCE = "Apache-2.0"
+"""That of the code which draws them."""
 
 
 class Order(BaseModel):
@@ -90,6 +92,7 @@ def draw_image(order: Order, index: int) -> LabelledImage:
         source=NAME,
         origin=f"seed={order.seed}/size={order.size}/{generator or CLASSES[REAL]}/{index:06d}.jpg",
         generator=generator,
+        licence=LICENCE,
     )
 
 

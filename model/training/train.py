@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Final
 
 from upath import UPath
 
@@ -14,6 +15,7 @@ from model.manifest import SCHEMA, read_manifest
 from model.preprocess import Preprocess
 from model.registry import INT8, Registry, Run, connect
 from model.settings import Settings
+from model.sources.labelled import NOT_STATED
 from model.training.checkpoint import Progress
 from model.training.config import TrainConfig
 from model.training.distributed import ALONE, Place
@@ -23,6 +25,9 @@ from model.training.pixels import Samples, input_size, load_samples
 from model.training.quantise import release_int8
 from model.training.release import release
 from model.writing import write_text
+
+LICENCES: Final = "licences"
+"""Tag of a run: the licences of the images of its dataset version, and how many images each has."""
 
 
 def train(settings: Settings, config: TrainConfig, *, dataset_version: str, place: Place = ALONE) -> dict[str, object]:
@@ -47,9 +52,12 @@ def train(settings: Settings, config: TrainConfig, *, dataset_version: str, plac
         return {}
     registry = connect(settings)
     params = config.flat() | {"input_size": size, "dataset_version": dataset_version}
-    with registry.run(f"train {dataset_version}", params=params, run_id=_begun(folder)) as run:
+    lake = Lake(settings.lake_url)
+    licences = _count_licences(lake, dataset_version)
+    tags = {LICENCES: ", ".join(f"{licence} ({images})" for licence, images in licences.items())}
+    with registry.run(f"train {dataset_version}", params=params, tags=tags, run_id=_begun(folder)) as run:
         _remember(folder, run)
-        _log_dataset(run, Lake(settings.lake_url), dataset_version)
+        _log_dataset(run, lake, dataset_version, licences=licences)
         report = _reporter(run, config)
         progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, place=place)
         _publish(registry, run, network, val_samples, config, progress, settings=settings, version=dataset_version)
@@ -79,7 +87,13 @@ def _remember(folder: Path, run: Run) -> None:
     write_text(UPath(folder / "run.json"), json.dumps({"run_id": run.id}))
 
 
-def _log_dataset(run: Run, lake: Lake, version: str) -> None:
+def _count_licences(lake: Lake, version: str) -> dict[str, int]:
+    """Count the images of a version by licence, the most first."""
+    licences = read_manifest(lake, version, columns=("licence",))["licence"].fillna(NOT_STATED)
+    return {str(licence): int(images) for licence, images in licences.value_counts().items()}
+
+
+def _log_dataset(run: Run, lake: Lake, version: str, *, licences: Mapping[str, int]) -> None:
     rows = read_manifest(lake, version, columns=("split", "label"))
     images = (rows["split"] + " " + rows["label"]).value_counts()
     run.log_dataset(
@@ -87,7 +101,11 @@ def _log_dataset(run: Run, lake: Lake, version: str) -> None:
         digest=version.rpartition("-")[2],
         source=str(lake.version_path(version)),
         schema=SCHEMA,
-        profile={"images": len(rows)} | {str(kind): int(count) for kind, count in images.items()},
+        profile={
+            "images": len(rows),
+            **{str(kind): int(count) for kind, count in images.items()},
+            "licences": dict(licences),
+        },
     )
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from collecting import collect
@@ -63,6 +64,7 @@ def good_row(number: int, split: str, label: str, n: int) -> dict[str, object]:
         "origin": f"{split}/{label}/{n}.jpg",
         "ingested_at": pd.Timestamp("2026-01-05", tz="UTC"),
         "decode_error": None,
+        "licence": "MIT" if number % 2 else None,
     }
 
 
@@ -97,6 +99,13 @@ def test_a_good_dataset_passes_and_can_be_published(lake):
     assert publish(lake, VERSION)
     assert len(read_manifest(lake, VERSION)) == 84
     assert not lake.quarantine_path(VERSION).exists()
+
+
+def test_candidates_of_before_licences_pass(lake):
+    write_rows(lake, VERSION, good_rows(), name="candidates")
+    file = str(lake.version_path(VERSION) / "candidates.parquet")
+    pq.write_table(pq.read_table(file).drop_columns("licence"), file)
+    assert validate(lake, VERSION).success
 
 
 def test_the_report_says_what_was_asked_and_observed(lake, stage):

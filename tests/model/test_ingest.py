@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 from collecting import collect
@@ -65,6 +66,60 @@ def test_a_candidate_row_has_every_column_and_leads_back_to_its_bytes(lake: Lake
     shuffled = rows.sample(frac=1, random_state=0)
     hashes = [hashlib.sha256(data).hexdigest() for data in lake.read_images(shuffled)]
     assert hashes == list(shuffled["sha256"])
+
+
+def test_the_licence_goes_from_the_source_into_the_version_and_its_summary(lake: Lake) -> None:
+    stated = (replace(image, licence="MIT") for image in many(10))
+    elsewhere = (replace(labelled(number, "ai"), source="elsewhere", licence="CC0-1.0") for number in range(100, 103))
+    collect(lake, [*stated, *elsewhere, labelled(200, "real")], now=NOW)
+    version = assemble(lake, today=TODAY)
+    rows = read_candidates(lake, version)
+    assert rows["licence"].fillna("none").value_counts().to_dict() == {"MIT": 10, "CC0-1.0": 3, "none": 1}
+    assert summary(lake, version)["licences"] == [
+        {"source": "elsewhere", "licence": "CC0-1.0", "images": 3},
+        {"source": "made", "licence": "MIT", "images": 10},
+        {"source": "made", "licence": None, "images": 1},
+    ]
+
+
+def test_the_licence_under_which_an_image_entered_stays(lake: Lake, publish_images: Publish) -> None:
+    version = publish_images(replace(image, licence="MIT") for image in many(40))
+    again = collect(lake, (replace(image, licence="CC0-1.0") for image in many(40)), now=NOW + timedelta(days=14))
+    assert (again.batches, again.known) == ((), 40)
+    assert assemble(lake, today=TODAY + timedelta(days=14)) == version
+
+
+def test_a_lake_of_before_licences_is_read_on_and_yields_the_same_version(lake: Lake, publish_images: Publish) -> None:
+    version = publish_images(many(40))
+    for file in Path(str(lake.root)).rglob("*.parquet"):
+        if "licence" in pq.read_schema(file).names:
+            pq.write_table(pq.read_table(file).drop_columns("licence"), file)
+    assert assemble(lake, today=TODAY) == version
+    collect(lake, (replace(labelled(number, "ai"), licence="MIT") for number in range(100, 110)), now=NOW)
+    later = assemble(lake, today=TODAY)
+    bring_out(lake, later)
+    assert read_manifest(lake, later)["licence"].fillna("none").value_counts().to_dict() == {"none": 40, "MIT": 10}
+    for of in (read_manifest, read_candidates):
+        assert list(of(lake, version)) == SCHEMA.names
+        assert of(lake, version, columns=("licence", "label"))["licence"].isna().all()
+
+
+def test_images_are_the_same_batch_as_before_licences_unless_one_is_stated(lake: Lake) -> None:
+    of_before = hashlib.sha256()
+    for image in many(4):
+        claims = (
+            hashlib.sha256(image.data).hexdigest(),
+            image.label,
+            image.source,
+            image.generator,
+            None,
+            image.origin,
+        )
+        of_before.update("\x1f".join(map(str, claims)).encode())
+    assert collect(lake, many(4), now=NOW).batches == (of_before.hexdigest()[:16],)
+    lake.set_aside(lake.batches(), reason="no licence")
+    assert collect(lake, (replace(image, licence="MIT") for image in many(4)), now=NOW).added == 4
+    assert set(lake.facts()["licence"]) == {"MIT"}
 
 
 def test_one_picture_in_two_containers_is_one_row(lake: Lake) -> None:

@@ -31,7 +31,7 @@ def noise(count: int, seed: int = 0) -> "np.ndarray[tuple[int], np.dtype[np.floa
 
 def test_every_fact_of_a_file_is_audited() -> None:
     hashes = {"image", "sha256", "pixel_hash", "phash"}
-    claims = {"label", "source", "generator", "split_hint", "origin", "ingested_at", "decode_error"}
+    claims = {"label", "source", "generator", "split_hint", "origin", "ingested_at", "decode_error", "licence"}
     assert set(BATCH_SCHEMA.names) - hashes - claims == FACTS.keys() - {"aspect", "name_pattern"}
 
 

@@ -51,6 +51,21 @@ def test_it_says_what_the_version_holds(lake: Lake) -> None:
     assert page.count("<svg") == 3
 
 
+def test_it_says_under_which_licences_the_images_of_a_source_are(lake: Lake) -> None:
+    version = _stage(lake, [*(replace(image, licence="CC-BY-4.0") for image in many(20)), labelled(50, "ai")])
+    page = _page(lake, version)
+    assert ["CC-BY-4.0", "made", "20"] in _cells(page)
+    assert ["not stated", "made", "1"] in _cells(page)
+
+
+def test_a_version_that_was_staged_before_licences_has_its_page(lake: Lake) -> None:
+    version = _stage(lake, list(many(4)))
+    summary = json.loads((lake.version_path(version) / "summary.json").read_text())
+    del summary["licences"]
+    (lake.version_path(version) / "summary.json").write_text(json.dumps(summary))
+    assert "What it holds" in _page(lake, version)
+
+
 def test_it_says_what_changed_and_what_was_left_out(lake: Lake, lock: Path) -> None:
     first = _stage(lake, [*many(20), replace(labelled(50, "ai"), generator="gone")])
     write_rows(lake, first, read_candidates(lake, first), name="manifest")
@@ -87,7 +102,7 @@ def test_it_says_what_validation_said(lake: Lake, verdict: dict[str, object] | N
 
 
 def test_what_comes_from_data_is_escaped(lake: Lake) -> None:
-    images = [replace(image, source=EVIL, origin=f"{EVIL}/{image.origin}") for image in many(6)]
+    images = [replace(image, source=EVIL, licence=EVIL, origin=f"{EVIL}/{image.origin}") for image in many(6)]
     twin = replace(images[0], split="test", generator=f"{EVIL}gen", origin=EVIL)
     version = _stage(lake, [*images, twin, replace(labelled(7, "ai"), generator=EVIL)])
     _judge(lake, version, failed=[EVIL], warnings=[EVIL], refused_by_reason={EVIL: 1})

@@ -26,6 +26,7 @@ NEAR_DUPLICATES, PIXEL_TWINS, BROKEN = 0.1, 0.01, 0.01
 that cannot be decoded."""
 
 SOURCES = np.array(["shoes", "faces", "cats", "art", "rooms"])
+LICENCES = np.array(["MIT", "CC-BY-4.0", None, "CC-BY-4.0", "CC0-1.0"])
 SPLIT_HINTS = np.array(["train", "test", None, None, None])
 """What each source says of its images: two of them are split, the others are not."""
 
@@ -109,6 +110,7 @@ def make_facts(count: int, rng: np.random.Generator) -> pa.Table:
                 "ingested_at": np.where(
                     second, np.datetime64("2026-01-19T02", "ms"), np.datetime64("2026-01-05T02", "ms")
                 ),
+                "licence": pa.array(LICENCES[source], pa.string()),
             }
         )
         .select(BATCH_SCHEMA.names)

@@ -19,7 +19,8 @@ SHOES = '[sources.shoes]\nlocation = "shop"\nlicence = "CC-BY-4.0"\n'
 def test_the_example_is_valid_and_its_images_can_be_drawn() -> None:
     (source,) = declared_sources(str(EXAMPLE))
     assert (source.name, source.licence) == ("still_lifes", "Apache-2.0")
-    assert next(open_declared(source)).source == "still_lifes"
+    image = next(open_declared(source))
+    assert (image.source, image.licence) == ("still_lifes", "Apache-2.0")
 
 
 def test_what_the_example_leaves_out_is_valid_too(tmp_path: Path) -> None:
@@ -78,6 +79,16 @@ def test_a_declaration_names_the_source_and_the_generator_that_its_files_do_not(
     assert {(image.source, image.generator) for image in open_declared(plain)} == {
         ("shop", "unknown"), ("shop", None), ("shop", "sdv4"),
     }  # fmt: skip
+
+
+def test_every_image_carries_the_licence_of_its_source_as_far_as_it_is_stated(
+    grow: Callable[[Iterable[str]], Path],
+) -> None:
+    root = str(grow(["ai/a.jpg", "real/b.jpg"]))
+    assert {image.licence for image in open_declared(Source(location=root, licence="CC-BY-4.0"))} == {"CC-BY-4.0"}
+    assert {image.licence for image in open_declared(Source(location=root))} == {None}
+    assert next(open_declared(Source(location="synthetic?images=1"))).licence == "Apache-2.0"
+    assert next(open_declared(Source(location="synthetic?images=1", licence="ours"))).licence == "ours"
 
 
 def test_reports_of_users_keep_their_name_whatever_a_declaration_calls_them(tmp_path: Path) -> None:

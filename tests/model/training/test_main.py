@@ -138,6 +138,9 @@ def test_the_run_names_the_dataset_version_it_was_trained_on(
     assert list(columns) == list(manifest.columns)
     assert (columns["bytes"], columns["ingested_at"], columns["has_icc"]) == ("long", "datetime", "boolean")
     profile = json.loads(logged.profile)
+    assert profile.pop("licences") == {"CC0-1.0": 200, "not stated": 40}
+    tags = MlflowClient(settings.tracking_uri).get_run(str(run_id)).data.tags
+    assert tags["licences"] == "CC0-1.0 (200), not stated (40)"
     assert profile.pop("images") == len(manifest) == sum(profile.values())
     assert profile["train ai"] == len(split_rows(manifest[manifest["label"] == "ai"], "train"))
 
