@@ -1,7 +1,6 @@
 """Great Expectations over a table: what each rule found, as plain values and as a page of Data Docs."""
 
 import json
-import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -102,8 +101,7 @@ def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, ru
 
 
 def _context() -> EphemeralDataContext:
-    """Open a context that stores nothing, draws no progress bars, reports to nobody and logs only what matters."""
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    """Open a context that stores nothing, draws no progress bars and reports to nobody."""
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(),
         progress_bars=ProgressBarsConfig(globally=False),

@@ -4,11 +4,12 @@ Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ["scheduler", 
 
 Each DAG comes with the form it is triggered with and, if need be, with variables that are set from then on. "scheduler"
 is what Airflow's scheduler has created meanwhile because events asked for it, the last DAG by name first. Training and
-the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. A person who is
-asked answers as ANSWERS says.
+the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. So is who
+logged what. A person who is asked answers as ANSWERS says.
 """
 
 import json
+import logging
 import os
 import sys
 import threading
@@ -45,6 +46,17 @@ ANSWERS: list[tuple[str, dict[str, object]]] = [
 """What the person says, question by question: an option, and what the fields of the form hold."""
 
 
+class Loggers(logging.Handler):
+    """The names of the loggers of which a line got into the log, by the name of its level."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: dict[str, set[str]] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.heard.setdefault(record.levelname, set()).add(record.name)
+
+
 @dataclass(frozen=True)
 class LeftOut:
     run_id: str
@@ -57,11 +69,14 @@ def main(scenarios: list[list[Any]]) -> None:
     replace_training(calls)
     asked: list[str] = []
     threading.Thread(target=answer, args=(asked,), daemon=True).start()
-    bag = DagBag()
+    bag, loggers = DagBag(), Loggers()
+    logging.getLogger().addHandler(loggers)
     runs = [run_scenario(bag, *scenario) for scenario in scenarios]
     states = [{name(task): str(task.state) for run in each for task in run.get_task_instances()} for each in runs]
     links = read_links(bag, [run for each in runs for run in each])
-    print("\n" + json.dumps({"states": states, "calls": calls, "asked": asked, "links": links}, default=vars))
+    logged = {level: sorted(names) for level, names in loggers.heard.items()}
+    found = {"states": states, "calls": calls, "asked": asked, "links": links, "logged": logged}
+    print("\n" + json.dumps(found, default=vars))
 
 
 def run_scenario(

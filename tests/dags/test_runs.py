@@ -280,6 +280,12 @@ def test_without_a_published_version_nothing_is_trained(outcome):
     assert outcome["nothing published"]["choose"] == "failed"
 
 
+def test_a_log_tells_what_a_validation_found_and_nothing_of_what_great_expectations_does_meanwhile(outcome):
+    assert "truegrain.expectations" in outcome["logged"]["INFO"]
+    heard = outcome["logged"]["INFO"] + outcome["logged"].get("DEBUG", [])
+    assert [name for name in heard if name.startswith("great_expectations")] == []
+
+
 def test_what_users_agree_on_is_accepted_and_what_a_person_says_is_kept_with_the_name(outcome, airflow_environment):
     assert outcome["reports"] == REVIEWED
     found = read_statements(Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake").root)

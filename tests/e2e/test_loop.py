@@ -49,6 +49,16 @@ def test_both_dags_are_green(stack: Stack) -> None:
         assert states == {name: "skipped" if name == skipped else "success" for name in states}
 
 
+def test_the_log_of_a_validation_tells_what_it_found_and_nothing_of_what_great_expectations_does_meanwhile(
+    stack: Stack,
+) -> None:
+    (log,) = (stack.settings.home / "logs" / "tasks").rglob("task_id=validate/*.log")
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert any("may be trained on: 600 images accepted" in line["event"] for line in lines)
+    heard = {line.get("logger", "") for line in lines if line["level"] in {"debug", "info"}}
+    assert [name for name in heard if name.startswith("great_expectations")] == []
+
+
 def test_the_broken_image_is_in_quarantine_with_its_reason_and_the_rest_went_on(stack: Stack) -> None:
     lake = Lake(stack.settings.lake_url)
     (version,) = lake.versions()

@@ -146,7 +146,6 @@ def _airflow_environment(settings: Settings) -> dict[str, str]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(logs(settings) / "tasks"),
-        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "great_expectations=WARNING",  # it logs 200 lines while it is imported
         "AIRFLOW_HOME": str(settings.home / "airflow"),
         **_airflow_database(settings, LOCK_SECONDS),
         **PATIENT_WITH_MLFLOW,
