@@ -123,7 +123,7 @@ def promote_run(settings: Settings, run_id: str, *, reason: str) -> ModelVersion
 
 
 def rollback(settings: Settings, *, reason: str, to: str | None = None, by: str = "") -> ModelVersion:
-    """Put the previous detector, or version `to`, back into production; `by` is who wants it."""
+    """Put the previous detector, or `to`, a version or an alias, back into production; `by` is who wants it."""
     return connect(settings).rollback(reason=reason, to=to, by=by)
 
 

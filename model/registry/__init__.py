@@ -136,7 +136,7 @@ class Registry:
     def promote(
         self, version: str, *, reason: str, by: str = "", override: bool = False, judged_against: str | None = None
     ) -> ModelVersion:
-        """Put `version` into production and remember the one it replaces as 'previous'.
+        """Put `version`, a number or an alias, into production and remember the one it replaces as 'previous'.
 
         The gate must have passed it, unless `override`, which the tag `gate` and the history then say. With
         `judged_against` (a version, "none" for nothing) it must still be that which is in production. `by` is who wants
@@ -148,10 +148,11 @@ class Registry:
 
     @translated()
     def rollback(self, *, reason: str, to: str | None = None, by: str = "") -> ModelVersion:
-        """Put the version that was in production before, or version `to`, back; 'previous' becomes what it replaces.
+        """Put the version that was in production before, or `to`, back; 'previous' becomes what it replaces.
 
-        When the one before was deleted it is the one before that. Raises RegistryError when there is no such version,
-        or when `to` neither was in production nor passed the gate. When it is in production already nothing changes.
+        `to` is a number or an alias. When the one before was deleted it is the one before that. Raises RegistryError
+        when there is no such version, or when `to` neither was in production nor passed the gate. When it is in
+        production already nothing changes.
         """
         choose = partial(promotion.choose_rollback, to=to)
         return versions.require(self._connection, promotion.change(self._connection, choose, reason=reason, by=by))

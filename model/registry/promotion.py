@@ -62,11 +62,11 @@ def change(connection: Connection, choose: Callable[[Scene], Wish], *, reason: s
 
 
 def choose_promotion(scene: Scene, version: str, *, override: bool, judged_against: str | None) -> Wish:
-    """Wish for a version that the gate has passed; RegistryError when it may not go into production.
+    """Wish for `version`, a number or an alias; RegistryError when it may not go into production.
 
     `judged_against` is the version that has to be in production still, NOTHING for none, None for any.
     """
-    scene.require(version)
+    version = scene.require(version)
     if scene.production == version:
         return Wish("promotion", version)
     if judged_against not in (None, scene.production or NOTHING):
@@ -87,10 +87,10 @@ def choose_promotion(scene: Scene, version: str, *, override: bool, judged_again
 
 def choose_rollback(scene: Scene, to: str | None) -> Wish:
     """Wish for the version that was in production before, or for `to`, which must have been or have passed the gate."""
-    version = to or scene.previous
-    if version is None:
+    wanted = to or scene.previous
+    if wanted is None:
         raise RegistryError(f"there is no version to go back to: {scene}")
-    scene.require(version)
+    version = scene.require(wanted)
     if not scene.history.has_served(version) and scene.gates[version] not in ADMITTED:
         gate = scene.gates[version] or "not decided"
         raise RegistryError(f"version {version} was never in production, and the gate says '{gate}', not 'passed'")

@@ -64,11 +64,14 @@ class Scene:
         exists = last.to_version is None or last.to_version in self.stages
         return exists and self.production in (None, last.from_version, last.to_version)
 
-    def require(self, version: str) -> None:
-        """Raise RegistryError, with what there is, when the version does not exist."""
+    def require(self, alias_or_version: str) -> str:
+        """Return the version that an alias or a number stands for; RegistryError, with what there is, for neither."""
+        version = self.aliases.get(alias_or_version, alias_or_version)
         if version not in self.stages:
+            kind = "version" if version.isdecimal() else "alias"
             deleted = ", it was deleted" if self.history.has_served(version) else ""
-            raise RegistryError(f"there is no version '{version}'{deleted}: {self}")
+            raise RegistryError(f"there is no {kind} '{version}'{deleted}: {self}")
+        return version
 
     def __str__(self) -> str:
         if not self.stages:

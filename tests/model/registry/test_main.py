@@ -37,6 +37,14 @@ def test_every_command_prints_the_history(add: Add, capsys: pytest.CaptureFixtur
     assert [line.rpartition(": ")[2] for line in lines[:3]] == ["the first", "nothing else", "worse"]
 
 
+def test_a_version_may_be_named_by_its_alias(add: Add, models: Registry, capsys: pytest.CaptureFixture[str]) -> None:
+    for version in (add(), add()):
+        models.promote(version.version, reason="better")
+    assert main(["rollback", "--to", "previous", "--reason", "worse"]) == 0
+    assert main(["promote", "previous", "--reason", "nothing was wrong"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].split()[2:6] == ["promotion", "1", "->", "2"]
+
+
 def test_a_refusal_is_a_sentence_and_an_exit_status(add: Add, capsys: pytest.CaptureFixture[str]) -> None:
     add("failed")
     assert main(["promote", "1", "--reason", "I like it"]) == 1
