@@ -2,14 +2,15 @@
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import dag, task
 
 from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.forms import number, read, text
 from truegrain_airflow.surroundings import read_settings
 
 PARAMS = {
-    "generator": Param("patch", type="string", description="The newcomer: checkerboard, nearest, smooth or patch"),
-    "images": Param(2000, type="integer", minimum=600, description="Images to train on before it appears"),
+    "generator": text("Generator", "The one that appears: checkerboard, nearest, smooth or patch. Empty: patch."),
+    "images": number("Images", "How many to train on before the generator appears. Empty: 2,000.", least=600),
 }
 
 
@@ -23,11 +24,12 @@ def drill_new_generator() -> None:
     """
 
     @task(execution_timeout=timedelta(hours=6))
-    def prepare(generator: str) -> str:
+    def prepare() -> str:
         from truegrain_airflow.drill.plan import Plan
         from truegrain_airflow.drill.tasks import prepare
 
-        return prepare(read_settings(), Plan(newcomer=generator, images=get_current_context()["params"]["images"]))
+        newcomer, images = read("generator") or Plan.newcomer, read("images") or Plan.images
+        return prepare(read_settings(), Plan(newcomer=newcomer, images=images))
 
     @task(execution_timeout=timedelta(hours=6), retries=0)
     def exercise(name: str) -> str:
@@ -42,7 +44,7 @@ def drill_new_generator() -> None:
 
         return str(report(read_settings(), name))
 
-    report(exercise(prepare("{{ params.generator }}")))  # type: ignore[arg-type]
+    report(exercise(prepare()))  # type: ignore[arg-type]
 
 
 drill_new_generator()

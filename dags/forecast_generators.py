@@ -6,18 +6,19 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import dag, task
 
 from truegrain_airflow import training_process
 from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.forms import number, read, table, text
 from truegrain_airflow.surroundings import read_settings
 
 log = logging.getLogger("truegrain.forecast")
 PARAMS = {
-    "run": Param("", type="string", description="MLflow run whose report gets the forecast; empty: that of production"),
-    "recipe": Param("", type="string", description="What that run was trained with; empty: TRUEGRAIN_RECIPE"),
-    "overrides": Param({}, type="object", description='Fields of the recipe, such as {"epochs": 3}'),
-    "least_images": Param(30, type="integer", minimum=1, description="Test images a generator must have"),
+    "run": text("MLflow run", "Its report gets the forecast. Empty: the run of the detector in production."),
+    "recipe": text("Recipe", "What the run was trained with: a name or a path. Empty: TRUEGRAIN_RECIPE."),
+    "overrides": table("Overrides", 'Fields of the recipe that the run changed, such as {"epochs": 3}. Empty: none.'),
+    "least_images": number("Fewest test images", "How many test images a generator must have. Empty: 30.", least=1),
 }
 
 
@@ -30,16 +31,17 @@ def forecast_generators() -> None:
     """
 
     @task
-    def plan(run: str, least_images: str) -> list[dict[str, str]]:
+    def plan() -> list[dict[str, str]]:
+        from model.forecast import LEAST_IMAGES
         from model.forecasting import plan_forecast
 
-        return [asdict(left_out) for left_out in plan_forecast(read_settings(), run, least=int(least_images))]
+        run, least = read("run") or "", read("least_images") or LEAST_IMAGES
+        return [asdict(left_out) for left_out in plan_forecast(read_settings(), run, least=least)]
 
     @task(execution_timeout=timedelta(hours=24), max_active_tis_per_dag=1)
     def train(left_out: dict[str, str]) -> dict[str, Any]:
-        params = get_current_context()["params"]
-        overrides = json.dumps({**params["overrides"], "leave_out": left_out["generator"]})
-        training = training_process.train(left_out["dataset_version"], params["recipe"], overrides, log=log.info)
+        overrides = json.dumps({**(read("overrides") or {}), "leave_out": left_out["generator"]})
+        training = training_process.train(left_out["dataset_version"], read("recipe") or "", overrides, log=log.info)
         return {"training": training, "left_out": left_out}
 
     @task
@@ -49,7 +51,7 @@ def forecast_generators() -> None:
         measured = [(each["training"], LeftOut(**each["left_out"])) for each in trained]
         log.info("%s", publish_forecast(read_settings(), measured))
 
-    publish(train.expand(left_out=plan("{{ params.run }}", "{{ params.least_images }}")))  # type: ignore[arg-type]
+    publish(train.expand(left_out=plan()))  # type: ignore[arg-type]
 
 
 forecast_generators()

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import AssetOrTimeSchedule, Metadata, Param, dag, get_current_context, task
+from airflow.sdk import AssetOrTimeSchedule, Metadata, dag, get_current_context, task
 
 from truegrain_airflow.assets import DATASET, DRIFT
 from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.forms import lines, number, read, text
 from truegrain_airflow.parts import collect_part, plan_parts
 from truegrain_airflow.publishing import publish_version
 from truegrain_airflow.surroundings import open_lake
@@ -14,9 +15,11 @@ from truegrain_airflow.timetable import AnchoredTimetable
 
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
 SCHEDULE = AssetOrTimeSchedule(timetable=FORTNIGHTLY, assets=DRIFT)  # type: ignore[arg-type]
-PARAMS = {"source": Param("", type="string", description="Folder, archive, TOML file, URL …; empty: TRUEGRAIN_SOURCE")}
-PARAMS["parts"] = Param(0, type="integer", minimum=0, maximum=1024, description="Tasks that read; 0: one a CPU core")
-PARAMS["exclude"] = Param([], type="array", description="Left out of this version: source:<name>, generator:<name>")
+PARAMS = {
+    "source": text("Source", "Folder, archive, TOML file or URL. Empty: TRUEGRAIN_SOURCE."),
+    "parts": number("Parts", "How many tasks read. Empty or 0: one a CPU core.", least=0, most=1024),
+    "exclude": lines("Exclude", "source:<name> or generator:<name>, one a line. Empty: nothing."),
+}
 
 
 @dag(schedule=SCHEDULE, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
@@ -28,8 +31,8 @@ def ingest_images() -> None:
     """
 
     @task(execution_timeout=timedelta(hours=12))
-    def plan(source: str) -> list[dict[str, object]]:
-        return plan_parts(source, get_current_context()["params"]["parts"])
+    def plan() -> list[dict[str, object]]:
+        return plan_parts(read("source") or "", read("parts") or 0)
 
     @task(execution_timeout=timedelta(hours=12))
     def collect(part: dict[str, object]) -> str:
@@ -39,7 +42,7 @@ def ingest_images() -> None:
     def assemble() -> str:
         from model.ingest import assemble
 
-        return assemble(open_lake(), today=datetime.now(UTC).date(), exclude=get_current_context()["params"]["exclude"])
+        return assemble(open_lake(), today=datetime.now(UTC).date(), exclude=read("exclude") or [])
 
     @task
     def validate(version: str) -> str:
@@ -51,7 +54,7 @@ def ingest_images() -> None:
     def publish(version: str) -> Iterator[Metadata]:
         yield Metadata(DATASET, publish_version(version))
 
-    publish(validate(collect.expand(part=plan("{{ params.source }}")) >> assemble()))  # type: ignore[arg-type]
+    publish(validate(collect.expand(part=plan()) >> assemble()))  # type: ignore[arg-type]
 
 
 ingest_images()

@@ -4,18 +4,19 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Metadata, Param, dag, task
+from airflow.sdk import Metadata, dag, task
 
 from truegrain_airflow import approval, links, retraining
 from truegrain_airflow.assets import DATASET, DETECTOR, DRIFT, RETRAINING
 from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.forms import switch, table, text
 
 PARAMS = {
-    "dataset_version": Param("", type="string", description="Empty: the newest published"),
-    "recipe": Param("", type="string", description="Name or path of a recipe; empty: TRUEGRAIN_RECIPE"),
-    "overrides": Param({}, type="object", description='Fields of the recipe, such as {"epochs": 3}'),
-    "approval": Param(default=False, type="boolean", description="Ask a person before promoting what passed the gate"),
-    "reason": Param("", type="string", description="Kept with the version; empty: what has started the run"),
+    "dataset_version": text("Dataset version", "What to train on. Empty: the newest that is published."),
+    "recipe": text("Recipe", "Name or path. Empty: TRUEGRAIN_RECIPE."),
+    "overrides": table("Overrides", 'Fields of the recipe to change, such as {"epochs": 3}. Empty: none.'),
+    "approval": switch("Approval", "Ask a person before the detector is promoted. Off: as TRUEGRAIN_APPROVAL says."),
+    "reason": text("Reason", "Why it is trained. Kept with the version. Empty: what has started the run."),
 }
 
 
@@ -32,8 +33,8 @@ def retrain_detector() -> None:
         return retraining.choose()
 
     @task(execution_timeout=timedelta(hours=24))
-    def train(dataset_version: str, recipe: str, overrides: str) -> str:
-        return retraining.train(dataset_version, recipe, overrides)
+    def train(dataset_version: str) -> str:
+        return retraining.train(dataset_version)
 
     @task
     def evaluate(training: str) -> str:
@@ -48,7 +49,7 @@ def retrain_detector() -> None:
         yield Metadata(DETECTOR, retraining.promote(training))
 
     chosen: Any = choose()  # to Airflow's types no dictionary
-    trained = train(chosen["dataset_version"], "{{ params.recipe }}", "{{ params.overrides | tojson }}")
+    trained = train(chosen["dataset_version"])
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
     decided = links.report(decide(links.report(evaluate(trained)), chosen["reason"]))  # type: ignore[arg-type]
     decided >> [promoted, promoted << approval.ask()]

@@ -3,16 +3,17 @@
 import logging
 from collections.abc import Iterator
 
-from airflow.sdk import Metadata, Param, dag, get_current_context, task
+from airflow.sdk import Metadata, dag, get_current_context, task
 
 from truegrain_airflow.assets import DETECTOR
 from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.forms import read, text
 from truegrain_airflow.surroundings import read_settings
 
 log = logging.getLogger("truegrain.rollback")
 PARAMS = {
-    "version": Param("", type="string", description="A version of the registered model; empty: the one before"),
-    "reason": Param(type="string", minLength=1, description="What was wrong; kept with the version"),
+    "version": text("Version", "A number, or an alias such as previous. Empty: the version in production before."),
+    "reason": text("Reason", "What was wrong. Kept with the version.", required=True),
 }
 
 
@@ -27,18 +28,18 @@ def rollback_detector() -> None:
     """
 
     @task(outlets=[DETECTOR])
-    def rollback(version: str, reason: str) -> Iterator[Metadata]:
+    def rollback() -> Iterator[Metadata]:
         from model.errors import RegistryError
         from model.retrain import rollback
 
-        if not reason.strip():
+        reason, by = read("reason"), get_current_context()["dag_run"].triggering_user_name or ""
+        if reason is None:
             raise RegistryError("a rollback needs a reason: trigger again and say what is wrong with production")
-        by = get_current_context()["dag_run"].triggering_user_name or ""
-        restored = rollback(read_settings(), reason=reason.strip(), to=version or None, by=by)
+        restored = rollback(read_settings(), reason=reason, to=read("version"), by=by)
         log.info("version %s is in production", restored.version)
         yield Metadata(DETECTOR, {"version": restored.version})
 
-    rollback("{{ params.version }}", "{{ params.reason }}")
+    rollback()
 
 
 rollback_detector()

@@ -3,15 +3,16 @@
 import logging
 from datetime import UTC, datetime
 
-from airflow.sdk import Param, dag, get_current_context, task
+from airflow.sdk import dag, task
 
 from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.forms import lines, read, text
 from truegrain_airflow.surroundings import open_lake, read_settings
 
 log = logging.getLogger("truegrain.withdraw")
 PARAMS = {
-    "sha256": Param(type="array", minItems=1, description="SHA-256 sums of the images' files, one a line"),
-    "reason": Param(type="string", minLength=1, description="Why they must go; kept with them"),
+    "sha256": lines("SHA-256 sums", "Of the images' files, one a line.", required=True),
+    "reason": text("Reason", "Why the images must go. Kept with them.", required=True),
 }
 
 
@@ -28,9 +29,8 @@ def withdraw_images() -> None:
     def withdraw() -> None:
         from model.tombstones import withdraw
 
-        params, lock = get_current_context()["params"], read_settings().reports_lock
-        images = map(str, params["sha256"])
-        done = withdraw(open_lake(), images, lock=lock, reason=params["reason"], now=datetime.now(UTC))
+        images, reason, lock = read("sha256") or [], read("reason") or "", read_settings().reports_lock
+        done = withdraw(open_lake(), images, lock=lock, reason=reason, now=datetime.now(UTC))
         log.info("%d images withdrawn, %d were before", done.added, done.known)
         if done.unseen:
             log.warning("not in the lake, is the sum right? %s", ", ".join(done.unseen))

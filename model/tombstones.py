@@ -45,10 +45,12 @@ def withdraw(lake: Lake, images: Iterable[str], *, lock: Path, reason: str, now:
 
     Published versions stay as they are, and the bytes stay in the lake. An image that the lake does not hold is
     recorded too, and kept out should it come. Withdrawing again changes nothing. `lock` is the file that all who
-    withdraw hold in turn (`Settings.reports_lock`). Raises DatasetError for sums that are none and for a blank reason,
-    LockHeld when another holds the lock for too long.
+    withdraw hold in turn (`Settings.reports_lock`). Raises DatasetError without an image, for sums that are none and
+    for a blank reason, LockHeld when another holds the lock for too long.
     """
     hashes = sorted(set(images))
+    if not hashes:
+        raise DatasetError("nothing is withdrawn: name at least one image by the SHA-256 sum of its file")
     if wrong := [text for text in hashes if not _SHA256.fullmatch(text)]:
         raise DatasetError(f"no SHA-256 sum of 64 lower-case hexadecimal digits: {', '.join(map(repr, wrong))}")
     if not reason.strip():

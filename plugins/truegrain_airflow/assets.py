@@ -42,7 +42,7 @@ def read_drift(triggers: Triggers) -> dict[str, JsonValue]:
     return {DRIFT_REASON: reasons[-1]} if reasons else {}
 
 
-def choose_dataset_version(requested: str, triggers: Triggers, lake: "Lake") -> str:
+def choose_dataset_version(requested: str | None, triggers: Triggers, lake: "Lake") -> str:
     """Choose what to train on: the version asked for, else the last that the triggering events name, else the latest.
 
     Raises DatasetError when that version is not published, or when none is.

@@ -1,5 +1,6 @@
 """Retraining: what the tasks of `retrain_detector` do, between the event that starts a run and production."""
 
+import json
 import logging
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from truegrain_airflow.assets import (
     choose_dataset_version,
     read_drift,
 )
+from truegrain_airflow.forms import read
 from truegrain_airflow.surroundings import open_lake, read_settings
 
 if TYPE_CHECKING:
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("truegrain.retrain")
 
 
-def explain(requested: str, triggers: Triggers) -> str:
+def explain(requested: str | None, triggers: Triggers) -> str:
     """Return why a run trains: the reason in its form, else the drift that started it, else what else did."""
     otherwise = "a new dataset version" if triggers.get(DATASET) else "by hand"
-    return requested.strip() or str(read_drift(triggers).get(DRIFT_REASON, otherwise))
+    return requested or str(read_drift(triggers).get(DRIFT_REASON, otherwise))
 
 
 def choose() -> dict[str, str]:
@@ -40,9 +42,9 @@ def choose() -> dict[str, str]:
     from model.retrain import find_trained
 
     context = get_current_context()
-    params, triggers = context["params"], context["triggering_asset_events"]
-    version = choose_dataset_version(params["dataset_version"], triggers, open_lake())
-    reason = explain(params["reason"], triggers)
+    triggers = context["triggering_asset_events"]
+    version = choose_dataset_version(read("dataset_version"), triggers, open_lake())
+    reason = explain(read("reason"), triggers)
     if triggers.get(DRIFT) and not triggers.get(DATASET) and (known := find_trained(read_settings(), version)):
         raise AirflowSkipException(
             f"{reason}. But dataset version {version} is the newest, and detector {known.version} was trained on it: "
@@ -54,8 +56,9 @@ def choose() -> dict[str, str]:
     return chosen
 
 
-def train(dataset_version: str, recipe: str, overrides: str) -> str:
-    """Train as `training_process.train` does, and tell of it in the task's log."""
+def train(dataset_version: str) -> str:
+    """Train as the form says and `training_process.train` does, and tell of it in the task's log."""
+    recipe, overrides = read("recipe") or "", json.dumps(read("overrides") or {})
     return training_process.train(dataset_version, recipe, overrides, log=log.info)
 
 

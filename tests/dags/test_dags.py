@@ -1,9 +1,15 @@
 import json
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
+
+from model.forecast import LEAST_IMAGES
+from model.sources.studio.artefacts import FAMILIES
+from truegrain_airflow.drill.plan import Plan
 
 DAGS = Path(__file__).parents[2] / "dags"
 
@@ -20,7 +26,11 @@ print(json.dumps({
     "dags": {dag.dag_id: {
         "order": [task.task_id for task in dag.topological_sort()],
         "edges": sorted([task.task_id, below] for task in dag.tasks for below in task.downstream_task_ids),
-        "params": dag.params.dump(),
+        "fields": {name: {
+            "schema": field.schema,
+            "description": field.description,
+            "untouched": field.value if field.has_value else None,
+        } for name, field in dag.params.items()},
         "doc": dag.doc_md,
         "tags": sorted(dag.tags),
         "owner": dag.owner,
@@ -121,18 +131,58 @@ def test_what_judges_a_detector_links_to_its_report(dags):
 
 
 def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
-    assert dags["ingest_images"]["params"] == {"source": "", "parts": 0, "exclude": []}
-    assert dags["retrain_detector"]["params"] == {
-        "dataset_version": "",
-        "recipe": "",
-        "overrides": {},
-        "approval": False,
-        "reason": "",
+    assert {dag: list(form["fields"]) for dag, form in dags.items() if form["fields"]} == {
+        "drill_new_generator": ["generator", "images"],
+        "forecast_generators": ["run", "recipe", "overrides", "least_images"],
+        "ingest_images": ["source", "parts", "exclude"],
+        "retrain_detector": ["dataset_version", "recipe", "overrides", "approval", "reason"],
+        "rollback_detector": ["version", "reason"],
+        "withdraw_images": ["sha256", "reason"],
     }
-    assert dags["forecast_generators"]["params"] == {"run": "", "recipe": "", "overrides": {}, "least_images": 30}
-    assert dags["drill_new_generator"]["params"] == {"generator": "patch", "images": 2000}
-    assert set(dags["rollback_detector"]["params"]) == {"version", "reason"}
-    assert set(dags["withdraw_images"]["params"]) == {"sha256", "reason"}
+
+
+def fields_of(dags: dict) -> Iterator[tuple[str, dict]]:
+    """Each field of each form as `dag.field`, and whether Airflow's form does not send it empty."""
+    for dag, form in dags.items():
+        for name, field in form["fields"].items():
+            yield f"{dag}.{name}", field | {"required": "null" not in field["schema"]["type"]}
+
+
+def accepts(field: dict, value: object) -> bool:
+    return Draft202012Validator(field["schema"]).is_valid(value)
+
+
+def test_only_what_is_truly_needed_is_required(dags):
+    required = {name for name, field in fields_of(dags) if field["required"]}
+    assert required == {"rollback_detector.reason", "withdraw_images.reason", "withdraw_images.sha256"}
+
+
+def test_a_required_field_is_empty_at_first_and_refuses_to_be(dags):
+    for name, field in fields_of(dags):
+        if field["required"]:
+            assert field["untouched"] is None, name
+            assert not any(accepts(field, nothing) for nothing in (None, "", [])), name
+
+
+def test_a_field_that_is_not_required_can_be_sent_untouched_and_emptied(dags):
+    for name, field in fields_of(dags):
+        if not field["required"]:
+            assert accepts(field, field["untouched"]), name
+            assert accepts(field, None), name
+
+
+def test_each_field_has_a_title_and_says_what_it_means_when_empty(dags):
+    for name, field in fields_of(dags):
+        assert field["schema"]["title"], name
+        assert field["required"] or re.search(r"(Empty|Empty or 0|Off): ", field["description"]), name
+
+
+def test_the_forms_name_what_an_empty_field_stands_for(dags):
+    drill, forecast = (dags[name]["fields"] for name in ("drill_new_generator", "forecast_generators"))
+    assert all(generator in drill["generator"]["description"] for generator in FAMILIES)
+    assert f"Empty: {Plan.newcomer}." in drill["generator"]["description"]
+    assert f"Empty: {Plan.images:,}." in drill["images"]["description"]
+    assert f"Empty: {LEAST_IMAGES}." in forecast["least_images"]["description"]
 
 
 def test_every_dag_tells_an_operator_what_to_do_when_it_is_red(dags):

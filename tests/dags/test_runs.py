@@ -30,6 +30,8 @@ WATCHED = dict.fromkeys(["expect", "drift", "ask"], "success")
 REVIEWED = dict.fromkeys(["settle", "ask", "keep"], "success")
 UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
+NOTHING_ELSE = {"dataset_version": " ", "overrides": None, "approval": None, "reason": " "}
+"""What the form of `retrain_detector` sends of fields with nothing in them."""
 
 
 AGREED, ASKED, LEFT = (labelled(number, "ai").data for number in range(700, 703))
@@ -76,20 +78,26 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         "nothing new": ("ingest_images", {"source": str(declaration), "parts": 2}),
         "a generator excluded": (
             "ingest_images",
-            {"source": str(declaration), "exclude": ["generator:drawn"], "parts": 2},
+            {"source": f" {declaration}\n", "exclude": ["generator:drawn", " ", ""], "parts": 2},
         ),
         "nobody excluded": ("ingest_images", {"source": SOURCE, "exclude": ["generator:nobody"]}),
         "passes the gate": ("retrain_detector", {"recipe": "good", "overrides": {"epochs": 3}}),
-        "fails the gate": ("retrain_detector", {"recipe": "bad"}),
+        "fails the gate": ("retrain_detector", NOTHING_ELSE | {"recipe": " bad "}),
         "approved": ("retrain_detector", {"recipe": "good", "approval": True}),
         "rejected": ("retrain_detector", {"recipe": "good", "approval": True}),
         "unknown dataset": ("retrain_detector", {"dataset_version": "20200101-000000000000"}),
-        "a forecast": ("forecast_generators", {"recipe": "good", "overrides": {"epochs": 3}}),
+        "a forecast": (
+            "forecast_generators",
+            {"run": " ", "recipe": "good", "overrides": {"epochs": 3}, "least_images": None},
+        ),
         "a drill": ("drill_new_generator", {"generator": "smooth", "images": 800}),
+        "a drill of nothing in particular": ("drill_new_generator", {"generator": "", "images": None}),
         "a drill with nobody": ("drill_new_generator", {"generator": "dalle"}),
-        "rolled back": ("rollback_detector", {"reason": "wrong on receipts", "version": "5"}),
+        "rolled back": ("rollback_detector", {"reason": " wrong on receipts\n", "version": " 5 "}),
+        "rolled back by one": ("rollback_detector", {"reason": "wrong again", "version": " "}),
         "blank reason": ("rollback_detector", {"reason": "   "}),
-        "withdrawn": ("withdraw_images", {"sha256": [UNSEEN], "reason": "its author asked"}),
+        "withdrawn": ("withdraw_images", {"sha256": [f" {UNSEEN}", ""], "reason": "its author asked"}),
+        "withdrawn without a sum": ("withdraw_images", {"sha256": ["", " "], "reason": "a slip"}),
         "no sum": ("withdraw_images", {"sha256": [UNSEEN, "abc"], "reason": "a slip"}),
         "reports": ("review_feedback", {}),
         "a wrong number": ("review_feedback", {}),
@@ -203,6 +211,13 @@ def test_the_choices_of_the_form_reach_training_and_the_latest_version_is_the_de
     assert len(version) == len("20260105-0123456789ab")
 
 
+def test_blank_fields_are_empty_ones(outcome):
+    name, version, recipe, overrides = next(call for call in outcome["calls"] if "bad" in call)
+    assert (name, recipe, overrides) == ("train", "bad", {})
+    assert len(version) == len("20260105-0123456789ab")
+    assert decisions(outcome)[3]["reason"] == "by hand"
+
+
 def test_the_decision_remembers_the_dag_run(outcome):
     assert decisions(outcome)[2]["dag_run_id"].startswith("manual__")
     assert decisions(outcome)[2]["reason"] == "by hand"
@@ -232,15 +247,24 @@ def test_a_forecast_trains_once_without_each_generator(outcome):
 
 def test_a_drill_is_prepared_carried_out_and_reported_under_one_name(outcome):
     assert outcome["a drill"] == dict.fromkeys(("prepare", "exercise", "report"), "success")
-    plan = next(call[1] for call in outcome["calls"] if call[0] == "prepare")
-    assert (plan["newcomer"], plan["images"]) == ("smooth", 800)
+    assert plans(outcome)[0] == ("smooth", 800)
     later = [call[1] for call in outcome["calls"] if call[0] in ("carry out", "post-mortem")]
-    assert later == ["20261121-190000-smooth"] * 2
+    assert later[:2] == ["20261121-190000-smooth"] * 2
+
+
+def test_a_drill_of_nothing_in_particular_is_what_its_form_says(outcome):
+    assert outcome["a drill of nothing in particular"] == dict.fromkeys(("prepare", "exercise", "report"), "success")
+    assert plans(outcome)[1] == ("patch", 2000)
+
+
+def plans(outcome) -> list[tuple[str, int]]:
+    """The generator and the images of each drill that was prepared."""
+    return [(call[1]["newcomer"], call[1]["images"]) for call in outcome["calls"] if call[0] == "prepare"]
 
 
 def test_a_drill_with_an_unknown_generator_is_red_before_anything_is_trained(outcome):
     assert outcome["a drill with nobody"]["prepare"] == "failed"
-    assert [call[0] for call in outcome["calls"]].count("prepare") == 1
+    assert len(plans(outcome)) == 2
 
 
 def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
@@ -252,9 +276,14 @@ def test_a_rollback_hands_over_version_reason_and_user(outcome):
     assert ["rollback", {"reason": "wrong on receipts", "to": "5", "by": "dag_test"}] in outcome["calls"]
 
 
+def test_a_rollback_without_a_version_leaves_the_choice_to_the_registry(outcome):
+    assert outcome["rolled back by one"] == {"rollback": "success"}
+    assert ["rollback", {"reason": "wrong again", "to": None, "by": "dag_test"}] in outcome["calls"]
+
+
 def test_a_rollback_without_a_reason_does_nothing(outcome):
     assert outcome["blank reason"] == {"rollback": "failed"}
-    assert [call[0] for call in outcome["calls"]].count("rollback") == 1
+    assert [call[0] for call in outcome["calls"]].count("rollback") == 2
 
 
 def test_a_withdrawal_is_kept_in_the_lake_with_its_reason(outcome, airflow_environment):
@@ -265,6 +294,10 @@ def test_a_withdrawal_is_kept_in_the_lake_with_its_reason(outcome, airflow_envir
 
 def test_a_withdrawal_of_what_is_no_sum_is_red(outcome):
     assert outcome["no sum"] == {"withdraw": "failed"}
+
+
+def test_a_withdrawal_of_blank_lines_is_red(outcome):
+    assert outcome["withdrawn without a sum"] == {"withdraw": "failed"}
 
 
 def test_a_source_that_does_not_exist_is_red_at_once(outcome):

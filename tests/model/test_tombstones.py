@@ -55,6 +55,11 @@ def test_what_is_no_sum_is_refused_and_nothing_is_withdrawn(lake: Lake, lock: Pa
     assert read_tombstones(lake).empty
 
 
+def test_a_withdrawal_needs_an_image(lake: Lake, lock: Path) -> None:
+    with pytest.raises(DatasetError, match="name at least one image"):
+        withdraw(lake, [], lock=lock, reason="private", now=NOW)
+
+
 def test_a_withdrawal_needs_a_reason(lake: Lake, lock: Path) -> None:
     with pytest.raises(DatasetError, match="say why"):
         withdraw(lake, [UNSEEN], lock=lock, reason=" ", now=NOW)

@@ -41,7 +41,7 @@ class Plan:
     `again` are sent when the platform has recovered.
     """
 
-    newcomer: str
+    newcomer: str = "patch"
     images: int = 2000
     ordinary: int = 600
     incident: int = 1000

@@ -1,7 +1,6 @@
 """The page in Debian's Chromium, which nothing but the application answers."""
 
 import io
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,34 +13,17 @@ import pytest
 from apiflask import APIFlask
 from PIL import Image
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from werkzeug.serving import make_server
 
-FLAGS = (
-    "--headless=new",
-    "--no-sandbox",  # which wants rights that a container does not have
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--hide-scrollbars",
-    "--window-size=1280,900",
-)
+from browser import running_chromium
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[webdriver.Chrome]:
-    binaries = shutil.which("chromium"), shutil.which("chromedriver")
-    if None in binaries:
-        pytest.skip("chromium and chromedriver are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binaries[0]
-    for flag in FLAGS:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(binaries[1]))
-    yield driver
-    driver.quit()
+    with running_chromium() as driver:
+        yield driver
 
 
 class Page:

@@ -1,0 +1,62 @@
+"""Forms: the fields of the trigger forms, and what a task reads of a field.
+
+Airflow's form takes a field for required unless its types include "null", and does not send the form while a required
+field is empty. All fields here may stay empty unless they are `required`.
+"""
+
+from typing import Any
+
+from airflow.sdk import Param, get_current_context
+
+_ENTRY = {"type": "string"}
+
+
+def text(title: str, description: str, *, required: bool = False) -> Param:
+    """Return a field of one line."""
+    if required:
+        return Param(type="string", minLength=1, title=title, description=description)
+    return _optional(title, description, "string")
+
+
+def lines(title: str, description: str, *, required: bool = False) -> Param:
+    """Return a field with one entry a line."""
+    if required:
+        return Param(type="array", items=_ENTRY, minItems=1, title=title, description=description)
+    return _optional(title, description, "array", items=_ENTRY)
+
+
+def number(title: str, description: str, *, least: int, most: int | None = None) -> Param:
+    """Return a field for a whole number."""
+    limits = {"minimum": least} if most is None else {"minimum": least, "maximum": most}
+    return _optional(title, description, "integer", **limits)
+
+
+def table(title: str, description: str) -> Param:
+    """Return a field for a JSON object."""
+    return _optional(title, description, "object", default={})
+
+
+def switch(title: str, description: str) -> Param:
+    """Return a switch that is off at first."""
+    return _optional(title, description, "boolean", default=False)
+
+
+def read(name: str) -> Any:
+    """Return what a field of the current run's form says, stripped of blanks and blank lines; None when it is empty.
+
+    Read a field with this function, not with a template, which makes the text "None" of an empty field.
+    """
+    return clean(get_current_context()["params"][name])
+
+
+def clean(value: Any) -> Any:
+    """Return a value without blanks around text and without blank lines; None when nothing is left."""
+    if isinstance(value, list):
+        return [line for line in map(clean, value) if line is not None] or None
+    if isinstance(value, str):
+        return value.strip() or None
+    return None if value == {} else value
+
+
+def _optional(title: str, description: str, kind: str, *, default: object = None, **rules: Any) -> Param:
+    return Param(default, type=["null", kind], title=title, description=description, **rules)

@@ -1,0 +1,70 @@
+"""Airflow without a scheduler: it reads the DAGs, shows its pages and makes runs, which stay queued."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from figures.stack import free_ports
+from launcher.airflow_api import AirflowApi
+from launcher.components import HOST, components, logs, migration, seed_password
+from launcher.environment import ROOT
+from launcher.errors import LaunchError
+from launcher.processes import Record, alive, start, stop
+from model.settings import Settings
+
+PARTS = ("airflow-api-server", "airflow-dag-processor")
+DAGS = frozenset(file.stem for file in (ROOT / "dags").glob("*.py"))
+_START_SECONDS = 180
+
+
+@dataclass(frozen=True)
+class IdleAirflow:
+    """Where it answers, the password of its user, and a client of its API."""
+
+    address: str
+    password: str
+    api: AirflowApi
+
+    def fields(self, dag: str) -> dict[str, Any]:
+        """What the trigger form of a DAG is made from: `schema`, `description` and first `value` by field."""
+        fields: dict[str, Any] = self.api._call("GET", f"/api/v2/dags/{dag}/details")["params"]
+        return fields
+
+    def sent(self, dag: str, run: str) -> dict[str, Any]:
+        """What the form of a run held when it was sent."""
+        sent: dict[str, Any] = self.api._call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")["conf"]
+        return sent
+
+
+@contextmanager
+def idle_airflow(home: Path) -> Iterator[IdleAirflow]:
+    """Run the parts that `make up` runs, without those that run tasks; yield once every DAG has been read."""
+    (port,) = free_ports(1)
+    settings = Settings(home=home, airflow_port=port)
+    password = seed_password(settings)
+    migrating = start(migration(settings), logs(settings))
+    assert psutil.Process(migrating.pid).wait(_START_SECONDS) == 0, Path(migrating.log).read_text()
+    started: list[Record] = []
+    try:
+        started.extend(start(part, logs(settings)) for part in components(settings) if part.name in PARTS)
+        end = time.monotonic() + _START_SECONDS
+        while (api := _client(port, password, home)) is None or api.dags() != DAGS:
+            for record in started:
+                assert alive(record), Path(record.log).read_text()
+            assert time.monotonic() < end, f"not all DAGs were read within {_START_SECONDS} s; see {logs(settings)}"
+            time.sleep(0.5)
+        yield IdleAirflow(f"http://{HOST}:{port}", password, api)
+    finally:
+        stop(started)
+
+
+def _client(port: int, password: str, log: Path) -> AirflowApi | None:
+    try:
+        return AirflowApi(port, password, log)
+    except LaunchError:
+        return None
