@@ -8,13 +8,13 @@ from datetime import date, datetime
 
 from model.assembly import assemble_rows
 from model.digests import Digests
-from model.errors import DatasetError, SourceError
+from model.errors import DatasetError
 from model.intake import Intake, Progress
 from model.lake import SUCCESS, Lake
 from model.manifest import read_candidates, read_given, version_id, write_former, write_rows
 from model.parts import Part, Share, Survey
 from model.seen import read_seen, remember, tidy_seen
-from model.sources.declared import Source, open_declared
+from model.sources.declared import Source, open_declared, without_images
 from model.sources.labelled import LabelledImage
 from model.statements import FOLDER
 from model.summary import summarise
@@ -129,4 +129,4 @@ def _read_share(source: Source, share: Share) -> Iterator[LabelledImage]:
 
 def _require_images(source: Source, looked: Share | Survey) -> None:
     if not looked.found:
-        raise SourceError(f"the source '{source.location}' held no images at all; nothing was ingested")
+        raise without_images(source)

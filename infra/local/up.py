@@ -23,7 +23,7 @@ from launcher.stack import bring_up, records_path
 from model.errors import TruegrainError
 from model.registry import ModelVersion
 from model.settings import Settings
-from model.sources.declared import declared_sources, open_declared
+from model.sources.declared import declared_sources, require_image
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def main() -> int:
 
 def _launch(settings: Settings, progress: Progress) -> Outcome:
     for source in declared_sources(settings.source):
-        next(open_declared(source), None)  # a source that cannot be read is refused before anything starts
+        require_image(source)  # before anything starts
     progress.say(f"starting Truegrain in {settings.home}")
     api = bring_up(settings, progress)
     version = run_loop(api, settings, progress)

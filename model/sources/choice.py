@@ -23,18 +23,22 @@ class Choice(Protocol):
         ...
 
 
-class _Everything:
+class Everything:
+    """The Choice of all images."""
+
     def opens(self, path: str, stamp: Stamp) -> bool:  # noqa: ARG002
+        """Open every file."""
         return True
 
     def takes(self, path: str, stamp: Stamp, *claims: str) -> bool:  # noqa: ARG002
+        """Take every image."""
         return True
 
     def may_be_silent(self) -> None:
-        return
+        """Make nothing of it."""
 
 
-EVERYTHING: Choice = _Everything()
+EVERYTHING: Choice = Everything()
 
 
 def unstamped() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from model.errors import SourceError
-from model.sources.choice import EVERYTHING, Choice
+from model.sources.choice import EVERYTHING, Choice, Everything
 from model.sources.feedback import SOURCE as REPORTS
 from model.sources.labelled import LabelledImage
 from model.sources.layout import UNKNOWN_GENERATOR
@@ -76,6 +76,33 @@ def open_declared(source: Source, *, choice: Choice = EVERYTHING) -> Iterator[La
         licence = source.licence or image.licence
         told = replace(image, source=name, generator=generator or image.generator, licence=licence)
         yield neutralise(told) if source.neutralise else told
+
+
+def require_image(source: Source) -> None:
+    """Read the first image of a source, unless it is of reports and there are none.
+
+    Raises SourceError for a source that cannot be read, or holds no image.
+    """
+    choice = _Noting()
+    if next(open_declared(source, choice=choice), None) is None and not choice.may_hold_nothing:
+        raise without_images(source)
+
+
+class _Noting(Everything):
+    """The Choice of all images, which notes that the source may hold none."""
+
+    may_hold_nothing = False
+
+    def may_be_silent(self) -> None:
+        self.may_hold_nothing = True
+
+
+def without_images(source: Source) -> SourceError:
+    """Return the error that a source without any image is."""
+    return SourceError(
+        f"The source '{source.location}' holds no image at all. Put images into it, as in folders called 'real' and "
+        "'ai', or name another source."
+    )
 
 
 def _read(place: Place) -> dict[str, Any]:

@@ -322,7 +322,7 @@ def test_a_source_without_an_image_is_an_error_among_others_too(
     empty = tmp_path / "empty"
     empty.mkdir()
     (empty / "notes.txt").write_text("to do")
-    with pytest.raises(SourceError, match=r"empty.* held no images at all"):
+    with pytest.raises(SourceError, match=r"empty.* holds no image at all"):
         ingest_all(lake, str(shop), pack(empty, kind))
 
 

@@ -6,7 +6,7 @@ import pytest
 from upath import UPath
 
 from model.errors import SourceError
-from model.sources.declared import Source, declared_sources, open_declared
+from model.sources.declared import Source, declared_sources, open_declared, require_image
 from model.sources.feedback import ACCEPTED, SOURCE
 from model.sources.neutral import neutralise
 from model.sources.recognise import open_source
@@ -101,6 +101,14 @@ def test_a_source_that_asks_for_it_is_neutralised(grow: Callable[[Iterable[str]]
     root = grow(["ai/a.jpg", "real/b.jpg"])
     images = list(open_declared(Source(location=str(root), neutralise=True)))
     assert images == [neutralise(image) for image in open_source(str(root))]
+
+
+def test_a_source_must_hold_an_image_unless_it_is_of_reports(grow: Callable[[Iterable[str]], Path]) -> None:
+    root = grow(["real/notes.txt"])
+    with pytest.raises(SourceError, match=rf"'{root}' holds no image at all. Put images into it"):
+        require_image(Source(location=str(root)))
+    require_image(Source(location=f"feedback:{root}"))
+    require_image(Source(location=str(grow(["real/a.jpg"]))))
 
 
 @pytest.mark.parametrize(
