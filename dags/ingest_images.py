@@ -27,7 +27,7 @@ def ingest_images() -> None:
     """**Red?** Nothing is lost: production stays as it is, and every task can be cleared and run again.
 
     - *plan*, *collect*, *assemble*: no such `source`, or `exclude` names nothing known; the log lists what is.
-    - *validate*: the log names the broken rules and their page. *collect*, *publish* skipped: nothing new came in.
+    - *validate*: the log says what was found, and links its page. *collect*, *publish* skipped: nothing new came in.
     """
 
     @task(execution_timeout=timedelta(hours=12))

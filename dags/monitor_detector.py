@@ -13,7 +13,7 @@ from truegrain_airflow.defaults import task_defaults
 def monitor_detector() -> None:
     """**Red?** Production serves on as it is; nothing is asked for until this is green again.
 
-    - *expect*: the log names the broken rules and their page: what writes the prediction log is at fault, or its clock.
+    - *expect*: the log says what was found. What writes the prediction log is at fault, or its clock.
     - *drift*: the database of the prediction log does not answer (TRUEGRAIN_PREDICTIONS).
 
     *ask* skipped is the usual end: its log says why no training is asked for. Green, `ingest_images` and

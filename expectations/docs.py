@@ -40,7 +40,7 @@ _INDEX = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{t
 <h1>{title}</h1><p class="alert">{verdict}</p>
 {more}{sections}</body></html>"""
 _SECTION = """<h2><a href="{suite}.html">{suite}</a></h2><table>
-<tr><th>Status</th><th>Rule</th><th>If broken</th><th>Observed</th></tr>{rows}</table>"""
+<tr><th>Status</th><th>Rule</th><th>If broken</th><th>Found</th></tr>{rows}</table>"""
 
 
 def write_docs(folder: UPath, examinations: Iterable[Examination], *, title: str, verdict: str, more: str = "") -> None:
@@ -69,5 +69,5 @@ def _row(finding: Finding) -> str:
     icon = "success fa-check-circle" if finding.success else broken
     of_the_table = "refused" if finding.severity == CRITICAL else "warning"
     consequence = f"row refused: {finding.reason}" if finding.reason else of_the_table
-    cells = (finding.rule, consequence, str(finding.observed))
+    cells = (finding.rule, consequence, finding.found or str(finding.observed))
     return f'<tr><td><i class="text-{icon}"></i></td>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"

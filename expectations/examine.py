@@ -33,7 +33,8 @@ class Finding:
     """What one rule found, JSON-safe.
 
     `observed` is the value that a rule about the table saw, or how many rows break a rule about rows, or what kept the
-    rule from being `asked` (it then counts as broken). `rows` are the index labels of the rows that break it.
+    rule from being `asked` (it then counts as broken). `found` says in words what is wrong, '' when nothing is. `rows`
+    are the index labels of the rows that break it.
     """
 
     rule: str
@@ -43,6 +44,7 @@ class Finding:
     asked: bool
     success: bool
     observed: object
+    found: str
     reason: str
     rows: tuple[int, ...]
 
@@ -82,8 +84,8 @@ def as_record(finding: Finding) -> dict[str, object]:
 
 
 def list_findings(title: str, findings: Iterable[Finding]) -> str:
-    """Return a sentence, after a space, that lists findings with what was observed; '' without any."""
-    listed = "; ".join(f"{finding.rule} (observed: {finding.observed})" for finding in findings)
+    """Return a sentence, after a space, that lists what was found; '' without any findings."""
+    listed = "; ".join(finding.found for finding in findings)
     return f" {title}: {listed}." if listed else ""
 
 
@@ -125,17 +127,28 @@ def _plain(record: Mapping[str, Any]) -> ExpectationSuiteValidationResult:
 def _finding(result: Mapping[str, Any]) -> Finding:
     config, found = result["expectation_config"], result["result"]
     trouble = _exception(result["exception_info"])
+    success = result["success"] and trouble is None
+    observed = found.get("observed_value", found.get("unexpected_count"))
     return Finding(
         rule=config["description"],
         type=config["type"],
         kwargs={name: value for name, value in config["kwargs"].items() if name != "batch_id"},
         severity=config["severity"],
         asked=trouble is None,
-        success=result["success"] and trouble is None,
-        observed=trouble or found.get("observed_value", found.get("unexpected_count")),
+        success=success,
+        observed=trouble or observed,
+        found="" if success else _word(config, observed, trouble),
         reason=config["meta"].get("reason", ""),
         rows=tuple(found.get("unexpected_index_list") or ()),
     )
+
+
+def _word(config: Mapping[str, Any], observed: object, trouble: str | None) -> str:
+    if trouble is not None:
+        return f"'{config['description']}' could not be examined: {trouble}"
+    if observed is None:
+        return f"'{config['description']}' finds nothing to examine"
+    return str(config["meta"]["found"].format(observed=observed))
 
 
 def _exception(info: Mapping[str, Any]) -> str | None:

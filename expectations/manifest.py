@@ -35,7 +35,7 @@ _log = logging.getLogger("truegrain.expectations")
 
 @dataclass(frozen=True)
 class Validation:
-    """The outcome for one version: images accepted and refused, the rules its refusal rests on, and the warnings."""
+    """The outcome for one version: images accepted and refused, and in words what it was refused for and warned of."""
 
     version: str
     success: bool
@@ -61,7 +61,7 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     which is what the version's own page in docs/ is drawn from. Of a published version, which never changes, it returns
     the recorded outcome.
 
-    Raises ValidationFailed, after writing, naming the broken rules; the batches that were new in the version are set
+    Raises ValidationFailed, after writing, saying what was found; the batches that were new in the version are set
     aside, so that one bad delivery does not spoil every version to come. Whatever else goes wrong leaves no
     validation.json, and without it nothing is trained.
     """
@@ -142,8 +142,8 @@ def _conclude(
     version: str, candidates: pd.DataFrame, findings: Iterable[Finding], reasons: "pd.Series[str]"
 ) -> Validation:
     """Judge the version; a rule that could not be asked counts as broken, whatever its severity."""
-    failed = tuple(finding.rule for finding in findings if finding.refuses_table)
-    warnings = tuple(finding.rule for finding in findings if finding.warns)
+    failed = tuple(finding.found for finding in findings if finding.refuses_table)
+    warnings = tuple(finding.found for finding in findings if finding.warns)
     return Validation(version, not failed, len(candidates) - len(reasons), len(reasons), failed, warnings)
 
 
@@ -152,7 +152,7 @@ def _explain(validation: Validation, findings: Iterable[Finding]) -> str:
     if validation.success:
         warnings = list_findings("Warnings", (finding for finding in findings if finding.warns))
         return f"Dataset version {validation.version} may be trained on: {counts}{warnings}"
-    broken = list_findings("Broken", (finding for finding in findings if finding.refuses_table))
+    broken = list_findings("Found", (finding for finding in findings if finding.refuses_table))
     return f"Dataset version {validation.version} may not be trained on.{broken} {counts}"
 
 

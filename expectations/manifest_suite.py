@@ -6,7 +6,7 @@ from great_expectations.expectations.expectation import Expectation
 from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.row_conditions import Column, ComparisonCondition
 
-from expectations.policy import CRITICAL, WARNING, Policy
+from expectations.policy import CRITICAL, WARNING, Policy, refusing, telling
 from model.images import FORMATS
 from model.labels import AI, CLASSES, REAL
 from model.manifest import SCHEMA, SPLITS
@@ -28,10 +28,16 @@ def column_rules() -> list[Expectation]:
     """Rules without which no other can be asked."""
     return [
         gxe.ExpectTableColumnsToMatchOrderedList(
-            column_list=SCHEMA.names, severity=CRITICAL, description="The columns are those of a manifest"
+            column_list=SCHEMA.names,
+            severity=CRITICAL,
+            description="The columns are those of a manifest",
+            meta=telling("The columns are not those of a manifest but {observed}"),
         ),
         gxe.ExpectTableRowCountToBeBetween(
-            min_value=1, severity=CRITICAL, description="The source holds at least one image"
+            min_value=1,
+            severity=CRITICAL,
+            description="The source holds at least one image",
+            meta=telling("The source holds no image"),
         ),
     ]
 
@@ -43,7 +49,7 @@ def image_rules(policy: Policy) -> list[Expectation]:
             column="decode_error",
             severity=CRITICAL,
             description="The image can be decoded",
-            meta={"reason": "cannot be decoded"},
+            meta=refusing("cannot be decoded"),
         ),
         *(_filled(column) for column in _FILLED),
         *(_unique(column) for column in ("sha256", "pixel_hash")),
@@ -56,7 +62,7 @@ def image_rules(policy: Policy) -> list[Expectation]:
             row_condition=Column("label") == CLASSES[REAL],
             severity=CRITICAL,
             description="No real image names a generator",
-            meta={"reason": "labelled real, but names a generator"},
+            meta=refusing("labelled real, but names a generator"),
         ),
         *(_side(column, policy) for column in ("width", "height")),
         gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
@@ -64,6 +70,7 @@ def image_rules(policy: Policy) -> list[Expectation]:
             max_value=policy.max_undecodable,
             severity=CRITICAL,
             description=f"At most {policy.max_undecodable:.0%} of the images cannot be decoded",
+            meta=telling(f"{{observed:.1%}} of the images cannot be decoded, more than {policy.max_undecodable:.0%}"),
         ),
     ]
 
@@ -72,7 +79,11 @@ def dataset_rules(policy: Policy) -> list[Expectation]:
     """Rules for the accepted images together, over the columns of `with_derived_columns`."""
     return [
         gxe.ExpectColumnUniqueValueCountToBeBetween(
-            column="label", min_value=len(CLASSES), severity=CRITICAL, description="Both classes are present"
+            column="label",
+            min_value=len(CLASSES),
+            severity=CRITICAL,
+            description="Both classes are present",
+            meta=telling(f"Only {{observed}} of the {len(CLASSES)} classes is present"),
         ),
         *(_enough(label, split, least) for split, least in policy.min_images.items() for label in CLASSES),
         _balanced(policy, where="the images"),
@@ -82,17 +93,46 @@ def dataset_rules(policy: Policy) -> list[Expectation]:
             max_value=1,
             severity=CRITICAL,
             description="No group of near-duplicates spans two splits",
+            meta=telling("A group of near-duplicates spans {observed} splits"),
         ),
-        _none("trained_after_test", "No image to train on was in the test split of an earlier version", CRITICAL),
-        _none("reported_and_held_out", "Nothing that users reported is in val or test", CRITICAL),
-        _none("is_disputed", "No group of near-duplicates holds both classes", WARNING),
-        _none("is_misnamed", "Every file has the extension of its format", WARNING),
-        _none("is_animated", "Every image stands still; of an animation only the first frame is seen", WARNING),
+        _none(
+            "trained_after_test",
+            "No image to train on was in the test split of an earlier version",
+            CRITICAL,
+            found="Images to train on that were in the test split of an earlier version",
+        ),
+        _none(
+            "reported_and_held_out",
+            "Nothing that users reported is in val or test",
+            CRITICAL,
+            found="Images that users reported, in val or test",
+        ),
+        _none(
+            "is_disputed",
+            "No group of near-duplicates holds both classes",
+            WARNING,
+            found="Images in groups of near-duplicates that hold both classes",
+        ),
+        _none(
+            "is_misnamed",
+            "Every file has the extension of its format",
+            WARNING,
+            found="Files with the extension of another format",
+        ),
+        _none(
+            "is_animated",
+            "Every image stands still; of an animation only the first frame is seen",
+            WARNING,
+            found="Animations, of which only the first frame is seen",
+        ),
         gxe.ExpectColumnMeanToBeBetween(
             column="is_unplain",
             max_value=policy.usual_unplain,
             severity=WARNING,
             description=f"At most {policy.usual_unplain:.0%} of the images have transparency or a palette",
+            meta=telling(
+                f"{{observed:.1%}} of the images have transparency or a palette, more than {policy.usual_unplain:.0%}"
+            ),
         ),
     ]
 
@@ -124,7 +164,7 @@ def _filled(column: str) -> Expectation:
         row_condition=_DECODABLE,
         severity=CRITICAL,
         description=f"{column} is known",
-        meta={"reason": f"{column} is missing"},
+        meta=refusing(f"{column} is missing"),
     )
 
 
@@ -134,7 +174,7 @@ def _unique(column: str) -> Expectation:
         row_condition=_DECODABLE,
         severity=CRITICAL,
         description=f"{column} stands once",
-        meta={"reason": f"{column} stands more than once"},
+        meta=refusing(f"{column} stands more than once"),
     )
 
 
@@ -145,7 +185,7 @@ def _one_of(column: str, allowed: tuple[str, ...]) -> Expectation:
         row_condition=_DECODABLE,
         severity=CRITICAL,
         description=f"{column} is one of {', '.join(allowed)}",
-        meta={"reason": f"{column} is none of {', '.join(allowed)}"},
+        meta=refusing(f"{column} is none of {', '.join(allowed)}"),
     )
 
 
@@ -158,25 +198,33 @@ def _side(column: str, policy: Policy) -> Expectation:
         row_condition=_DECODABLE,
         severity=CRITICAL,
         description=f"{column} is {limits}",
-        meta={"reason": f"{column} is not {limits}"},
+        meta=refusing(f"{column} is not {limits}"),
     )
 
 
 def _balanced(policy: Policy, *, where: str, condition: ComparisonCondition | None = None) -> Expectation:
     low = policy.min_class_ratio / (1 + policy.min_class_ratio)
+    allowed = f"{low:.0%} to {1 - low:.0%}"
     return gxe.ExpectColumnMeanToBeBetween(
         column="is_ai",
         min_value=low,
         max_value=1 - low,
         row_condition=condition,
         severity=CRITICAL,
-        description=f"Class {CLASSES[AI]} is {low:.0%} to {1 - low:.0%} of {where}",
+        description=f"Class {CLASSES[AI]} is {allowed} of {where}",
+        meta=telling(f"Class {CLASSES[AI]} is {{observed:.1%}} of {where}, not {allowed}"),
     )
 
 
-def _none(column: str, description: str, severity: FailureSeverity) -> Expectation:
-    """Forbid a column of 0 and 1 every 1; what is observed is how many there are."""
-    return gxe.ExpectColumnSumToBeBetween(column=column, max_value=0, severity=severity, description=description)
+def _none(column: str, description: str, severity: FailureSeverity, *, found: str) -> Expectation:
+    """Forbid a column of 0 and 1 every 1; what is observed is how many of what is `found` there are."""
+    return gxe.ExpectColumnSumToBeBetween(
+        column=column,
+        max_value=0,
+        severity=severity,
+        description=description,
+        meta=telling(f"{found}: {{observed}}"),
+    )
 
 
 def _enough(label: str, split: str, least: int) -> Expectation:
@@ -186,6 +234,7 @@ def _enough(label: str, split: str, least: int) -> Expectation:
         row_condition=(Column("label") == label) & (Column("split") == split),
         severity=CRITICAL,
         description=f"{split} holds at least {least} images of class {label}",
+        meta=telling(f"{split} holds only {{observed}} images of class {label}, not {least}"),
     )
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 from great_expectations import expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
-from expectations.policy import WARNING, Policy
+from expectations.policy import WARNING, Policy, telling
 from model.history import MIX, mix_changes
 
 
@@ -21,6 +21,10 @@ def mix_rules(policy: Policy) -> list[Expectation]:
             max_value=policy.usual_change,
             severity=WARNING,
             description=f"At most {policy.usual_change:.0%} of the mix by {column} changed since the previous version",
+            meta=telling(
+                f"{{observed:.1%}} of the mix by {column} changed since the previous version,"
+                f" more than {policy.usual_change:.0%}"
+            ),
         )
         for column in MIX
     ]

@@ -12,6 +12,16 @@ WARNING = FailureSeverity.WARNING
 """Breaking the rule refuses nothing; it is logged, and stands in validation.json and the docs."""
 
 
+def telling(found: str) -> dict[str, str]:
+    """Return the meta of a rule that says `found` when it is broken, with `{observed}` for what it saw."""
+    return {"found": found}
+
+
+def refusing(reason: str) -> dict[str, str]:
+    """Return the meta of a rule that refuses the rows which break it, for that reason."""
+    return {"reason": reason} | telling(f"{reason}: {{observed}}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Policy:
     """How strict the rules are.

@@ -4,7 +4,7 @@ import pandas as pd
 from great_expectations import expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
-from expectations.policy import CRITICAL, WARNING, Policy
+from expectations.policy import CRITICAL, WARNING, Policy, telling
 from model.decision import UNSURE
 from model.images import FORMATS
 from model.labels import AI, CLASSES
@@ -19,24 +19,38 @@ def prediction_rules(policy: Policy) -> list[Expectation]:
     """Rules over the columns of `with_derived_columns`."""
     return [
         *(_filled(column) for column in _FILLED),
-        gxe.ExpectColumnValuesToBeUnique(column="id", severity=CRITICAL, description="id stands once"),
-        _between("probability", 0, 1, "probability is 0 to 1"),
+        gxe.ExpectColumnValuesToBeUnique(
+            column="id", severity=CRITICAL, description="id stands once", meta=_whose("id stands more than once")
+        ),
+        _between("probability", 0, 1, "probability is 0 to 1", broken="probability is not 0 to 1"),
         _one_of("label", CLASSES),
         _one_of("decision", (*CLASSES, UNSURE)),
         _one_of("format", FORMATS),
-        *(_between(side, 1, None, f"{side} is at least a pixel") for side in ("width", "height")),
-        _between("bytes", 1, None, "bytes are at least one"),
+        *(
+            _between(side, 1, None, f"{side} is at least a pixel", broken=f"{side} is less than a pixel")
+            for side in ("width", "height")
+        ),
+        _between("bytes", 1, None, "bytes are at least one", broken="bytes are less than one"),
         _between(
-            "seconds_ahead", None, CLOCK_SECONDS, f"No time is more than {CLOCK_SECONDS} s ahead of the clock here"
+            "seconds_ahead",
+            None,
+            CLOCK_SECONDS,
+            f"No time is more than {CLOCK_SECONDS} s ahead of the clock here",
+            broken=f"time is more than {CLOCK_SECONDS} s ahead of the clock here",
         ),
         gxe.ExpectColumnValuesToMatchRegex(
-            column="model_version", regex="^[0-9]+$", severity=CRITICAL, description="model_version is the registry's"
+            column="model_version",
+            regex="^[0-9]+$",
+            severity=CRITICAL,
+            description="model_version is the registry's",
+            meta=_whose("model_version is not the registry's"),
         ),
         gxe.ExpectColumnSumToBeBetween(
             column="is_contradictory",
             max_value=0,
             severity=CRITICAL,
             description="No decision is another than its label",
+            meta=_whose("decision is not their label"),
         ),
         _at_most("is_unlikely", policy.usual_unlikely, "of the decisions are for the class that is less likely"),
         _at_most("is_unsure", policy.usual_unsure, "of the decisions are 'unsure'"),
@@ -58,7 +72,9 @@ def with_derived_columns(rows: pd.DataFrame, *, now: pd.Timestamp) -> pd.DataFra
 
 
 def _filled(column: str) -> Expectation:
-    return gxe.ExpectColumnValuesToNotBeNull(column=column, severity=CRITICAL, description=f"{column} is known")
+    return gxe.ExpectColumnValuesToNotBeNull(
+        column=column, severity=CRITICAL, description=f"{column} is known", meta=_whose(f"{column} is missing")
+    )
 
 
 def _one_of(column: str, allowed: tuple[str, ...]) -> Expectation:
@@ -67,16 +83,30 @@ def _one_of(column: str, allowed: tuple[str, ...]) -> Expectation:
         value_set=list(allowed),
         severity=CRITICAL,
         description=f"{column} is one of {', '.join(allowed)}",
+        meta=_whose(f"{column} is none of {', '.join(allowed)}"),
     )
 
 
-def _between(column: str, low: float | None, high: float | None, description: str) -> Expectation:
+def _between(column: str, low: float | None, high: float | None, description: str, *, broken: str) -> Expectation:
     return gxe.ExpectColumnValuesToBeBetween(
-        column=column, min_value=low, max_value=high, severity=CRITICAL, description=description
+        column=column,
+        min_value=low,
+        max_value=high,
+        severity=CRITICAL,
+        description=description,
+        meta=_whose(broken),
     )
 
 
 def _at_most(column: str, share: float, what: str) -> Expectation:
     return gxe.ExpectColumnMeanToBeBetween(
-        column=column, max_value=share, severity=WARNING, description=f"At most {share:.0%} {what}"
+        column=column,
+        max_value=share,
+        severity=WARNING,
+        description=f"At most {share:.0%} {what}",
+        meta=telling(f"{{observed:.1%}} {what}, more than {share:.0%}"),
     )
+
+
+def _whose(broken: str) -> dict[str, str]:
+    return telling(f"Predictions whose {broken}: {{observed}}")

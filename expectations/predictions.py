@@ -27,7 +27,7 @@ def validate(engine: Engine, lake: Lake, *, most: int, now: datetime, policy: Po
     """Hold the newest `most` predictions against the rules, and return what came of it in a sentence.
 
     Writes monitoring/<day>/ in the lake (`<day>-broken` when a rule is broken): docs/ (Data Docs) and validation.json.
-    `now` is a time in UTC. Raises ValidationFailed, after writing, naming the broken rules.
+    `now` is a time in UTC. Raises ValidationFailed, after writing, saying what was found.
     """
     rows = _read(engine, most)
     if rows.empty:
@@ -62,7 +62,7 @@ def _breaks(finding: Finding) -> bool:
 
 
 def _explain(rows: int, broken: Iterable[Finding], warnings: Iterable[Finding]) -> str:
-    faults = list_findings("Broken", broken)
+    faults = list_findings("Found", broken)
     verdict = "are not what they must be" if faults else "are what they must be"
     return f"The newest {rows:,} predictions {verdict}.{faults}{list_findings('Warnings', warnings)}"
 

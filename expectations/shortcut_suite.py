@@ -4,7 +4,7 @@ import pandas as pd
 from great_expectations import expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
-from expectations.policy import CRITICAL, WARNING, Policy
+from expectations.policy import CRITICAL, WARNING, Policy, telling
 from model.manifest import split_rows
 from model.shortcuts import FACTS, find_shortcuts
 
@@ -26,6 +26,7 @@ def shortcut_rules(policy: Policy) -> list[Expectation]:
             max_value=limit,
             severity=severity,
             description=f"{fact} alone tells AI from real with an AUC of at most {limit:g}",
+            meta=telling(f"{fact} alone tells AI from real with an AUC of {{observed:g}}, more than {limit:g}"),
         )
         for fact in FACTS
         for limit, severity in ((policy.max_auc, CRITICAL), (policy.usual_auc, WARNING))

@@ -31,7 +31,7 @@ class Validation(_Told):
     success: bool = Field(description="Whether the version may be trained on")
     accepted: int = Field(description="Images accepted")
     refused: int = Field(description="Images left out, with a reason each, in the lake's quarantine")
-    warnings: list[str] = Field(description="Rules that warned")
+    warnings: list[str] = Field(description="What it warns of, in words")
 
 
 class Lineage(_Told):

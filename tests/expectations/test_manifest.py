@@ -12,8 +12,11 @@ import pytest
 from collecting import collect
 from expectations import examine, manifest
 from expectations.manifest import Validation, validate
-from expectations.manifest_suite import FORMAT_OF_SUFFIX
+from expectations.manifest_suite import FORMAT_OF_SUFFIX, column_rules, dataset_rules, image_rules
+from expectations.mix_suite import mix_rules
 from expectations.policy import Policy
+from expectations.prediction_suite import prediction_rules
+from expectations.shortcut_suite import shortcut_rules
 from model.errors import DatasetError, ValidationFailed
 from model.ingest import assemble, publish
 from model.lake import Lake, to_frame
@@ -226,24 +229,50 @@ def without_a_column(rows):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "rule"),
+    ("spoil", "rule", "found"),
     [
-        (missing_class, "Both classes are present"),
-        (too_few_in_test, "test holds at least 5 images of class ai"),
-        (lopsided, "Class ai is 33% to 67% of the images"),
-        (one_cluster_in_two_splits, "No group of near-duplicates spans two splits"),
-        (reports_in_test, "Nothing that users reported is in val or test"),
-        (broken_files, "At most 5% of the images cannot be decoded"),
-        (without_a_column, "The columns are those of a manifest"),
-        (lambda rows: rows.iloc[:0], "The source holds at least one image"),
+        (missing_class, "Both classes are present", "Only 1 of the 2 classes is present"),
+        (
+            too_few_in_test,
+            "test holds at least 5 images of class ai",
+            "test holds only 4 images of class ai, not 5",
+        ),
+        (
+            lopsided,
+            "Class ai is 33% to 67% of the images",
+            "Class ai is 32.3% of the images, not 33% to 67%",
+        ),
+        (
+            one_cluster_in_two_splits,
+            "No group of near-duplicates spans two splits",
+            "A group of near-duplicates spans 2 splits",
+        ),
+        (
+            reports_in_test,
+            "Nothing that users reported is in val or test",
+            "Images that users reported, in val or test: 12",
+        ),
+        (
+            broken_files,
+            "At most 5% of the images cannot be decoded",
+            "7.1% of the images cannot be decoded, more than 5%",
+        ),
+        (
+            without_a_column,
+            "The columns are those of a manifest",
+            f"The columns are not those of a manifest but {[name for name in SCHEMA.names if name != 'cluster']}",
+        ),
+        (lambda rows: rows.iloc[:0], "The source holds at least one image", "The source holds no image"),
     ],
 )
-def test_a_dataset_that_breaks_a_rule_is_refused_by_name(lake, stage, spoil, rule):
+def test_a_dataset_that_breaks_a_rule_is_refused_with_what_was_found(lake, stage, spoil, rule, found):
     stage(spoil(good_rows()))
-    with pytest.raises(ValidationFailed, match=rule):
+    with pytest.raises(ValidationFailed, match=r"may not be trained on\. Found: ") as failed:
         validate(lake, VERSION)
-    assert rule in report(lake)["failed"]
+    assert found in str(failed.value)
+    assert found in report(lake)["failed"]
     assert report(lake)["success"] is False
+    assert found in [result["found"] for result in report(lake)["results"] if result["rule"] == rule]
     assert not (lake.version_path(VERSION) / "manifest.parquet").exists()
     with pytest.raises(DatasetError, match="has not passed validation"):
         publish(lake, VERSION)
@@ -251,14 +280,14 @@ def test_a_dataset_that_breaks_a_rule_is_refused_by_name(lake, stage, spoil, rul
 
 def test_a_dataset_of_which_every_row_is_refused_fails(lake, stage):
     stage(good_rows().assign(width=3))
-    with pytest.raises(ValidationFailed, match="Both classes are present"):
+    with pytest.raises(ValidationFailed, match="Only 0 of the 2 classes is present"):
         validate(lake, VERSION)
     assert (report(lake)["accepted"], report(lake)["refused"]) == (0, 84)
 
 
 def test_the_policy_sets_the_limits(lake, stage):
     stage(good_rows())
-    with pytest.raises(ValidationFailed, match="test holds at least 7 images"):
+    with pytest.raises(ValidationFailed, match="test holds only 6 images of class real, not 7"):
         validate(lake, VERSION, policy=Policy(min_images={"test": 7}))
 
 
@@ -274,7 +303,7 @@ def test_a_crash_leaves_no_success_behind(lake, stage, monkeypatch):
 
 def test_a_rule_that_cannot_be_asked_counts_as_broken(lake, stage):
     stage(good_rows().assign(width="wide"))
-    with pytest.raises(ValidationFailed, match="width is 16 to 20,000 pixels"):
+    with pytest.raises(ValidationFailed, match="'width is 16 to 20,000 pixels' could not be examined: "):
         validate(lake, VERSION)
 
 
@@ -324,13 +353,30 @@ def test_a_warning_refuses_nothing_and_is_seen_everywhere(lake, stage, caplog):
     rows = good_rows()
     rows.loc[3, "origin"] = "train/real/3.png"
     stage(rows)
-    rule = "Every file has the extension of its format"
-    assert validate(lake, VERSION) == Validation(VERSION, True, 84, 0, (), (rule,))
-    assert report(lake)["warnings"] == [rule]
+    rule, found = "Every file has the extension of its format", "Files with the extension of another format: 1"
+    assert validate(lake, VERSION) == Validation(VERSION, True, 84, 0, (), (found,))
+    assert report(lake)["warnings"] == [found]
     docs = (lake.version_path(VERSION) / "docs" / "index.html").read_text()
-    assert f"Warnings: {rule} (observed: 1)." in docs
-    assert f"{rule}</td><td>warning</td><td>1</td>" in docs
-    assert [record.levelname for record in caplog.records if rule in record.message] == ["WARNING"]
+    assert f"Warnings: {found}." in docs
+    assert f"{rule}</td><td>warning</td><td>{found}</td>" in docs
+    assert [record.levelname for record in caplog.records if found in record.message] == ["WARNING"]
+
+
+def test_what_each_rule_says_when_it_is_broken_is_not_the_rule():
+    policy = Policy()
+    rules = [
+        *(*column_rules(), *image_rules(policy), *dataset_rules(policy), *shortcut_rules(policy), *mix_rules(policy)),
+        *prediction_rules(policy),
+    ]
+    assert all("{observed" in rule.meta["found"] or rule.meta["found"] == "The source holds no image" for rule in rules)
+    assert {rule.description for rule in rules}.isdisjoint(rule.meta["found"] for rule in rules)
+
+
+def test_a_rule_that_finds_nothing_to_examine_says_so(lake, stage):
+    stage(good_rows().query("split != 'train'"))
+    with pytest.raises(ValidationFailed):
+        validate(lake, VERSION)
+    assert "'Class ai is 33% to 67% of the images in train' finds nothing to examine" in report(lake)["failed"]
 
 
 def test_the_format_is_known_of_every_extension_that_a_source_reads():
@@ -342,7 +388,8 @@ def test_a_warning_that_cannot_be_asked_refuses_the_version(lake, stage, monkeyp
     stage(good_rows())
     with pytest.raises(ValidationFailed):
         validate(lake, VERSION)
-    assert "width alone tells AI from real with an AUC of at most 0.75" in report(lake)["failed"]
+    beginning = "'width alone tells AI from real with an AUC of at most 0.75' could not be examined: "
+    assert [found for found in report(lake)["failed"] if found.startswith(beginning)]
 
 
 def test_the_data_docs_open_without_any_other_host(lake, stage):

@@ -25,7 +25,7 @@ Spoil = Callable[[pd.DataFrame], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What validation wrote: the rules that refuse the version, the warnings, and why rows were refused, by origin."""
+    """What validation wrote: what refuses the version, the warnings, and why rows were refused, by origin."""
 
     failed: list[str]
     warnings: list[str]
