@@ -80,10 +80,22 @@ def test_a_program_that_ignores_the_request_is_killed(run: Run) -> None:
     assert not alive(record)
 
 
-def test_a_later_process_with_the_same_number_is_left_alone(run: Run) -> None:
-    record = run(SLEEPER)
-    earlier = Record(record.name, record.pid, record.created - 100, record.log)
+def test_a_later_process_with_the_same_number_is_left_alone(run: Run, tmp_path: Path) -> None:
+    record = run(FAMILY)
+    earlier = Record(record.name, record.pid, record.created - 100, str(tmp_path / "earlier.log"))
     assert not alive(earlier)
+    assert members([earlier]) == set()
+    assert stop([earlier]) == 0
+    assert len(members([record])) == 3
+
+
+def test_what_a_later_process_with_the_same_number_left_behind_is_left_alone(run: Run, tmp_path: Path) -> None:
+    record = run(f"import subprocess, sys; new = False; child = {CHILD}; {SLEEPER}")
+    wait_for(lambda: len(members([record])) == 2)
+    psutil.Process(record.pid).kill()
+    wait_for(lambda: not alive(record))
+    assert stop([Record(record.name, record.pid, record.created - 100, str(tmp_path / "earlier.log"))]) == 0
+    assert len(members([record])) == 1
 
 
 def test_stopping_nothing_is_harmless() -> None:

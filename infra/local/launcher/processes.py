@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -77,7 +77,25 @@ def alive(record: Record) -> bool:
 
 def members(records: Iterable[Record]) -> set[psutil.Process]:
     """Return every living process of these programs: their sessions, and descendants that left the session."""
-    since = {record.pid: record.created for record in records}
+    return _members(_sessions(records))
+
+
+def _sessions(records: Iterable[Record]) -> dict[int, float]:
+    """Return the sessions of these programs that are still theirs, and since when.
+
+    When the first process has died, another program may have got its number, and so its session. While any process of
+    a session lives, nobody gets the number; so a session is still theirs if one of its processes writes to the log.
+    """
+    started = {record.pid: record for record in records}
+    theirs = {record.pid: record.created for record in started.values() if alive(record)}
+    for process in psutil.process_iter():
+        record = started.get(_session(process))
+        if record is not None and record.pid not in theirs and _writes_to(record.log, process, since=record.created):
+            theirs[record.pid] = record.created
+    return theirs
+
+
+def _members(since: Mapping[int, float]) -> set[psutil.Process]:
     parents = {process: parent for process in psutil.process_iter() if (parent := _parent(process)) is not None}
     found = {process for process in parents if _started_by(process, since)}
     family = {process.pid for process in found}
@@ -89,10 +107,10 @@ def members(records: Iterable[Record]) -> set[psutil.Process]:
 
 def stop(records: Iterable[Record], *, seconds: float = STOP_SECONDS) -> int:
     """Stop these programs and all they started; return how many processes that were. Returns when none is left."""
-    records = list(records)
+    sessions = _sessions(records)
     told: set[psutil.Process] = set()
     deadline = time.monotonic() + seconds
-    while remaining := {process for process in told | members(records) if _living(process)}:
+    while remaining := {process for process in told | _members(sessions) if _living(process)}:
         late = time.monotonic() > deadline
         for process in remaining if late else remaining - told:
             _signal(process, kill=late)
@@ -119,12 +137,28 @@ def _parent(process: psutil.Process) -> int | None:
         return None
 
 
-def _started_by(process: psutil.Process, since: dict[int, float]) -> bool:
-    """Tell whether a process belongs to the session of a program that started at that time, not a later namesake."""
+def _started_by(process: psutil.Process, since: Mapping[int, float]) -> bool:
+    """Tell whether a process belongs to one of the sessions, and did not begin before it."""
     try:
-        leader = os.getsid(process.pid)
+        leader = _session(process)
         return leader in since and process.create_time() >= since[leader]
-    except (ProcessLookupError, psutil.Error):
+    except psutil.Error:
+        return False
+
+
+def _session(process: psutil.Process) -> int:
+    """Return the number of a process's session, 0 when the process has ended."""
+    try:
+        return os.getsid(process.pid)
+    except ProcessLookupError:
+        return 0
+
+
+def _writes_to(log: str, process: psutil.Process, *, since: float) -> bool:
+    """Tell whether a process that began at that time or later has the log open; False of those that nobody may ask."""
+    try:
+        return process.create_time() >= since and any(file.path == log for file in process.open_files())
+    except psutil.Error:
         return False
 
 

@@ -10,7 +10,7 @@ import requests
 from launcher.airflow_api import AirflowApi, healthy
 from launcher.components import HOST, components, logs, migration, seed_password
 from launcher.errors import LaunchError
-from launcher.processes import alive, read_records, require_free_ports, start, write_records
+from launcher.processes import Record, alive, read_records, require_free_ports, start, stop, write_records
 from launcher.progress import Progress
 from model.settings import Settings
 
@@ -31,11 +31,10 @@ def bring_up(settings: Settings, progress: Progress) -> AirflowApi:
     Raises LaunchError naming the log to read, or the port that is taken.
     """
     path = records_path(settings.home)
-    running = [record for record in read_records(path) if alive(record)]
+    running = find_running(settings, progress)
     names = {record.name for record in running}
     missing = [component for component in components(settings) if component.name not in names]
     if running:
-        _require_same_settings(settings)
         progress.say(f"already running: {', '.join(sorted(names))}")
     require_free_ports(missing)
     password = seed_password(settings)
@@ -49,6 +48,22 @@ def bring_up(settings: Settings, progress: Progress) -> AirflowApi:
     api = AirflowApi(settings.airflow_port, password, logs(settings) / "airflow-api-server.log")
     _wait_for_dags(api, settings, progress)
     return api
+
+
+def find_running(settings: Settings, progress: Progress) -> list[Record]:
+    """Return the programs that were started and run; what others left behind, whose first process died, is ended.
+
+    Raises LaunchError when what runs was started with other settings.
+    """
+    records = read_records(records_path(settings.home))
+    running = [record for record in records if alive(record)]
+    if running:
+        _require_same_settings(settings)
+    for record in records:
+        if record not in running and (ended := stop([record])):
+            what = "1 process behind; it was" if ended == 1 else f"{ended} processes behind; they were"
+            progress.say(f"{record.name} had died and left {what} ended")
+    return running
 
 
 def require_alive(settings: Settings) -> None:
