@@ -49,10 +49,10 @@ def _counts(values: pd.Series) -> dict[str, int]:
 
 def _licences(rows: pd.DataFrame) -> list[dict[str, object]]:
     """Count the images of each source by licence, None where none is stated."""
-    counts = rows.groupby(["source", "licence"], dropna=False).size()
+    counts = rows.groupby(["source", "licence"], dropna=False).size().reset_index(name="images")
     return [
         {"source": source, "licence": None if pd.isna(licence) else licence, "images": int(images)}
-        for (source, licence), images in counts.items()
+        for source, licence, images in zip(counts["source"], counts["licence"], counts["images"], strict=True)
     ]
 
 
