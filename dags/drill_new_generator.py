@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task
 
-from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.environment import read_settings
 from truegrain_airflow.forms import number, read, text
-from truegrain_airflow.surroundings import read_settings
+from truegrain_airflow.retries import task_defaults
 
 PARAMS = {
     "generator": text("Generator", "The one that appears: checkerboard, nearest, smooth or patch. Empty: patch."),
@@ -25,22 +25,22 @@ def drill_new_generator() -> None:
 
     @task(execution_timeout=timedelta(hours=6))
     def prepare() -> str:
-        from truegrain_airflow.drill.plan import Plan
-        from truegrain_airflow.drill.tasks import prepare
+        from truegrain_drill.plan import Plan
+        from truegrain_drill.steps import prepare
 
         newcomer, images = read("generator") or Plan.newcomer, read("images") or Plan.images
         return prepare(read_settings(), Plan(newcomer=newcomer, images=images))
 
     @task(execution_timeout=timedelta(hours=6), retries=0)
     def exercise(name: str) -> str:
-        from truegrain_airflow.drill.tasks import carry_out
+        from truegrain_drill.steps import carry_out
 
         carry_out(read_settings(), name)
         return name
 
     @task
     def report(name: str) -> str:
-        from truegrain_airflow.drill.tasks import report
+        from truegrain_drill.steps import report
 
         return str(report(read_settings(), name))
 

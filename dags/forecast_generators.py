@@ -9,9 +9,9 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from truegrain_airflow import training_process
-from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.environment import read_settings
 from truegrain_airflow.forms import number, read, table, text
-from truegrain_airflow.surroundings import read_settings
+from truegrain_airflow.retries import task_defaults
 
 log = logging.getLogger("truegrain.forecast")
 PARAMS = {
@@ -32,8 +32,8 @@ def forecast_generators() -> None:
 
     @task
     def plan() -> list[dict[str, str]]:
-        from model.forecast import LEAST_IMAGES
-        from model.forecasting import plan_forecast
+        from model.evaluation.forecast import LEAST_IMAGES
+        from model.retraining.forecast_steps import plan_forecast
 
         run, least = read("run") or "", read("least_images") or LEAST_IMAGES
         return [asdict(left_out) for left_out in plan_forecast(read_settings(), run, least=least)]
@@ -46,7 +46,7 @@ def forecast_generators() -> None:
 
     @task
     def publish(trained: list[dict[str, Any]]) -> None:
-        from model.forecasting import LeftOut, publish_forecast
+        from model.retraining.forecast_steps import LeftOut, publish_forecast
 
         measured = [(each["training"], LeftOut(**each["left_out"])) for each in trained]
         log.info("%s", publish_forecast(read_settings(), measured))

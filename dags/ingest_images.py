@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from airflow.sdk import AssetOrTimeSchedule, Metadata, dag, get_current_context, task
 
 from truegrain_airflow.assets import DATASET, DRIFT
-from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.environment import open_lake
 from truegrain_airflow.forms import lines, number, read, text
-from truegrain_airflow.parts import collect_part, plan_parts
+from truegrain_airflow.ingest_images import collect_part, plan_parts
 from truegrain_airflow.publishing import publish_version
-from truegrain_airflow.surroundings import open_lake
+from truegrain_airflow.retries import task_defaults
 from truegrain_airflow.timetable import AnchoredTimetable
 
 FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(days=14))
@@ -40,7 +40,7 @@ def ingest_images() -> None:
 
     @task(trigger_rule="none_failed")  # even if nothing is new: `exclude` alone makes another version
     def assemble() -> str:
-        from model.ingest import assemble
+        from model.dataset.ingest import assemble
 
         return assemble(open_lake(), today=datetime.now(UTC).date(), exclude=read("exclude") or [])
 

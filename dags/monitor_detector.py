@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from airflow.sdk import Metadata, dag, task
 
-from truegrain_airflow import watching
+from truegrain_airflow import monitor_detector as watching
 from truegrain_airflow.assets import DRIFT, RETRAINING
-from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.retries import task_defaults
 
 
 @dag(schedule="@hourly", default_args=task_defaults(), max_active_runs=1, catchup=False, tags=["truegrain"])

@@ -6,10 +6,11 @@ from typing import Any
 
 from airflow.sdk import Metadata, dag, task
 
-from truegrain_airflow import approval, links, retraining
+from truegrain_airflow import approval, report_link
+from truegrain_airflow import retrain_detector as retraining
 from truegrain_airflow.assets import DATASET, DETECTOR, DRIFT, RETRAINING
-from truegrain_airflow.defaults import task_defaults
 from truegrain_airflow.forms import switch, table, text
+from truegrain_airflow.retries import task_defaults
 
 PARAMS = {
     "dataset_version": text("Dataset version", "What to train on. Empty: the newest that is published."),
@@ -51,7 +52,7 @@ def retrain_detector() -> None:
     chosen: Any = choose()  # to Airflow's types no dictionary
     trained = train(chosen["dataset_version"])
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
-    decided = links.report(decide(links.report(evaluate(trained)), chosen["reason"]))  # type: ignore[arg-type]
+    decided = report_link.report(decide(report_link.report(evaluate(trained)), chosen["reason"]))  # type: ignore[arg-type]
     decided >> [promoted, promoted << approval.ask()]
 
 

@@ -2,8 +2,8 @@
 
 from airflow.sdk import dag, task
 
-from truegrain_airflow import reviewing
-from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow import review_feedback as reviewing
+from truegrain_airflow.retries import task_defaults
 
 
 @dag(schedule="0 6 * * *", default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])

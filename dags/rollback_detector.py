@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from airflow.sdk import Metadata, dag, get_current_context, task
 
 from truegrain_airflow.assets import DETECTOR
-from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.environment import read_settings
 from truegrain_airflow.forms import read, text
-from truegrain_airflow.surroundings import read_settings
+from truegrain_airflow.retries import task_defaults
 
 log = logging.getLogger("truegrain.rollback")
 PARAMS = {
@@ -30,7 +30,7 @@ def rollback_detector() -> None:
     @task(outlets=[DETECTOR])
     def rollback() -> Iterator[Metadata]:
         from model.errors import RegistryError
-        from model.retrain import rollback
+        from model.retraining.steps import rollback
 
         reason, by = read("reason"), get_current_context()["dag_run"].triggering_user_name or ""
         if reason is None:

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 from airflow.sdk import dag, task
 
-from truegrain_airflow.defaults import task_defaults
+from truegrain_airflow.environment import open_lake, read_settings
 from truegrain_airflow.forms import lines, read, text
-from truegrain_airflow.surroundings import open_lake, read_settings
+from truegrain_airflow.retries import task_defaults
 
 log = logging.getLogger("truegrain.withdraw")
 PARAMS = {
@@ -27,7 +27,7 @@ def withdraw_images() -> None:
 
     @task
     def withdraw() -> None:
-        from model.tombstones import withdraw
+        from model.dataset.tombstones import withdraw
 
         images, reason, lock = read("sha256") or [], read("reason") or "", read_settings().reports_lock
         done = withdraw(open_lake(), images, lock=lock, reason=reason, now=datetime.now(UTC))

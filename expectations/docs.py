@@ -8,7 +8,7 @@ from upath import UPath
 
 from expectations.examine import Examination, Finding
 from expectations.policy import CRITICAL
-from model.writing import write_text
+from model.files import write_text
 
 # The scripts need jQuery, Vega and Bootstrap from four hosts; the pages read well without. The footer is a newsletter,
 # the logo tells its host when a page is opened.

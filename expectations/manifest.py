@@ -16,12 +16,12 @@ from expectations.manifest_suite import column_rules, dataset_rules, image_rules
 from expectations.mix_suite import mix_rules, mix_table
 from expectations.policy import Policy
 from expectations.shortcut_suite import shortcut_rules, shortcut_table
+from model.dataset.earlier_versions import images_ever_tested
+from model.dataset.lake import Lake
+from model.dataset.manifest import SCHEMA, read_candidates, read_manifest, write_rows
 from model.errors import ValidationFailed
-from model.history import images_ever_tested
-from model.lake import Lake
-from model.manifest import SCHEMA, read_candidates, read_manifest, write_rows
-from model.version_page import write_page
-from model.writing import remove, write_table, write_text
+from model.files import remove, write_table, write_text
+from model.pages.dataset_page import write_page
 
 QUARANTINE_SCHEMA = pa.schema(
     [field.with_nullable(nullable=True) for field in SCHEMA] + [pa.field("reason", pa.string())]

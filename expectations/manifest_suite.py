@@ -7,10 +7,10 @@ from great_expectations.expectations.metadata_types import FailureSeverity
 from great_expectations.expectations.row_conditions import Column, ComparisonCondition
 
 from expectations.policy import CRITICAL, WARNING, Policy, refusing, telling
-from model.images import FORMATS
+from model.dataset.manifest import SCHEMA, SPLITS
+from model.images.decoding import FORMATS
 from model.labels import AI, CLASSES, REAL
-from model.manifest import SCHEMA, SPLITS
-from model.sources.feedback import SOURCE as REPORTS
+from model.sources.reports import SOURCE as REPORTS
 
 MODES = ("RGB", "L", "RGBA", "LA", "P", "PA", "1")
 """Pillow's modes that become RGB without a guess. CMYK has no colours before a printer's profile is chosen, and deep

@@ -5,7 +5,7 @@ from great_expectations import expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.policy import WARNING, Policy, telling
-from model.history import MIX, mix_changes
+from model.dataset.earlier_versions import MIX, mix_changes
 
 
 def mix_table(accepted: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:

@@ -5,8 +5,8 @@ from great_expectations import expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.policy import CRITICAL, WARNING, Policy, telling
-from model.decision import UNSURE
-from model.images import FORMATS
+from model.detectors.decision import UNSURE
+from model.images.decoding import FORMATS
 from model.labels import AI, CLASSES
 
 CLOCK_SECONDS = 60

@@ -12,10 +12,10 @@ from expectations.docs import write_docs
 from expectations.examine import Finding, as_record, examine, list_findings
 from expectations.policy import Policy
 from expectations.prediction_suite import prediction_rules, with_derived_columns
+from model.dataset.lake import Lake
 from model.errors import ValidationFailed
-from model.lake import Lake
-from model.predictions import PREDICTIONS, prepare
-from model.writing import write_text
+from model.files import write_text
+from model.monitoring.predictions import PREDICTIONS, prepare
 
 FOLDER = "monitoring"
 """Folder of the lake with a folder a day: what the last validation of the day found, beside it the last that failed."""

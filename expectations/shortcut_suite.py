@@ -5,8 +5,8 @@ from great_expectations import expectations as gxe
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.policy import CRITICAL, WARNING, Policy, telling
-from model.manifest import split_rows
-from model.shortcuts import FACTS, find_shortcuts
+from model.dataset.manifest import split_rows
+from model.dataset.shortcuts import FACTS, find_shortcuts
 
 
 def shortcut_table(accepted: pd.DataFrame) -> pd.DataFrame:

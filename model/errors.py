@@ -34,7 +34,7 @@ class SettingsError(TruegrainError):
 class InvalidImage(TruegrainError):
     """Bytes that are not an image we accept.
 
-    `reason` is one word of a closed set (see `model.images.REASONS`), fit for a metric label.
+    `reason` is one word of a closed set (see `model.images.decoding.REASONS`), fit for a metric label.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -36,7 +36,9 @@ class Settings(BaseModel):
         "quick", description="Training recipe: a name in model/training/recipes, or the path of a TOML file"
     )
     pretrained: str = Field("", description="Local safetensors file with backbone weights, for machines without a hub")
-    gate_policy: str = Field("", description="TOML file with the gate's limits that differ from model/gate.toml")
+    gate_policy: str = Field(
+        "", description="TOML file with the gate's limits that differ from model/evaluation/gate/gate.toml"
+    )
     approval: bool = Field(
         default=False, description="Ask a person in Airflow before a detector that passed is promoted"
     )
@@ -66,7 +68,9 @@ class Settings(BaseModel):
     drift_seconds: PositiveFloat = Field(60.0, description="Seconds between two measurements of drift")
     drift_window: PositiveInt = Field(1000, le=20_000, description="Newest predictions that a measurement looks at")
     drift_least: PositiveInt = Field(100, description="Predictions without which drift is unknown")
-    drift_policy: str = Field("", description="TOML file with the limits of drift that differ from model/drift.toml")
+    drift_policy: str = Field(
+        "", description="TOML file with the limits of drift that differ from model/monitoring/drift.toml"
+    )
     drift_sustained: PositiveInt = Field(
         3, description="Measurements in a row that must find drift before a retraining is asked for"
     )

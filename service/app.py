@@ -5,31 +5,21 @@ from pathlib import Path
 
 from apiflask import APIFlask
 
-from model.images import Limits
+from model.images.decoding import Limits
 from model.settings import Settings
-from service import errors, openapi, request_log, scrape
+from service import errors, openapi, request_log
+from service.answers.receipts import Notary
 from service.context import Context
-from service.endpoints import (
-    batch,
-    compare,
-    docs,
-    explain,
-    feedback,
-    health,
-    model_info,
-    page,
-    predict,
-    receipt_desk,
-)
-from service.metrics import Metrics
+from service.endpoints import batch, compare, docs, explain, feedback, health, model, page, predict, receipts
+from service.metrics import scrape
+from service.metrics.service import Metrics
 from service.protection import access, admission, browsers, rate_limits, trust, uploads
-from service.protection.keyring import Keyring
-from service.protection.turnstile import Turnstile
-from service.receipts import Notary
+from service.protection.api_keys import Keyring
+from service.protection.queue import Turnstile
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
-from service.store.model_store import ModelStore
-from service.store.pointer import pointer_path
+from service.status.pointer import pointer_path
+from service.verdicts.model_store import ModelStore
 from service.verdicts.shadowing import Shadowing
 
 
@@ -70,10 +60,10 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         predict.blueprint,
         batch.blueprint,
         explain.blueprint,
-        receipt_desk.blueprint,
+        receipts.blueprint,
         compare.blueprint,
         feedback.blueprint,
-        model_info.blueprint,
+        model.blueprint,
         health.blueprint,
         docs.blueprint,
     ):

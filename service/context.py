@@ -6,15 +6,15 @@ from typing import cast
 
 from flask import current_app, g
 
-from model.images import Limits
-from model.statements import ANONYMOUS
-from service.metrics import Metrics
-from service.problems import Refusal
-from service.protection.turnstile import Turnstile
-from service.receipts import Notary
+from model.feedback.reports import ANONYMOUS
+from model.images.decoding import Limits
+from service.answers.problems import Refusal
+from service.answers.receipts import Notary
+from service.metrics.service import Metrics
+from service.protection.queue import Turnstile
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
-from service.store.model_store import ModelStore, ServedModel
+from service.verdicts.model_store import ModelStore, ServedModel
 from service.verdicts.shadowing import Shadowing
 
 

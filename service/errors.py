@@ -8,8 +8,8 @@ from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, SecurityError
 
 from model.errors import InvalidImage
+from service.answers.problems import MEDIA_TYPE, Problem, Refusal
 from service.context import context
-from service.problems import MEDIA_TYPE, Problem, Refusal
 from service.protection.uploads import describe_excess
 
 RETRY_SECONDS = 5

@@ -10,11 +10,11 @@ from pathlib import Path
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from model.drift_policy import read_limits
+from model.detectors.signature import read_public_key
+from model.monitoring.limits import read_limits
 from model.settings import Settings
-from model.signature import read_public_key
 from service.logs import LOGGING, configure_logging
-from service.store.supervisor import Supervisor
+from service.sidecars.supervisor import Supervisor
 
 SPARE_THREADS = 16
 """For those who upload, read answers or ask for anything but a verdict, while others compute or wait."""
@@ -24,7 +24,7 @@ settings = Settings.from_environment(os.environ)
 wsgi_app = "service.app:create_app()"
 bind = f"127.0.0.1:{settings.service_port}"
 workers = settings.workers
-# Threads take requests in, `service.protection.turnstile` lets one of them compute: onnxruntime fills the core.
+# Threads take requests in, `service.protection.queue` lets one of them compute: onnxruntime fills the core.
 worker_class = "service.worker.Worker"
 threads = 1 + settings.queue + SPARE_THREADS
 # A connection is one request, so that each goes to a worker that has time for it, not to the one that had the last,

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from upath import UPath
 
 from model.errors import SettingsError, TruegrainError
+from model.files import write_text
 from model.settings import Settings
-from model.writing import write_text
-from service.protection.keyring import HASHES, Key, KeyFile, Role
+from service.protection.api_keys import HASHES, Key, KeyFile, Role
 from service.protection.secret import hash_of, make_secret
 
 

@@ -7,13 +7,13 @@ from typing import Any, Final, cast
 
 from apiflask import APIFlask
 
+from service.answers.options import describe_options
+from service.answers.problems import Problem, answers
 from service.endpoints.feedback import REQUEST_EXAMPLE as FEEDBACK_EXAMPLE
 from service.endpoints.feedback import Feedback
-from service.endpoints.receipt_desk import PRESENTED_EXAMPLE, Presented
-from service.problems import Problem, answers
+from service.endpoints.receipts import PRESENTED_EXAMPLE, Presented
 from service.protection.access import KEY_HEADER, role_of
 from service.protection.uploads import BATCH_FIELD, FIELD, MOST_FILES
-from service.verdicts.options import describe_options
 
 DESCRIPTION: Final = (
     "Tells AI-generated images from real ones. The detector behind it is retrained while the generators change; "

@@ -1,6 +1,6 @@
 """The gunicorn worker: threads that take requests in, with time limits for clients that are slow to send or to read.
 
-Threads, so that a slow client holds up nobody else; `service.protection.turnstile` lets one of them compute at a time.
+Threads, so that a slow client holds up nobody else; `service.protection.queue` lets one of them compute at a time.
 """
 
 import contextlib

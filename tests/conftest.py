@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 from PIL import Image
 
-from collecting import collect
-from figures.mlflow_server import running_mlflow
-from model import artifact
-from model.artifact import Card, Golden
-from model.ingest import assemble, publish
+from model.dataset.ingest import assemble, publish
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_candidates, write_rows
+from model.detectors import artifact
+from model.detectors.artifact import Card, Golden
+from model.detectors.reference import pack_reference
+from model.detectors.traffic_sample import Reference, Sample
 from model.labels import CLASSES
-from model.lake import Lake
-from model.manifest import read_candidates, write_rows
-from model.plots import Plot
-from model.reference import pack_reference
-from model.sample import Reference, Sample
-from model.sources.labelled import LabelledImage
-from ordinary import look_at_ordinary
+from model.pages.plots import Plot
+from model.sources.labelled_image import LabelledImage
+from support.fill_lake import collect
+from support.ordinary_traffic import look_at_ordinary
+from truegrain_rig.mlflow_server import running_mlflow
 
 TINY_SIZE = 32
 TINY_CELL = 8

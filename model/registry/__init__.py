@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from model.registry import promotion, runs, scene, versions
+from model.registry import promotion, runs, state, versions
 from model.registry.client import CLIENT_ENVIRONMENT, Connection, translated
 from model.registry.history import Change
 from model.registry.promotion import FAILED, NOTHING, OVERRIDDEN, PASSED
@@ -89,7 +89,7 @@ class Registry:
         """Fetch the files of an artifact, that of a version or of a run, into `into` and return that folder.
 
         `variant` chooses among those of a run; a version is the one it was registered with. Nothing is checked here;
-        `model.detector.Detector.load` does.
+        `model.detectors.detector.Detector.load` does.
         """
         return versions.download(self._connection, version_or_run_id, into, variant)
 
@@ -166,7 +166,7 @@ class Registry:
     @translated()
     def history(self) -> tuple[Change, ...]:
         """Return every change of production, the first first; moves by hand since the last one are not in it yet."""
-        return scene.look(self._connection).history.changes
+        return state.look(self._connection).history.changes
 
     @property
     def _client(self) -> "MlflowClient":

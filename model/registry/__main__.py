@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from model import signature
-from model.detector import Detector
+from model.detectors import signature
+from model.detectors.detector import Detector
 from model.errors import TruegrainError
 from model.registry import Change, Registry, connect
 from model.settings import Settings

@@ -18,7 +18,7 @@ from model.errors import RegistryError
 from model.registry import history as histories
 from model.registry.client import Connection, upsert
 from model.registry.history import Change, History, How
-from model.registry.scene import ARCHIVED, STAGE, Scene, look
+from model.registry.state import ARCHIVED, STAGE, Scene, look
 from model.registry.versions import PREVIOUS, PRODUCTION, tag
 
 SECOND_LOOK_SECONDS = 1.0

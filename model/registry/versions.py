@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from model import artifact
+from model.detectors import artifact
 from model.errors import RegistryError
 from model.registry.client import MISSING, PRESENT, Connection, skipped_on, upsert
-from model.registry.packing import pack
+from model.registry.mlflow_model import pack
 from model.registry.runs import Run
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from functools import partial
 from typing import IO, cast
 
 from model.errors import SourceError
-from model.sources.choice import EVERYTHING, Choice
-from model.sources.place import Place
+from model.sources.location import Place
+from model.sources.selection import EVERYTHING, Choice
 from model.sources.tree import Member, Tree, printable
 
 _Decompress = Callable[[IO[bytes]], IO[bytes]]

@@ -8,8 +8,8 @@ from typing import IO, cast
 from urllib.parse import unquote
 
 from model.errors import SourceError
-from model.sources.choice import EVERYTHING, Choice
-from model.sources.place import Place, stamp_of, stamp_of_local
+from model.sources.location import Place, stamp_of, stamp_of_local
+from model.sources.selection import EVERYTHING, Choice
 from model.sources.tree import Member, Tree, printable
 
 DEEPEST = 100

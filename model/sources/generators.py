@@ -2,7 +2,7 @@
 
 from pathlib import PurePosixPath
 
-from model.sources.layout import find_split
+from model.sources.class_folders import find_split
 
 _GENIMAGE_CLASSES = ("ai", "nature")
 _CNNDETECTION_CLASSES = ("0_real", "1_fake")

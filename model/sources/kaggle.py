@@ -9,7 +9,7 @@ from requests import ConnectionError as Unreachable
 from requests import HTTPError, Timeout
 
 from model.errors import SourceError
-from model.sources.labelled import LabelledImage
+from model.sources.labelled_image import LabelledImage
 
 PREFIX: Final = "kaggle:"
 

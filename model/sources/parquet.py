@@ -17,10 +17,10 @@ import structlog
 
 from model.errors import SourceError
 from model.labels import AI, CLASSES, find_label, parse_label
-from model.sources.labelled import LabelledImage
-from model.sources.layout import UNKNOWN_GENERATOR, find_split, read_split
+from model.sources.class_folders import UNKNOWN_GENERATOR, find_split, read_split
+from model.sources.csv_table import LABEL_COLUMNS
+from model.sources.labelled_image import LabelledImage
 from model.sources.shard_claims import class_names, find_claims
-from model.sources.table import LABEL_COLUMNS
 from model.sources.tree import READ_AT_MOST, Member, Tree
 
 SUFFIXES = (".parquet",)

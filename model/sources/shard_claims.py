@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from model.errors import ContradictingLabels
 from model.sources.claims import Claim, Contradiction, read_cell, read_class_folder, speaks_of_labels
-from model.sources.layout import folders_of
+from model.sources.class_folders import folders_of
 
 Read = Callable[[Any], Claim | None]
 """What a cell of a column claims."""

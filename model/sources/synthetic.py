@@ -16,8 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from model.errors import SourceError
 from model.labels import AI, CLASSES, REAL
-from model.sources.choice import EVERYTHING, Choice, unstamped
-from model.sources.labelled import LabelledImage
+from model.sources.labelled_image import LabelledImage
+from model.sources.selection import EVERYTHING, Choice, unstamped
 from model.sources.studio.artefacts import FAMILIES, PATCH
 from model.sources.studio.camera import take_photograph
 from model.sources.studio.canvas import Canvas

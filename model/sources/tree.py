@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO
 
-from model.images import SOURCE_LIMITS
-from model.sources.choice import EVERYTHING, Choice, Stamp, unstamped
+from model.images.decoding import SOURCE_LIMITS
+from model.sources.selection import EVERYTHING, Choice, Stamp, unstamped
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 """What a file must be called to count as an image; whether it is one, ingestion finds out."""

@@ -12,7 +12,7 @@ from model.settings import Settings
 from model.training.config import read_config, recipes
 from model.training.distributed import joined
 from model.training.launch import launch
-from model.training.train import train
+from model.training.loop.train import train
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from model.errors import TrainingError
-from model.options import lay_over, list_problems
+from model.toml_options import lay_over, list_problems
 
 Share = Annotated[float, Ge(0.0), Lt(1.0)]
 Probability = Annotated[float, Ge(0.0), Le(1.0)]
@@ -33,7 +33,7 @@ def _split_numbers(value: object) -> object:
 class Augmentation:
     """What happens to an image of training before the network sees it; a probability is that of one image in one epoch.
 
-    All of it is off unless a recipe switches it on. `model.training.augment` says how strong each one is.
+    All of it is off unless a recipe switches it on. `model.training.data.augment` says how strong each one is.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED

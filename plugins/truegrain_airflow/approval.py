@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import get_current_context
 
-from truegrain_airflow.surroundings import read_settings
+from truegrain_airflow.environment import read_settings
 
 if TYPE_CHECKING:
-    from model.gate import Decision
+    from model.evaluation.gate.decision import Decision
 
 PATIENCE = timedelta(days=7)
 """Half of the fortnight between two dataset versions: no run may wait for an answer while the next one is due."""

@@ -14,7 +14,7 @@ from model.errors import DatasetError
 
 if TYPE_CHECKING:
     # Airflow parses every file that imports this module; pandas need not be part of that.
-    from model.lake import Lake
+    from model.dataset.lake import Lake
 
 DATASET = Asset("dataset")
 DETECTOR = Asset("detector")

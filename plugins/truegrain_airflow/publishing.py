@@ -5,7 +5,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
 from truegrain_airflow.assets import read_drift
-from truegrain_airflow.surroundings import open_lake
+from truegrain_airflow.environment import open_lake
 
 
 def publish_version(version: str) -> dict[str, JsonValue]:
@@ -13,7 +13,7 @@ def publish_version(version: str) -> dict[str, JsonValue]:
 
     Raises AirflowSkipException when it was published before.
     """
-    from model.ingest import publish
+    from model.dataset.ingest import publish
 
     if not publish(open_lake(), version):
         raise AirflowSkipException(f"dataset version {version} was published before: nothing new came in")

@@ -7,15 +7,15 @@ from flask import g, request
 from pydantic import BaseModel, ConfigDict, Field
 
 from model.errors import InvalidImage
+from service.answers.options import Options, read_options
+from service.answers.problems import FORM, VERDICT, Problem, answers
+from service.answers.verdict import EXAMPLE, Verdict
 from service.context import context
-from service.problems import FORM, VERDICT, Problem, answers
 from service.protection.admission import turn
 from service.protection.uploads import NamedFile, read_batch
-from service.store.model_store import ServedModel
 from service.verdicts.delivery import deliver_batch
 from service.verdicts.judging import Judged, judge_all
-from service.verdicts.options import Options, read_options
-from service.verdicts.verdict import EXAMPLE, Verdict
+from service.verdicts.model_store import ServedModel
 from service.verdicts.wording import word
 
 blueprint = APIBlueprint("batch", __name__)

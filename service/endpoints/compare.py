@@ -6,15 +6,15 @@ from apiflask import APIBlueprint
 from flask import request
 from pydantic import BaseModel, ConfigDict, Field
 
+from service.answers.options import read_options
+from service.answers.problems import IMAGE, VERDICT, answers
+from service.answers.verdict import EXAMPLE as VERDICT_EXAMPLE
+from service.answers.verdict import Verdict
 from service.context import context
-from service.problems import IMAGE, VERDICT, answers
 from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver
 from service.verdicts.judging import judge
-from service.verdicts.options import read_options
-from service.verdicts.verdict import EXAMPLE as VERDICT_EXAMPLE
-from service.verdicts.verdict import Verdict
 from service.verdicts.wording import word
 
 blueprint = APIBlueprint("compare", __name__)

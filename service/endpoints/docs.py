@@ -6,7 +6,7 @@ from functools import partial
 from apiflask import APIBlueprint
 from flask import current_app, render_template
 
-from service.problems import PROBLEMS
+from service.answers.problems import PROBLEMS
 
 blueprint = APIBlueprint("docs", __name__, enable_openapi=False)
 

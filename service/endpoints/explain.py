@@ -9,19 +9,19 @@ from flask import Response, request
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from model import faithfulness
-from model.detector import Detector
-from model.faithfulness import measure_deletion
+from model.detectors import map_test
+from model.detectors.detector import Detector
+from model.detectors.map_test import measure_deletion
 from model.labels import AI, CLASSES
+from service.answers.options import read_options
+from service.answers.problems import IMAGE, VERDICT, answers
+from service.answers.verdict import EXAMPLE, Verdict
 from service.context import context
-from service.problems import IMAGE, VERDICT, answers
 from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver, respond
-from service.verdicts.explanation_map import draw_overlay
+from service.verdicts.heat_map import draw_overlay
 from service.verdicts.judging import Judged, judge, score_views
-from service.verdicts.options import read_options
-from service.verdicts.verdict import EXAMPLE, Verdict
 from service.verdicts.wording import word
 
 blueprint = APIBlueprint("explain", __name__)
@@ -57,7 +57,7 @@ class Explanation(Verdict):
     )
 
     @classmethod
-    def of(cls, verdict: Verdict, deletion: faithfulness.Deletion, importance: NDArray[np.float32]) -> Self:
+    def of(cls, verdict: Verdict, deletion: map_test.Deletion, importance: NDArray[np.float32]) -> Self:
         """Put a verdict and its map together, or withhold the map."""
         shown = deletion.faithful
         overlay = draw_overlay(importance, width=verdict.image.width, height=verdict.image.height) if shown else b""
@@ -100,7 +100,7 @@ def explain() -> Response:
     return respond(Explanation.of(verdict, deletion, importance))
 
 
-def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> faithfulness.Deletion:
+def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> map_test.Deletion:
     def score(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         probability = score_views(detector, pixels).probability.astype(np.float64)  # 1 - 1e-9 is 1 in float32
         return probability if judged.label == CLASSES[AI] else 1 - probability

@@ -14,10 +14,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
 from model.errors import LockHeld, SourceError, StorageFull, TruegrainError
-from model.predictions import Prediction
-from model.statements import ID
+from model.feedback.reports import ID
+from model.monitoring.predictions import Prediction
+from service.answers.problems import BODY, Refusal, answers
 from service.context import client_name, context
-from service.problems import BODY, Refusal, answers
 from service.protection.uploads import FIELD, read_files
 from service.records.reports import Report
 

@@ -6,12 +6,13 @@ from typing import Final, Literal
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
 
+from service.answers.problems import answers
 from service.context import context
-from service.problems import answers
-from service.records.log_status import LogStatus
-from service.store import drift_status, follower_status
-from service.store.drift_status import SILENT, DriftAnswer, DriftStatus
-from service.store.follower_status import FollowerStatus
+from service.status import drift as drift_status
+from service.status import follower as follower_status
+from service.status.drift import SILENT, DriftAnswer, DriftStatus
+from service.status.follower import FollowerStatus
+from service.status.prediction_log import LogStatus
 
 blueprint = APIBlueprint("health", __name__)
 

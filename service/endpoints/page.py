@@ -3,10 +3,10 @@
 from apiflask import APIBlueprint
 from flask import render_template
 
-from model.images import FORMATS
+from model.images.decoding import FORMATS
 from service.context import context
 from service.protection.uploads import MOST_FILES
-from service.verdicts.looking import BATCH_WEIGHT
+from service.verdicts.image_views import BATCH_WEIGHT
 
 blueprint = APIBlueprint("page", __name__, enable_openapi=False)
 

@@ -3,14 +3,14 @@
 from apiflask import APIBlueprint
 from flask import Response, request
 
+from service.answers.options import read_options
+from service.answers.problems import IMAGE, VERDICT, answers
+from service.answers.verdict import EXAMPLE, Verdict
 from service.context import context
-from service.problems import IMAGE, VERDICT, answers
 from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver, respond
 from service.verdicts.judging import judge
-from service.verdicts.options import read_options
-from service.verdicts.verdict import EXAMPLE, Verdict
 from service.verdicts.wording import word
 
 blueprint = APIBlueprint("predict", __name__)

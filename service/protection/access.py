@@ -8,9 +8,9 @@ from apiflask import APIFlask
 from flask import g, request
 from structlog.contextvars import bind_contextvars
 
-from model.statements import ANONYMOUS
-from service.problems import Refusal
-from service.protection.keyring import Key, Keyring, Role
+from model.feedback.reports import ANONYMOUS
+from service.answers.problems import Refusal
+from service.protection.api_keys import Key, Keyring, Role
 
 KEY_HEADER: Final = "X-API-Key"
 

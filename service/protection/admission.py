@@ -17,8 +17,8 @@ from apiflask import APIFlask
 from flask import request
 from structlog.contextvars import bind_contextvars
 
+from service.answers.problems import MEDIA_TYPE, Problem, Refusal
 from service.context import Context, context
-from service.problems import MEDIA_TYPE, Problem, Refusal
 from service.protection.browsers import headers_unread
 from service.request_log import HEADER, log_request
 

@@ -11,10 +11,10 @@ from limits.errors import ConfigurationError
 
 from model.errors import SettingsError
 from model.settings import Settings
+from service.answers.problems import Refusal
 from service.errors import refuse
-from service.problems import Refusal
 from service.protection.access import role_needed
-from service.protection.keyring import check_limit
+from service.protection.api_keys import check_limit
 
 STORAGE_SECONDS: Final = 0.1
 """How long a request waits for an answer of Redis, a few times over."""

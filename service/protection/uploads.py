@@ -12,9 +12,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
+from service.answers.problems import Refusal
 from service.context import context
-from service.problems import Refusal
-from service.verdicts.looking import BATCH_WEIGHT
+from service.verdicts.image_views import BATCH_WEIGHT
 
 FIELD = "file"
 HOW = f"send one image as the multipart field '{FIELD}', or as the body with an image/* content type"

@@ -15,7 +15,7 @@ from uuid import uuid4
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from model.predictions import Prediction
+from model.monitoring.predictions import Prediction
 from service.records.held_folder import HeldFolder
 
 MOST_BYTES: Final = 256_000_000

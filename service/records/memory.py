@@ -7,7 +7,7 @@ from itertools import islice
 from time import monotonic
 from typing import NamedTuple
 
-from model.predictions import Prediction
+from model.monitoring.predictions import Prediction
 
 
 class Held(NamedTuple):

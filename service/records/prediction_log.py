@@ -8,14 +8,14 @@ from typing import Final, Literal
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from model.engines import open_database
-from model.predictions import Prediction
-from service.metrics import Metrics
+from model.monitoring.database import open_database
+from model.monitoring.predictions import Prediction
+from service.metrics.service import Metrics
 from service.records.journal import Journal
-from service.records.log_status import LogStatus, State, name_cause, name_trouble
 from service.records.memory import Memory
 from service.records.prediction_writer import Writer
 from service.records.retention import Retention
+from service.status.prediction_log import LogStatus, State, name_cause, name_trouble
 
 MOST_IN_MEMORY: Final = 10_000
 """Predictions held while the journal cannot be written; those that find no place here are dropped, and counted."""

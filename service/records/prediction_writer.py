@@ -7,10 +7,10 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError, IntegrityError
 
-from model import predictions as table
-from model.predictions import Prediction
-from service.metrics import Metrics
-from service.records.log_status import name_cause
+from model.monitoring import predictions as table
+from model.monitoring.predictions import Prediction
+from service.metrics.service import Metrics
+from service.status.prediction_log import name_cause
 
 log = structlog.get_logger(__name__)
 

@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from upath import UPath
 
+from model.feedback.reports import path_of, read_report, write_report
+from model.files import remove
 from model.lock import locked
-from model.predictions import Prediction
-from model.sources.feedback import ACCEPTED, REVIEW
-from model.statements import path_of, read_report, write_report
-from model.writing import remove
+from model.monitoring.predictions import Prediction
+from model.sources.reports import ACCEPTED, REVIEW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,8 +69,8 @@ class Reports:
 
     def _bury(self, sha256: str) -> None:
         # Imported here, for they bring pandas, which most workers never need.
-        from model.lake import Lake
-        from model.tombstones import withdraw
+        from model.dataset.lake import Lake
+        from model.dataset.tombstones import withdraw
 
         why = "the report that brought it was withdrawn"
         withdraw(Lake(self._lake), [sha256], lock=self._lock, reason=why, now=_now())

@@ -7,8 +7,8 @@ from typing import Final
 import structlog
 from sqlalchemy import Engine
 
-from model.engines import read_clock
-from model.predictions import forget, forget_ahead
+from model.monitoring.database import read_clock
+from model.monitoring.predictions import forget, forget_ahead
 
 STEADY_SECONDS: Final = 600.0
 """Seconds without a clock jump before anything is deleted by age; also the pause between deletions."""

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 from structlog.contextvars import bind_contextvars
 
-from model.predictions import Packed, Prediction
-from model.sample import EMBEDDING
+from model.detectors.traffic_sample import EMBEDDING
+from model.monitoring.predictions import Packed, Prediction
+from service.answers.verdict import Verdict
 from service.context import client_name, context
 from service.verdicts.judging import Judged
-from service.verdicts.verdict import Verdict
 
 _MOST: Final = np.finfo(EMBEDDING).max
 

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
-from model.provenance import read_provenance
-from service.verdicts.verdict import Finding
+from model.images.provenance.reading import read_provenance
+from service.answers.verdict import Finding
 
 
 def gather(data: bytes, *, format_: str) -> list[Finding]:

@@ -9,17 +9,17 @@ from uuid import uuid4
 import numpy as np
 from numpy.typing import NDArray
 
-from model.artifact import Card
-from model.decision import UNSURE, band_below, decide, measure_stability, name_label
-from model.detector import Detector, Scores
+from model.detectors.artifact import Card
+from model.detectors.decision import UNSURE, band_below, decide, measure_stability, name_label
+from model.detectors.detector import Detector, Scores
 from model.errors import InvalidImage
-from model.images import Limits
+from model.images.decoding import Limits
 from model.labels import AI, CLASSES
-from service.problems import Refusal
-from service.store.model_store import ServedModel
-from service.verdicts.looking import Seen, look, look_at_all
-from service.verdicts.options import Options
-from service.verdicts.verdict import Decision, Finding, ImageFacts, ModelReference, Timings, Verdict
+from service.answers.options import Options
+from service.answers.problems import Refusal
+from service.answers.verdict import Decision, Finding, ImageFacts, ModelReference, Timings, Verdict
+from service.verdicts.image_views import Seen, look, look_at_all
+from service.verdicts.model_store import ServedModel
 
 TENSOR_PIXELS: Final = 64 * 32 * 32
 """Most pixels of one tensor batch, as the network's activations take a kB for each: 64 images of the smallest size."""

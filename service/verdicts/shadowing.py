@@ -9,12 +9,12 @@ from typing import Final
 
 import structlog
 
-from model.images import Limits
-from service.metrics import Metrics
-from service.store.model_store import ModelStore
+from model.images.decoding import Limits
+from service.answers.options import Options
+from service.answers.verdict import Verdict
+from service.metrics.service import Metrics
 from service.verdicts.judging import judge
-from service.verdicts.options import Options
-from service.verdicts.verdict import Verdict
+from service.verdicts.model_store import ModelStore
 
 MOST_WAITING: Final = 4
 """Images held for the shadow. Few, for each may be as large as an upload; those that find no place are skipped."""

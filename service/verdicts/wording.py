@@ -4,12 +4,12 @@ from datetime import UTC, datetime
 
 from flask import g
 
+from service.answers.options import Options
+from service.answers.verdict import Verdict
 from service.context import context
-from service.store.model_store import ServedModel
 from service.verdicts.evidence import gather
 from service.verdicts.judging import Judged, to_verdict
-from service.verdicts.options import Options
-from service.verdicts.verdict import Verdict
+from service.verdicts.model_store import ServedModel
 
 
 def word(judged: Judged, data: bytes, model: ServedModel, options: Options) -> Verdict:

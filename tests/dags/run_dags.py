@@ -174,24 +174,24 @@ def replace_training(calls: list[list[object]]) -> None:
         return recipe
 
     training_process.train = train
-    retrain = types.ModuleType("model.retrain")
+    retrain = types.ModuleType("model.retraining.steps")
     retrain.find_trained = lambda _settings, version: SimpleNamespace(version="7") if version in trained else None
     retrain.evaluate_run = record("evaluate", None)
     retrain.decide_run = record("decide", lambda training: Decision(promote=training == "good"))
     retrain.promote_run = record("promote", SimpleNamespace(version="7"))
     retrain.rollback = record("rollback", SimpleNamespace(version="6"))
     retrain.report_address = lambda _settings, training: f"http://mlflow/{training}"
-    sys.modules["model.retrain"] = retrain
-    forecasting = types.ModuleType("model.forecasting")
+    sys.modules["model.retraining.steps"] = retrain
+    forecasting = types.ModuleType("model.retraining.forecast_steps")
     forecasting.LeftOut = LeftOut
     forecasting.plan_forecast = record("plan", [LeftOut("good", "v1", "glow"), LeftOut("good", "v1", "glare")])
     forecasting.publish_forecast = record("publish", None)
-    sys.modules["model.forecasting"] = forecasting
-    drill = types.ModuleType("truegrain_airflow.drill.tasks")
+    sys.modules["model.retraining.forecast_steps"] = forecasting
+    drill = types.ModuleType("truegrain_drill.steps")
     drill.prepare = record("prepare", "20261121-190000-smooth")
     drill.carry_out = record("carry out", None)
     drill.report = record("post-mortem", "post-mortem.html")
-    sys.modules["truegrain_airflow.drill.tasks"] = drill
+    sys.modules["truegrain_drill.steps"] = drill
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from model.forecast import LEAST_IMAGES
+from model.evaluation.forecast import LEAST_IMAGES
 from model.sources.studio.artefacts import FAMILIES
-from truegrain_airflow.drill.plan import Plan
+from truegrain_drill.plan import Plan
 
 DAGS = Path(__file__).parents[2] / "dags"
 

@@ -12,9 +12,9 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 
-from browser import running_chromium
-from idle_airflow import DAGS, IdleAirflow, idle_airflow
-from launcher.components import USER
+from support.browser import running_chromium
+from support.idle_airflow import DAGS, IdleAirflow, idle_airflow
+from truegrain_local.programs import USER
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -5,19 +5,19 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from made_predictions import predict
-from made_results import found
-from model import drift_history, predictions
-from model.engines import open_database
-from model.lake import Lake
-from model.manifest import read_manifest
-from model.sources.feedback import ACCEPTED
-from model.sources.feedback import SOURCE as REPORTS
-from model.sources.recognise import open_source
-from model.statements import AGREEMENT, ANONYMOUS, read_statements
-from model.tombstones import read_tombstones
-from model_images import labelled
-from said import say, write_said
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_manifest
+from model.dataset.tombstones import read_tombstones
+from model.feedback.reports import AGREEMENT, ANONYMOUS, read_statements
+from model.monitoring import drift_history, predictions
+from model.monitoring.database import open_database
+from model.sources.kinds import open_source
+from model.sources.reports import ACCEPTED
+from model.sources.reports import SOURCE as REPORTS
+from support.drift_results import found
+from support.predictions import predict
+from support.small_images import labelled
+from support.user_reports import say, write_said
 
 RUN_DAGS = str(Path(__file__).with_name("run_dags.py"))
 AFTER = {"assemble": "success", "validate": "success", "publish": "success"}

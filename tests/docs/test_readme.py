@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from figures import results
-from figures.catalog import MEANING
-from figures.published import comparison
-from model.drift_terms import CAUSES
+from model.monitoring.terms import CAUSES
 from model.settings import PREFIX, Settings
 from service.app import create_app
-from service.store.drift_status import SILENT
+from service.status.drift import SILENT
+from truegrain_bench.results import results
+from truegrain_bench.results.catalog import MEANING
+from truegrain_bench.results.published import comparison
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

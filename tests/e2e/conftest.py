@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from e2e_stack import Stack, launch, processes_of
-from figures.stack import free_ports
 from model.settings import Settings
-from model_images import many
+from support.running_stack import Stack, launch, processes_of
+from support.small_images import many
+from truegrain_rig.stack import free_ports
 
 
 @pytest.fixture(scope="session")

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 import requests
 
-from e2e_stack import Stack, launch, load, processes_of, until
-from launcher.components import API_LOCK_SECONDS
-from launcher.stack import require_alive
-from model.lake import Lake
-from model.manifest import read_manifest
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_manifest
 from model.registry import Registry, connect
-from model_images import labelled
+from support.running_stack import Stack, launch, load, processes_of, until
+from support.small_images import labelled
+from truegrain_local.programs import API_LOCK_SECONDS
+from truegrain_local.start import require_alive
 
 pytestmark = pytest.mark.timeout(900)
 

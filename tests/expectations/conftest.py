@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from model.lake import Lake
+from model.dataset.lake import Lake
 
 
 @pytest.fixture

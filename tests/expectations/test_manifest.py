@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from collecting import collect
 from expectations import examine, manifest
 from expectations.manifest import Validation, validate
 from expectations.manifest_suite import FORMAT_OF_SUFFIX, column_rules, dataset_rules, image_rules
@@ -17,13 +16,14 @@ from expectations.mix_suite import mix_rules
 from expectations.policy import Policy
 from expectations.prediction_suite import prediction_rules
 from expectations.shortcut_suite import shortcut_rules
+from model.dataset.ingest import assemble, publish
+from model.dataset.lake import Lake, to_frame
+from model.dataset.manifest import SCHEMA, SPLITS, read_manifest, write_rows
 from model.errors import DatasetError, ValidationFailed
-from model.ingest import assemble, publish
-from model.lake import Lake, to_frame
-from model.manifest import SCHEMA, SPLITS, read_manifest, write_rows
-from model.sources.feedback import SOURCE as REPORTS
+from model.sources.reports import SOURCE as REPORTS
 from model.sources.tree import IMAGE_SUFFIXES
-from model_images import labelled, many
+from support.fill_lake import collect
+from support.small_images import labelled, many
 
 VERSION = "20260105-0123456789ab"
 BATCH = "0123"

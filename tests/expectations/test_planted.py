@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from clean_images import clean_images, encoded, recode, rotated
-from model.lake import Lake
-from planting import NOTHING_WRONG, LabelledImages, Outcome, Spoil, validated
+from model.dataset.lake import Lake
+from support.clean_images import clean_images, encoded, recode, rotated
+from support.planted_defects import NOTHING_WRONG, LabelledImages, Outcome, Spoil, validated
 
 pytestmark = pytest.mark.usefixtures("without_docs")
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image, ImageOps
 
-from clean_images import clean_images, encoded, opened, recode, rotated
-from model.lake import Lake
-from planting import LabelledImages, Outcome, validated
+from model.dataset.lake import Lake
+from support.clean_images import clean_images, encoded, opened, recode, rotated
+from support.planted_defects import LabelledImages, Outcome, validated
 
 pytestmark = pytest.mark.usefixtures("without_docs")
 

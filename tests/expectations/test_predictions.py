@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy import Engine
 
 from expectations.predictions import FOLDER, validate
-from made_predictions import predict
-from model.engines import open_database
+from model.dataset.lake import Lake
 from model.errors import ValidationFailed
-from model.lake import Lake
-from model.predictions import Prediction, add, prepare
+from model.monitoring.database import open_database
+from model.monitoring.predictions import Prediction, add, prepare
+from support.predictions import predict
 
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
 

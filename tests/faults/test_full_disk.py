@@ -13,14 +13,14 @@ import expectations.manifest as validation
 from expectations.examine import Examination, examine
 from expectations.manifest import validate
 from expectations.policy import Policy
-from filling_disk import PROTOCOL, ROOM, register
+from model.dataset.ingest import assemble, collect_part, plan, publish
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_candidates, read_manifest
 from model.errors import StorageFull
-from model.fingerprint import fingerprint
-from model.ingest import assemble, collect_part, plan, publish
-from model.lake import Lake
-from model.manifest import read_candidates, read_manifest
-from model.sources.declared import Source
-from model_images import NOW, many
+from model.images.fingerprint import fingerprint
+from model.sources.declaration import Source
+from support.full_disk import PROTOCOL, ROOM, register
+from support.small_images import NOW, many
 
 OLD, NEW = 24, 6
 """Images of the version that is published before, and those that come to it; the last of these is broken."""
@@ -44,7 +44,7 @@ def rules_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def page_without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drawing takes a second and writes nothing; where the page goes is what counts."""
-    monkeypatch.setattr("model.version_page._draw", lambda _, version: f"the page of {version}")
+    monkeypatch.setattr("model.pages.dataset_page._draw", lambda _, version: f"the page of {version}")
 
 
 @pytest.fixture(autouse=True)

@@ -16,9 +16,9 @@ from PIL import Image
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from figures.served import Service, serving
-from model.engines import open_database
-from postgresql import NEEDS_POSTGRESQL, running_postgresql
+from model.monitoring.database import open_database
+from support.postgresql import NEEDS_POSTGRESQL, running_postgresql
+from truegrain_rig.served import Service, serving
 
 SECONDS = 60.0
 SMALL = 600_000

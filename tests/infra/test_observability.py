@@ -11,13 +11,23 @@ import pytest
 import yaml
 from sqlalchemy import text
 
-from made_predictions import predict
-from made_results import found
-from model import drift_history, predictions
-from model.engines import open_database
-from observability import AIRFLOW_PAGE, ALERTS, DASHBOARDS, INFRA, PANELS, QUERIES, RUNBOOK, airflows_own, named_labels
-from postgresql import NEEDS_POSTGRESQL, running_postgresql
-from promql import labels, metric
+from model.monitoring import drift_history, predictions
+from model.monitoring.database import open_database
+from support.drift_results import found
+from support.observability import (
+    AIRFLOW_PAGE,
+    ALERTS,
+    DASHBOARDS,
+    INFRA,
+    PANELS,
+    QUERIES,
+    RUNBOOK,
+    airflows_own,
+    named_labels,
+)
+from support.postgresql import NEEDS_POSTGRESQL, running_postgresql
+from support.predictions import predict
+from support.promql import labels, metric
 
 PROMETHEUS = INFRA / "prometheus"
 GIVEN_BY_PROMETHEUS = {"job", "instance"}

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from collecting import collect
-from model.ingest import assemble, publish
-from model.lake import Lake
-from model.manifest import read_candidates, write_rows
+from model.dataset.ingest import assemble, publish
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_candidates, write_rows
 from model.registry import Registry, connect
 from model.settings import Settings
-from model.sources.labelled import LabelledImage
-from model_images import NOW
+from model.sources.labelled_image import LabelledImage
+from support.fill_lake import collect
+from support.small_images import NOW
 
 
 @pytest.fixture

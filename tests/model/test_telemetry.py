@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy, psutil
 numpy.ones((64, 64)) @ numpy.ones((64, 64))
 before = psutil.Process().num_threads()
-from model.detector import Detector
+from model.detectors.detector import Detector
 detector = Detector.load(Path(sys.argv[1]))
 detector.score(numpy.zeros((1, 32, 32, 3), numpy.uint8))
 print(psutil.Process().num_threads() - before)

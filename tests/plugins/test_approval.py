@@ -2,8 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from model.gate import Decision
-from model.gate_rule import Rule
+from model.evaluation.gate.decision import Decision
+from model.evaluation.gate.rule import Rule
 from truegrain_airflow import approval
 
 

@@ -2,8 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from model.dataset.lake import SUCCESS, Lake
 from model.errors import DatasetError
-from model.lake import SUCCESS, Lake
 from truegrain_airflow.assets import DATASET, choose_dataset_version
 
 OLD, NEW = "20260105-aaaaaaaaaaaa", "20260119-bbbbbbbbbbbb"

@@ -22,17 +22,17 @@ from flask import Response, request
 from flask.testing import FlaskClient
 from PIL import Image
 
-from figures.served import point_at
-from figures.stack import free_ports
 from model.settings import Settings
-from scraping import read_metric, read_series
+from service.answers.problems import MEDIA_TYPE
 from service.app import create_app
 from service.keys import write
 from service.openapi import path_of
-from service.problems import MEDIA_TYPE
-from service.protection.keyring import Key, KeyFile
+from service.protection.api_keys import Key, KeyFile
 from service.records import prediction_log
-from service.store.pointer import Alias, Pointer
+from service.status.pointer import Alias, Pointer
+from support.scraping import read_metric, read_series
+from truegrain_rig.served import point_at
+from truegrain_rig.stack import free_ports
 
 Publish = Callable[..., Pointer]
 

@@ -19,9 +19,9 @@ import psutil
 import pytest
 import requests
 
-from ordinary import draw_ordinary
-from service.protection.keyring import Key
+from service.protection.api_keys import Key
 from service.protection.secret import hash_of, make_secret
+from support.ordinary_traffic import draw_ordinary
 
 Serve = Callable[..., Any]
 Publish = Callable[..., Any]

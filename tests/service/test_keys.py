@@ -11,7 +11,7 @@ import pytest
 
 from model.errors import SettingsError
 from service.keys import main
-from service.protection.keyring import Key, KeyFile, Keyring
+from service.protection.api_keys import Key, KeyFile, Keyring
 from service.protection.secret import PREFIX, hash_of
 
 Command = Callable[..., str]

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from figures.crowd import asking
 from model.registry import ModelVersion, Registry
+from truegrain_rig.busy_clients import asking
 
 Serve = Callable[..., Any]
 Draw = Callable[..., bytes]

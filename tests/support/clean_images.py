@@ -7,7 +7,7 @@ from functools import cache
 
 from PIL import Image
 
-from model.sources.labelled import LabelledImage
+from model.sources.labelled_image import LabelledImage
 from model.sources.synthetic import Order, draw_image
 
 

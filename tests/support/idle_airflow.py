@@ -9,13 +9,13 @@ from typing import Any
 
 import psutil
 
-from figures.stack import free_ports
-from launcher.airflow_api import AirflowApi
-from launcher.components import HOST, components, logs, migration, seed_password
-from launcher.environment import ROOT
-from launcher.errors import LaunchError
-from launcher.processes import Record, alive, start, stop
 from model.settings import Settings
+from truegrain_local.airflow_api import AirflowApi
+from truegrain_local.environment import ROOT
+from truegrain_local.errors import LaunchError
+from truegrain_local.processes import Record, alive, start, stop
+from truegrain_local.programs import HOST, components, logs, migration, seed_password
+from truegrain_rig.stack import free_ports
 
 PARTS = ("airflow-api-server", "airflow-dag-processor")
 DAGS = frozenset(file.stem for file in (ROOT / "dags").glob("*.py"))

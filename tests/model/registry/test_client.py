@@ -9,10 +9,10 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
 
-from listening import Quiet, listening
 from model.errors import RegistryUnavailable
 from model.registry import Registry
 from model.registry.client import upsert
+from support.listening import Quiet, listening
 
 Write = Callable[..., Path]
 

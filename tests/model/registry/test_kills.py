@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from figures.promoters import KILLED, PATIENCE, Promoter, violations
-from figures.promotion import Ring, Tally, kill, race
 from model.registry import promotion
+from truegrain_bench.measurements.promotion import Ring, Tally, kill, race
+from truegrain_rig.promoters import KILLED, PATIENCE, Promoter, violations
 
 WRITTEN = 4
 """A promotion that is killed before this call has written the history and moved nothing."""

@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from model.detectors.signature import TAG, PrivateKey, verify
 from model.registry import ModelVersion, Registry
 from model.registry.__main__ import main
-from model.signature import TAG, PrivateKey, verify
 
 Add = Callable[..., ModelVersion]
 

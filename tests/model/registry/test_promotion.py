@@ -9,7 +9,7 @@ import requests
 from model.errors import RegistryError, RegistryUnavailable
 from model.registry import ModelVersion, Registry
 from model.registry.history import LONGEST_REASON, append
-from model.registry.scene import look
+from model.registry.state import look
 
 Add = Callable[..., ModelVersion]
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from model import artifact, registry
-from model.detector import Detector
+from model import registry
+from model.detectors import artifact
+from model.detectors.detector import Detector
 from model.errors import ArtifactError, RegistryError, RegistryUnavailable
 from model.registry import ModelVersion, Registry
 

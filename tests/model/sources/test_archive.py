@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from model.errors import InvalidImage, SourceError
-from model.images import decode
+from model.images.decoding import decode
 from model.sources.archive import is_archive
-from model.sources.labelled import LabelledImage
-from model.sources.recognise import open_source
+from model.sources.kinds import open_source
+from model.sources.labelled_image import LabelledImage
 
 PATHS = ("train/REAL/a.jpg", "train/FAKE/b.jpg", "Valid/REAL/c (2).jpg", "notes.txt")
 SHARED = Path(__file__).parents[4] / "shared" / "data"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from model.errors import InvalidImage, SourceError
-from model.images import decode
-from model.sources.recognise import open_source
+from model.images.decoding import decode
+from model.sources.kinds import open_source
 
 
 def test_images_come_sorted_by_path_with_their_bytes_untouched(grow: Callable[[Iterable[str]], Path]) -> None:

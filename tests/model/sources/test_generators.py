@@ -4,7 +4,7 @@ from pathlib import Path, PurePosixPath
 import pytest
 
 from model.sources.generators import above_the_split, outermost
-from model.sources.recognise import open_source
+from model.sources.kinds import open_source
 
 
 @pytest.mark.parametrize(

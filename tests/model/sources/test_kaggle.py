@@ -8,7 +8,7 @@ from requests import ConnectionError as Unreachable
 from requests import HTTPError, Response, Timeout
 
 from model.errors import SourceError
-from model.sources.recognise import make_absolute, open_source
+from model.sources.kinds import make_absolute, open_source
 
 
 @pytest.fixture

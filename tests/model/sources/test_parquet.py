@@ -11,8 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from model.errors import ContradictingLabels, SourceError
+from model.sources.kinds import open_source
 from model.sources.parquet import read_shards
-from model.sources.recognise import open_source
 from model.sources.tree import Member, Tree
 
 Write = Callable[..., Path]

@@ -8,9 +8,9 @@ from PIL import Image, JpegImagePlugin
 from scipy.optimize import minimize
 
 from model.errors import SourceError
-from model.images import decode
+from model.images.decoding import decode
 from model.labels import CLASSES
-from model.sources.labelled import LabelledImage
+from model.sources.labelled_image import LabelledImage
 from model.sources.studio.artefacts import FAMILIES
 from model.sources.synthetic import Order, draw_image, draw_images
 

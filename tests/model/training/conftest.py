@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from model.lake import Lake
+from model.dataset.lake import Lake
 from model.settings import Settings
-from model.sources.labelled import LabelledImage
+from model.sources.labelled_image import LabelledImage
 from model.training.config import TrainConfig, read_config
-from model_images import many
+from support.small_images import many
 
 
 @pytest.fixture

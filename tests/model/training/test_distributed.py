@@ -10,25 +10,32 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file
 
-import together
 from model.errors import TrainingError
 from model.training.config import Augmentation, TrainConfig
 from model.training.distributed import ALONE, Place, check_shares, joined, own_part
+from support import distributed_training
 
 
 def test_two_processes_train_the_weights_that_one_trains(tmp_path: Path) -> None:
-    paths = os.pathsep.join((str(Path(together.__file__).parent), *filter(None, sys.path)))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", together.__file__]
+    paths = os.pathsep.join((str(Path(distributed_training.__file__).parent), *filter(None, sys.path)))
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node=2",
+        distributed_training.__file__,
+    ]
     (tmp_path / "two").mkdir()
     variables = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
     finished = subprocess.run(
         [*command, str(tmp_path / "two")], env=variables, capture_output=True, text=True, check=False
     )
     assert finished.returncode == 0, finished.stderr
-    alone = together.train(tmp_path / "one", ALONE)
+    alone = distributed_training.train(tmp_path / "one", ALONE)
     np.testing.assert_allclose(np.load(tmp_path / "two" / "logits.npy"), alone, atol=1e-2)
     one, two = (load_file(tmp_path / name / "best.safetensors") for name in ("one", "two"))
-    begun = together.begin().state_dict()
+    begun = distributed_training.begin().state_dict()
     assert one.keys() == two.keys() == begun.keys()
     for name in ("output.weight", "backbone.conv1.0.weight", "norm.running_mean", "norm.running_var"):
         apart, moved = (one[name] - two[name]).norm(), (one[name] - begun[name]).norm()

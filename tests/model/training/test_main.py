@@ -11,18 +11,18 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset
 
-from figures.stack import free_ports
-from model import artifact
-from model.detector import Detector
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_manifest, split_rows
+from model.detectors import artifact
+from model.detectors.detector import Detector
 from model.errors import HOPELESS_STATUS, DatasetError, TrainingError
 from model.labels import CLASSES
-from model.lake import Lake
-from model.manifest import read_manifest, split_rows
 from model.registry import Registry
 from model.settings import Settings
 from model.training.__main__ import main
 from model.training.config import TrainConfig
-from model.training.train import train
+from model.training.loop.train import train
+from truegrain_rig.stack import free_ports
 
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -116,7 +116,7 @@ def test_an_interrupted_training_goes_on_in_the_same_run(
         raise TrainingError("the disk is full")
 
     with monkeypatch.context() as broken:
-        broken.setattr("model.training.train.release", refuse)
+        broken.setattr("model.training.loop.train.release", refuse)
         with pytest.raises(TrainingError, match="disk is full"):
             train(settings, config, dataset_version=dataset)
     folder = settings.home / "training" / f"{dataset}-{config.digest()}"

@@ -8,22 +8,22 @@ from typing import get_args
 
 import pytest
 
-from made_drills import make_drill
-from model.drift_history import DriftResult
-from model.drift_signals import Signal
-from model.drill import Drill, Labelling, StepName
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_manifest
+from model.drill.record import Drill, Labelling, StepName
 from model.errors import TruegrainError
-from model.lake import Lake
-from model.manifest import read_manifest
-from model.monitoring import Judgement
+from model.monitoring.drift_history import DriftResult
+from model.monitoring.retrain_request import Judgement
+from model.monitoring.terms import Signal
 from model.registry import connect
 from model.settings import Settings
-from model.sources.feedback import SOURCE
-from truegrain_airflow.drill import exercise, learning, plan, tasks
-from truegrain_airflow.drill.diary import Diary
-from truegrain_airflow.drill.plan import Plan, settings_of
-from truegrain_airflow.drill.serving import free_port
-from truegrain_airflow.drill.watching import Watch
+from model.sources.reports import SOURCE
+from support.drill_records import make_drill
+from truegrain_drill import exercise, lifecycle, plan, steps
+from truegrain_drill.diary import Diary
+from truegrain_drill.monitor import Watch
+from truegrain_drill.plan import Plan, settings_of
+from truegrain_drill.service import free_port
 
 PLAN = Plan(newcomer="patch", images=240, ordinary=8, incident=24, round=8, reported=24, again=8)
 ANYTHING = """
@@ -86,17 +86,17 @@ def untrained(monkeypatch: pytest.MonkeyPatch, tiny_artifact: Callable[..., Path
             registry.log_artifact(run, tiny_artifact(next(biases), dataset_version=dataset_version))
         return run.id
 
-    monkeypatch.setattr(learning, "train", train)
+    monkeypatch.setattr(lifecycle, "train", train)
     monkeypatch.setattr(exercise, "Watch", Alert)
 
 
 @pytest.mark.usefixtures("untrained", "without_plots")
 def test_people_label_the_newcomer_and_what_they_agree_on_is_learnt_and_served(production: Settings) -> None:
-    name = tasks.prepare(production, PLAN)
+    name = steps.prepare(production, PLAN)
     own = settings_of(production, name, port=free_port())
     exercise.run(PLAN, own, Diary.open(own.home))
     with suppress(TruegrainError):  # what so small a drill measures is chance
-        tasks.report(production, name)
+        steps.report(production, name)
     assert (own.home / "post-mortem.html").exists()
 
     drill = Drill.from_json((own.home / "drill.json").read_bytes())

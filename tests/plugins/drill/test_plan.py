@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from model.errors import SourceError
-from model.gate_policy import read_policy
+from model.evaluation.gate.policy import read_policy
 from model.settings import Settings
-from model.sources.recognise import open_source
-from truegrain_airflow.drill.plan import Plan, settings_of
+from model.sources.kinds import open_source
+from truegrain_drill.plan import Plan, settings_of
 
 PLAN = Plan(newcomer="patch", images=12, ordinary=12, incident=12, reported=12, again=12)
 

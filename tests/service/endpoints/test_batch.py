@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from service.endpoints.batch import BATCH_EXAMPLE, Batch
 from service.protection.uploads import MOST_FILES, MULTIPART_OVERHEAD
-from service.verdicts.looking import BATCH_WEIGHT
+from service.verdicts.image_views import BATCH_WEIGHT
 
 Draw = Callable[..., bytes]
 Metric = Callable[..., float]

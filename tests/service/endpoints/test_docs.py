@@ -11,9 +11,9 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from model.manifest import version_id
+from model.dataset.manifest import version_id
+from service.answers.problems import PROBLEMS
 from service.openapi import UPLOADS
-from service.problems import PROBLEMS
 from service.protection.access import role_of
 
 

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from service.endpoints.explain import EXPLANATION_EXAMPLE, Explanation
-from service.verdicts.explanation_map import LONGEST_SIDE, draw_overlay
+from service.verdicts.heat_map import LONGEST_SIDE, draw_overlay
 
 Draw = Callable[..., bytes]
 

@@ -14,19 +14,19 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from made_predictions import predict
+from model.dataset.lake import Lake
+from model.dataset.tombstones import read_tombstones
 from model.errors import SourceError, StorageFull
-from model.feedback import settle
-from model.lake import Lake
+from model.feedback.review import settle
 from model.lock import locked
-from model.predictions import add, prepare
+from model.monitoring.predictions import add, prepare
 from model.settings import Settings
-from model.sources.feedback import ACCEPTED, REJECTED
-from model.sources.recognise import open_source
-from model.tombstones import read_tombstones
+from model.sources.kinds import open_source
+from model.sources.reports import ACCEPTED, REJECTED
 from service.endpoints.feedback import EXAMPLE, REQUEST_EXAMPLE, WITHDRAWN_EXAMPLE, Feedback, Reported, Withdrawn
-from service.protection.keyring import Key
+from service.protection.api_keys import Key
 from service.protection.secret import hash_of
+from support.predictions import predict
 
 Draw = Callable[..., bytes]
 Judge = Callable[[bytes], str]
@@ -249,7 +249,7 @@ def test_without_the_prediction_log_the_client_is_told_to_come_back(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("model.predictions.find", fail)
+    monkeypatch.setattr("model.monitoring.predictions.find", fail)
     answer = report(client, "0" * 32)
     assert_problem(answer, 503, "log_unavailable")
     assert int(answer.headers["Retry-After"]) > 0

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from made_results import found
-from model.drift_terms import Cause
+from model.monitoring.terms import Cause
 from service.endpoints.health import EXAMPLE, SILENT_SECONDS, Health, find_drift, find_drift_troubles, find_troubles
-from service.records.log_status import LogStatus
-from service.store import drift_status
-from service.store.drift_status import SILENT, DriftStatus, describe
-from service.store.follower_status import FollowerStatus, Outcome, write_status
+from service.status import drift
+from service.status.drift import SILENT, DriftStatus, describe
+from service.status.follower import FollowerStatus, Outcome, write_status
+from service.status.prediction_log import LogStatus
+from support.drift_results import found
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def test_health_tells_the_versions_and_how_the_follower_fares(
     publish("3")
     publish("4", bias=1.0, alias="shadow")
     write_status(home, {"production": "current", "shadow": "current"})
-    drift_status.write_status(home, found("ok"), seconds=60)
+    drift.write_status(home, found("ok"), seconds=60)
     for store in (client.application.extensions["truegrain"].store, client.application.extensions["truegrain"].shadow):
         store.refresh()
     told = Health.model_validate_json(client.get("/health").data)
@@ -48,7 +48,7 @@ def test_health_tells_the_versions_and_how_the_follower_fares(
 
 
 def test_health_tells_what_has_drifted_but_not_whose_predictions_are_suspect(home: Path, client: FlaskClient) -> None:
-    drift_status.write_status(home, found(), seconds=60)
+    drift.write_status(home, found(), seconds=60)
     answer = client.get("/health")
     told = Health.model_validate_json(answer.data)
     assert (told.drift.status, told.drift.attribution, told.drift.predictions) == ("drifting", "new_generator", 1000)

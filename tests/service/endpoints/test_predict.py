@@ -7,8 +7,8 @@ from flask.testing import FlaskClient
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from model.images import FORMATS
-from service.verdicts.verdict import EXAMPLE, Verdict
+from model.images.decoding import FORMATS
+from service.answers.verdict import EXAMPLE, Verdict
 
 Draw = Callable[..., bytes]
 Publish = Callable[..., object]

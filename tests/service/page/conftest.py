@@ -17,7 +17,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from werkzeug.serving import make_server
 
-from browser import running_chromium
+from support.browser import running_chromium
 
 
 @pytest.fixture(scope="session")

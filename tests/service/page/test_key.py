@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from service.protection.keyring import Key
+from service.protection.api_keys import Key
 from service.protection.secret import hash_of
 
 Draw = Callable[..., bytes]

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from model.settings import Settings
 from service.app import create_app
 from service.protection.admission import COMPUTING
-from service.protection.turnstile import Turnstile
+from service.protection.queue import Turnstile
 from service.protection.uploads import BATCH_FIELD, FIELD
 
 Draw = Callable[..., bytes]

@@ -9,10 +9,10 @@ import pytest
 import redis
 from flask.testing import FlaskClient
 
-from figures.stack import free_ports
 from model.errors import SettingsError
-from service.protection.keyring import Key
+from service.protection.api_keys import Key
 from service.protection.secret import hash_of
+from truegrain_rig.stack import free_ports
 
 Start = Callable[..., FlaskClient]
 NEEDS_REDIS = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")

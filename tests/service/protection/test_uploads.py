@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from model.images import REASONS
-from service.problems import PROBLEMS
+from model.images.decoding import REASONS
+from service.answers.problems import PROBLEMS
 from service.protection.uploads import MULTIPART_OVERHEAD
 
 Draw = Callable[..., bytes]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from made_predictions import predict
-from model.predictions import Prediction
+from model.monitoring.predictions import Prediction
 from service.records import journal as module
 from service.records.journal import Journal
+from support.predictions import predict
 
 AT_ONCE = 10
 

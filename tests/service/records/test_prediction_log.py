@@ -16,13 +16,14 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DataError
 from structlog.testing import capture_logs
 
-from made_predictions import predict
-from model import engines
-from model import predictions as table
-from model.predictions import Prediction
-from service.metrics import Metrics
-from service.records import journal, log_status, prediction_log, retention
+from model.monitoring import database as engines
+from model.monitoring import predictions as table
+from model.monitoring.predictions import Prediction
+from service.metrics.service import Metrics
+from service.records import journal, prediction_log, retention
 from service.records.prediction_log import PredictionLog
+from service.status import prediction_log as log_status
+from support.predictions import predict
 
 Wait = Callable[..., None]
 

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
-from made_predictions import predict
-from model.engines import open_database
-from model.predictions import add, find, prepare
+from model.monitoring.database import open_database
+from model.monitoring.predictions import add, find, prepare
 from service.records import retention
 from service.records.retention import STEADY_SECONDS, Retention
+from support.predictions import predict
 
 NOW = datetime.now(UTC)
 

@@ -11,16 +11,16 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from model.detector import Detector
-from model.engines import open_database
-from model.images import Limits, decode
-from model.predictions import read_window
-from model.sample import EMBEDDING, Sample
-from service.store.model_store import ServedModel
-from service.store.pointer import Pointer, pointer_path
+from model.detectors.detector import Detector
+from model.detectors.traffic_sample import EMBEDDING, Sample
+from model.images.decoding import Limits, decode
+from model.monitoring.database import open_database
+from model.monitoring.predictions import read_window
+from service.answers.options import Options
+from service.status.pointer import Pointer, pointer_path
 from service.verdicts.delivery import to_prediction
 from service.verdicts.judging import judge, to_verdict
-from service.verdicts.options import Options
+from service.verdicts.model_store import ServedModel
 
 Draw = Callable[..., bytes]
 LEVELS = (40, 200)

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.degradations import DEGRADATIONS, RESHIPPED
-from model.detector import Detector
+from model.detectors.detector import Detector
 from model.errors import InvalidImage
-from model.images import FORMATS, Limits, decode
-from service.problems import Refusal
-from service.store.model_store import ServedModel
-from service.store.pointer import Pointer, pointer_path
+from model.images.decoding import FORMATS, Limits, decode
+from model.images.degradations import DEGRADATIONS, RESHIPPED
+from service.answers.options import Options
+from service.answers.problems import Refusal
+from service.answers.verdict import Finding
+from service.status.pointer import Pointer, pointer_path
 from service.verdicts import judging
+from service.verdicts.image_views import BATCH_WEIGHT, LONGEST_JPEG_SIDE
 from service.verdicts.judging import Judged, judge, judge_all, to_verdict
-from service.verdicts.looking import BATCH_WEIGHT, LONGEST_JPEG_SIDE
-from service.verdicts.options import Options
-from service.verdicts.verdict import Finding
+from service.verdicts.model_store import ServedModel
 
 Draw = Callable[..., bytes]
 

@@ -8,16 +8,16 @@ import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
 
-from model.images import Limits
+from model.images.decoding import Limits
 from model.settings import Settings
+from service.answers.options import Options
+from service.answers.verdict import EXAMPLE, Verdict
 from service.app import create_app
-from service.metrics import Metrics
-from service.store.model_store import ModelStore
-from service.store.pointer import pointer_path
+from service.metrics.service import Metrics
+from service.status.pointer import pointer_path
 from service.verdicts import shadowing
-from service.verdicts.options import Options
+from service.verdicts.model_store import ModelStore
 from service.verdicts.shadowing import MOST_WAITING, Shadowing, is_chosen
-from service.verdicts.verdict import EXAMPLE, Verdict
 
 Draw = Callable[..., bytes]
 Publish = Callable[..., object]

@@ -1,0 +1,32 @@
+"""`make bench`: measure the figures of README and write them down."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from truegrain_bench.results.catalog import LONG, MEANING, SHORT
+from truegrain_bench.results.published import comparison
+from truegrain_bench.results.results import record, show_in, table
+from truegrain_rig.stack import ROOT
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main() -> None:
+    """Run the named measurements, print all figures, and update results.json and README."""
+    known = {**SHORT, **LONG}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="measure everything, which takes long")
+    parser.add_argument("names", nargs="*", help=f"measure only these of: {', '.join(known)}")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - known.keys():
+        parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(known)}")
+    for name in arguments.names or (known if arguments.full else SHORT):
+        results = record(RESULTS, list(known[name]()), root=ROOT)
+        show_in(ROOT / "README.md", "figures", table(results, MEANING))
+        show_in(ROOT / "README.md", "comparison", comparison(results))
+    sys.stdout.write(table(results, MEANING) + "\n")
+
+
+if __name__ == "__main__":
+    main()

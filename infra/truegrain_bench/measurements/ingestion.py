@@ -1,0 +1,87 @@
+"""What it takes to bring all of CIFAKE into a validated version, and how near that is to merely decoding its files."""
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from PIL import Image
+
+from model.dataset.ingest import collect_part, plan
+from model.dataset.ingest_parts import Part
+from model.dataset.lake import Lake
+from model.sources.declaration import Source
+from model.sources.tree import is_image
+from truegrain_bench.measurements.million_rows import bring_out
+from truegrain_bench.measurements.twins import CIFAKE_COMMAND, CIFAKE_VARIABLE
+from truegrain_bench.results.results import Figure
+from truegrain_rig.processes import most_held, pool
+
+
+def cifake_ingestion() -> Iterator[Figure]:
+    """Ingest what CIFAKE names with as many processes as there are cores; measures nothing without it."""
+    location = os.environ.get(CIFAKE_VARIABLE)
+    if location is None:
+        return
+    cores = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder:
+        url = f"{folder}/lake"
+        with pool(cores) as processes:
+            source = _unpacked(Path(location), Path(folder) / "files")
+            files = sorted(path for path in source.rglob("*") if is_image(path.name))
+            _floor(files, processes, cores)  # once unmeasured, so that all have the files in memory
+            floor = _floor(files, processes, cores)
+            begin = time.perf_counter()
+            _collect(f"{folder}/beside", str(source), processes, cores)
+            above_floor = (time.perf_counter() - begin) / floor
+            begin = time.perf_counter()
+            held_together = _collect(url, location, processes, cores)
+            collecting = time.perf_counter() - begin
+        with pool(1) as process:
+            begin = time.perf_counter()
+            _, held_alone = process.submit(bring_out, url, today=datetime.now(UTC).date()).result()
+            seconds = collecting + time.perf_counter() - begin
+    yield Figure("ingest.cifake_seconds", round(seconds, 1), "s", CIFAKE_COMMAND)
+    yield Figure("ingest.peak_gb", round(max(held_together, held_alone), 2), "GB", CIFAKE_COMMAND)
+    yield Figure("ingest.floor_ratio", round(above_floor, 2), "x", CIFAKE_COMMAND)
+
+
+def collect_one(url: str, part: Part, *, now: datetime) -> tuple[int, float]:
+    """Collect a part; returns this process and the memory that it has held at most, in GB."""
+    collect_part(Lake(url), part, now=now)
+    return os.getpid(), most_held()
+
+
+def read_and_decode(files: Sequence[Path]) -> None:
+    """Do what nobody who takes images in can leave out: read each file, hash its bytes, decode its pixels."""
+    for file in files:
+        data = file.read_bytes()
+        hashlib.sha256(data).hexdigest()
+        Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def _collect(url: str, location: str, processes: ProcessPoolExecutor, cores: int) -> float:
+    """Collect all parts; returns the sum of what the processes held, each at its own peak, in GB."""
+    parts = plan(Lake(url), [Source(location=location)], parts=cores)
+    return sum(dict(processes.map(partial(collect_one, url, now=datetime.now(UTC)), parts)).values())
+
+
+def _floor(files: Sequence[Path], processes: ProcessPoolExecutor, cores: int) -> float:
+    begin = time.perf_counter()
+    list(processes.map(read_and_decode, [files[start::cores] for start in range(cores)]))
+    return time.perf_counter() - begin
+
+
+def _unpacked(location: Path, folder: Path) -> Path:
+    """Return a folder as it is, and of an archive the one that it is unpacked to."""
+    if location.is_dir():
+        return location
+    shutil.unpack_archive(location, folder, filter="data")
+    return folder

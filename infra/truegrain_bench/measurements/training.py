@@ -1,0 +1,114 @@
+"""How near training comes to what the machine can do, and how far it is ahead of the loop that everybody writes."""
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.optim import AdamW
+
+from model.images.decoding import decode
+from model.images.preprocess import Preprocess
+from model.labels import CLASSES
+from model.sources.synthetic import Order, draw_images
+from model.training.config import TrainConfig, read_config
+from model.training.data.batches import plan_epoch, training_batches
+from model.training.data.samples import Samples
+from model.training.distributed import joined
+from model.training.loop.learner import Learner
+from model.training.network.network import build_network
+from truegrain_bench.results.results import Figure
+from truegrain_rig.plain_loop import plain_batches, plain_epoch
+from truegrain_rig.processes import pool
+
+COMMAND = "make bench-full"
+RECIPE = "quick"
+ORDER = Order(images=1536)
+SIDE = 512
+"""The images are enlarged to what generators make; the recipe looks at 64 pixels of it. What they show is no matter."""
+ROUNDS = 3
+"""Each is timed so often, by turns, after a round that is not timed; the middle one counts."""
+
+
+def training_rates() -> Iterator[Figure]:
+    """Train the quick recipe three ways, in a process of its own, for torch leaves threads behind."""
+    with pool(1) as process:
+        ours, raw, plain = process.submit(measure).result()
+    yield Figure("train.images_per_second", round(ours), "images/s", COMMAND)
+    yield Figure("train.step_ratio", round(ours / raw, 3), "x", COMMAND)
+    yield Figure("train.vs_imagefolder", round(ours / plain, 2), "x", COMMAND)
+
+
+def measure() -> tuple[float, float, float]:
+    """Return the images a second of our training, of its steps alone on tensors at hand, and of the plain loop."""
+    config = read_config(RECIPE)
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder, joined({}):
+        samples = write_images(Path(folder), config)
+        ways = (our_epoch(samples, config), raw_epoch(samples, config), plain_way(Path(folder), samples, config))
+        rounds = [[_rate(way, number) for way in ways] for number in range(ROUNDS + 1)][1:]
+    ours, raw, plain = (statistics.median(rates) for rates in zip(*rounds, strict=True))
+    return ours, raw, plain
+
+
+def write_images(folder: Path, config: TrainConfig) -> Samples:
+    """Write the images to `folder`/<class>/ and return what the cache of pixels would hold of them."""
+    prepare, pixels, labels = Preprocess(config.size), [], []
+    for number, image in enumerate(draw_images(ORDER)):
+        path = folder / image.label / f"{number}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        decode(image.data).rgb.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path, quality=90)
+        pixels.append(prepare(decode(path.read_bytes()).rgb))
+        labels.append(CLASSES.index(image.label))
+    return Samples(np.stack(pixels), np.array(labels, dtype=np.float32))
+
+
+def our_epoch(samples: Samples, config: TrainConfig) -> Callable[[int], int]:
+    """Return what trains the epoch of a number as `model.training` does, and counts its images."""
+    learner = _learner(samples, config)
+
+    def run(number: int) -> int:
+        epoch = plan_epoch(samples, config, number=number)
+        for step, (pixels, labels) in enumerate(training_batches(samples, config, epoch)):
+            learner.step(pixels, labels, number=step, rate=config.learning_rate)
+        return epoch.steps * config.batch_size
+
+    return run
+
+
+def raw_epoch(samples: Samples, config: TrainConfig) -> Callable[[int], int]:
+    """Return what takes as many of the same steps on one batch that is at hand."""
+    learner = _learner(samples, config)
+    pixels, labels = (torch.from_numpy(array[: config.batch_size].copy()) for array in (samples.pixels, samples.labels))
+    steps = plan_epoch(samples, config, number=0).steps
+
+    def run(_: int) -> int:
+        for step in range(steps):
+            learner.step(pixels, labels, number=step, rate=config.learning_rate)
+        return steps * config.batch_size
+
+    return run
+
+
+def plain_way(folder: Path, samples: Samples, config: TrainConfig) -> Callable[[int], int]:
+    """Return what trains an epoch of the same network on the same images, as read from `folder`."""
+    size = samples.pixels.shape[1]
+    network = build_network(config, size=size, pretrained_file="")
+    optimizer = AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    batches = plain_batches(folder, config, size=size)
+    return lambda _: plain_epoch(network, optimizer, batches)
+
+
+def _learner(samples: Samples, config: TrainConfig) -> Learner:
+    learner = Learner(build_network(config, size=samples.pixels.shape[1], pretrained_file=""), config)
+    learner.start()
+    learner.network.train()
+    return learner
+
+
+def _rate(way: Callable[[int], int], number: int) -> float:
+    begin = time.perf_counter()
+    return way(number) / (time.perf_counter() - begin)

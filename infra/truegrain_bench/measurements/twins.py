@@ -1,0 +1,61 @@
+"""What is found in the data: the exact twins of CIFAKE, and how long a search for near-duplicates takes."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model.dataset.near_duplicates import near_clusters
+from model.errors import SourceError
+from model.images.fingerprint import fingerprint
+from model.sources.kinds import open_source
+from truegrain_bench.results.results import Figure
+
+CIFAKE_VARIABLE = "CIFAKE"
+"""Environment variable naming the folder or archive with all of CIFAKE, for those who have it."""
+CIFAKE_COMMAND = f"{CIFAKE_VARIABLE}=<folder or archive> make bench-full"
+
+HASHES = 1_000_000
+COPY_SWAPS = 3
+"""Set bits of a copy's hash that change places with unset ones."""
+
+
+def near_duplicate_search() -> Iterator[Figure]:
+    """Search a million hashes on one core, among them piles as real lakes and careless sources have them."""
+    hashes = _million_hashes(np.random.default_rng(0))
+    begin = time.perf_counter()
+    near_clusters(hashes)
+    yield Figure("ingest.neardup_1m_seconds", round(time.perf_counter() - begin, 1), "s", "make bench")
+
+
+def cifake_twins() -> Iterator[Figure]:
+    """Count the surplus files with the pixels of another, within and across the splits of CIFAKE's publishers."""
+    location = os.environ.get(CIFAKE_VARIABLE)
+    if location is None:
+        return
+    images = pd.DataFrame(
+        [(image.split, fingerprint(image.data).pixel_hash) for image in open_source(location)],
+        columns=["split", "pixel_hash"],
+    )
+    if set(images["split"]) != {"train", "test"}:
+        raise SourceError(f"{location} is not CIFAKE as it was published: it has to hold train/ and test/")
+    train, test = (images.loc[images["split"] == split, "pixel_hash"] for split in ("train", "test"))
+    yield Figure("ingest.twins_within_train", int(train.duplicated().sum()), "images", CIFAKE_COMMAND)
+    yield Figure("ingest.twins_within_test", int(test.duplicated().sum()), "images", CIFAKE_COMMAND)
+    yield Figure("ingest.twins_across_splits", int(test.isin(train).sum()), "images", CIFAKE_COMMAND)
+
+
+def _million_hashes(rng: np.random.Generator) -> NDArray[np.int64]:
+    """Make hashes: half at random, a quarter copies of one picture in poor quality, an eighth equal, an eighth flat."""
+    bits = rng.permuted(np.tile(np.arange(64) % 2 == 0, (HASHES, 1)), axis=1)
+    copies = bits[HASHES // 2 : HASHES * 3 // 4]
+    copies[:] = picture = bits[0]
+    for value in (True, False):
+        places = rng.permuted(np.tile(np.flatnonzero(picture != value), (len(copies), 1)), axis=1)
+        np.put_along_axis(copies, places[:, :COPY_SWAPS], values=value, axis=1)
+    bits[HASHES * 3 // 4 :] = bits[1]
+    bits[HASHES * 7 // 8 :] = False
+    return np.packbits(bits, axis=1).view(">i8").ravel().astype(np.int64)

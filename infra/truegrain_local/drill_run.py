@@ -1,0 +1,39 @@
+"""The drill, run and followed like any DAG, and what came of it."""
+
+from pathlib import Path
+
+from model.drill.goals import goals
+from model.drill.record import Drill
+from model.pages.drill_page import MARKDOWN, PAGE
+from model.settings import Settings
+from truegrain_local.airflow_api import AirflowApi
+from truegrain_local.first_run import run_dag
+from truegrain_local.progress import Progress
+
+DAG = "drill_new_generator"
+
+
+def run_drill(api: AirflowApi, generator: str, settings: Settings, progress: Progress) -> None:
+    """Run a drill to its end and show what was measured and where the post-mortem is, also of one that is not passed.
+
+    Raises LaunchError, as `follow` does, when the drill was not passed or did not come to its end.
+    """
+    before = _told(settings)
+    try:
+        run_dag(api, DAG, {"generator": generator}, settings, progress)
+    finally:
+        for folder in _told(settings) - before:
+            _show(folder, progress)
+
+
+def _told(settings: Settings) -> set[Path]:
+    """Return the folders of all drills that have a post-mortem."""
+    return {page.parent for page in (settings.home / "drills").glob(f"*/{PAGE}")}
+
+
+def _show(folder: Path, progress: Progress) -> None:
+    drill = Drill.from_json((folder / "drill.json").read_bytes())
+    for goal in goals(drill):
+        progress.say(f"  {goal}")
+    for name in (PAGE, MARKDOWN):
+        progress.say(f"the post-mortem is {folder / name}")

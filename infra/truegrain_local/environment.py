@@ -1,0 +1,41 @@
+"""Where the settings of `make up` come from: the environment first, then the file `.env`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from model.settings import Settings
+from model.sources.kinds import make_absolute
+
+ROOT = Path(__file__).resolve().parents[3]
+"""The repository's folder."""
+
+PATIENT_WITH_MLFLOW = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
+"""For tasks, which can wait for a busy MLflow; the service keeps the short patience of `model.registry`."""
+
+
+FILES = ("api_keys", "drift_policy", "gate_policy", "receipt_key", "require_signature")
+"""Settings that name a file."""
+
+
+def read_dotenv(path: Path) -> dict[str, str]:
+    """Return the NAME=value lines of `path`, without comments and quotes; an absent file is an empty one."""
+    if not path.exists():
+        return {}
+    lines = (line.strip() for line in path.read_text().splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env") -> Settings:
+    """Return the settings for this machine: paths absolute, everything pointing at the MLflow that `make up` starts.
+
+    Raises SettingsError as `Settings.from_environment` does.
+    """
+    settings = Settings.from_environment({**read_dotenv(dotenv), **environment})
+    local = {
+        "home": (ROOT / settings.home.expanduser()).resolve(),
+        "source": make_absolute(settings.source),
+        "tracking_uri": f"http://127.0.0.1:{settings.mlflow_port}",
+    }
+    files = {name: str(Path(given).expanduser().absolute()) for name in FILES if (given := getattr(settings, name))}
+    return settings.model_copy(update=local | files)

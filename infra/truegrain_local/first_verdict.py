@@ -1,0 +1,97 @@
+"""Proof that the service serves: it names the promoted version and gives a verdict on an image nobody trained on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_manifest, split_rows
+from model.settings import Settings
+from service import keys
+from service.protection.access import KEY_HEADER
+from service.protection.api_keys import Key, KeyFile
+from service.protection.secret import hash_of, make_secret
+from truegrain_local.errors import LaunchError
+from truegrain_local.programs import HOST, logs
+from truegrain_local.progress import Progress
+
+FOLLOW_SECONDS = 60.0
+"""How long the service may take to take a promoted version into service."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image of the test split, its true label and where it comes from."""
+
+    data: bytes
+    label: str
+    origin: str
+
+
+def service_url(settings: Settings) -> str:
+    """Return the address of the service on this machine."""
+    return f"http://{HOST}:{settings.service_port}"
+
+
+def wait_until_served(settings: Settings, version: str, progress: Progress) -> None:
+    """Return when the service serves `version`; raises LaunchError when it does not come to that."""
+    what = f"service serves version {version}"
+    try:
+        progress.wait(what, lambda: _served(settings) == version, seconds=FOLLOW_SECONDS)
+    except TimeoutError as error:
+        raise LaunchError(str(error), logs(settings) / "service.log") from error
+    progress.say(what)
+
+
+def take_sample(settings: Settings) -> Sample:
+    """Return an AI-generated image from the test split of the newest dataset version."""
+    lake = Lake(settings.lake_url)
+    version = lake.latest()
+    if version is None:
+        raise LaunchError(f"the lake {settings.lake_url} holds no dataset version")
+    rows = split_rows(read_manifest(lake, version), "test")
+    row = rows[rows["label"] == "ai"].head(1)
+    (data,) = lake.read_images(row)
+    return Sample(data, str(row["label"].iloc[0]), str(row["origin"].iloc[0]))
+
+
+def predict(settings: Settings, data: bytes) -> dict[str, Any]:
+    """Ask the service for a verdict; raises LaunchError with its answer when it gives none."""
+    log = logs(settings) / "service.log"
+    try:
+        with lend_key(settings) as headers:
+            answer = requests.post(
+                f"{service_url(settings)}/predict", files={"file": data}, headers=headers, timeout=30
+            )
+    except requests.RequestException as error:
+        raise LaunchError(f"/predict gave no answer: {error}", log) from error
+    if not answer.ok:
+        raise LaunchError(f"/predict answered {answer.status_code}: {answer.text}", log)
+    verdict: dict[str, Any] = answer.json()
+    return verdict
+
+
+@contextmanager
+def lend_key(settings: Settings) -> Iterator[dict[str, str]]:
+    """Yield headers with an API key that is valid while the block lasts; without `require_auth` none is needed."""
+    if not settings.require_auth:
+        yield {}
+        return
+    path, secret = settings.api_keys_path, make_secret()
+    name = f"make-up-{hash_of(secret)[:8]}"
+    keys.write(keys.add(KeyFile.read(path), Key(name=name, roles=("predict",), hashes=(hash_of(secret),))), path)
+    try:
+        yield {KEY_HEADER: secret}
+    finally:
+        keys.write(keys.revoke(KeyFile.read(path), name), path)
+
+
+def _served(settings: Settings) -> str | None:
+    try:
+        answer = requests.get(f"{service_url(settings)}/readyz", timeout=5)
+    except requests.RequestException:
+        return None
+    return str(answer.json()["version"]) if answer.ok else None

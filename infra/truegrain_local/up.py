@@ -1,0 +1,92 @@
+"""`make up`: start Truegrain here, take images through to a served verdict, and say where everything is."""
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from model.errors import TruegrainError
+from model.registry import ModelVersion
+from model.settings import Settings
+from model.sources.declaration import declared_sources, require_image
+from truegrain_local.environment import read_settings
+from truegrain_local.errors import explain
+from truegrain_local.first_run import run_loop
+from truegrain_local.first_verdict import predict, service_url, take_sample, wait_until_served
+from truegrain_local.memory import PeakMemory
+from truegrain_local.processes import members, read_records
+from truegrain_local.programs import USER, logs, seed_password
+from truegrain_local.progress import Progress
+from truegrain_local.start import bring_up, records_path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `make up` ends with: the version in production and its verdict on one image."""
+
+    version: ModelVersion
+    verdict: dict[str, Any]
+
+
+def main() -> int:
+    """Return 0 when a verdict was served; explain on stderr what failed and return 1 otherwise."""
+    progress = Progress(sys.stdout)
+    try:
+        settings = read_settings(os.environ)
+        with PeakMemory(partial(_processes, settings.home)) as memory:
+            outcome = _launch(settings, progress)
+        _report(settings, outcome, progress, memory)
+    except TruegrainError as error:
+        progress.say("failed")
+        explain(error)
+        return 1
+    except KeyboardInterrupt:
+        progress.say("interrupted; what was started goes on, `make down` stops it")
+        return 130
+    return 0
+
+
+def _launch(settings: Settings, progress: Progress) -> Outcome:
+    for source in declared_sources(settings.source):
+        require_image(source)  # before anything starts
+    progress.say(f"starting Truegrain in {settings.home}")
+    api = bring_up(settings, progress)
+    version = run_loop(api, settings, progress)
+    wait_until_served(settings, version.version, progress)
+    sample = take_sample(settings)
+    verdict = predict(settings, sample.data)
+    progress.say(f"verdict on {sample.origin}, which is labelled '{sample.label}':")
+    return Outcome(version, verdict)
+
+
+def _processes(home: Path) -> Iterator[psutil.Process]:
+    yield psutil.Process()
+    yield from members(read_records(records_path(home)))
+
+
+def _report(settings: Settings, outcome: Outcome, progress: Progress, memory: PeakMemory) -> None:
+    sys.stdout.write(json.dumps(outcome.verdict, indent=2) + "\n")
+    summary = {"peak_gb": round(memory.gigabytes, 2), **asdict(outcome)}
+    (settings.home / "run" / "summary.json").write_text(json.dumps(summary, indent=2))
+    sys.stdout.write(
+        f"""
+Truegrain is up after {progress.seconds:.0f} s; its processes held {memory.gigabytes:.1f} GB at most.
+
+  service   {service_url(settings)}          try  curl -F file=@<image> {service_url(settings)}/predict
+  Airflow   http://localhost:{settings.airflow_port}          sign in as {USER} with {seed_password(settings)}
+  MLflow    http://localhost:{settings.mlflow_port}
+  logs      {logs(settings)}
+
+`make down` stops it.
+"""
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

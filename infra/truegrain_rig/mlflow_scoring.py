@@ -1,0 +1,54 @@
+"""`mlflow models serve` in front of an artifact of ours: what everybody has without writing a service."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from model.detectors import artifact
+from model.images.decoding import decode
+from model.images.preprocess import Preprocess
+from model.registry.mlflow_model import pack
+from truegrain_rig.mlflow_server import QUIET
+from truegrain_rig.processes import await_answer
+from truegrain_rig.stack import free_ports
+
+START_SECONDS = 120.0
+
+
+@contextmanager
+def scoring(folder: Path, photo: Path, *, workers: int) -> Iterator[tuple[str, Path]]:
+    """Serve an artifact; yield the address to POST to, and a file with the pixels of `photo` as it wants them.
+
+    It decodes no images: those are spared it, and sent as the numbers that the detector sees.
+    """
+    [port] = free_ports(1)
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
+        packed, body = Path(passing) / "model", Path(passing) / "pixels.json"
+        pack(folder, packed)
+        pixels = Preprocess(**artifact.read(folder).preprocess)(decode(photo.read_bytes()).rgb)
+        body.write_text(json.dumps({"inputs": pixels[np.newaxis].tolist()}))
+        command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(packed)]
+        command += ["--env-manager", "local", "--port", str(port), "--workers", str(workers)]
+        with (Path(passing) / "log").open("wb") as log:
+            server = subprocess.Popen(
+                command, env=_environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        try:
+            await_answer(f"http://127.0.0.1:{port}/ping", server, Path(passing) / "log", seconds=START_SECONDS)
+            yield f"http://127.0.0.1:{port}/invocations", body
+        finally:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(60)
+
+
+def _environment() -> dict[str, str]:
+    """Let mlflow find uvicorn, which it starts by its name."""
+    return {**os.environ, **QUIET, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -1,0 +1,90 @@
+"""The service under gunicorn in front of an artifact, without a registry."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from model.detectors import artifact
+from service.status.pointer import Alias, Pointer, pointer_path
+from truegrain_rig.processes import await_answer
+from truegrain_rig.stack import ROOT, free_ports
+
+START_SECONDS = 60.0
+NOBODY = "http://127.0.0.1:9"
+"""A registry that does not answer: the service goes on with what is on its disk."""
+
+BESIDE = {"service.sidecars.follower", "service.sidecars.monitor"}
+"""What gunicorn runs beside its workers."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service: its address, the folder it lives in, gunicorn's process, and what its start took."""
+
+    url: str
+    home: Path
+    process: subprocess.Popen[bytes]
+    ready_seconds: float
+
+    def workers(self) -> list[psutil.Process]:
+        """Return gunicorn's workers, without those beside them."""
+        children = psutil.Process(self.process.pid).children()
+        return [child for child in children if not BESIDE & set(child.cmdline())]
+
+    def worker_seconds(self) -> float:
+        """Return the seconds of a core that its workers have had so far."""
+        times = [worker.cpu_times() for worker in self.workers()]
+        return sum(spent.user + spent.system for spent in times)
+
+
+@contextmanager
+def serving(folder: Path, *, workers: int = 2, app: str = "", **settings: object) -> Iterator[Service]:
+    """Serve the artifact in `folder` with `settings` until the block ends; time how long it takes to be ready.
+
+    `app` is what gunicorn shall serve instead of the service as it is.
+    """
+    [port] = free_ports(1)
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
+        home = Path(passing)
+        point_at(home, folder, version="1")
+        chosen = {"home": home, "service_port": port, "workers": workers, "tracking_uri": NOBODY, "poll_seconds": 60}
+        variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in (chosen | settings).items()}
+        command = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"]
+        command += ["--pythonpath", "infra/bench", app] if app else []
+        with (home / "log").open("wb") as log:
+            begin = time.perf_counter()
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            await_answer(f"http://127.0.0.1:{port}/readyz", process, home / "log", seconds=START_SECONDS)
+            yield Service(f"http://127.0.0.1:{port}", home, process, time.perf_counter() - begin)
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def point_at(home: Path, folder: Path, *, version: str, alias: Alias = "production") -> Pointer:
+    """Put an artifact behind an alias on this machine, as the follower does when one was set in the registry."""
+    card = artifact.read(folder)
+    kept = pointer_path(home).parent / f"{version}-{card.onnx_sha256[:8]}"
+    shutil.copytree(folder, kept, dirs_exist_ok=True)
+    pointer = Pointer(
+        name=card.name,
+        version=version,
+        run_id=f"run-{version}",
+        folder=kept.name,
+        sha256=card.onnx_sha256,
+        dataset_version=card.dataset_version,
+    )
+    pointer.write(pointer_path(home, alias))
+    return pointer

@@ -1,0 +1,65 @@
+"""What was read of the sources before, remembered in the lake: the next run reads only what is new."""
+
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from model.dataset.digest_set import ARROW, Digests
+from model.dataset.lake import Lake
+from model.files import remove, write_table
+
+_MOST_FILES: Final = 100
+"""Files that may come together, one a part of a run, before they are merged into one."""
+
+_RELIED_ON: Final = b"batches"
+
+
+def read_seen(lake: Lake) -> Digests:
+    """Return the digests of all that was read and is still in the lake.
+
+    What was remembered when one of the batches there has since been set aside does not count: its images may have been
+    known from that batch alone, so they are read again.
+    """
+    return _read(_files(lake), lake.batches())
+
+
+def remember(lake: Lake, read: Digests, *, batches: Iterable[str]) -> None:
+    """Remember what was read, and the `batches` that were in the lake then; visible at once or not at all."""
+    schema = pa.schema([pa.field("digest", ARROW, nullable=False)], {_RELIED_ON: json.dumps(sorted(set(batches)))})
+    table = pa.Table.from_arrays([read.to_arrow()], schema=schema)
+    write_table(lake.root / "seen" / f"{uuid.uuid4().hex}.parquet", table, compression="none")
+
+
+def tidy_seen(lake: Lake) -> None:
+    """Merge the files that came together, if they are many, and drop what does not count any more."""
+    files, alive = _files(lake), lake.batches()
+    if len(files) <= _MOST_FILES:
+        return
+    relied_on = {batch for file in files for batch in _relied_on(file)}
+    remember(lake, _read(files, alive), batches=relied_on.intersection(alive))
+    for file in files:
+        remove(file)
+
+
+def _files(lake: Lake) -> list[UPath]:
+    return [path for path in (lake.root / "seen").glob("*.parquet") if not path.name.startswith(".")]
+
+
+def _read(files: Iterable[UPath], alive: Iterable[str]) -> Digests:
+    counting = (file for file in files if _relied_on(file) <= set(alive))
+    return Digests(column for file in counting for column in _columns(file))
+
+
+def _columns(path: UPath) -> Iterator[pa.Array]:
+    with path.open("rb") as file:
+        yield from pq.read_table(file)["digest"].chunks
+
+
+def _relied_on(path: UPath) -> set[str]:
+    with path.open("rb") as file:
+        return set(json.loads(pq.read_schema(file).metadata[_RELIED_ON]))

@@ -1,0 +1,156 @@
+"""Which images of the lake belong to a dataset version: the rules, and what they left out."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import pandas as pd
+
+from model.dataset.exclusion import find_excluded
+from model.dataset.manifest import GIVEN, SCHEMA
+from model.dataset.splitting import picture_of, place
+from model.sources.neutralise import former_origins
+from model.sources.reports import SOURCE as REPORTS
+
+LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "withdrawn": "it was withdrawn, or has the pixels of one that was",
+        "excluded": "its source or generator is excluded from this version",
+        "neutralised": "it entered before its source was neutralised, and has entered again as what that makes of it",
+        "two_labels": "its pixels entered under two labels at once; neither can be trusted",
+        "later_label": "its pixels are known under the other label; the label that entered first stays",
+        "duplicate": "its pixels are those of an image that is known; the file that entered first stays",
+        "between_splits": "it is a near-duplicate of images in two splits, which can neither move nor meet",
+        "reported_near_held_out": "it came from a report, and resembles an image of val or test, which none may touch",
+        "test_near_train": "its source means it for test, but a near-duplicate is in another split already",
+    }
+)
+"""Why a file of the lake is not in a version, by the name of the rule."""
+
+# All that tells two claims apart, so that the order in which they came makes no difference.
+_PRECEDENCE: Final = (
+    "new",
+    "reported",
+    "ingested_at",
+    "sha256",
+    "origin",
+    "label",
+    "source",
+    "generator",
+    "split_hint",
+    "licence",
+)
+
+_DECIDING: Final = ("picture", "label", "new", "reported", "ingested_at", "source", "split_hint")
+"""What of a claim the rules look at."""
+
+_ORDER: Final = ("ingested_at", "batch", "row")
+"""The order of a manifest's rows: that of the lake, so that each shard is read once."""
+
+_OWN: Final = [name for name in SCHEMA.names if name not in ("cluster", "split")]
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """What assembling made of the lake's images.
+
+    `rows` have the columns of a manifest. `left_out` has a row for each other file of the lake: `rule` (a key of
+    LEFT_OUT), `sha256`, `origin`. `two_splits` are the rows that were claimed for several splits. `former` are images
+    that earlier versions gave a split and that are not in `rows`; the split stays theirs.
+    """
+
+    rows: pd.DataFrame
+    left_out: pd.DataFrame
+    two_splits: pd.DataFrame
+    former: pd.DataFrame
+
+
+def assemble_rows(
+    facts: pd.DataFrame,
+    given: pd.DataFrame | None = None,
+    *,
+    withdrawn: Collection[str] = (),
+    exclude: Collection[str] = (),
+) -> Assembly:
+    """Decide which images of the lake (`Lake.facts`) belong to a dataset version, and in which split.
+
+    `given` is every image of every earlier version (`manifest.read_given`), `withdrawn` the hashes of bytes and of
+    pixels that must not come back, `exclude` names of sources and generators (see `find_excluded`).
+
+    - Of a file that entered as it is, and again neutralised, only what it was neutralised to stays.
+    - Images with the same pixels are one image: the one that entered first stays, the others are duplicates.
+    - An image keeps the label under which it first entered. Two labels that enter together are a conflict, and the
+      image is left out, for neither can be trusted.
+    - Until a version is published, a claim from any other source beats a report on the same picture, even if it came
+      later.
+    - What stays goes where `place` puts it, which leaves out what would touch two splits.
+
+    Pure, and independent of the order of `facts`. Raises DatasetError for a name in `exclude` that nothing has.
+    """
+    claims = _in_precedence(facts, given)
+    claims["rule"] = ""
+    claims.loc[_is_replaced(claims), "rule"] = "neutralised"
+    claims.loc[find_excluded(claims, exclude), "rule"] = "excluded"
+    claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
+    open_ = claims.loc[claims["rule"] == "", list(_DECIDING)]
+    claims.loc[open_.index, "rule"] = _judge_labels(open_)
+    pictures = claims.loc[claims["rule"] == "", ["picture", "phash"]]
+    placed = place(pictures, open_[open_["picture"].isin(pictures["picture"])], given)
+    refused = open_["picture"].map(placed.loc[placed["rule"] != "", "rule"]).dropna()
+    claims.loc[refused.index, "rule"] = refused
+    order = claims.loc[claims["rule"] == "", list(_ORDER)].sort_values(list(_ORDER), kind="stable").index
+    kept = claims.loc[order, "picture"]
+    places = {name: kept.map(placed[name]).array for name in ("cluster", "split")}
+    # Here alone all columns are copied: of a million rows they take a gigabyte.
+    rows = claims.reindex(index=order, columns=_OWN).assign(**places)[SCHEMA.names].reset_index(drop=True)
+    hints = open_.groupby("picture")["split_hint"].nunique()
+    in_two = kept.isin(hints.index[hints > 1]).to_numpy()
+    return Assembly(
+        rows=rows,
+        left_out=claims.loc[claims["rule"] != "", ["rule", "sha256", "origin"]].reset_index(drop=True),
+        two_splits=rows.loc[in_two, ["sha256", "origin", "split"]],
+        former=_former(given, kept),
+    )
+
+
+def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+    """Sort the claims so that of each picture the one that counts comes first; add `picture` and `new`."""
+    claims = facts.assign(picture=picture_of(facts), new=True, reported=facts["source"] == REPORTS)
+    if given is not None:
+        labels = given.drop_duplicates("sha256").set_index("sha256")["label"]
+        claims["new"] = claims["label"] != claims["sha256"].map(labels)
+    return claims.sort_values(list(_PRECEDENCE), ignore_index=True)
+
+
+def _is_replaced(claims: pd.DataFrame) -> pd.Series:
+    neutralised = former_origins(claims["origin"]).dropna()
+    if neutralised.empty:  # as mostly: no need to index all paths
+        return pd.Series(data=False, index=claims.index)
+    sources = claims.loc[neutralised.index, "source"]
+    replaced = pd.MultiIndex.from_arrays([sources, neutralised])
+    return pd.Series(pd.MultiIndex.from_frame(claims[["source", "origin"]]).isin(replaced), index=claims.index)
+
+
+def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> pd.Series:
+    named = claims["sha256"].isin(withdrawn) | claims["picture"].isin(withdrawn)
+    return claims["picture"].isin(claims.loc[named, "picture"])
+
+
+def _judge_labels(claims: pd.DataFrame) -> pd.Series:
+    """Return the rule for each claim but for the one that stays, whose rule is empty."""
+    leads = claims.drop_duplicates("picture").set_index("picture")[["label", "new", "reported", "ingested_at"]]
+    lead = leads.reindex(claims["picture"]).set_axis(claims.index)
+    contradicts = claims["label"] != lead["label"]
+    together = lead["new"] & (claims["ingested_at"] == lead["ingested_at"])
+    equals = claims["reported"] == lead["reported"]
+    contested = claims.loc[together & contradicts & equals, "picture"]
+    rule = pd.Series("duplicate", index=claims.index).mask(contradicts, "later_label")
+    rule = rule.mask(~claims["picture"].duplicated(), "")
+    return rule.mask(claims["picture"].isin(contested), "two_labels")
+
+
+def _former(given: pd.DataFrame | None, pictures: pd.Series) -> pd.DataFrame:
+    if given is None:
+        return pd.DataFrame(columns=list(GIVEN))
+    return given.loc[~picture_of(given).isin(pictures), list(GIVEN)].reset_index(drop=True)

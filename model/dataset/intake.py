@@ -1,0 +1,73 @@
+"""Intake: from images to the rows of a batch, without the images that the lake holds already."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model.dataset.digest_set import ARROW, Digests, digest
+from model.dataset.lake import Lake
+from model.dataset.shards import BATCH_SCHEMA
+from model.images.fingerprint import fingerprint
+from model.sources.labelled_image import LabelledImage
+
+Progress = Callable[[int, int], None]
+"""Is told how many images were read so far, and how many of them are new."""
+
+_REPORT_EVERY: Final = 1_000
+
+
+class Intake:
+    """Fingerprints images and counts them: those `read`, those `added`, and of these the `undecodable`.
+
+    An image is known when the same bytes came before `now` with the same label and split, or come again now with the
+    same source and generator too. What else came at `now` does not count, so that an intake yields the same rows
+    whichever others of the same run are ahead of it, and when it is repeated.
+    """
+
+    def __init__(self, lake: Lake, *, now: datetime) -> None:
+        self.read = self.added = self.undecodable = 0
+        self._now = now
+        self._known = Digests(_known_before(lake, now))
+        self._taken_in = Digests()
+
+    def rows(self, images: Iterable[LabelledImage], progress: Progress) -> Iterator[dict[str, object]]:
+        """Yield rows for `Lake.write_batch`; `progress` is told of every thousand images, and at the end."""
+        for image in images:
+            self.read += 1
+            sha256 = hashlib.sha256(image.data).hexdigest()
+            if not self._is_known(sha256, image):
+                print_ = fingerprint(image.data)
+                self.added += 1
+                self.undecodable += print_.decode_error is not None
+                yield vars(print_) | {
+                    "image": image.data,
+                    "label": image.label,
+                    "source": image.source,
+                    "generator": image.generator,
+                    "split_hint": image.split,
+                    "origin": image.origin,
+                    "ingested_at": self._now,
+                    "licence": image.licence,
+                }
+            if self.read % _REPORT_EVERY == 0:
+                progress(self.read, self.added)
+        progress(self.read, self.added)
+
+    def _is_known(self, sha256: str, image: LabelledImage) -> bool:
+        claim = (sha256, image.label, image.split)
+        now = digest(*claim, image.source, image.generator)
+        known = digest(*claim) in self._known or now in self._taken_in
+        self._taken_in.add(now)
+        return known
+
+
+def _known_before(lake: Lake, now: datetime) -> Iterator[pa.Array]:
+    moment = pa.scalar(now, BATCH_SCHEMA.field("ingested_at").type)
+    for rows in lake.scan(["sha256", "label", "split_hint", "ingested_at"]):
+        before = rows.filter(pc.not_equal(rows["ingested_at"], moment))
+        claims = zip(*(before[name].to_pylist() for name in ("sha256", "label", "split_hint")), strict=True)
+        yield pa.array((digest(*claim) for claim in claims), ARROW)

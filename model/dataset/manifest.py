@@ -1,0 +1,127 @@
+"""A dataset version: its columns, its name, how it is written and read."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from model.dataset.lake import SUCCESS, Lake, to_frame
+from model.dataset.shards import BATCH_SCHEMA, read_columns
+from model.errors import DatasetError
+from model.files import write_table
+
+SPLITS: Final = ("train", "val", "test")
+
+_OF_THE_FILE: Final = (
+    "width", "height", "format", "mode", "bytes", "jpeg_quality", "has_icc", "has_exif", "quantization", "animated",
+    "brightness", "border",
+)  # fmt: skip
+_OF_THE_ENTRY: Final = ("origin", "ingested_at", "decode_error", "licence")
+
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("pixel_hash", pa.string()),
+        pa.field("phash", pa.int64()),
+        pa.field("cluster", pa.string(), nullable=False),
+        pa.field("batch", pa.string(), nullable=False),
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("generator", pa.string()),
+        pa.field("split", pa.string(), nullable=False),
+        *(BATCH_SCHEMA.field(name) for name in (*_OF_THE_FILE, *_OF_THE_ENTRY)),
+    ]
+)
+"""The columns of a manifest: one row an image, no bytes; `batch` and `row` say where the bytes are, `licence` is null
+where none was stated."""
+
+_IDENTITY: Final = ("sha256", "label", "split", "source", "generator")
+
+GIVEN: Final = ("sha256", "pixel_hash", "phash", "label", "source", "generator", "split", "bytes")
+"""What is remembered of an image for as long as the lake lives: what it was, and the split it was given."""
+
+
+def version_id(rows: pd.DataFrame, *, today: date) -> str:
+    """Name a dataset version: the date, then a hash of which images it holds under which label and split."""
+    parts = (pc.fill_null(pa.array(rows[name], pa.string()), "") for name in _IDENTITY)
+    lines = pc.binary_join_element_wise(*parts, "\x1f")
+    digest = hashlib.sha256()
+    for number, line in enumerate(lines.take(pc.sort_indices(lines))):
+        digest.update(b"\n" * (number > 0) + line.as_buffer())
+    return f"{today:%Y%m%d}-{digest.hexdigest()[:12]}"
+
+
+def write_rows(lake: Lake, version: str, rows: pd.DataFrame, *, name: str) -> None:
+    """Write manifest rows as `<name>.parquet` into the folder of `version`, replacing it whole."""
+    _write(lake, version, rows, name=name, schema=SCHEMA)
+
+
+def write_former(lake: Lake, version: str, former: pd.DataFrame) -> None:
+    """Write the images of earlier versions that `version` does not hold (columns GIVEN) as `former.parquet`."""
+    _write(lake, version, former, name="former", schema=pa.schema([SCHEMA.field(name) for name in GIVEN]))
+
+
+def read_manifest(lake: Lake, version: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read the rows of a published dataset version, all `columns` or some.
+
+    Raises DatasetError naming the versions that exist.
+    """
+    if not (lake.version_path(version) / SUCCESS).exists():
+        known = ", ".join(lake.versions()[-5:]) or "none yet"
+        raise DatasetError(f"dataset version '{version}' is not published in {lake.root}; newest are: {known}")
+    return _read(lake, version, "manifest", columns=columns)
+
+
+def count_rows(lake: Lake, version: str, *, by: Sequence[str]) -> Counter[tuple[str, ...]]:
+    """Count the rows of a published dataset version by columns of strings, some thousand rows at a time."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    with (lake.version_path(version) / "manifest.parquet").open("rb") as file:
+        for batch in pq.ParquetFile(file).iter_batches(columns=list(by)):
+            grouped = pa.Table.from_batches([batch]).group_by(list(by)).aggregate([([], "count_all")])
+            for *values, count in zip(*(grouped[name].to_pylist() for name in (*by, "count_all")), strict=True):
+                counts[tuple(values)] += count
+    return counts
+
+
+def read_candidates(lake: Lake, version: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read every row that was proposed for a version, before validation, all `columns` or some.
+
+    Raises DatasetError when the version was never assembled.
+    """
+    if not (lake.version_path(version) / "candidates.parquet").exists():
+        raise DatasetError(f"dataset version '{version}' has not been assembled in {lake.root}")
+    return _read(lake, version, "candidates", columns=columns)
+
+
+def read_given(lake: Lake, version: str) -> pd.DataFrame:
+    """Read every image that was given a split up to `version`: the columns GIVEN, and `former` where it has gone.
+
+    What validation refused counts as well: its split stays its own, should it be accepted one day.
+    """
+    held = _read(lake, version, "candidates", columns=GIVEN).assign(former=False)
+    if not (lake.version_path(version) / "former.parquet").exists():
+        return held
+    former = _read(lake, version, "former", columns=GIVEN).assign(former=True)
+    return pd.concat([held, former], ignore_index=True)
+
+
+def split_rows(manifest: pd.DataFrame, split: str) -> pd.DataFrame:
+    """Return the rows of one split, in the manifest's order."""
+    return manifest[manifest["split"] == split].reset_index(drop=True)
+
+
+def _write(lake: Lake, version: str, rows: pd.DataFrame, *, name: str, schema: pa.Schema) -> None:
+    table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    write_table(lake.version_path(version) / f"{name}.parquet", table)
+
+
+def _read(lake: Lake, version: str, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    with (lake.version_path(version) / f"{name}.parquet").open("rb") as file:
+        return to_frame(read_columns(file, columns))

@@ -1,0 +1,118 @@
+"""A batch's images as Parquet shards: their columns, and how a stream of rows is cut into files of bounded size."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import IO, Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from model.files import naming_full_disk
+
+BATCH_SCHEMA: Final = pa.schema(
+    [
+        pa.field("image", pa.binary(), nullable=False),
+        pa.field("sha256", pa.string(), nullable=False),
+        pa.field("bytes", pa.int64(), nullable=False),
+        pa.field("pixel_hash", pa.string()),
+        pa.field("phash", pa.int64()),
+        pa.field("width", pa.int32()),
+        pa.field("height", pa.int32()),
+        pa.field("format", pa.string()),
+        pa.field("mode", pa.string()),
+        pa.field("jpeg_quality", pa.int16()),
+        pa.field("has_icc", pa.bool_()),
+        pa.field("has_exif", pa.bool_()),
+        pa.field("quantization", pa.string()),
+        pa.field("animated", pa.bool_()),
+        pa.field("brightness", pa.float32()),
+        pa.field("border", pa.float32()),
+        pa.field("decode_error", pa.string()),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("generator", pa.string()),
+        pa.field("split_hint", pa.string()),
+        pa.field("origin", pa.string(), nullable=False),
+        pa.field("ingested_at", pa.timestamp("ms", tz="UTC"), nullable=False),
+        pa.field("licence", pa.string()),
+    ]
+)
+"""One row an image: its bytes, its fingerprint and what its source claimed."""
+
+_LATER: Final = ("licence",)
+"""Columns that files written by earlier versions lack, the last of BATCH_SCHEMA."""
+
+FACTS: Final = tuple(name for name in BATCH_SCHEMA.names if name != "image")
+
+_CLAIMS: Final = ("sha256", "label", "source", "generator", "split_hint", "origin")
+_SHARD_BYTES: Final = 128_000_000
+_SHARD_ROWS: Final = 20_000
+"""A shard is cut at whichever comes first; one shard is held in memory at a time, when writing and when reading."""
+
+# Images do not compress, so their column is stored as it is.
+_COMPRESSION: Final = {name: "none" if name == "image" else "zstd" for name in BATCH_SCHEMA.names}
+_ROWS_AT_ONCE: Final = 16
+"""Rows after which Parquet looks whether a page is full: a thousand large images, its default, would be a gigabyte."""
+
+_DESCRIBED: Final = list(FACTS)
+"""The columns that are worth a dictionary and statistics; no two images are equal, and none is the least."""
+
+
+def read_columns(file: IO[bytes], names: Sequence[str] | None = None) -> pa.Table:
+    """Read a file of a batch or a manifest, all of its columns or those of `names`.
+
+    What was no column yet when the file was written is null in all rows.
+    """
+    parquet = pq.ParquetFile(file, pre_buffer=True)
+    missing = [name for name in _LATER if name not in parquet.schema_arrow.names]
+    table = parquet.read(columns=names and [name for name in names if name not in missing])
+    for field in map(BATCH_SCHEMA.field, missing):
+        table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(list(names)) if names else table
+
+
+def write_shards(folder: UPath, rows: Iterable[Mapping[str, Any]]) -> str | None:
+    """Write rows (mappings with the columns of BATCH_SCHEMA) as part-00000.parquet and so on.
+
+    Returns the hash of the content, None when there are no rows. Raises StorageFull when there is no room.
+    """
+    digest = hashlib.sha256()
+    shards = 0
+    for shards, shard in enumerate(_cut(rows), start=1):
+        _write_shard(folder / f"part-{shards - 1:05}.parquet", shard)
+        for row in shard:
+            claims = [str(row.get(name)) for name in _CLAIMS]
+            if row.get("licence"):  # images that state none keep the batch they had before there were licences
+                claims.append(row["licence"])
+            digest.update("\x1f".join(claims).encode())
+    return digest.hexdigest()[:16] if shards else None
+
+
+def _write_shard(path: UPath, rows: list[dict[str, Any]]) -> None:
+    table = pa.Table.from_pylist(rows, schema=BATCH_SCHEMA)
+    with naming_full_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            pq.write_table(
+                table,
+                file,
+                compression=_COMPRESSION,
+                use_dictionary=_DESCRIBED,
+                write_statistics=_DESCRIBED,
+                write_batch_size=_ROWS_AT_ONCE,
+            )
+
+
+def _cut(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Cut rows into shards of bounded size."""
+    shard: list[dict[str, Any]] = []
+    size = 0
+    for row in rows:
+        shard.append(dict(row))
+        size += row["bytes"]
+        if size >= _SHARD_BYTES or len(shard) >= _SHARD_ROWS:
+            yield shard
+            shard, size = [], 0
+    if shard:
+        yield shard

@@ -1,0 +1,110 @@
+"""Where the pictures of a dataset version go: near-duplicates into one cluster, and each cluster into one split."""
+
+import hashlib
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from model.dataset.manifest import SPLITS
+from model.dataset.near_duplicates import near_clusters
+
+_VAL_SHARE: Final = 0.1
+_TEST_SHARE: Final = 0.1
+_STRENGTH: Final = {split: rank for rank, split in enumerate(SPLITS)}
+
+
+def picture_of(images: pd.DataFrame) -> pd.Series:
+    """Return what makes an image the same picture: its pixels, or its bytes when it cannot be decoded."""
+    return images["pixel_hash"].fillna(images["sha256"])
+
+
+def place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+    """Return `cluster`, `split` and `rule` (of LEFT_OUT; empty: it stays) by picture.
+
+    `claims` are all claims about `pictures`, the one that counts first; `given` is every image of every earlier
+    version, which counts also when it is withdrawn or excluded now.
+
+    - Near-duplicates (`near_clusters`) are one cluster, whatever their labels, and stand in one split.
+    - A split once given never changes. An image that enters a cluster with a split takes that split; when the cluster
+      spans two splits because of it, or its source means it for `test` and the cluster is in another split, it is left
+      out. Images of earlier versions that turn out to be near-duplicates across splits stay in the strongest only.
+    - What came from reports of users is in `train`, or left out where its cluster is in another split: who reports
+      chooses what, and must not decide what is tested, nor where the threshold lies.
+    - A cluster without a split takes the strongest that its sources claim: `test`, then `val`, then `train`. Without a
+      claim, and for the part of a source's train that must become val when it has none, the hash of the cluster
+      decides: 80 % train, 10 % val, 10 % test. A lone image therefore falls into the same split in every lake.
+    """
+    nodes = _nodes(pictures, given)
+    trusted = claims[~claims["reported"]]
+    leads = claims.drop_duplicates("picture")
+    reported = pd.Series(nodes.index.isin(leads.loc[leads["reported"], "picture"]), index=nodes.index)
+    hint = _strongest_hint(trusted.assign(node=trusted["picture"])).reindex(nodes.index)
+    spans = nodes.groupby("component")["given"].transform("nunique") > 1
+    fresh = nodes["given"].isna()
+    nodes["rule"] = np.where(spans & fresh, "between_splits", "")
+    _part(nodes, spans & ~fresh)
+    settled = nodes.groupby("component")["given"].transform("first")
+    late_test = fresh & (hint == "test") & settled.notna() & (settled != "test")
+    nodes.loc[late_test & (nodes["rule"] == ""), "rule"] = "test_near_train"
+    staying = nodes[(nodes["rule"] == "") & nodes["present"]]
+    # Named after what stays whatever the split.
+    named = staying.index[np.argsort(reported[staying.index], kind="stable")]
+    names = staying.loc[named].reset_index().groupby("component")["picture"].first()
+    component = trusted["picture"].map(nodes["component"])
+    proposed = _propose(names[names.index.isin(component)], trusted.assign(node=component))
+    placed = nodes.assign(cluster=nodes["component"].map(names))
+    placed["split"] = settled.fillna(placed["component"].map(proposed.reindex(names.index, fill_value="train")))
+    placed.loc[reported & (placed["split"] != "train") & (placed["rule"] == ""), "rule"] = "reported_near_held_out"
+    return placed
+
+
+def _nodes(pictures: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the pictures of this version and of all earlier ones: `component`, the split `given`, `present` now."""
+    nodes = pictures.set_index("picture")[["phash"]].assign(given=pd.Series(dtype="str"), present=True)
+    if given is not None:
+        once = given.assign(picture=picture_of(given)).drop_duplicates("picture").set_index("picture")
+        nodes["given"] = once["split"].reindex(nodes.index)
+        absent = once.loc[~once.index.isin(nodes.index), ["phash", "split"]]
+        nodes = pd.concat([nodes, absent.rename(columns={"split": "given"}).assign(present=False)])
+    return nodes.assign(component=_components(nodes["phash"]))
+
+
+def _components(phashes: pd.Series) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    return near_clusters(phashes.to_numpy(dtype=np.int64, na_value=0))
+
+
+def _part(nodes: pd.DataFrame, spanning: pd.Series) -> None:
+    """Take apart, in place, the `spanning` nodes, which were given splits: only those near to each other remain one."""
+    if not spanning.any():
+        return
+    nodes.loc[spanning, "component"] = nodes["component"].max() + 1 + _components(nodes.loc[spanning, "phash"])
+    rank = nodes["given"].map(_STRENGTH)
+    strongest = rank.groupby(nodes["component"]).transform("max")
+    weaker = spanning & (rank < strongest)
+    nodes.loc[weaker, "rule"] = "between_splits"
+    # Each on its own, so that its split counts for nobody.
+    nodes.loc[weaker, "component"] = -1 - np.arange(weaker.sum())
+
+
+def _propose(names: pd.Series, claims: pd.DataFrame) -> pd.Series:
+    """Return a split for each component in `names` (its cluster) from the `claims` about it, or from its hash."""
+    by_hash = names.map(_split_by_hash)
+    has_val = set(claims.loc[claims["split_hint"] == "val", "source"])
+    hinted = _strongest_hint(claims).reindex(names.index)
+    validated = claims["source"].isin(has_val).groupby(claims["node"]).any().reindex(names.index)
+    carved = (hinted == "train") & ~validated & (by_hash == "val")
+    return hinted.mask(carved, "val").fillna(by_hash)
+
+
+def _strongest_hint(claims: pd.DataFrame) -> pd.Series:
+    """Return the strongest split claimed for each `node` that has a claim: test, then val, then train."""
+    ranks = claims["split_hint"].map(_STRENGTH).groupby(claims["node"]).max().dropna()
+    return ranks.map(lambda rank: SPLITS[int(rank)]).astype("str")
+
+
+def _split_by_hash(cluster: str) -> str:
+    share = int(hashlib.sha256(f"split:{cluster}".encode()).hexdigest()[:8], 16) / 2**32
+    if share < _TEST_SHARE:
+        return "test"
+    return "val" if share < _TEST_SHARE + _VAL_SHARE else "train"

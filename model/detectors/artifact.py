@@ -1,0 +1,179 @@
+"""Artifact: what a released detector is, a folder with model.onnx, card.json, golden.npz and perhaps reference.npz."""
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from model.detectors.reference import unpack_reference
+from model.detectors.traffic_sample import Reference
+from model.errors import ArtifactError
+
+MODEL = "model.onnx"
+CARD = "card.json"
+GOLDEN = "golden.npz"
+FILES = (MODEL, CARD, GOLDEN)
+"""The files of every artifact."""
+
+REFERENCE = "reference.npz"
+"""The images that traffic is compared with; artifacts of an earlier release have none, and are served without."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What is known about a detector.
+
+    `threshold`, `operating_points` (by false-positive rate, such as "0.01") and `band` are calibrated probabilities of
+    AI; a probability inside `band` is 'unsure', and outside it at most a share `alpha` of each class is decided wrongly
+    (see `model.detectors.calibration.conformal_band`). `reference` says what drift is measured against: the hash of
+    reference.npz under `sha256`; it is empty without one. `training` is the configuration the network was trained with.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    name: str
+    preprocess: Mapping[str, int]
+    threshold: float
+    operating_points: Mapping[str, float]
+    band: tuple[float, float]
+    alpha: float
+    classes: tuple[str, ...]
+    metrics: Mapping[str, object]
+    reference: Mapping[str, object]
+    dataset_version: str
+    git_revision: str
+    training: Mapping[str, object]
+    onnx_sha256: str
+
+    def to_json(self) -> str:
+        """Write the card as indented JSON."""
+        return _CARD.dump_json(self, indent=2).decode()
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read a card; raises ArtifactError for a missing or unknown key or a value of the wrong type."""
+        try:
+            return _CARD.validate_json(text)  # type: ignore[return-value]  # Card is never subclassed
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
+            raise ArtifactError(f"{CARD} cannot be understood: {problems}") from error
+
+
+_CARD = TypeAdapter(Card)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A few inputs and the outputs they must give, computed when the artifact was made.
+
+    Shapes: `pixels` [n, H, W, 3] uint8, `probability` [n] float32, `cam` [n, h, w] float32, with n >= 1; `embedding`
+    [n, d] float32, None for a graph that gives none.
+    """
+
+    pixels: NDArray[np.uint8]
+    probability: NDArray[np.float32]
+    cam: NDArray[np.float32]
+    embedding: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact in memory; `model` is the serialised ONNX graph whose hash the card names."""
+
+    model: bytes
+    card: Card
+    golden: Golden
+
+
+def write(folder: Path, *, model: bytes, card: Card, golden: Golden, reference: bytes | None = None) -> None:
+    """Write an artifact into `folder`, the card last, so that a folder with a card is complete.
+
+    `reference` is what `model.detectors.reference.pack_reference` gives. Raises ArtifactError when `card` names the hash of
+    another `model` or `reference`.
+    """
+    _check_hash(model, card)
+    if reference is not None:
+        _check_reference(reference, card)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MODEL).write_bytes(model)
+    np.savez(folder / GOLDEN, **{name: array for name, array in vars(golden).items() if array is not None})
+    if reference is not None:
+        (folder / REFERENCE).write_bytes(reference)
+    (folder / CARD).write_text(card.to_json())
+
+
+def read(folder: Path) -> Card:
+    """Return the card of the artifact in `folder` after checking that all of it is there and unaltered."""
+    return load(folder).card
+
+
+def load(folder: Path) -> Artifact:
+    """Read an artifact; raises ArtifactError when a file is missing, unreadable, or the model's hash is not the card's.
+
+    The graph itself is not run here; `model.detectors.detector.Detector.load` also checks the golden outputs.
+    """
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise ArtifactError(f"{folder} is no complete artifact: {', '.join(missing)} missing")
+    card = Card.from_json((folder / CARD).read_bytes())
+    model = (folder / MODEL).read_bytes()
+    _check_hash(model, card)
+    return Artifact(model, card, _read_golden(folder / GOLDEN))
+
+
+def read_reference(folder: Path) -> Reference | None:
+    """Return the images that the traffic of the artifact in `folder` is compared with, None when its card names none.
+
+    Raises ArtifactError when they are not those of the card, are missing or cannot be read.
+    """
+    path = folder / REFERENCE
+    try:
+        card = Card.from_json((folder / CARD).read_bytes())
+        if not path.is_file() and "sha256" not in card.reference:
+            return None
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} and its {CARD} cannot be read: {error}") from error
+    _check_reference(data, card)
+    return unpack_reference(data)
+
+
+def list_files(folder: Path) -> tuple[str, ...]:
+    """Return the names of the files that the artifact in `folder` has."""
+    return (*FILES, REFERENCE) if (folder / REFERENCE).is_file() else FILES
+
+
+def sha256(data: bytes) -> str:
+    """Return the SHA-256 of `data` in hexadecimal, as a card holds it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _check_hash(model: bytes, card: Card) -> None:
+    if (found := sha256(model)) != card.onnx_sha256:
+        raise ArtifactError(f"{MODEL} was altered: its SHA-256 is {found}, the card says {card.onnx_sha256}")
+
+
+def _check_reference(data: bytes, card: Card) -> None:
+    promised = card.reference.get("sha256", "it has none")
+    if (found := sha256(data)) != promised:
+        raise ArtifactError(f"{REFERENCE} is not that of this model: its SHA-256 is {found}, the card says {promised}")
+
+
+def _read_golden(path: Path) -> Golden:
+    try:
+        # From memory: given a path, NumPy leaks the open file when it is no archive.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
+            golden = Golden(arrays["pixels"], arrays["probability"], arrays["cam"], arrays.get("embedding"))
+    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ArtifactError(f"{path} holds no golden arrays pixels, probability and cam: {error}") from error
+    outputs = [golden.probability, golden.cam, *([] if golden.embedding is None else [golden.embedding])]
+    if not len(golden.pixels) >= 1 or any(len(output) != len(golden.pixels) for output in outputs):
+        raise ArtifactError(f"{path} must hold equally many inputs and outputs, at least one")
+    return golden

@@ -1,0 +1,111 @@
+"""Outcome of a drill: how far accuracy fell, how soon that was noticed, and whether all was well again in time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from model.drill.record import Answer, Drill, Phase
+from model.errors import TruegrainError
+from model.estimate import Estimate
+from model.metrics import proportion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What is asked of a drill and what came of it; `value` is None when it did not get that far.
+
+    `bound` says whether the value must be at most the limit or at least.
+    """
+
+    name: str
+    meaning: str
+    value: float | None
+    unit: str
+    bound: Literal["at least", "at most"]
+    limit: float
+
+    @property
+    def met(self) -> bool:
+        """Whether the value is there and within the limit."""
+        if self.value is None:
+            return False
+        return self.value >= self.limit if self.bound == "at least" else self.value <= self.limit
+
+    @property
+    def measured(self) -> str:
+        """The value with its unit, as people read it."""
+        return "not reached" if self.value is None else f"{round(self.value, 1):g} {self.unit}"
+
+    def __str__(self) -> str:
+        wanted = f"{self.bound} {self.limit:g}"
+        return f"{'met' if self.met else 'NOT MET'}  {self.meaning}: {self.measured} (wanted: {wanted})"
+
+
+def goals(drill: Drill) -> tuple[Goal, ...]:
+    """Hold a drill against what is promised for the built-in images on two cores."""
+    before, during, after = (accuracy(drill.answers_in(phase)) for phase in get_args(Phase))
+    early = [reading for reading in drill.readings if reading.alarm and not reading.newcomers]
+    return (
+        Goal(
+            name="early_alarms",
+            meaning="Alarms of a new generator before there was one",
+            value=len(early),
+            unit="alarms",
+            bound="at most",
+            limit=0,
+        ),
+        Goal(
+            name="drop_points",
+            meaning="Accuracy lost when it appeared, or it was no exercise",
+            value=_points(before, during),
+            unit="points",
+            bound="at least",
+            limit=15,
+        ),
+        Goal(
+            name="detect_requests",
+            meaning="Images by it until the monitor suspected a new generator",
+            value=drill.alarm.newcomers if drill.alarm else None,
+            unit="images",
+            bound="at most",
+            limit=300,
+        ),
+        Goal(
+            name="seconds",
+            meaning="From there until the service gave verdicts of a detector that knows it",
+            value=_seconds(drill),
+            unit="s",
+            bound="at most",
+            limit=600,
+        ),
+        Goal(
+            name="residual_points",
+            meaning="Accuracy still missing afterwards, on the same kind of traffic",
+            value=_points(before, after),
+            unit="points",
+            bound="at most",
+            limit=2,
+        ),
+    )
+
+
+def require_met(drill: Drill) -> None:
+    """Raise TruegrainError, naming the fault and every goal that was not met, when there is one."""
+    missed = "; ".join(str(goal) for goal in goals(drill) if not goal.met)
+    if drill.fault or missed:
+        raise TruegrainError(f"the drill {drill.id} was not passed: {'; '.join(filter(None, (drill.fault, missed)))}")
+
+
+def accuracy(answers: Sequence[Answer]) -> Estimate | None:
+    """Estimate the share of right verdicts; None without any."""
+    return proportion(sum(answer.right for answer in answers), len(answers)) if answers else None
+
+
+def _points(before: Estimate | None, then: Estimate | None) -> float | None:
+    """Return by how many points of a hundred accuracy was lower then."""
+    return 100.0 * (before.value - then.value) if before and then else None
+
+
+def _seconds(drill: Drill) -> float | None:
+    swap = drill.step("swap")
+    return swap.end - drill.alarm.seconds if drill.alarm and swap else None

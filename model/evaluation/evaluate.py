@@ -1,0 +1,153 @@
+"""Evaluate: how a detector does on one split of a dataset version, as a Report."""
+
+import time
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model import metrics
+from model.dataset.lake import Lake
+from model.dataset.manifest import split_rows
+from model.detectors.artifact import Card
+from model.detectors.decision import UNSURE, decide
+from model.detectors.detector import Detector
+from model.errors import DatasetError
+from model.estimate import Estimate
+from model.evaluation.report import Latency, OperatingPoint, Predictions, Report, Slice
+from model.evaluation.robustness import choose_sample, measure_robustness, measure_stability
+from model.evaluation.scoring import score_images
+from model.images.decoding import SOURCE_LIMITS, decode
+from model.labels import CLASSES
+from model.metrics import Labels, Probabilities
+
+SIZES: Final = ("up to 64 px", "65 to 256 px", "257 to 1024 px", "over 1024 px")
+"""Groups of images by their shorter side: thumbnails, previews, what the web shows, what a camera takes."""
+_SIZE_ENDS: Final = (64, 256, 1024)
+"""The last side of each group but the last."""
+
+_NOTHING_KNOWN: Final = Estimate(0.0, 0.0, 1.0)
+_TIMED_IMAGES: Final = 100
+_WARM_UP_IMAGES: Final = 5
+
+
+def evaluate(
+    detector: Detector,
+    lake: Lake,
+    manifest: pd.DataFrame,
+    *,
+    dataset_version: str,
+    split: str = "test",
+    batch_size: int = 64,
+) -> Report:
+    """Score the images of one split of `manifest`, the rows of `dataset_version`, `batch_size` images at a time.
+
+    Raises DatasetError unless the split holds images of both classes, and InvalidImage for one that cannot be decoded.
+    """
+    rows = split_rows(manifest, split)
+    labels = rows["label"].map(CLASSES.index).to_numpy(int)
+    if set(labels) != set(range(len(CLASSES))):
+        found = rows["label"].value_counts().to_dict() or "none"
+        raise DatasetError(f"split '{split}' of {dataset_version} needs images of both classes, it has: {found}")
+    sampled = choose_sample(rows)
+    scored = score_images(detector, lake, rows, sampled=sampled, batch_size=batch_size)
+    groups = group_images(rows)
+    probabilities, card = scored.probability, detector.card
+    before = probabilities[sampled]
+    return Report(
+        dataset_version=dataset_version,
+        split=split,
+        rows=len(rows),
+        onnx_sha256=card.onnx_sha256,
+        threshold=card.threshold,
+        overall=_measure(labels, probabilities, card),
+        slices=tuple(_slice(groups, labels, probabilities, card.threshold)),
+        latency=_time(detector, lake, rows),
+        size_bytes=detector.size_bytes,
+        predictions=Predictions(
+            tuple(rows["sha256"]),
+            tuple(labels.tolist()),
+            tuple(probabilities.tolist()),
+            {column: tuple(values) for column, values in groups.items()},
+        ),
+        operating_points=_operating_points(labels, probabilities, card),
+        robustness=measure_robustness(labels[sampled], before, scored.degraded, threshold=card.threshold),
+        stable=measure_stability(before, scored.degraded, threshold=card.threshold, band=card.band),
+    )
+
+
+def group_images(rows: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
+    """Group images by generator, source, format and size; None where an image is in no group of a column.
+
+    Real images have no generator, so that a slice by generator holds AI images alone: its accuracy is the recall.
+    """
+    shorter = rows[["width", "height"]].min(axis=1).to_numpy(int)
+    columns = rows[["generator", "source", "format"]].astype(object)
+    known = columns.where(columns.notna(), None)
+    sizes = np.array(SIZES, dtype=object)[np.searchsorted(_SIZE_ENDS, shorter)]
+    return {str(column): known[column].to_numpy(object) for column in known} | {"size": sizes}
+
+
+def _measure(labels: Labels, probabilities: Probabilities, card: Card) -> dict[str, Estimate]:
+    threshold = card.threshold
+    f1_score = partial(metrics.f1_score, threshold=threshold)
+    return {
+        "accuracy": metrics.accuracy(labels, probabilities, threshold),
+        "f1": metrics.bootstrapped(f1_score, labels, probabilities),
+        "auroc": metrics.auroc(labels, probabilities),
+        "ece": metrics.bootstrapped(metrics.calibration_error, labels, probabilities),
+        "fpr": metrics.false_positive_rate(labels, probabilities, threshold),
+        "tpr": metrics.true_positive_rate(labels, probabilities, threshold),
+        **_measure_answers(labels, probabilities, card),
+    }
+
+
+def _measure_answers(labels: Labels, probabilities: Probabilities, card: Card) -> dict[str, Estimate]:
+    """Measure what is answered and how much of it is wrong; of no answers, nothing is known."""
+    verdicts = np.array([decide(probability, card.threshold, card.band) for probability in probabilities])
+    answered = verdicts != UNSURE
+    wrong = answered & (verdicts != np.array(CLASSES)[labels])
+    count = int(answered.sum())
+    return {
+        "answered": metrics.proportion(count, len(labels)),
+        "answered_error": metrics.proportion(int(wrong.sum()), count) if count else _NOTHING_KNOWN,
+    }
+
+
+def _slice(
+    groups: Mapping[str, NDArray[np.object_]], labels: Labels, probabilities: Probabilities, threshold: float
+) -> Iterator[Slice]:
+    for column, values in groups.items():
+        found = {value for value in values if value is not None}
+        for value in sorted(found, key=lambda value: (SIZES.index(value) if column == "size" else 0, value)):
+            members = np.flatnonzero(values == value)
+            accuracy = metrics.accuracy(labels[members], probabilities[members], threshold)
+            yield Slice(column, value, len(members), accuracy)
+
+
+def _operating_points(labels: Labels, probabilities: Probabilities, card: Card) -> tuple[OperatingPoint, ...]:
+    return tuple(
+        OperatingPoint(
+            rate=float(rate),
+            threshold=threshold,
+            fpr=metrics.false_positive_rate(labels, probabilities, threshold),
+            tpr=metrics.true_positive_rate(labels, probabilities, threshold),
+        )
+        for rate, threshold in sorted(card.operating_points.items(), key=lambda point: float(point[0]))
+    )
+
+
+def _time(detector: Detector, lake: Lake, rows: pd.DataFrame) -> Latency:
+    images = list(lake.read_images(rows.head(_TIMED_IMAGES)))
+    times = [_time_one(detector, data) for data in images[:_WARM_UP_IMAGES] + images][_WARM_UP_IMAGES:]
+    p50, p95 = np.quantile(times, [0.5, 0.95])
+    return Latency(float(p50), float(p95))
+
+
+def _time_one(detector: Detector, data: bytes) -> float:
+    start = time.perf_counter()
+    detector.score(detector.preprocess(decode(data, limits=SOURCE_LIMITS).rgb)[np.newaxis])
+    return (time.perf_counter() - start) * 1000

@@ -1,0 +1,52 @@
+"""Gate: may the challenger replace the champion? A pure decision with a line for every rule."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from model.evaluation.gate.champion import judge_against, judge_growth, judge_speed
+from model.evaluation.gate.floors import judge_alone
+from model.evaluation.gate.policy import Policy
+from model.evaluation.gate.rule import Rule
+from model.evaluation.report import Report
+from model.record import Record
+
+
+@dataclass(frozen=True)
+class Decision(Record):
+    """`promote` is true when every rule passed."""
+
+    kind: ClassVar = "decision of the gate"
+    indent: ClassVar = 2
+
+    promote: bool
+    rules: tuple[Rule, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why, in one line: what failed, or that nothing did."""
+        failed = [f"{rule.name} ({rule.detail})" for rule in self.rules if not rule.passed]
+        return f"failed: {'; '.join(failed)}" if failed else f"all {len(self.rules)} rules passed"
+
+    def __str__(self) -> str:
+        lines = (f"{'passed' if rule.passed else 'FAILED'}  {rule.name}: {rule.detail}" for rule in self.rules)
+        return "\n".join(("promote" if self.promote else "do not promote", *lines))
+
+
+def decide(challenger: Report, champion: Report | None, policy: Policy, *, original: Report | None = None) -> Decision:
+    """Judge a challenger by its report and by that of the champion, the detector in production, if there is one.
+
+    `original` is for a challenger that is a smaller variant of another detector: it must not be worse than that either,
+    and faster. Both must have been evaluated on the challenger's images. The same reports and policy give the same
+    decision, in whatever order they list the images. infra/adr/0005 says why the rules are as they are.
+    """
+    rules = list(judge_alone(challenger, policy.alone))
+    if champion is None:
+        nothing = "there is no champion yet, nothing to compare with"
+        rules.append(Rule("against the champion", None, None, passed=True, detail=nothing))
+    else:
+        rules += judge_against(challenger, champion, policy.champion)
+        rules += judge_growth(challenger, champion, policy.champion)
+    if original is not None:
+        rules += judge_against(challenger, original, policy.champion, who="original")
+        rules.append(judge_speed(challenger, original, policy.champion))
+    return Decision(all(rule.passed for rule in rules), tuple(rules))

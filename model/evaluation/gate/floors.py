@@ -1,0 +1,82 @@
+"""Gate, first part: what is asked of every detector, whatever is in production."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from model.estimate import Estimate
+from model.evaluation.gate.paired import chance_calibration_error
+from model.evaluation.gate.policy import Alone
+from model.evaluation.gate.rule import Rule, interval, missing, percent
+from model.evaluation.report import Report
+from model.metrics import proportion
+
+
+def judge_alone(report: Report, limits: Alone) -> Iterator[Rule]:
+    """Hold a report against the absolute limits, one rule each."""
+    overall = report.overall
+    yield _at_least("accuracy", overall.get("accuracy"), limits.min_accuracy)
+    yield _at_least("f1", overall.get("f1"), limits.min_f1)
+    yield _at_least("auroc", overall.get("auroc"), limits.min_auroc)
+    yield _at_least("recall", overall.get("tpr"), limits.min_recall)
+    yield _few_false_alarms(overall.get("fpr"), limits.max_false_alarms)
+    yield _calibrated(report, limits.max_calibration_error)
+    yield _band_keeps_promise(report, limits.max_answered_error)
+    yield _robust(report, limits.min_degraded_accuracy)
+    yield _at_least("stability", report.stable, limits.min_stable)
+    yield _within("latency", report.latency.p95_ms, limits.max_p95_ms, "ms for one image (95th percentile)")
+    yield _within("size", report.megabytes, limits.max_megabytes, "MB")
+
+
+def _at_least(name: str, estimate: Estimate | None, limit: float) -> Rule:
+    if estimate is None:
+        return missing(name, limit, name)
+    detail = f"{interval(estimate)}, at least {percent(limit)} is required"
+    return Rule(name, estimate.value, limit, estimate.value >= limit, detail)
+
+
+def _few_false_alarms(estimate: Estimate | None, limit: float) -> Rule:
+    name = "false alarms"
+    if estimate is None:
+        return missing(name, limit, "false-positive rate")
+    detail = f"{interval(estimate)} of the real images are called AI, at most {percent(limit)} is allowed"
+    return Rule(name, estimate.value, limit, estimate.value <= limit, detail)
+
+
+def _calibrated(report: Report, limit: float) -> Rule:
+    """Allow the limit and what chance adds: by the triangle inequality no error within the limit is refused for it."""
+    name = "calibration error"
+    measured = report.overall.get("ece")
+    if measured is None or not report.predictions.probability:
+        return missing(name, limit, name)
+    chance = chance_calibration_error(np.array(report.predictions.probability))
+    detail = (
+        f"{percent(measured.value)}, at most {percent(limit)} is allowed,"
+        f" and {percent(chance)} more for what chance adds on {report.rows} images"
+    )
+    return Rule(name, measured.value, limit + chance, measured.value <= limit + chance, detail)
+
+
+def _band_keeps_promise(report: Report, limit: float) -> Rule:
+    """Refuse when more images than promised are answered wrongly, and not by accident: a promise holds on average."""
+    name = "answered error"
+    answered, wrong = report.overall.get("answered"), report.overall.get("answered_error")
+    if answered is None or (wrong is None and answered.value > 0):
+        return missing(name, limit, name)
+    share = answered.value * wrong.value if wrong else 0.0
+    found = proportion(round(share * report.rows), report.rows)
+    detail = f"{interval(found)} of all images are answered and wrong, at most {percent(limit)} is allowed"
+    return Rule(name, found.value, limit, found.low <= limit, detail)
+
+
+def _robust(report: Report, limit: float) -> Rule:
+    name = "degraded accuracy"
+    if not report.robustness:
+        return missing(name, limit, "degraded images")
+    worst = min(report.robustness, key=lambda degraded: degraded.accuracy.value)
+    detail = f"worst under {worst.name}: {interval(worst.accuracy)}, at least {percent(limit)} is required"
+    return Rule(name, worst.accuracy.value, limit, worst.accuracy.value >= limit, detail)
+
+
+def _within(name: str, value: float, limit: float, unit: str) -> Rule:
+    return Rule(name, value, limit, value <= limit, f"{value:.1f} {unit}, at most {limit:g} is allowed")

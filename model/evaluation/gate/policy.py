@@ -1,0 +1,72 @@
+"""Gate policy: the limits that the gate holds a detector against, read from TOML."""
+
+from importlib.resources import files
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Gt, Le
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from model.toml_options import read_options
+
+Share = Annotated[float, Ge(0.0), Le(1.0)]
+Positive = Annotated[float, Gt(0.0)]
+Growth = Annotated[float, Ge(1.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alone:
+    """What is asked of every detector; `model/evaluation/gate/gate.toml` says what each limit means."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    min_accuracy: Share
+    min_f1: Share
+    min_auroc: Share
+    min_recall: Share
+    max_false_alarms: Share
+    max_calibration_error: Share
+    max_answered_error: Share
+    min_degraded_accuracy: Share
+    min_stable: Share
+    max_p95_ms: Positive
+    max_megabytes: Positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgainstChampion:
+    """What is asked of a detector that is to replace another; `model/evaluation/gate/gate.toml` says what each limit means."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    significance: Annotated[float, Gt(0.0), Le(0.5)]
+    margin: Share
+    require_proof: bool
+    slice_margin: Share
+    small_slice: Annotated[int, Ge(1)]
+    degraded_margin: Share
+    answered_margin: Share
+    stable_margin: Share
+    variant_speed: Growth
+    latency_growth: Growth
+    unnoticed_ms: Annotated[float, Ge(0.0)]
+    size_growth: Growth
+    unnoticed_megabytes: Annotated[float, Ge(0.0)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """Every limit of the gate."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    alone: Alone
+    champion: AgainstChampion
+
+
+def read_policy(path: str = "") -> Policy:
+    """Read the policy: that of `model/evaluation/gate/gate.toml`, with the limits that the TOML file at `path` sets laid over it.
+
+    Raises SettingsError for a file that cannot be read, an unknown key or a limit that is not allowed.
+    """
+    return read_options(Policy, files("model") / "gate.toml", path, name="gate policy")

@@ -1,0 +1,39 @@
+"""Gate rule: one line of a decision, and how its numbers read."""
+
+from dataclasses import dataclass
+
+from model.estimate import Estimate
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule as it was applied: what was found, the limit, and in `detail` why it passed or failed, for a person.
+
+    `value` is None where a report does not hold what the rule needs, `limit` where there is none.
+    """
+
+    name: str
+    value: float | None
+    limit: float | None
+    passed: bool
+    detail: str
+
+
+def missing(name: str, limit: float | None, what: str) -> Rule:
+    """Return the rule that fails for want of `what`: what was not measured has not been passed."""
+    return Rule(name, None, limit, passed=False, detail=f"the report holds no {what}, so this could not be judged")
+
+
+def percent(share: float) -> str:
+    """Write a share of 1, as in '97.25 %'."""
+    return f"{100 * share:.2f} %"
+
+
+def points(difference: float) -> str:
+    """Write the difference of two shares in percentage points, as in '-0.40'."""
+    return f"{100 * difference:+.2f}"
+
+
+def interval(estimate: Estimate) -> str:
+    """Write an estimated share with its interval."""
+    return f"{percent(estimate.value)} (95 % interval {100 * estimate.low:.2f} to {100 * estimate.high:.2f})"

@@ -1,0 +1,107 @@
+"""Report: what an evaluation found, as the gate judges it, the page shows it and MLflow keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
+
+from model.estimate import Estimate
+from model.record import Record
+
+_MEGABYTE: Final = 1e6
+
+
+@dataclass(frozen=True)
+class Slice:
+    """The accuracy on those images whose group `column` (generator, source, format, size) is `value`."""
+
+    column: str
+    value: str
+    rows: int
+    accuracy: Estimate
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """How the detector did on `rows` images that went through one degradation, such as "jpeg-50".
+
+    `flipped` is the share of them whose label (the side of the threshold) is another than that of the image as it was.
+    """
+
+    name: str
+    rows: int
+    accuracy: Estimate
+    auroc: Estimate
+    flipped: Estimate
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What the threshold that was chosen on validation for a false-positive rate of `rate` gives on these images."""
+
+    rate: float
+    threshold: float
+    fpr: Estimate
+    tpr: Estimate
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds from the bytes of one image to its score, one image at a time, on the machine that evaluated."""
+
+    p50_ms: float
+    p95_ms: float
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Parallel columns, one entry an image: its hash, its label (index in CLASSES), the probability of AI, its groups.
+
+    `groups` holds a column for each that reports are sliced by; None where an image is in no group of it.
+    """
+
+    sha256: tuple[str, ...]
+    label: tuple[int, ...]
+    probability: tuple[float, ...]
+    groups: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Record):
+    """How a detector, known by its `onnx_sha256`, did on the images of one split at its own threshold.
+
+    `overall` holds accuracy, f1, auroc, ece, fpr, tpr, `answered` (the share outside the conformal band) and
+    `answered_error` (the share of these that is wrong). `stable` is the share of images whose verdict survives being
+    shipped again. `size_bytes` is that of the graph. `predictions` lets two reports be compared image by image.
+    """
+
+    kind: ClassVar = "evaluation report"
+
+    dataset_version: str
+    split: str
+    rows: int
+    onnx_sha256: str
+    threshold: float
+    overall: Mapping[str, Estimate]
+    slices: tuple[Slice, ...]
+    latency: Latency
+    size_bytes: int
+    predictions: Predictions
+    operating_points: tuple[OperatingPoint, ...] = ()
+    robustness: tuple[Degraded, ...] = ()
+    stable: Estimate | None = None
+
+    @property
+    def megabytes(self) -> float:
+        """Size of the graph in MB."""
+        return self.size_bytes / _MEGABYTE
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        """Probability of AI by the sha256 of the image."""
+        return dict(zip(self.predictions.sha256, self.predictions.probability, strict=True))
+
+    @property
+    def correct(self) -> dict[str, bool]:
+        """Whether the detector was right, by the sha256 of the image."""
+        columns = zip(self.predictions.sha256, self.predictions.label, self.predictions.probability, strict=True)
+        return {sha256: (probability >= self.threshold) == bool(label) for sha256, label, probability in columns}

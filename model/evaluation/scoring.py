@@ -1,0 +1,74 @@
+"""Scoring: the images of a split through a detector, as they are and degraded, on all cores of the machine."""
+
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model.dataset.lake import Lake
+from model.detectors.detector import Detector
+from model.images.decoding import SOURCE_LIMITS, decode
+from model.images.degradations import DEGRADATIONS
+from model.metrics import Probabilities
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Probabilities of AI: of each image [N], and of each sampled one after each of DEGRADATIONS, in order [n, D]."""
+
+    probability: Probabilities
+    degraded: Probabilities
+
+
+def score_images(
+    detector: Detector,
+    lake: Lake,
+    rows: pd.DataFrame,
+    *,
+    sampled: NDArray[np.bool_] | None = None,
+    batch_size: int = 64,
+) -> Scored:
+    """Score the images of `rows`, and those of them that are `sampled` [N] degraded as well; each is decoded once.
+
+    Every core takes a part of the rows, in threads: decoding, degrading and scoring all let go of Python's lock. Raises
+    InvalidImage for an image that cannot be decoded.
+    """
+    sampled = np.zeros(len(rows), bool) if sampled is None else sampled
+    workers = os.cpu_count() or 1
+    places = [part for part in np.array_split(np.arange(len(rows)), workers) if len(part)]
+    with ThreadPoolExecutor(workers) as pool:
+        parts = list(
+            pool.map(lambda part: _score_part(detector, lake, rows.take(part), sampled[part], batch_size), places)
+        )
+    return Scored(np.concatenate([p.probability for p in parts]), np.concatenate([p.degraded for p in parts]))
+
+
+def _score_part(
+    detector: Detector, lake: Lake, rows: pd.DataFrame, sampled: NDArray[np.bool_], batch_size: int
+) -> Scored:
+    pixels = _views(detector, lake.read_images(rows), sampled)
+    scores = np.concatenate([detector.score(np.stack(batch)).probability for batch in _batches(pixels, batch_size)])
+    views = np.where(sampled, 1 + len(DEGRADATIONS), 1)
+    first = views.cumsum() - views
+    degraded = first[sampled, np.newaxis] + np.arange(1, 1 + len(DEGRADATIONS))
+    return Scored(scores[first].astype(np.float64), scores[degraded].astype(np.float64))
+
+
+def _views(detector: Detector, images: Iterable[bytes], sampled: NDArray[np.bool_]) -> Iterator[NDArray[np.uint8]]:
+    """Preprocess each image, and after a sampled one its degraded versions."""
+    for data, is_sampled in zip(images, sampled, strict=True):
+        rgb = decode(data, limits=SOURCE_LIMITS).rgb
+        yield detector.preprocess(rgb)
+        if is_sampled:
+            yield from (detector.preprocess(degrade(rgb)) for degrade in DEGRADATIONS.values())
+
+
+def _batches(pixels: Iterable[NDArray[np.uint8]], size: int) -> Iterator[list[NDArray[np.uint8]]]:
+    remaining = iter(pixels)
+    while batch := list(islice(remaining, size)):
+        yield batch

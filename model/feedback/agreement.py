@@ -1,0 +1,137 @@
+"""Agreement: what the reports of users settle by themselves, and what a person is asked. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from model.feedback.reporters import Influence, count_entered, find_mistrusted
+from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, Statement
+from model.labels import CLASSES
+
+Said = tuple[Statement, ...]
+"""All statements about one image, at least one, the oldest first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ruling:
+    """Whether it `holds` that an image is of class `label`: found `by` AGREEMENT, KNOWN or a REVIEWER."""
+
+    image_sha256: str
+    label: str
+    holds: bool
+    by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """An image about which a person must decide, with all that was said of it, and the reason why."""
+
+    image_sha256: str
+    statements: Said
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What reports have settled, what is left to a person, and how many images wait for somebody to send the file."""
+
+    rulings: tuple[Ruling, ...]
+    questions: tuple[Question, ...]
+    without_file: int
+
+    @property
+    def accepted(self) -> int:
+        """How many images had reports accepted by agreement."""
+        return sum(ruling.by == AGREEMENT for ruling in self.rulings)
+
+
+def review(
+    statements: Collection[Statement], *, known: Mapping[str, str], influence: Influence, now: datetime
+) -> Review:
+    """Settle what needs no person; `known` are the labels of images that came from elsewhere than from reports.
+
+    Reports on the same file count together, whichever predictions they were on. Images are taken in the order of their
+    oldest reports; for each, the first of these that applies:
+
+    - Its label is known, a reviewer has found it, or there is an undisputed agreement on it: that settles the reports.
+    - Nobody has sent the file with consent: it waits.
+    - Anybody disagrees, even with an earlier agreement: a person is asked.
+    - Enough reporters agree: it is accepted. A reporter counts once per image, by API key; anonymous, mistrusted
+      (`find_mistrusted`) and used-up (`Influence.images`) reporters do not count.
+    - Otherwise a person is asked.
+    """
+    mistrusted = find_mistrusted(statements, known)
+    entered = count_entered(statements, since=now - timedelta(days=influence.days))
+    rulings: list[Ruling] = []
+    questions: list[Question] = []
+    without_file = 0
+    for said in _group(statements):
+        stands = _find_standing(said, known.get(said[0].image_sha256))
+        waiting = [each for each in said if each.review is None]
+        rulings += [stands[label] for label in sorted({each.label for each in waiting} & stands.keys())]
+        open_ = [each for each in waiting if each.label not in stands]
+        if not open_:
+            continue
+        if not any(each.kept for each in said):
+            without_file += 1
+            continue
+        full = {each.client for each in open_ if entered[each.client] >= influence.images}
+        reason = _why_ask(said, open_, influence, mistrusted=mistrusted, full=full)
+        if reason:
+            questions.append(Question(image_sha256=said[0].image_sha256, statements=said, reason=reason))
+        else:
+            rulings.append(_rule(open_[0], holds=True, by=AGREEMENT))
+            entered.update({each.client for each in open_})
+    return Review(rulings=tuple(rulings), questions=tuple(questions), without_file=without_file)
+
+
+def answer(image_sha256: str, label: str | None, *, by: str) -> list[Ruling]:
+    """Return what follows when the person `by` finds that an image is of class `label`, or of no use (None)."""
+    return [
+        Ruling(image_sha256=image_sha256, label=each, holds=each == label, by=f"{REVIEWER}{by}") for each in CLASSES
+    ]
+
+
+def _group(statements: Iterable[Statement]) -> list[Said]:
+    by_image: defaultdict[str, list[Statement]] = defaultdict(list)
+    for each in sorted(statements, key=lambda each: (each.reported_at, each.id)):
+        by_image[each.image_sha256].append(each)
+    return [tuple(said) for said in by_image.values()]
+
+
+def _find_standing(said: Said, truth: str | None) -> dict[str, Ruling]:
+    """Return by label what is found of an image: by what is known, else by a reviewer, else by an agreement."""
+    image = said[0].image_sha256
+    if truth is not None:
+        return {label: Ruling(image_sha256=image, label=label, holds=label == truth, by=KNOWN) for label in CLASSES}
+    looked_at = {each.label: each for each in said if each.was_looked_at}
+    if any(each.holds for each in looked_at.values()):  # so it is of no other class
+        by = next(each.reviewed_by for each in looked_at.values() if each.holds) or REVIEWER
+        right = {label for label, each in looked_at.items() if each.holds}
+        return {label: Ruling(image_sha256=image, label=label, holds=label in right, by=by) for label in CLASSES}
+    if looked_at:
+        return {label: _rule(each, holds=False, by=each.reviewed_by or REVIEWER) for label, each in looked_at.items()}
+    disputed = len({each.label for each in said}) > 1
+    agreed = [each for each in said if each.holds]
+    return {} if disputed else {each.label: _rule(each, holds=True, by=AGREEMENT) for each in agreed[:1]}
+
+
+def _why_ask(
+    said: Said, open_: Iterable[Statement], influence: Influence, *, mistrusted: Set[str], full: Set[str]
+) -> str:
+    """Return why a person must be asked, empty when the reporters agree and may settle it."""
+    labels = Counter(each.label for each in said if each.review is None or each.holds)
+    if len(labels) > 1:
+        return "disputed: " + ", ".join(f"{count} say {label}" for label, count in sorted(labels.items()))
+    named = {each.client for each in open_} - {ANONYMOUS}
+    if len(named - mistrusted - full) >= influence.agreement:
+        return ""
+    if len(named) < influence.agreement:
+        return f"{len(named)} of the {influence.agreement} reporters with a key who must agree"
+    erred = f"{len(named & mistrusted)} erred too often before"
+    return f"{len(named)} reporters agree, but {erred}, {len(named & full)} have had {influence.images} images accepted"
+
+
+def _rule(said: Statement, *, holds: bool, by: str) -> Ruling:
+    return Ruling(image_sha256=said.image_sha256, label=said.label, holds=holds, by=by)

@@ -1,0 +1,69 @@
+"""Reporters: how far the word of each goes, by what was found of the reports they gave before. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Self
+
+from model.feedback.reports import AGREEMENT, ANONYMOUS, Statement
+from model.settings import Settings
+from model.sources.reports import ACCEPTED
+
+_RIGHT_FOR_AN_ERROR: Final = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Influence:
+    """How many reporters must agree, and how many `images` each may help to bring in within so many `days`."""
+
+    agreement: int
+    images: int
+    days: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return what the settings allow."""
+        return cls(
+            agreement=settings.feedback_agreement,
+            images=settings.feedback_per_reporter,
+            days=settings.prediction_days,
+        )
+
+
+def find_mistrusted(statements: Iterable[Statement], known: Mapping[str, str]) -> frozenset[str]:
+    """Find the reporters who erred too often where a reviewer has looked, or where the label is `known` by image.
+
+    One error is forgiven, and one more for every ten times they were right. An agreement makes nobody right or
+    wrong: those who lie together would vouch for each other.
+    """
+    right, wrong = Counter[str](), Counter[str]()
+    for each in statements:
+        found = _was_right(each, known)
+        if found is not None:
+            (right if found else wrong)[each.client] += 1
+    return frozenset(client for client in wrong if wrong[client] > 1 + right[client] // _RIGHT_FOR_AN_ERROR)
+
+
+def count_entered(statements: Iterable[Statement], *, since: datetime) -> Counter[str]:
+    """Count for each reporter the images accepted since then by an agreement that the reporter was part of."""
+    agreed = (each for each in statements if each.holds and each.reviewed_by == AGREEMENT)
+    entered = {(each.client, each.image_sha256) for each in agreed if each.reviewed_at and each.reviewed_at > since}
+    return Counter(client for client, _ in entered)
+
+
+def find_spent(statements: Iterable[Statement], *, since: datetime) -> list[Statement]:
+    """Find the reports reviewed before `since` that no rule needs any more.
+
+    What was accepted is needed for ever: whoever withdraws it must still have the image withdrawn. So is what tells how
+    often a reporter was right. An agreement counts only for the images that it brought in since then (`count_entered`).
+    """
+    reviewed = (each for each in statements if each.review is not None and each.review != ACCEPTED)
+    old = (each for each in reviewed if (each.reviewed_at or each.reported_at) < since)
+    return [each for each in old if each.client == ANONYMOUS or not each.was_looked_at]
+
+
+def _was_right(said: Statement, known: Mapping[str, str]) -> bool | None:
+    if said.was_looked_at:
+        return said.holds
+    return said.label == known[said.image_sha256] if said.image_sha256 in known else None

@@ -1,0 +1,151 @@
+"""Statements: what users' reports say of images, and the files of the lake that hold them, one a report."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from upath import UPath
+
+from model.errors import SourceError
+from model.files import write_table
+from model.sources.reports import ACCEPTED, CONFIRMED, SCHEMA
+
+FOLDER: Final = "feedback"
+"""Folder of the lake; a report is the file in it that has the id of the prediction for its name."""
+
+ID: Final = re.compile("[0-9a-f]{32}")
+"""What the id of a prediction looks like."""
+
+ANONYMOUS: Final = "anonymous"
+"""The reporter who sent no API key."""
+
+AGREEMENT: Final = "agreement"
+"""What `reviewed_by` says when reporters agreed."""
+
+KNOWN: Final = "lake"
+"""What `reviewed_by` says when the lake held the image under a label that did not come from a report."""
+
+REVIEWER: Final = "reviewer:"
+"""What `reviewed_by` begins with when a person reviewed it, whose name follows."""
+
+_WHEN: Final = pa.timestamp("ms", tz="UTC")
+COLUMNS: Final = pa.unify_schemas(
+    [
+        SCHEMA,
+        pa.schema(
+            [
+                pa.field("image_sha256", pa.string(), nullable=False),
+                pa.field("model_version", pa.string(), nullable=False),
+                pa.field("probability", pa.float64(), nullable=False),
+                pa.field("decision", pa.string(), nullable=False),
+                pa.field("comment", pa.string(), nullable=False),
+                pa.field("client", pa.string(), nullable=False),
+                pa.field("reported_at", _WHEN, nullable=False),
+                pa.field("reviewed_by", pa.string()),
+                pa.field("reviewed_at", _WHEN),
+            ]
+        ),
+    ]
+)
+"""What a source of reports reads, and what a reviewer wants to know. The image's bytes are null without consent, and
+once a review has not accepted it."""
+
+_BYTES: Final = "image.bytes"
+_READERS: Final = 8
+"""Files read at a time: on a remote lake the way there takes longer than the reading."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement:
+    """That the file with the hash `image_sha256` is of class `label`, as `client` said in the report `id`.
+
+    `kept` says whether the file lies with the report. `review` is None while it waits, else what was found, by whom.
+    """
+
+    id: str
+    image_sha256: str
+    label: str
+    client: str
+    comment: str
+    probability: float
+    reported_at: datetime
+    kept: bool
+    review: str | None = None
+    reviewed_by: str | None = None
+    reviewed_at: datetime | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether the review found that it is so."""
+        return self.review in (ACCEPTED, CONFIRMED)
+
+    @property
+    def was_looked_at(self) -> bool:
+        """Whether more than an agreement stands behind the review: a person, or what the lake knows."""
+        return self.review is not None and self.reviewed_by != AGREEMENT
+
+
+_STORED: Final = [field.name for field in fields(Statement) if field.name not in ("id", "kept")]
+
+
+def path_of(lake: UPath, id_: str) -> UPath:
+    """Return the file of a report in the lake at `lake`."""
+    return lake / FOLDER / f"{id_}.parquet"
+
+
+def read_statements(lake: UPath) -> list[Statement]:
+    """Read what all reports say, without their images, in the order of their ids; raises SourceError for a damaged one.
+
+    One that is withdrawn meanwhile is not among them.
+    """
+    ids = sorted(path.stem for path in (lake / FOLDER).glob("*.parquet") if ID.fullmatch(path.stem))
+    with ThreadPoolExecutor(_READERS) as pool:
+        found = pool.map(lambda id_: _read_statement(path_of(lake, id_), id_), ids)
+        return [statement for statement in found if statement is not None]
+
+
+def read_report(lake: UPath, id_: str) -> dict[str, Any] | None:
+    """Return all COLUMNS of a report, None when there is none; a column that an older file lacks is missing.
+
+    Raises SourceError for one that is damaged.
+    """
+    path = path_of(lake, id_)
+    with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file:
+        report: dict[str, Any]
+        (report,) = pq.read_table(file).to_pylist()
+        return report
+    return None
+
+
+def write_report(lake: UPath, id_: str, report: dict[str, Any]) -> None:
+    """Write a report, in place of one with that id; raises StorageFull when there is no room."""
+    write_table(path_of(lake, id_), pa.Table.from_pylist([report], schema=COLUMNS))
+
+
+def _read_statement(path: UPath, id_: str) -> Statement | None:
+    with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file, pq.ParquetFile(file) as report:
+        known = [name for name in _STORED if name in report.schema_arrow.names]
+        (values,) = report.read(columns=known).to_pylist()
+        return Statement(id=id_, kept=_has_image(report.metadata.row_group(0)), **values)
+    return None
+
+
+@contextmanager
+def _naming_damage(path: UPath) -> Iterator[None]:
+    """Turn what a damaged report raises into SourceError with the way out."""
+    try:
+        yield
+    except (pa.ArrowException, ValueError, TypeError) as error:
+        raise SourceError(f"The report '{path}' cannot be read: {error}. Remove the file, or restore it.") from error
+
+
+def _has_image(group: pq.RowGroupMetaData) -> bool:
+    """Tell from the statistics of a report's columns whether it holds an image, without reading that."""
+    columns = (group.column(number) for number in range(group.num_columns))
+    return any(column.path_in_schema == _BYTES and column.statistics.null_count == 0 for column in columns)

@@ -1,0 +1,79 @@
+"""Questions: what a person is shown of the reports that need one, and how the answers are read."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from model.errors import FeedbackError
+from model.feedback.agreement import Question, Review
+from model.feedback.reports import ANONYMOUS
+
+MOST_ASKED: Final = 24
+"""Images that a person is asked about at a time: what one looks through without a break."""
+
+_QUESTION: Final = """These are {asked} of {all} images that need a person. You see them in `{page}`.
+
+Write down the numbers of those that are AI, of those that are real, and of those that are of no use, such as `1` or
+`4-7`. What you leave out is asked again.
+
+| | reports say | reporters | detector: AI | why you |
+|---|---|---|---|---|
+{lines}
+"""
+_MOST_NAMED: Final = 5
+_RANGE: Final = re.compile(r"(\d{1,4})(?:\s*-\s*(\d{1,4}))?")
+
+
+def choose(questions: Iterable[Question]) -> list[Question]:
+    """Choose MOST_ASKED questions, those with the most named reporters first, so that a flood without keys is last."""
+    return sorted(questions, key=lambda question: -len(_reporters(question)))[:MOST_ASKED]
+
+
+def describe(review: Review, asked: Sequence[Question], page: str) -> str:
+    """Return the question as Markdown: a numbered line for each image `asked` about, which are drawn on `page`.
+
+    Comments are on the page alone, for whoever reports writes them, and Markdown can lead astray.
+    """
+    lines = [_line(number, question) for number, question in enumerate(asked, 1)]
+    return _QUESTION.format(asked=len(asked), all=len(review.questions), page=page, lines="\n".join(lines))
+
+
+def read_answers(images: Sequence[str], numbers: Mapping[str | None, Iterable[object]]) -> dict[str, str | None]:
+    """Return the label of each of the `images` that was answered, None for one of no use.
+
+    `numbers` are the positions of images, from 1, by the label they were given; a range such as '4-7' counts as its
+    numbers. Raises FeedbackError for what is no such number, and for one given twice.
+    """
+    answers: dict[str, str | None] = {}
+    for label, given in numbers.items():
+        for number in (number for text in given for number in _read(str(text), len(images))):
+            image = images[number - 1]
+            if answers.setdefault(image, label) != label:
+                raise FeedbackError(
+                    f"the number {number} is given twice, as {_name(answers[image])} and {_name(label)}"
+                )
+    return answers
+
+
+def _read(text: str, most: int) -> range:
+    found = _RANGE.fullmatch(text.strip())
+    first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+    if not 1 <= first <= last <= most:
+        raise FeedbackError(f"'{text}' is no number from 1 to {most}, nor a range of such numbers")
+    return range(first, last + 1)
+
+
+def _name(label: str | None) -> str:
+    return label or "of no use"
+
+
+def _line(number: int, question: Question) -> str:
+    said = " and ".join(sorted({each.label for each in question.statements}))
+    names = sorted(_reporters(question))
+    shown = ", ".join(names[:_MOST_NAMED]) + (f" and {len(names) - _MOST_NAMED} more" if names[_MOST_NAMED:] else "")
+    probability = question.statements[-1].probability
+    return f"| {number} | {said} | {shown or ANONYMOUS} | {probability:.0%} | {question.reason} |"
+
+
+def _reporters(question: Question) -> set[str]:
+    return {each.client for each in question.statements} - {ANONYMOUS}

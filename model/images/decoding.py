@@ -1,0 +1,152 @@
+"""Bytes -> upright RGB image, or InvalidImage."""
+
+import io
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from model.errors import InvalidImage
+from model.images.scans import MOST_SCANS, has_too_many_scans
+
+FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+"""The formats decoded. Pillow knows some forty more; each is a decoder an attacker could reach."""
+
+REASONS: Final = (
+    "empty",
+    "too_many_bytes",
+    "not_an_image",
+    "format_not_allowed",
+    "too_many_pixels",
+    "too_many_scans",
+    "broken",
+)
+"""Why an image can be refused: the closed set of `InvalidImage.reason`."""
+
+_KNOWN_BUT_REFUSED: Final = {
+    b"ftypheic": "HEIC",
+    b"ftypmif1": "HEIF",
+    b"ftypavif": "AVIF",
+    b"<svg": "SVG",
+    b"%PDF": "PDF",
+    b"8BPS": "Photoshop",
+}
+"""Signatures of what people send most, for a better message; looked for as bytes, no further decoder is opened."""
+
+_CONTAINED: Final = {"MPO": "JPEG"}
+"""What Pillow calls a JPEG with further pictures behind the first, as telephones store them; it opens as JPEG."""
+
+_RUN_LENGTHS: Final = (1, 2)
+"""The compressions of BMP that Pillow decodes in Python, pixel by pixel."""
+
+_BACKGROUND: Final = (255, 255, 255)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The largest image accepted: file size in bytes, and pixels after decoding."""
+
+    max_bytes: int = 15_000_000
+    max_pixels: int = 50_000_000
+
+
+SOURCE_LIMITS: Final = Limits(max_bytes=50_000_000, max_pixels=89_000_000)
+"""Files of a source may be larger than uploads; more pixels would be over Pillow's own bomb warning."""
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """An image as it should be looked at, and what its file was.
+
+    `rgb` is upright (EXIF orientation applied), transparency laid on white, 8 bits a channel; of an animation it is
+    the first frame. `format` and `mode` are those of the file; `width` and `height` those of `rgb`.
+    """
+
+    rgb: Image.Image
+    format: str
+    mode: str
+    width: int
+    height: int
+
+
+def decode(data: bytes, *, limits: Limits = Limits()) -> DecodedImage:
+    """Decode `data` completely; raises InvalidImage with one of REASONS and a sentence for the sender."""
+    return load(open_image(data, limits=limits))
+
+
+def load(image: Image.Image) -> DecodedImage:
+    """Decode the pixels of what `open_image` returned, which is used up by it; raises InvalidImage."""
+    stored_format, mode = _CONTAINED.get(str(image.format), str(image.format)), image.mode
+    try:
+        image.load()
+        ImageOps.exif_transpose(image, in_place=True)
+        rgb = _to_rgb(image)
+    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes; all of it means: broken
+        raise InvalidImage("broken", f"the {stored_format} file is damaged or cut off: {error}") from error
+    return DecodedImage(rgb, stored_format, mode, rgb.width, rgb.height)
+
+
+def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
+    """Read the header alone and hold it against `limits`; the pixels are not decoded yet. Raises InvalidImage."""
+    if not data:
+        raise InvalidImage("empty", "the file is empty")
+    if len(data) > limits.max_bytes:
+        raise InvalidImage(
+            "too_many_bytes", f"the file has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted"
+        )
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise _too_many_pixels(str(error), limits) from error
+    except Exception as error:  # see decode()
+        raise _unrecognised(data) from error
+    if image.width * image.height > limits.max_pixels:
+        raise _too_many_pixels(f"the image has {image.width} x {image.height} pixels", limits)
+    _check_effort(image, data)
+    return image
+
+
+def _check_effort(image: Image.Image, data: bytes) -> None:
+    """Refuse files that take far more time than others of as many pixels."""
+    if image.format in {"JPEG", *_CONTAINED} and has_too_many_scans(data):
+        raise InvalidImage(
+            "too_many_scans", f"the JPEG file has more than {MOST_SCANS} scans; save it again to mend it"
+        )
+    if image.format == "BMP" and image.info.get("compression") in _RUN_LENGTHS:
+        raise InvalidImage("format_not_allowed", "compressed BMP files are not accepted; save it as PNG")
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB":
+        return image
+    if image.mode.startswith("I") or image.mode == "F":
+        return _from_deep(image)
+    if image.has_transparency_data:
+        layered = image if image.mode == "RGBA" else image.convert("RGBA")
+        background = Image.new("RGB", image.size, _BACKGROUND)
+        background.paste(layered, mask=layered.getchannel("A"))
+        return background
+    return image.convert("RGB")
+
+
+def _from_deep(image: Image.Image) -> Image.Image:
+    """Keep the upper 8 of 16 bits; Pillow's own conversion would clip everything above 255 to white."""
+    values = np.asarray(image)
+    top = 65535.0 if values.max(initial=0) > 255 else 255.0
+    levels = np.empty(values.shape, np.uint8)
+    for row in range(len(values)):  # one by one: 8 bytes for each pixel at once can be more than a worker may have
+        levels[row] = values[row].astype(np.float64).clip(0, top) * (255.0 / top)
+    return Image.fromarray(levels).convert("RGB")
+
+
+def _too_many_pixels(what: str, limits: Limits) -> InvalidImage:
+    return InvalidImage("too_many_pixels", f"{what}; at most {limits.max_pixels:,} pixels are accepted")
+
+
+def _unrecognised(data: bytes) -> InvalidImage:
+    accepted = f"accepted are {', '.join(FORMATS)}"
+    for signature, name in _KNOWN_BUT_REFUSED.items():
+        if signature in data[:64]:
+            return InvalidImage("format_not_allowed", f"{name} files are not accepted; {accepted}")
+    return InvalidImage("not_an_image", f"the file is no image that can be read; {accepted}")

@@ -1,0 +1,155 @@
+"""What identifies an image: the hash of its bytes, of its pixels, a perceptual hash; and the facts of its file."""
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.errors import InvalidImage
+from model.images.decoding import SOURCE_LIMITS, load, open_image
+
+_LUMINANCE_TABLE = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
+    51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121,
+    120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+"""The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
+
+_WHITE: Final = 255
+
+_SIDE: Final = 32
+_FREQUENCIES: Final = 8
+_COSINES: Final = 2 * np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))
+"""The lowest rows of the matrix of the cosine transform (DCT-II): frequencies x pixels."""
+
+_Tables = tuple[tuple[int, tuple[int, ...]], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fingerprint:
+    """Identity and facts of one file. Of a file that cannot be decoded only `sha256`, `bytes` and `decode_error` stand.
+
+    `pixel_hash` is equal for images with the same upright RGB pixels; `phash` are the 64 bits of the perceptual hash as
+    a signed integer; `jpeg_quality` (1-100) is estimated from the quantisation table, `quantization` is the hash of all
+    of them: an encoder's signature. `brightness` is the mean over the image, 0 to 1, and `border` the standard
+    deviation of the brightness along its outermost pixels: 0 says that it is framed in one colour.
+    """
+
+    sha256: str
+    bytes: int
+    pixel_hash: str | None = None
+    phash: int | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str | None = None
+    mode: str | None = None
+    jpeg_quality: int | None = None
+    has_icc: bool | None = None
+    has_exif: bool | None = None
+    quantization: str | None = None
+    animated: bool | None = None
+    brightness: float | None = None
+    border: float | None = None
+    decode_error: str | None = None
+
+
+def fingerprint(data: bytes) -> Fingerprint:
+    """Fingerprint a file; never raises for a bad image, `decode_error` then says why."""
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        header = open_image(data, limits=SOURCE_LIMITS)
+        # Asked of the header: while Pillow decodes, it may learn more of a file, and forget some.
+        has_icc, has_exif = "icc_profile" in header.info, "exif" in header.info
+        tables, quality = _tables(header), jpeg_quality(header)
+        image = load(header)
+    except InvalidImage as error:
+        return Fingerprint(sha256=sha256, bytes=len(data), decode_error=f"{error.reason}: {error}")
+    grey = image.rgb.convert("L")
+    levels = np.asarray(grey)
+    return Fingerprint(
+        sha256=sha256,
+        bytes=len(data),
+        pixel_hash=pixel_hash(image.rgb),
+        phash=perceptual_hash(grey),
+        width=image.width,
+        height=image.height,
+        format=image.format,
+        mode=image.mode,
+        jpeg_quality=quality,
+        has_icc=has_icc,
+        has_exif=has_exif,
+        quantization=_quantization(tables),
+        animated=image.format != "JPEG" and _has_more_frames(data),
+        brightness=float(levels.sum() / levels.size / _WHITE),
+        border=_deviation(_outermost(levels)) / _WHITE,
+    )
+
+
+def pixel_hash(rgb: Image.Image) -> str:
+    """Hash the pixels and the shape of an RGB image: 64 hexadecimal digits."""
+    digest = hashlib.sha256(f"{rgb.width}x{rgb.height}:".encode())
+    digest.update(rgb.tobytes())
+    return digest.hexdigest()
+
+
+def perceptual_hash(grey: Image.Image) -> int:
+    """Return the 64-bit DCT hash of a greyscale image as a signed integer; similar pictures differ in few bits.
+
+    A picture with something to see has 32 bits set; one with less, such as a plain colour or stripes, has fewer.
+
+    Source: C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010.
+    """
+    small = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
+    # Rounded, so that what is zero is zero: the noise of the arithmetic would make plain colours look like pictures.
+    low: NDArray[np.float64] = (_COSINES @ small @ _COSINES.T).round(6).ravel()
+    middle = np.sort(low)[low.size // 2 - 1 : low.size // 2 + 1]
+    bits = low > middle.sum() / 2
+    return int.from_bytes(np.packbits(bits).tobytes(), signed=True)
+
+
+def jpeg_quality(header: Image.Image) -> int | None:
+    """Estimate libjpeg's quality setting (1-100) of what `open_image` returned; None when it is no JPEG."""
+    return _estimate_quality(_tables(header))
+
+
+def _tables(header: Image.Image) -> _Tables:
+    return tuple((number, tuple(table)) for number, table in getattr(header, "quantization", {}).items())
+
+
+@lru_cache(maxsize=1024)
+def _quantization(tables: _Tables) -> str | None:
+    as_lists = [(number, list(table)) for number, table in sorted(tables)]
+    return hashlib.sha256(repr(as_lists).encode()).hexdigest()[:16] if tables else None
+
+
+def _has_more_frames(data: bytes) -> bool:
+    try:
+        return bool(getattr(open_image(data, limits=SOURCE_LIMITS), "is_animated", False))
+    except Exception:  # Pillow looks at the second frame to answer; whatever it stumbles over is there
+        return True
+
+
+def _outermost(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+
+
+def _deviation(levels: NDArray[np.uint8]) -> float:
+    """Return the standard deviation; NumPy's own takes longer to begin than a small picture to decode."""
+    away = levels - levels.sum() / levels.size
+    return float(np.sqrt((away * away).sum() / levels.size))
+
+
+@lru_cache(maxsize=1024)
+def _estimate_quality(tables: _Tables) -> int | None:
+    """Undo libjpeg's scaling of the luminance table."""
+    luminance = dict(tables).get(0)
+    if luminance is None:
+        return None
+    # Pillow hands tables out in row order; the sum is the same in any order.
+    scale = 100.0 * sum(luminance) / sum(_LUMINANCE_TABLE)
+    quality = (200.0 - scale) / 2.0 if scale <= 100.0 else 5000.0 / scale
+    return int(np.clip(round(quality), 1, 100))

@@ -1,0 +1,102 @@
+"""Content Credentials: what a C2PA manifest, signed inside the file, records about where the picture comes from."""
+
+import io
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, Final
+
+from model.images.provenance.findings import SOURCE_TYPES, Finding, Says, tidy
+
+_MANIFEST_STORE: Final = bytes.fromhex("63327061 0011 0010 8000 00AA00389B71")
+"""The JUMBF type of a manifest store (C2PA specification 2, 11.1): a file without these bytes has none."""
+
+_OFFLINE: Final = {
+    # A file must not make us fetch the address it names, nor hold an answer up.
+    "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
+    "core": {"allowed_network_hosts": [], "max_decompressed_manifest_size_in_mb": 8},
+}
+_LONGEST_REPORT: Final = 1_000_000
+"""Characters of a manifest store as JSON; larger ones are not read."""
+
+_STRONGEST: Final[tuple[Says, ...]] = ("ai", "nothing", "real")
+"""Of what several steps of a picture's history say, the first of these counts."""
+
+
+def read_credentials(data: bytes, *, format_: str) -> tuple[Finding, ...]:
+    """Return what the Content Credentials of a file say: one finding, or none without them.
+
+    None either where c2pa-python is not installed. Nothing is fetched over the network. Raises whatever the library
+    raises on a broken manifest.
+    """
+    if _MANIFEST_STORE not in data:
+        return ()
+    try:
+        report = _read_store(data, f"image/{format_.lower()}")
+    except ImportError:  # the extra `c2pa` is not installed
+        return ()
+    return () if report is None else (_judge(report),)
+
+
+def _read_store(data: bytes, media_type: str) -> dict[str, Any] | None:
+    import c2pa  # an extra, and 0.1 s that only files with credentials are worth
+
+    reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=_context())
+    if reader is None:
+        return None
+    with reader:
+        text = reader.json()
+    return json.loads(text) if len(text) <= _LONGEST_REPORT else None
+
+
+@cache
+def _context() -> Any:
+    import c2pa
+
+    return c2pa.Context.from_dict(_OFFLINE)
+
+
+def _judge(report: Mapping[str, Any]) -> Finding:
+    manifest = report["manifests"][report["active_manifest"]]
+    signer = tidy(manifest.get("signature_info", {}).get("issuer") or "somebody unnamed")
+    says, record = _summarise(report)
+    detail = f"Content Credentials signed by {signer} record {record}"
+    return Finding(source="c2pa", says=says, name=tidy(_name_generator(manifest)), detail=detail)
+
+
+def _name_generator(manifest: Mapping[str, Any]) -> str:
+    """Name the program that made the claim; version 1 of the claim has a string, version 2 a list."""
+    for info in manifest.get("claim_generator_info") or ():
+        return f"{info.get('name')} {info.get('version', '')}"
+    return manifest.get("claim_generator") or "Content Credentials"
+
+
+def _summarise(report: Mapping[str, Any]) -> tuple[Says, str]:
+    if report["validation_state"] == "Invalid":
+        return "nothing", "what does not count, since its signature does not hold"
+    untold: tuple[Says, str] = ("nothing", "made or changed, but not by what")
+    says, words = min(_read_claims(report), key=lambda claim: _STRONGEST.index(claim[0]), default=untold)
+    trust = "the signature is valid, but no list of trusted signers vouches for whose it is"
+    return says, f"that the picture was {words}; {trust}"
+
+
+def _read_claims(report: Mapping[str, Any]) -> Iterator[tuple[Says, str]]:
+    """Read what each step says; a generator that only took part in a later step did not make the picture."""
+    for action in _trace_actions(report):
+        says, words = SOURCE_TYPES.get(str(action.get("digitalSourceType")).rpartition("/")[2], (None, ""))
+        if says is not None and action.get("action") == "c2pa.created":
+            yield says, words
+        elif says in {"ai", "nothing"}:
+            yield "nothing", "changed in part by a generator"
+
+
+def _trace_actions(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Follow the picture back from parent to parent; what was only placed in it is not its origin."""
+    manifests = dict(report["manifests"])
+    label: str | None = report["active_manifest"]
+    while label and (manifest := manifests.pop(label, None)):
+        for assertion in manifest.get("assertions", ()):
+            if assertion["label"].startswith("c2pa.actions"):
+                yield from assertion["data"].get("actions", ())
+        parents = (each for each in manifest.get("ingredients", ()) if each.get("relationship") == "parentOf")
+        label = next((parent.get("active_manifest") for parent in parents), None)

@@ -1,0 +1,106 @@
+"""The history of drift: what each measurement found, one row of JSON, in the database of the prediction log."""
+
+from datetime import datetime
+from typing import Final
+
+import structlog
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from sqlalchemy import Column, DateTime, Engine, Index, Integer, MetaData, String, Table, Text, delete, insert, select
+
+from model.estimate import Estimate
+from model.monitoring import tables
+from model.monitoring.terms import Attribution, Cause, Signal, State
+
+MOST_SUSPECTS: Final = 50
+
+log = structlog.get_logger(__name__)
+
+RESULTS: Final = Table(
+    "drift",
+    MetaData(),
+    Column("id", Integer, primary_key=True),
+    Column("measured_at", DateTime(timezone=True), nullable=False, index=True),
+    Column("model_version", String(32), nullable=False),
+    Column("result", Text, nullable=False),
+    Index("ix_drift_model_version_measured_at", "model_version", "measured_at"),
+)
+
+
+class DriftResult(BaseModel):
+    """What a measurement found about the predictions of one version; times are UTC.
+
+    `reason` is a sentence for a person. `rows`, `first` and `last` are of the predictions it looked at; `accuracy` and
+    `ai_share` are estimates without labels, None while drift is unknown. `suspects` are the ids of at most
+    MOST_SUSPECTS predictions that may be by a generator that nobody has seen. `model_sha256` is the detector's, for a
+    new registry counts versions from 1 again; None while drift is unknown.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    measured_at: AwareDatetime
+    model_version: str | None
+    model_sha256: str | None = None
+    state: State
+    cause: Cause | None = None
+    attribution: Attribution = "none"
+    reason: str
+    signals: tuple[Signal, ...] = ()
+    rows: int = 0
+    first: AwareDatetime | None = None
+    last: AwareDatetime | None = None
+    accuracy: Estimate | None = None
+    ai_share: Estimate | None = None
+    suspects: tuple[str, ...] = ()
+
+
+def prepare(engine: Engine) -> None:
+    """Make the table unless it is there; several processes may do so at once."""
+    tables.make(engine, RESULTS)
+
+
+def add(engine: Engine, result: DriftResult) -> None:
+    """Write down a result about a version."""
+    values = {"measured_at": result.measured_at, "model_version": result.model_version}
+    with engine.begin() as connection:
+        connection.execute(insert(RESULTS), values | {"result": result.model_dump_json()})
+
+
+def latest(engine: Engine, model_version: str, *, since: datetime, until: datetime) -> DriftResult | None:
+    """Return the newest result about a version that was measured after `since` and up to `until`, None without one."""
+    found = _read(engine, since=since, until=until, model_version=model_version, most=1)
+    return found[0] if found else None
+
+
+def history(engine: Engine, *, since: datetime, until: datetime, most: int | None = None) -> list[DriftResult]:
+    """Return the newest `most` results that were measured after `since` and up to `until`, oldest first."""
+    return _read(engine, since=since, until=until, most=most)[::-1]
+
+
+def forget(engine: Engine, *, until: datetime) -> None:
+    """Delete the results that were measured up to `until`."""
+    with engine.begin() as connection:
+        connection.execute(delete(RESULTS).where(RESULTS.c.measured_at <= until))
+
+
+def _read(
+    engine: Engine, *, since: datetime, until: datetime, model_version: str | None = None, most: int | None = None
+) -> list[DriftResult]:
+    """Return results, newest first; those that another release has written in a way unknown here are passed over."""
+    columns = RESULTS.c
+    wanted = select(columns.result).where(columns.measured_at > since, columns.measured_at <= until)
+    if model_version is not None:
+        wanted = wanted.where(columns.model_version == model_version)
+    with engine.connect() as connection:
+        rows = connection.execute(wanted.order_by(columns.measured_at.desc(), columns.id.desc()).limit(most))
+        stored = [row.result for row in rows]
+    read = [result for result in map(_parse, stored) if result is not None]
+    if len(read) < len(stored):
+        log.warning("results of another release", passed_over=len(stored) - len(read))
+    return read
+
+
+def _parse(stored: str) -> DriftResult | None:
+    try:
+        return DriftResult.model_validate_json(stored)
+    except ValidationError:
+        return None

@@ -1,0 +1,191 @@
+"""The prediction log as a database keeps it: its rows, and the windows of them that drift looks at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import with_config
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    DateTime,
+    Engine,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    delete,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from model.detectors.traffic_sample import EMBEDDING, FACTS, Sample
+from model.monitoring import tables
+from model.monitoring.database import in_utc
+
+Packed = bytes
+"""Values of EMBEDDING, one after another."""
+
+PREDICTIONS: Final = Table(
+    "predictions",
+    MetaData(),
+    Column("id", String(32), primary_key=True),
+    Column("at", DateTime(timezone=True), nullable=False, index=True),
+    Column("model_version", String(32), nullable=False),
+    Column("image_sha256", String(64), nullable=False),
+    Column("label", String(8), nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("decision", String(8), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("format", String(16), nullable=False),
+    Column("client", String(64), nullable=False),
+    Column("bytes", Integer),
+    Column("jpeg_quality", Integer),
+    Column("decode_ms", Float),
+    Column("inference_ms", Float),
+    Column("embedding", LargeBinary),
+    Column("model_sha256", String(64)),
+    Index("ix_predictions_model_version_at", "model_version", "at"),
+)
+
+
+@with_config(ser_json_bytes="base64", val_json_bytes="base64")
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """A row: a verdict that was given, `at` (UTC) and to which `client`. No image, only the hash of its file.
+
+    `model_sha256` tells versions of one number apart, for a new registry counts from 1 again. `bytes` is the size of
+    the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a detector that gives none. A row of an
+    earlier version of this table has None in all that came later.
+    """
+
+    id: str
+    at: datetime
+    model_version: str
+    image_sha256: str
+    label: str
+    probability: float
+    decision: str
+    width: int
+    height: int
+    format: str
+    client: str
+    bytes: int | None
+    jpeg_quality: int | None
+    decode_ms: float | None
+    inference_ms: float | None
+    embedding: Packed | None
+    model_sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """Predictions of one version, oldest first: ids, outermost times (UTC; None: there are none) and their facts."""
+
+    ids: tuple[str, ...]
+    first: datetime | None
+    last: datetime | None
+    sample: Sample
+
+
+def prepare(engine: Engine) -> None:
+    """Make the table, or add to an earlier version's what it lacks; and make the folder of an SQLite file."""
+    if engine.url.get_backend_name() == "sqlite" and engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    tables.make(engine, PREDICTIONS)
+
+
+def add(engine: Engine, predictions: Sequence[Prediction]) -> None:
+    """Write predictions, at least one, in one transaction; those that are there already stay as they are."""
+    insert = sqlite.insert if engine.url.get_backend_name() == "sqlite" else postgresql.insert
+    new = insert(PREDICTIONS).on_conflict_do_nothing(index_elements=["id"])
+    with engine.begin() as connection:
+        connection.execute(new, [vars(prediction) for prediction in predictions])
+
+
+def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
+    """Return the prediction of that id if it was given after `since`."""
+    wanted = select(PREDICTIONS).where(PREDICTIONS.c.id == id_, PREDICTIONS.c.at > since)
+    with engine.connect() as connection:
+        row = connection.execute(wanted).mappings().one_or_none()
+    if row is None:
+        return None
+    values: dict[str, Any] = dict(row)
+    return Prediction(**values | {"at": in_utc(row["at"])})
+
+
+def read_window(engine: Engine, *, model_version: str, model_sha256: str, most: int, until: datetime) -> Window:
+    """Return the newest `most` predictions that a version, of this hash, has given up to `until`.
+
+    Rows that an earlier version of this table left without facts are passed over.
+    """
+    columns = PREDICTIONS.c
+    wanted = (
+        select(*(columns[name] for name in ("id", "at", "probability", *FACTS, "embedding")))
+        .where(columns.model_version == model_version, columns.model_sha256 == model_sha256)
+        .where(columns.at <= until, columns.bytes.is_not(None))
+        .order_by(columns.at.desc(), columns.id)
+        .limit(most)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(wanted).mappings().all()[::-1]
+    times = [in_utc(row["at"]) for row in rows]
+    return Window(
+        ids=tuple(row["id"] for row in rows),
+        first=times[0] if times else None,
+        last=times[-1] if times else None,
+        sample=_to_sample(rows),
+    )
+
+
+def forget(engine: Engine, *, until: datetime, most: int) -> int:
+    """Delete predictions given up to `until`, `most` at once, and return how many they were."""
+    return _delete(engine, PREDICTIONS.c.at <= until, most)
+
+
+def forget_ahead(engine: Engine, *, of: datetime, most: int) -> int:
+    """Delete predictions dated later than `of`, `most` at once, and return how many they were.
+
+    None where they are more than the others: then it is not they that are wrong.
+    """
+    ahead, rows = PREDICTIONS.c.at > of, select(func.count()).select_from(PREDICTIONS)
+    with engine.connect() as connection:
+        wrong = connection.execute(rows.where(ahead)).scalar_one()
+        if wrong == 0 or 2 * wrong > connection.execute(rows).scalar_one():
+            return 0
+    return _delete(engine, ahead, most)
+
+
+def _delete(engine: Engine, which: ColumnElement[bool], most: int) -> int:
+    """Delete `most` such predictions and return how many they were.
+
+    In order, and past the rows that another host deletes at this moment: with PostgreSQL each would wait for the other.
+    """
+    columns = PREDICTIONS.c
+    found = select(columns.id).where(which).order_by(columns.at, columns.id).limit(most)
+    with engine.begin() as connection:
+        locked = found.with_for_update(skip_locked=True)
+        return connection.execute(delete(PREDICTIONS).where(columns.id.in_(locked))).rowcount
+
+
+def _to_sample(rows: Sequence[RowMapping]) -> Sample:
+    columns = {name: [row[name] for row in rows] for name in ("probability", *FACTS)}
+    return Sample.of(columns | {"embedding": _to_embedding([row["embedding"] for row in rows])})
+
+
+def _to_embedding(stored: Sequence[Packed | None]) -> NDArray[np.float32] | None:
+    """Return [n, d]; None unless each row has one, of the same length."""
+    given = [one for one in stored if one is not None]
+    if not given or len(given) < len(stored) or len({len(one) for one in given}) > 1:
+        return None
+    return np.frombuffer(b"".join(given), EMBEDDING).reshape(len(given), -1).astype(np.float32)

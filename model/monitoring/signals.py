@@ -1,0 +1,148 @@
+"""Drift signals: how far recent predictions and files are from the reference, each as a number against its limit."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import chi2, ks_2samp, kstwobign, norm
+
+from model.detectors.traffic_sample import Sample
+from model.monitoring.limits import DriftLimits
+from model.monitoring.terms import (
+    CLASS_RATIO,
+    KS_PROBABILITY,
+    LOW_CONFIDENCE,
+    MEAN_PROBABILITY,
+    PSI_BYTES,
+    PSI_FORMAT,
+    PSI_JPEG_QUALITY,
+    PSI_PIXELS,
+    PSI_PROBABILITY,
+)
+
+BINS: Final = 10
+"""Of a number, at the quantiles of the reference."""
+SURE: Final = 0.75
+"""Probability of the likelier class below which a prediction has low confidence whatever the band."""
+
+Values = NDArray[np.floating] | NDArray[np.integer]
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A measured distance from the reference, and whether it is `over` its limit."""
+
+    name: str
+    value: float
+    limit: float
+    over: bool
+
+    @classmethod
+    def against(cls, name: str, value: float, limit: float) -> "Signal":
+        """Hold a value against a limit, which it may reach."""
+        return cls(name, value, limit, value > limit)
+
+
+_OF_FILES: Final[Mapping[str, Callable[[Sample], Values]]] = MappingProxyType(
+    {
+        PSI_PIXELS: lambda sample: sample.width * sample.height,
+        PSI_BYTES: lambda sample: sample.bytes,
+        PSI_JPEG_QUALITY: lambda sample: sample.jpeg_quality,
+    }
+)
+"""The numbers of a file that are compared, by the signal; its format is the one fact that is no number."""
+
+
+def probability_signals(
+    reference: Sample, recent: Sample, *, threshold: float, band: tuple[float, float], limits: DriftLimits
+) -> list[Signal]:
+    """Compare what the detector says: its mean, its doubt, its classes and the whole distribution."""
+    before, now = reference.probability, recent.probability
+    sizes = len(before), len(now)
+    edges = _edges(before)
+    return [
+        Signal.against(MEAN_PROBABILITY, abs(float(now.mean() - before.mean())), limits.mean_probability),
+        _low_confidence(_doubtful(before, band), _doubtful(now, band), limits),
+        Signal.against(
+            CLASS_RATIO, abs(float((now >= threshold).mean() - (before >= threshold).mean())), limits.class_ratio
+        ),
+        _psi(PSI_PROBABILITY, _binned(before, edges), _binned(now, edges), limits),
+        Signal.against(
+            KS_PROBABILITY,
+            float(ks_2samp(before, now).statistic),
+            max(limits.ks, _ks_by_chance(*sizes, limits.chance)),
+        ),
+    ]
+
+
+def file_signals(reference: Sample, recent: Sample, limits: DriftLimits) -> list[Signal]:
+    """Compare the files: their size in pixels and bytes, their JPEG quality and their format."""
+    signals = []
+    for name, of in _OF_FILES.items():
+        before, now = of(reference), of(recent)
+        edges = _edges(before[~np.isnan(before)])
+        signals.append(_psi(name, _binned(before, edges), _binned(now, edges), limits))
+    formats = np.unique(np.concatenate([reference.format, recent.format]))
+    before, now = (np.searchsorted(formats, sample.format) for sample in (reference, recent))
+    return [*signals, _psi(PSI_FORMAT, before, now, limits)]
+
+
+def population_stability(before: NDArray[np.integer], now: NDArray[np.integer]) -> float:
+    """Return the population stability index of two samples of bins: the symmetric Kullback-Leibler divergence.
+
+    Siddiqi, 2006, "Credit Risk Scorecards". Half an image is added to every bin that either sample fills, so that an
+    empty one is no infinity.
+    """
+    bins = int(max(before.max(), now.max())) + 1
+    counts = np.array([np.bincount(sample, minlength=bins) for sample in (before, now)], dtype=np.float64)
+    counts = counts[:, counts.any(axis=0)] + 0.5
+    p, q = counts / counts.sum(axis=1, keepdims=True)
+    return float(((p - q) * np.log(p / q)).sum())
+
+
+def _psi(name: str, before: NDArray[np.integer], now: NDArray[np.integer], limits: DriftLimits) -> Signal:
+    """Measure the stability index against its limit, or what chance passes if that is more.
+
+    Between samples of one distribution it is a chi-squared times 1/n + 1/m (Yurdakul and Naranjo, 2020, "Statistical
+    properties of the population stability index").
+    """
+    freedom = max(1, len(np.unique(np.concatenate([before, now]))) - 1)
+    by_chance = float(chi2.ppf(1 - limits.chance, freedom)) * (1 / len(before) + 1 / len(now))
+    return Signal.against(name, population_stability(before, now), max(limits.psi, by_chance))
+
+
+def _low_confidence(before: NDArray[np.bool_], now: NDArray[np.bool_], limits: DriftLimits) -> Signal:
+    """Hold the share of doubtful predictions against its limit, or that of a detector that always doubts so much."""
+    usual = float(before.mean())
+    error = math.sqrt(usual * (1 - usual) * (1 / len(before) + 1 / len(now)))
+    by_chance = usual + float(norm.isf(limits.chance)) * error
+    return Signal.against(LOW_CONFIDENCE, float(now.mean()), max(limits.low_confidence, by_chance))
+
+
+def _ks_by_chance(n: int, m: int, chance: float) -> float:
+    """Return the distance that samples of one distribution reach in a share `chance` of cases (Smirnov, 1948)."""
+    return float(kstwobign.ppf(1 - chance)) * math.sqrt((n + m) / (n * m))
+
+
+def _doubtful(probability: NDArray[np.float64], band: tuple[float, float]) -> NDArray[np.bool_]:
+    low, high = min(band[0], 1 - SURE), max(band[1], SURE)
+    return (low <= probability) & (probability <= high)
+
+
+def _edges(values: Values) -> NDArray[np.float64]:
+    """Return the edges between the bins of the reference's `values`; a value of many images is a bin of its own."""
+    if not len(values):
+        return np.empty(0)
+    quantiles = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf").astype(np.float64)
+    edges, repeated = np.unique(quantiles, return_counts=True)
+    return np.unique(np.concatenate([edges, np.nextafter(edges[repeated > 1], np.inf)]))
+
+
+def _binned(values: Values, edges: NDArray[np.float64]) -> NDArray[np.integer]:
+    """Return the bin of each value, counted from 0; what is not known (NaN) has the last one for itself."""
+    bins: NDArray[np.integer] = np.searchsorted(edges, values, side="right")
+    return np.where(np.isnan(values), len(edges) + 1, bins)

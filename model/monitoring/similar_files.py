@@ -1,0 +1,55 @@
+"""Containers: which recent files are like the reference's, so that what they show can be compared like with like."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.detectors.traffic_sample import Sample
+
+_NEIGHBOUR: Final = 3
+_ORDINARY: Final = 0.95
+"""Share of the reference's files of a format that count as like the others of it."""
+
+Facts = NDArray[np.float64]
+
+
+def comparable(reference: Sample, recent: Sample) -> NDArray[np.bool_]:
+    """Say of each recent file whether the reference holds files like it: of its format, of like size and JPEG quality.
+
+    That is, it is no farther from its third neighbour than 95 % of the reference's files of that format are from
+    theirs. Where those are all of one size, another size is too far; where they are of any, most are near enough.
+    """
+    alike = np.zeros(len(recent), dtype=bool)
+    for name in np.unique(recent.format):
+        before, now = reference.format == name, recent.format == name
+        if before.sum() > _NEIGHBOUR:
+            alike[now] = _near(_facts(reference.take(before)), _facts(recent.take(now)))
+    return alike
+
+
+def _facts(files: Sample) -> Facts:
+    """Return both sides in percent, as logarithms, and the quality [n, 3]: a step of one is as small in each."""
+    quality = np.nan_to_num(files.jpeg_quality, nan=0.0)
+    return np.column_stack([100 * np.log(files.width), 100 * np.log(files.height), quality])
+
+
+def _near(reference: Facts, recent: Facts) -> NDArray[np.bool_]:
+    own = _distances(reference, reference)
+    np.fill_diagonal(own, np.inf)
+    limit = np.quantile(_to_neighbour(own), _ORDINARY)
+    near: NDArray[np.bool_] = _to_neighbour(_distances(recent, reference)) <= limit
+    return near
+
+
+def _to_neighbour(distances: Facts) -> Facts:
+    near: Facts = np.partition(distances, _NEIGHBOUR - 1, axis=1)[:, _NEIGHBOUR - 1]
+    return near
+
+
+def _distances(one: Facts, other: Facts) -> Facts:
+    """Return the distances [n, m] between the rows of two tables: the largest difference of a fact."""
+    distances = np.zeros((len(one), len(other)))
+    for mine, yours in zip(one.T, other.T, strict=True):
+        np.maximum(distances, np.abs(mine[:, np.newaxis] - yours), out=distances)
+    return distances

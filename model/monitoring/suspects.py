@@ -1,0 +1,160 @@
+"""Suspects: recent images in files like the reference's that may be by a generator the reference does not hold."""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logit
+from scipy.stats import norm
+
+from model.detectors.traffic_sample import Reference, Sample
+from model.labels import AI, CLASSES, REAL
+from model.monitoring.limits import DriftLimits
+from model.monitoring.mean_shift import measure_shift
+from model.monitoring.similar_files import comparable
+from model.monitoring.terms import DENSE_GROUP, DOUBTFUL_GROUP, EMBEDDING_DISTANCE, REAL_SHIFT, Signal
+from model.monitoring.two_sample_classifier import tell_apart
+
+_LEAST_COMPARED: Final = 30
+"""Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
+_SMALLEST_GROUP: Final = 15
+"""Images that a dense group has at least: fewer lie together by chance."""
+_LEAST_PER_AXIS: Final = (3, 2)
+"""Images of the reference, and recent ones, for each axis of the embedding, below which no shift is measured. The axes
+were fitted to the reference, so with few of its images the error is systematic: every measurement repeats it."""
+_MOST_MISTAKES: Final = 0.1
+"""Share of known AI images among what looks real, above which they and not a new generator may shift it."""
+_DOUBTFUL: Final = 0.1
+"""Share of the reference's images, those the detector is least sure of, that count as doubtful."""
+_RAREST: Final = 0.02
+"""Share of a class below which the weights of its images no longer fall: they must still tell where it lies."""
+_CERTAIN: Final = 1e-6
+
+Positions = NDArray[np.integer]
+Sureness = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Group:
+    """A signal, and the positions of the suspects behind it, the likeliest first, out of a group of `among` images."""
+
+    signal: Signal
+    suspects: Positions
+    among: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspects:
+    """What the comparison of like with like found among the recent images.
+
+    `compared` of them are in files like the reference's, and `distance` is theirs from it in the embedding. `likeliest`
+    are the positions of the suspects behind the strongest signal that is over its limit, the likeliest first, out of a
+    group of `among` images.
+    """
+
+    compared: int
+    distance: float
+    signals: tuple[Signal, ...]
+    likeliest: tuple[int, ...]
+    among: int
+
+
+def find_suspects(
+    reference: Reference, recent: Sample, *, threshold: float, ai_share: float, limits: DriftLimits
+) -> Suspects:
+    """Among recent images whose files resemble the reference's, find those that resemble no reference image.
+
+    This leaves out what another codec or size does to the detector. A generator that leaves traces of its own is a
+    dense group elsewhere in the embedding; one that the detector takes for neither class makes doubtful images many;
+    one that it takes for real shifts what it is sure is real. Another share of AI images, `ai_share`, does none of
+    that. Where too few files are comparable there is no group, and the distance in the embedding is that of all images.
+    """
+    alike = np.flatnonzero(comparable(reference.sample, recent))
+    enough = len(alike) >= _LEAST_COMPARED
+    looked_at = alike if enough else np.arange(len(recent))
+    images = recent.take(looked_at)
+    distance, dense = _look_elsewhere(reference, images, ai_share, limits)
+    groups: tuple[Group, ...] = (
+        dense,
+        _look_between(reference, images, threshold, limits),
+        _look_inside(reference, images, threshold, ai_share, limits),
+    )
+    if not enough:
+        groups = tuple(_nothing(group.signal.name, group.signal.limit) for group in groups)
+    strongest = next((group for group in groups if group.signal.over), groups[0])
+    return Suspects(
+        compared=len(alike),
+        distance=distance.value,
+        signals=(distance, *(group.signal for group in groups)),
+        likeliest=tuple(map(int, looked_at[strongest.suspects])),
+        among=strongest.among,
+    )
+
+
+def _nothing(name: str, limit: float) -> Group:
+    return Group(Signal.against(name, 0.0, limit), np.arange(0), 0)
+
+
+def _look_elsewhere(reference: Reference, recent: Sample, ai_share: float, limits: DriftLimits) -> tuple[Signal, Group]:
+    """Measure the distance in the embedding, at equal shares of the classes, and look for a dense group there."""
+    limit = max(limits.dense_group, _SMALLEST_GROUP / len(recent))
+    if reference.sample.embedding is None or recent.embedding is None or len(recent) < _LEAST_COMPARED:
+        unknown = Signal.against(EMBEDDING_DISTANCE, 0.0, limits.embedding_distance)
+        return unknown, _nothing(DENSE_GROUP, limit)
+    shares = np.clip([1 - ai_share, ai_share], _RAREST, 1 - _RAREST)
+    weight = shares[reference.label] / np.bincount(reference.label, minlength=len(CLASSES))[reference.label]
+    apart = tell_apart(reference.sample.embedding, recent.embedding, weight=weight)
+    distance = Signal.against(EMBEDDING_DISTANCE, apart.distance, limits.embedding_distance)
+    dense = Signal.against(DENSE_GROUP, len(apart.group) / len(recent), limit)
+    return distance, Group(dense, apart.group, len(apart.group))
+
+
+def _look_between(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Group:
+    """Compare the share of doubtful images with that of the class of the reference that has more of them."""
+    before, now, doubtful = _measure_sureness(reference.sample, recent, threshold)
+    classes = [before[reference.label == label] for label in (REAL, AI)]
+    share, size = max((float(np.mean(own <= doubtful)), len(own)) for own in classes if len(own))
+    error = math.sqrt(max(share, _DOUBTFUL) * (1 - share) * (1 / size + 1 / len(now)))
+    limit = max(limits.doubtful_group, float(norm.isf(limits.chance)) * error)
+    order = np.argsort(now, kind="stable")[: int(np.sum(now <= doubtful))]
+    return Group(Signal.against(DOUBTFUL_GROUP, len(order) / len(now) - share, limit), order, len(order))
+
+
+def _look_inside(reference: Reference, recent: Sample, threshold: float, ai_share: float, limits: DriftLimits) -> Group:
+    """Compare where those images lie that the detector is sure are real; what it calls AI is of many kinds anyway."""
+    if reference.sample.embedding is None or recent.embedding is None:
+        return _nothing(REAL_SHIFT, limits.real_shift)
+    *sureness, doubtful = _measure_sureness(reference.sample, recent, threshold)
+    before, now = (
+        np.flatnonzero((sure > doubtful) & (sample.probability < threshold))
+        for sure, sample in zip(sureness, (reference.sample, recent), strict=True)
+    )
+    axes = recent.embedding.shape[1]
+    few = len(before) < _LEAST_PER_AXIS[0] * axes or len(now) < _LEAST_PER_AXIS[1] * axes
+    if few or _expect_mistakes(reference, before, ai_share) > _MOST_MISTAKES:
+        return _nothing(REAL_SHIFT, limits.real_shift)
+    shift = measure_shift(reference.sample.embedding[before], recent.embedding[now], chance=limits.chance)
+    outside = np.argsort(-shift.outward, kind="stable")[: max(1, int(np.sum(shift.outward > shift.edge)))]
+    signal = Signal.against(REAL_SHIFT, shift.distance, max(limits.real_shift, shift.by_chance))
+    return Group(signal, now[outside], len(now))
+
+
+def _expect_mistakes(reference: Reference, called_real: Positions, ai_share: float) -> float:
+    """Return the share of AI images to expect, at their share among all, among those like `called_real`."""
+    real, ai = np.bincount(reference.label[called_real], minlength=len(CLASSES)) / np.maximum(
+        1, np.bincount(reference.label, minlength=len(CLASSES))
+    )
+    mistaken, right = ai_share * ai, (1 - ai_share) * real
+    return float(mistaken / (mistaken + right)) if mistaken else 0.0
+
+
+def _measure_sureness(reference: Sample, recent: Sample, threshold: float) -> tuple[Sureness, Sureness, float]:
+    """Return how far the log-odds of both samples are from the threshold's, and below what an image is doubtful."""
+    cut, before, now = (
+        logit(np.clip(values, _CERTAIN, 1 - _CERTAIN))
+        for values in (threshold, reference.probability, recent.probability)
+    )
+    sureness = np.abs(before - cut)
+    return sureness, np.abs(now - cut), float(np.quantile(sureness, _DOUBTFUL))

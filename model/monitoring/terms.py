@@ -1,0 +1,31 @@
+"""The words that drift is told in: whether there is any, why, and why that is not known."""
+
+from typing import Final, Literal, get_args
+
+State = Literal["ok", "drifting", "unknown"]
+
+Cause = Literal["no_model", "no_reference", "other_reference", "too_few", "log_unavailable", "clock", "failed"]
+"""Why drift is unknown: nothing is in service; its detector brings no reference, or another's; too few predictions; the
+prediction log cannot be read; there are times that cannot be right; the monitor met with an error of its own."""
+
+Attribution = Literal["none", "container", "content", "balance", "new_generator"]
+"""Why traffic has drifted: not at all, other files, other pictures, another share of AI, images like none known."""
+
+MEAN_PROBABILITY: Final = "mean_probability"
+LOW_CONFIDENCE: Final = "low_confidence"
+CLASS_RATIO: Final = "class_ratio"
+PSI_PROBABILITY: Final = "psi_probability"
+KS_PROBABILITY: Final = "ks_probability"
+PSI_PIXELS: Final = "psi_pixels"
+PSI_BYTES: Final = "psi_bytes"
+PSI_JPEG_QUALITY: Final = "psi_jpeg_quality"
+PSI_FORMAT: Final = "psi_format"
+EMBEDDING_DISTANCE: Final = "embedding_distance"
+DENSE_GROUP: Final = "dense_group"
+DOUBTFUL_GROUP: Final = "doubtful_group"
+REAL_SHIFT: Final = "real_shift"
+"""The signals, by the names that metrics and GET /health know them by: `model/monitoring/drift.toml` says what they measure."""
+
+STATES: Final[tuple[State, ...]] = get_args(State)
+CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
+ATTRIBUTIONS: Final[tuple[Attribution, ...]] = get_args(Attribution)

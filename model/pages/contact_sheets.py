@@ -1,0 +1,94 @@
+"""Contact sheets: what a dataset version looks like, one picture for each class and generator."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+from PIL import Image, ImageOps
+
+from model.dataset.lake import Lake
+from model.images.decoding import SOURCE_LIMITS, decode
+from model.pages.rendering import picture
+
+MOST_SHEETS: Final = 16
+"""Sheets drawn, those of the most images, so that a page stays small."""
+
+MOST_IMAGES: Final = 24
+"""Images on a sheet."""
+
+SHOWN: Final = ("sha256", "origin", "label", "generator", "batch", "row", "decode_error")
+"""The columns of a manifest that sheets are drawn from."""
+
+_COLUMNS: Final = 8
+_CELL: Final = 96
+_GAP: Final = 4
+_BLOCK_ROWS: Final = 1_000
+_FROM_A_BLOCK: Final = 6
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Some of the `total` images of one class and generator: `uri` is a WebP, `shown` their SHA-256 and origin."""
+
+    label: str
+    generator: str | None
+    total: int
+    uri: str
+    shown: tuple[tuple[str, str], ...]
+
+
+def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
+    """Draw a sheet for each class and generator among the `rows` of a manifest, the largest first.
+
+    Files that cannot be decoded are left out. The hashes choose, so that a version always shows the same images.
+    """
+    decodable = rows[rows["decode_error"].isna()]
+    groups = [group for _, group in decodable.groupby(["label", "generator"], dropna=False)]
+    largest = sorted(groups, key=len, reverse=True)[:MOST_SHEETS]
+    chosen = [choose_images(group) for group in largest]
+    if not chosen:
+        return []
+    wanted = pd.concat(chosen).sort_values(["batch", "row"])
+    read = zip(wanted.index, lake.read_images(wanted), strict=True)
+    thumbnails = {row: _thumbnail(data) for row, data in read}
+    return [
+        _sheet(some, total=len(group), thumbnails=[thumbnails[row] for row in some.index])
+        for group, some in zip(largest, chosen, strict=True)
+    ]
+
+
+def choose_images(group: pd.DataFrame) -> pd.DataFrame:
+    """Choose MOST_IMAGES rows by their hashes, in as few places of the lake as still give a picture of the whole.
+
+    Reading one image costs reading its shard, so a few are taken from each of the blocks that a hash picks.
+    """
+    blocks = group["batch"] + ":" + (group["row"] // _BLOCK_ROWS).astype("str")
+    numbered = group.assign(block=pd.util.hash_array(blocks.to_numpy(dtype=object))).sort_values("sha256")
+    helping = numbered.groupby("block").cumcount() // _FROM_A_BLOCK
+    return numbered.assign(helping=helping).sort_values(["helping", "block", "sha256"]).head(MOST_IMAGES)
+
+
+def _thumbnail(data: bytes) -> Image.Image:
+    rgb = decode(data, limits=SOURCE_LIMITS).rgb
+    # A picture smaller than its cell shows its pixels as they are.
+    method = Image.Resampling.NEAREST if max(rgb.size) < _CELL else Image.Resampling.LANCZOS
+    return ImageOps.contain(rgb, (_CELL, _CELL), method)
+
+
+def _sheet(some: pd.DataFrame, *, total: int, thumbnails: Sequence[Image.Image]) -> Sheet:
+    label, generator = some[["label", "generator"]].iloc[0]
+    shown = tuple(zip(some["sha256"], some["origin"], strict=True))
+    return Sheet(label, None if pd.isna(generator) else generator, total, picture(_paste(thumbnails)), shown)
+
+
+def _paste(thumbnails: Sequence[Image.Image]) -> Image.Image:
+    """Lay images out in rows of _COLUMNS, each in the middle of its cell; what is between them is transparent."""
+    step = _CELL + _GAP
+    lines = -(-len(thumbnails) // _COLUMNS)
+    sheet = Image.new("RGBA", (min(len(thumbnails), _COLUMNS) * step - _GAP, lines * step - _GAP))
+    for number, image in enumerate(thumbnails):
+        line, column = divmod(number, _COLUMNS)
+        left, top = (_CELL - image.width) // 2, (_CELL - image.height) // 2
+        sheet.paste(image, (column * step + left, line * step + top))
+    return sheet

@@ -1,0 +1,107 @@
+"""Gallery: a detector's worst mistakes, as it saw them, with the maps of what it went by."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image, ImageColor
+
+from model.dataset.lake import Lake
+from model.detectors.detector import Detector
+from model.evaluation.report import Report
+from model.images.decoding import SOURCE_LIMITS, decode
+from model.labels import AI, CLASSES, REAL
+from model.pages.plots import COLOURS
+from model.pages.rendering import picture
+from model.record import Record
+
+MOST_MISTAKES: Final = 8
+"""Mistakes shown of each class."""
+
+_SIDE: Final = 160
+_SMALL: Final = 80
+"""A picture of at most this side shows its pixels as they are."""
+_DEEPEST: Final = 0.65
+"""How much of the picture the map covers where it is strongest."""
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """An image on the wrong side of the threshold: `picture` and `overlay` are addresses of WebPs, of what was scored.
+
+    The overlay has the map on it: in the colour of AI where the image speaks for AI, in that of real where for real.
+    """
+
+    sha256: str
+    origin: str
+    label: str
+    generator: str | None
+    probability: float
+    picture: str
+    overlay: str
+
+
+@dataclass(frozen=True)
+class Gallery(Record):
+    """A detector's worst mistakes, the worst first, those on real images before those on AI images."""
+
+    kind: ClassVar = "gallery of mistakes"
+
+    mistakes: tuple[Mistake, ...] = ()
+
+
+def draw_gallery(detector: Detector, lake: Lake, manifest: pd.DataFrame, report: Report) -> Gallery:
+    """Draw the mistakes furthest from the threshold, the worst first: at most MOST_MISTAKES of each class."""
+    worst = _find_worst(report)
+    rows = manifest[manifest["sha256"].isin(worst)]
+    facts = rows[["sha256", "origin", "label", "generator"]].to_dict("records")
+    drawn = [_draw(detector, each, data) for each, data in zip(facts, lake.read_images(rows), strict=True)]
+    return Gallery(tuple(sorted(drawn, key=lambda mistake: worst.index(mistake.sha256))))
+
+
+def _find_worst(report: Report) -> list[str]:
+    """Return the hashes of the worst mistakes, those on real images first."""
+    columns = report.predictions
+    probability, label = np.array(columns.probability), np.array(columns.label)
+    distance = np.abs(probability - report.threshold)
+    wrong = (probability >= report.threshold) != (label == AI)
+    worst: list[str] = []
+    for each in (REAL, AI):
+        places = np.flatnonzero(wrong & (label == each))
+        furthest = places[np.argsort(-distance[places], kind="stable")]
+        worst += [columns.sha256[place] for place in furthest[:MOST_MISTAKES]]
+    return worst
+
+
+def _draw(detector: Detector, facts: Mapping[Hashable, Any], data: bytes) -> Mistake:
+    pixels = detector.preprocess(decode(data, limits=SOURCE_LIMITS).rgb)
+    scores = detector.score(pixels[np.newaxis])
+    shown = _enlarge(Image.fromarray(pixels))
+    return Mistake(
+        sha256=facts["sha256"],
+        origin=facts["origin"],
+        label=facts["label"],
+        generator=None if pd.isna(facts["generator"]) else facts["generator"],
+        probability=float(scores.probability[0]),
+        picture=picture(shown),
+        overlay=picture(_overlay(shown, scores.cam[0])),
+    )
+
+
+def _enlarge(image: Image.Image) -> Image.Image:
+    method = Image.Resampling.NEAREST if image.width <= _SMALL else Image.Resampling.LANCZOS
+    return image.resize((_SIDE, _SIDE), method)
+
+
+def _overlay(image: Image.Image, cam: NDArray[np.float32]) -> Image.Image:
+    """Lay a map over an image: the colour of the class that a place speaks for, the more of it the louder it does."""
+    loudest = float(np.abs(cam).max()) or 1.0
+    strength = Image.fromarray(cam / loudest).resize(image.size, Image.Resampling.BICUBIC)
+    signed = np.asarray(strength).clip(-1, 1)[..., np.newaxis]
+    ai, real = (np.array(ImageColor.getrgb(COLOURS[CLASSES[label]]), dtype=np.float32) for label in (AI, REAL))
+    cover = _DEEPEST * np.abs(signed)
+    covered = np.asarray(image) * (1 - cover) + np.where(signed > 0, ai, real) * cover
+    return Image.fromarray(covered.round().astype(np.uint8))

@@ -1,0 +1,61 @@
+"""The page of the images that a person is asked about, with what was said of each; it goes with the question."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from PIL import Image, ImageOps
+from upath import UPath
+
+from model.dataset.lake import FOLDER
+from model.errors import InvalidImage
+from model.feedback.agreement import Question
+from model.feedback.reports import read_report
+from model.files import remove, write_text
+from model.images.decoding import SOURCE_LIMITS, decode
+from model.pages.rendering import picture, render_page
+
+_SIDE: Final = 320
+_MOST_SAID: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """An image on the page: `picture` is the address of a WebP, empty where there is a `problem` instead."""
+
+    question: Question
+    picture: str = ""
+    problem: str = ""
+
+
+def write_page(lake: UPath, questions: Sequence[Question]) -> UPath:
+    """Draw the page of these questions, in place of one before, and return where it is."""
+    page = lake / FOLDER / "review.html"
+    images = [_show(lake, question) for question in questions]
+    write_text(page, render_page("review_page.html", images=images, most=_MOST_SAID))
+    return page
+
+
+def remove_page(lake: UPath) -> None:
+    """Remove the page, with the pictures that people have sent."""
+    remove(lake / FOLDER / "review.html")
+
+
+def _show(lake: UPath, question: Question) -> Shown:
+    data = _read_image(lake, question)
+    if data is None:
+        return Shown(question=question, problem="it was withdrawn a moment ago")
+    try:
+        rgb = decode(data, limits=SOURCE_LIMITS).rgb
+    except InvalidImage as error:  # the service could decode it, but the file may have been damaged since
+        return Shown(question=question, problem=str(error))
+    method = Image.Resampling.NEAREST if max(rgb.size) < _SIDE else Image.Resampling.LANCZOS
+    return Shown(question=question, picture=picture(ImageOps.contain(rgb, (_SIDE, _SIDE), method)))
+
+
+def _read_image(lake: UPath, question: Question) -> bytes | None:
+    for said in question.statements:
+        report = read_report(lake, said.id) if said.kept else None
+        if report is not None and report["image"]["bytes"] is not None:
+            return bytes(report["image"]["bytes"])
+    return None

@@ -1,0 +1,82 @@
+"""Where the pipeline stands: what the lake and the registry say of its last dataset versions and detectors."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Final
+
+from upath import UPath
+
+from model.dataset.lake import Lake
+from model.dataset.manifest import SPLITS, count_rows
+from model.labels import CLASSES
+from model.registry import FAILED, OVERRIDDEN, PASSED, ModelVersion
+
+UNDECIDED: Final = "undecided"
+GATES: Final = (PASSED, FAILED, OVERRIDDEN, UNDECIDED)
+"""What the gate can have said of a version."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LakeState:
+    """The newest dataset version and the last validation; None before the first. Times are seconds since the epoch."""
+
+    latest: str | None
+    published_at: float | None
+    validated_at: float | None
+    validation_passed: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegistryState:
+    """What the gate said of how many versions, and how many of the newest it refused in a row.
+
+    `newest_at` and `production_at` are when these were registered, in seconds since the epoch; None: there is none.
+    """
+
+    gates: Mapping[str, int]
+    refused_in_a_row: int
+    newest_at: float | None
+    production_at: float | None
+
+
+def survey_lake(lake: Lake) -> LakeState:
+    """Look up the newest dataset version and the outcome of the last validation, whichever version that was of."""
+    latest = lake.latest()
+    folder = lake.root / "datasets"
+    found = list(folder.glob("*/validation.json")) if folder.exists() else []
+    newest = max((_day(path) for path in found), default="")
+    verdicts = {path: lake.modified_at(path) for path in found if _day(path) == newest}
+    last = max(verdicts, key=lambda path: verdicts[path], default=None)
+    return LakeState(
+        latest=latest,
+        published_at=lake.published_at(latest).timestamp() if latest else None,
+        validated_at=verdicts[last].timestamp() if last else None,
+        validation_passed=json.loads(last.read_text())["success"] is True if last else None,
+    )
+
+
+def _day(path: UPath) -> str:
+    """Return the day that a dataset version, in whose folder `path` is, was assembled on: its name begins with it."""
+    return path.parent.name[:8]
+
+
+def count_images(lake: Lake, version: str) -> dict[tuple[str, str], int]:
+    """Count the images of a published dataset version by label and split, all combinations of them."""
+    found = count_rows(lake, version, by=("label", "split"))
+    return {(label, split): found[label, split] for label in CLASSES for split in SPLITS}
+
+
+def survey_registry(versions: Sequence[ModelVersion], production: ModelVersion | None) -> RegistryState:
+    """Sum up what the gate has said of all `versions`; `production` is the one in production, if there is one."""
+    newest_first = sorted(versions, key=lambda version: int(version.version), reverse=True)
+    said = [version.tags.get("gate", UNDECIDED) for version in newest_first]
+    counts = Counter(said)
+    return RegistryState(
+        gates={gate: counts[gate] for gate in GATES},
+        refused_in_a_row=len(list(takewhile(lambda gate: gate == FAILED, said))),
+        newest_at=newest_first[0].registered_at if newest_first else None,
+        production_at=production.registered_at if production else None,
+    )

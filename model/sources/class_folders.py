@@ -1,0 +1,125 @@
+"""Class folders as a source: what the folders of a data set say about the images in them."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+import structlog
+
+from model.errors import SourceError
+from model.labels import AI, CLASSES, describe_spellings, find_label
+from model.sources.labelled_image import LabelledImage
+from model.sources.tree import Member, Tree, is_image
+
+SPLITS = {
+    "train": ("train", "training"),
+    "val": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+"""The splits of a data set and the folder names that stand for them, in lower case."""
+
+UNKNOWN_GENERATOR = "unknown"
+"""The generator of an AI image when the source does not say."""
+
+FindGenerator = Callable[[PurePosixPath], str | None]
+"""Which of the folders above an image names the generator; None when none does."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the folders above an image say about it."""
+
+    label: str
+    split: str | None
+
+
+def read_class_folders(tree: Tree, *, find_generator: FindGenerator = lambda _: None) -> Iterator[LabelledImage]:
+    """Yield the images of a tree with class folders; other files are counted and logged once at the end.
+
+    Raises SourceError for an image whose folders name no label, or two.
+    """
+    skipped: Counter[str] = Counter()
+    for member in tree.members():
+        if is_image(member.path):
+            folders = folders_of(member.path)
+            reading = read_folders(folders)
+            if tree.choice.takes(member.path, member.stamp):
+                yield labelled(
+                    member,
+                    source=tree.source,
+                    label=reading.label,
+                    split=reading.split,
+                    generator=find_generator(folders),
+                )
+        else:
+            skipped[PurePosixPath(member.path).suffix.lower() or "none"] += 1
+    if skipped:
+        _log.info("files_skipped", source=tree.source, count=skipped.total(), suffixes=dict(skipped.most_common(5)))
+
+
+def labelled(
+    member: Member, *, source: str, label: str, split: str | None, generator: str | None = None
+) -> LabelledImage:
+    """Read one image; `generator` matters for an AI image only."""
+    return LabelledImage(
+        data=member.read(),
+        label=label,
+        source=source,
+        origin=member.path,
+        generator=(generator or UNKNOWN_GENERATOR) if label == CLASSES[AI] else None,
+        split=split,
+    )
+
+
+def folders_of(path: str) -> PurePosixPath:
+    """Return the folders above a file; of files in the same folder it is the same object."""
+    return _as_path(path.rpartition("/")[0])
+
+
+@lru_cache(maxsize=4096)
+def _as_path(folders: str) -> PurePosixPath:
+    return PurePosixPath(folders)
+
+
+@lru_cache(maxsize=4096)
+def read_folders(folders: PurePosixPath) -> Reading:
+    """Find the label and the split among `folders`, in any order and at any depth; other folders say nothing.
+
+    Raises SourceError when no folder or two contradicting ones name a label, or two contradicting ones a split.
+    """
+    label = _only((find_label(name) for name in folders.parts), folders, "label")
+    if label is None:
+        raise SourceError(
+            f"The images in '{_shorten(folders)}' have no label: none of these folders names a class, and there is no "
+            f"CSV with their labels. {describe_spellings()}"
+        )
+    return Reading(label, read_split(folders))
+
+
+def read_split(folders: PurePosixPath) -> str | None:
+    """Find the split among `folders`; raises SourceError when two contradicting ones name one."""
+    return _only((find_split(name) for name in folders.parts), folders, "split")
+
+
+def find_split(folder: str) -> str | None:
+    """Return the split that a folder's name stands for, or None when it names none."""
+    return next((split for split, spellings in SPLITS.items() if folder.lower() in spellings), None)
+
+
+def _only(found: Iterator[str | None], folders: PurePosixPath, what: str) -> str | None:
+    values = {value for value in found if value is not None}
+    if len(values) > 1:
+        raise SourceError(
+            f"'{_shorten(folders)}' names more than one {what}: {', '.join(sorted(values))}. "
+            "Rename the folder that is not meant, or give a folder further down as the source."
+        )
+    return values.pop() if values else None
+
+
+def _shorten(folders: PurePosixPath) -> str:
+    text = str(folders)
+    return text if len(text) <= 200 else f"{text[:100]}…{text[-99:]}"

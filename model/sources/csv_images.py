@@ -1,0 +1,162 @@
+"""Images that a CSV beside them labels as a source."""
+
+import posixpath
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import structlog
+
+from model.errors import ContradictingLabels, SourceError
+from model.sources.claims import Comparison, Contradiction, read_class_folder
+from model.sources.class_folders import folders_of, labelled, read_split
+from model.sources.csv_table import LABEL_COLUMNS, MOST_BYTES, NUMBERS_ARE_WRONG, Entry, is_table, read_table
+from model.sources.labelled_image import LabelledImage
+from model.sources.tree import IMAGE_SUFFIXES, Tree, is_image
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a tree holds: the paths of its images by the name of the file, and its tables' entries by their path."""
+
+    images: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    tables: dict[str, list[Entry]] = field(default_factory=dict)
+    other_tables: list[str] = field(default_factory=list)
+
+
+def read_listed_images(tree: Tree, *, only: str | None = None) -> Iterator[LabelledImage]:
+    """Yield the images that the tables of a tree label (`only` the table of that path), in the tree's order.
+
+    The tree is walked twice, first for the tables. A name is a path from its table's folder, or the end of the path of
+    the one image with such an end. Folders such as `Valid/` name the split. Images that no table lists, and tables
+    without labels, are logged and left out. Raises SourceError for a table that cannot be understood, names a missing
+    file, or contradicts itself, another table or the class folders of its images.
+    """
+    listing = look_through(tree, only=only)
+    if only is not None and only not in (*listing.tables, *listing.other_tables):
+        raise SourceError(f"The table '{only}' is not in the folder '{tree.source}', or the folder cannot be listed.")
+    labels = match(listing, source=tree.source)
+    unlisted = 0
+    for member in tree.members():
+        path = _plain(member.path)
+        if path in labels:
+            split = read_split(PurePosixPath(path).parent)
+            if tree.choice.takes(path, member.stamp, labels[path]):
+                yield labelled(member, source=tree.source, label=labels[path], split=split)
+        else:
+            unlisted += is_image(path)
+    if unlisted:
+        _log.warning("images_not_listed", source=tree.source, count=unlisted)
+
+
+def refuse_contradicting_tables(tree: Tree) -> None:
+    """Raise ContradictingLabels if a table calls an image real that lies in a folder of AI images, or the reverse.
+
+    For a tree whose folders are about to label its images although nobody named that kind. A table that cannot be
+    understood says nothing.
+    """
+    listing, comparison = look_through(tree, tolerant=True), Comparison()
+    for table, entries in listing.tables.items():
+        for entry in entries:
+            path = _find(entry.name, table, listing.images)
+            if path is not None:
+                _compare(entry, table, path, comparison)
+    _refuse(comparison.find())
+    _refuse(comparison.find(doubtful=True), otherwise="name the kind of the table (csv:<location>)")
+
+
+def look_through(tree: Tree, *, only: str | None = None, tolerant: bool = False) -> Listing:
+    """Walk through a tree once; raises SourceError for a table that cannot be understood.
+
+    To be `tolerant` is to pass over such a table, but not over one that contradicts itself.
+    """
+    listing = Listing()
+    for member in tree.members():
+        path = _plain(member.path)
+        if is_image(path):
+            listing.images[posixpath.basename(path)].append(path)
+        elif path == only or (only is None and is_table(path)):
+            try:
+                entries = read_table(member.read(MOST_BYTES + 1), path=path)
+                if entries is not None:
+                    listing.tables[path] = list(entries)
+                    continue
+            except ContradictingLabels:
+                raise
+            except SourceError:
+                if not tolerant:
+                    raise
+            listing.other_tables.append(path)
+    return listing
+
+
+def match(listing: Listing, *, source: str) -> dict[str, str]:
+    """Return the label of every listed image by its path; raises SourceError as `read_listed_images` does."""
+    if not listing.tables:
+        raise SourceError(
+            f"No table in '{source}' lists labelled images{_but(listing.other_tables)}. The first line of a CSV must "
+            f"name its columns: one of {', '.join(LABEL_COLUMNS)} for the label, any for the image's file name "
+            f"({', '.join(sorted(IMAGE_SUFFIXES))})."
+        )
+    if listing.other_tables:
+        _log.info(
+            "tables_without_labels", source=source, tables=listing.other_tables[:5], count=len(listing.other_tables)
+        )
+    labels: dict[str, str] = {}
+    comparison = Comparison()
+    for table, entries in listing.tables.items():
+        for entry, path in _locate(entries, table, listing.images):
+            _compare(entry, table, path, comparison)
+            if labels.setdefault(path, entry.label) != entry.label:
+                raise SourceError(f"The tables of '{source}' contradict each other: '{path}' is real and AI in them.")
+    _refuse(comparison.find())
+    return labels
+
+
+def _compare(entry: Entry, table: str, path: str, comparison: Comparison) -> None:
+    comparison.add(table, entry.line, path, entry.said, read_class_folder(folders_of(path)))
+
+
+def _refuse(found: Contradiction | None, *, otherwise: str = "rename the folder") -> None:
+    if found:
+        raise ContradictingLabels(
+            f"Line {found.row} of the table '{found.table}' contradicts a folder: {found} If the folders are right, "
+            f"name their kind (folders:<location of the folder>). If the table is right, {otherwise}. "
+            f"{NUMBERS_ARE_WRONG}"
+        )
+
+
+def _locate(entries: Iterable[Entry], table: str, images: dict[str, list[str]]) -> Iterator[tuple[Entry, str]]:
+    missing = []
+    for entry in entries:
+        path = _find(entry.name, table, images)
+        if path is None:
+            missing.append(entry)
+        else:
+            yield entry, path
+    if missing:
+        raise SourceError(
+            f"{len(missing):,} files that the table '{table}' names are missing (or there are several of that name), "
+            f"first '{missing[0].name[:200]}' on line {missing[0].line}. Complete the files, remove the lines, or name "
+            "another table as the source: csv:<path of the table>."
+        )
+
+
+def _find(name: str, table: str, images: dict[str, list[str]]) -> str | None:
+    paths = images.get(posixpath.basename(name), [])
+    beside = _plain(posixpath.join(posixpath.dirname(table), name))
+    if beside in paths:
+        return beside
+    ending = [path for path in paths if f"/{path}".endswith(f"/{_plain(name)}")]
+    return ending[0] if len(ending) == 1 else None
+
+
+def _plain(path: str) -> str:
+    return posixpath.normpath(path).lstrip("/")
+
+
+def _but(tables: list[str]) -> str:
+    return f" ({', '.join(tables[:5])} {'does' if len(tables) == 1 else 'do'} not)" if tables else ""

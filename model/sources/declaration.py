@@ -1,0 +1,152 @@
+"""The sources that are polled, declared in one TOML file: where each lies, under which licence, and what it is."""
+
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from model.errors import SourceError
+from model.sources.class_folders import UNKNOWN_GENERATOR
+from model.sources.kinds import KINDS, find_beside, open_source
+from model.sources.labelled_image import LabelledImage
+from model.sources.location import Place, reaching
+from model.sources.neutralise import neutralise
+from model.sources.reports import SOURCE as REPORTS
+from model.sources.selection import EVERYTHING, Choice, Everything
+
+SUFFIX: Final = ".toml"
+"""What a file must be called to be read as a declaration of sources."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A source of labelled images, and what is known of it besides what it says itself.
+
+    `name` and `licence` replace those that it gives itself, `generator` is that of its AI images where they name none,
+    and `neutralise` has both classes encoded alike before they enter.
+    """
+
+    location: str
+    name: str | None = None
+    licence: str | None = None
+    generator: str | None = None
+    neutralise: bool = False
+
+
+class _Entry(BaseModel):
+    """What a table [sources.<name>] of the file may hold."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    location: str = Field(min_length=1)
+    licence: str = Field(min_length=1)
+    kind: str | None = None
+    generator: str | None = Field(None, min_length=1)
+    neutralise: bool = False
+
+    @field_validator("kind")
+    @classmethod
+    def _know_kind(cls, kind: str | None) -> str | None:
+        if kind is not None and kind not in KINDS:
+            raise ValueError(f"known kinds are {', '.join(KINDS)}")
+        return kind
+
+
+def declared_sources(location: str) -> tuple[Source, ...]:
+    """Return the sources that a TOML file declares, or the one that lies at any other `location`.
+
+    Raises SourceError for a file that cannot be read, is no TOML or declares nothing, and for an entry with an unknown
+    key, without a licence, or with a value that is not allowed.
+    """
+    place = Place(location)
+    if PurePosixPath(place.name).suffix.lower() != SUFFIX:
+        return (Source(location=location),)
+    tables = _read(place)
+    return tuple(_declared(place, name, table) for name, table in tables.items())
+
+
+def open_declared(source: Source, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:
+    """Open a source as `open_source` does, and add what its declaration says; reports of users keep their name."""
+    for image in open_source(source.location, choice=choice):
+        generator = source.generator if image.generator == UNKNOWN_GENERATOR else None
+        name = image.source if image.source == REPORTS else source.name or image.source
+        licence = source.licence or image.licence
+        told = replace(image, source=name, generator=generator or image.generator, licence=licence)
+        yield neutralise(told) if source.neutralise else told
+
+
+def require_image(source: Source) -> None:
+    """Read the first image of a source, unless it is of reports and there are none.
+
+    Raises SourceError for a source that cannot be read, or holds no image.
+    """
+    choice = _Noting()
+    if next(open_declared(source, choice=choice), None) is None and not choice.may_hold_nothing:
+        raise without_images(source)
+
+
+class _Noting(Everything):
+    """The Choice of all images, which notes that the source may hold none."""
+
+    may_hold_nothing = False
+
+    def may_be_silent(self) -> None:
+        self.may_hold_nothing = True
+
+
+def without_images(source: Source) -> SourceError:
+    """Return the error that a source without any image is."""
+    return SourceError(
+        f"The source '{source.location}' holds no image at all. Put images into it, as in folders called 'real' and "
+        "'ai', or name another source."
+    )
+
+
+def _read(place: Place) -> dict[str, Any]:
+    with reaching(place), place.open() as file:
+        content = file.read()
+    try:
+        declared = tomllib.loads(content.decode())
+    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError both are
+        raise SourceError(
+            f"The declaration of sources '{place.location}' is no TOML in UTF-8: {error}. Every source has one table "
+            "[sources.<name>], with a name of its own."
+        ) from error
+    tables = declared.pop("sources", None)
+    if declared or not isinstance(tables, dict) or not tables:
+        extra = f" and nothing like '{next(iter(declared))}'" if declared else ""
+        raise SourceError(
+            f"The declaration of sources '{place.location}' must hold a table [sources.<name>] for each source{extra}."
+        )
+    return tables
+
+
+def _declared(place: Place, name: str, table: object) -> Source:
+    try:
+        entry = _Entry.model_validate(table)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors())
+        raise SourceError(
+            f"The entry [sources.{name}] of '{place.location}' is not understood: {problems}. "
+            f"Its keys are {', '.join(_Entry.model_fields)}."
+        ) from error
+    location = find_beside(place, entry.location)
+    return Source(
+        location=f"{entry.kind}:{location}" if entry.kind else location,
+        name=name,
+        licence=entry.licence,
+        generator=entry.generator,
+        neutralise=entry.neutralise,
+    )
+
+
+def _explain(problem: Any) -> str:
+    where = ".".join(map(str, problem["loc"])) or "it"
+    if problem["type"] == "missing":
+        return f"{where} is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"'{where}' is no key"
+    return f"{where} = {problem['input']!r}: {problem['msg']}"

@@ -1,0 +1,54 @@
+"""Reports from users of the service, once a person has reviewed them, as a source."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Final
+
+import pyarrow as pa
+
+from model.errors import SourceError
+from model.sources.labelled_image import LabelledImage
+from model.sources.parquet import column_names, is_shard, read_shard
+from model.sources.tree import Member, Tree
+
+SOURCE: Final = "lake/feedback"
+"""The source of all images of reports, wherever they lie. No folder name can contain '/', so no other source can have
+this name."""
+
+REVIEW: Final = "review"
+ACCEPTED: Final = "accepted"
+REJECTED: Final = "rejected"
+CONFIRMED: Final = "confirmed"
+
+SCHEMA: Final = pa.schema(
+    [
+        pa.field("image", pa.struct([pa.field("bytes", pa.binary()), pa.field("path", pa.string())]), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("generator", pa.string()),
+        pa.field(REVIEW, pa.string()),
+    ]
+)
+"""The columns of a file of reports: the image, what it is according to the reporter, and what the review found, which
+is ACCEPTED, CONFIRMED (right, but there is nothing to train on), REJECTED, or null while it waits."""
+
+
+def holds_reports(shard: Member) -> bool:
+    """Whether a shard holds reports rather than a data set; one that is damaged shows when its images are read."""
+    try:
+        return set(SCHEMA.names) - {"generator"} <= set(column_names(shard))
+    except SourceError:
+        return False
+
+
+def read_reports(tree: Tree) -> Iterator[LabelledImage]:
+    """Yield the images of the accepted reports in the Parquet files of a tree, all for `train`.
+
+    Who reports chooses what: such a sample must not decide what the test measures. That nothing was reported is no
+    error. Raises SourceError for a file that is damaged or lacks a column of SCHEMA but `generator`.
+    """
+    tree.choice.may_be_silent()
+    reports = replace(tree, source=SOURCE)
+    for member in reports.members():
+        if is_shard(member.path):
+            for image in read_shard(member, reports, only={REVIEW: ACCEPTED}):
+                yield replace(image, split="train")

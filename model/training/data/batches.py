@@ -1,0 +1,98 @@
+"""Batches for the network: drawn and augmented for training, normalised."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.errors import TrainingError
+from model.training.config import TrainConfig
+from model.training.data.ahead import made_ahead
+from model.training.data.augment import Labels, Pixels, augment
+from model.training.data.draws import Luck, draw_luck
+from model.training.data.samples import Samples
+from model.training.data.sampling import Order, draw_order
+from model.training.distributed import ALONE, Place
+
+# Mean and standard deviation of ImageNet's pixels, 0-255: what timm's pretrained backbones expect.
+_MEAN = (123.675, 116.28, 103.53)
+_STD = (58.395, 57.12, 57.375)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Turn pixels [N, S, S, 3] uint8 into the network's input [N, 3, S, S] float32."""
+    mean = torch.tensor(_MEAN, device=pixels.device)
+    std = torch.tensor(_STD, device=pixels.device)
+    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """An epoch before it is run: the images it shows, with the luck of each, and how many of them are a step.
+
+    The last images are left out when they do not fill a step.
+    """
+
+    order: Order
+    luck: Luck
+    images: int
+
+    @property
+    def steps(self) -> int:
+        """How many steps the epoch has."""
+        return len(self.order) // self.images
+
+    def of_step(self, step: int, place: Place) -> slice:
+        """Return which of `order` and `luck` one process shows in a step: a share of neighbours."""
+        share = self.images // place.world
+        start = step * self.images + place.rank * share
+        return slice(start, start + share)
+
+
+def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> EpochPlan:
+    """Draw an epoch, by nothing but the config and the epoch's number, so that all processes draw the same.
+
+    Raises TrainingError when there are too few images for a step.
+    """
+    random = np.random.default_rng([config.seed, number])
+    order = draw_order(samples.groups, balanced=config.balanced, random=random)
+    images = config.batch_size // (2 if config.augmentation.paired else 1)
+    if len(order) < images:
+        raise TrainingError(
+            f"{len(order)} training images do not fill one batch of {images}: add images or lower batch_size"
+        )
+    return EpochPlan(order, draw_luck(len(order), random), images)
+
+
+def training_batches(
+    samples: Samples, config: TrainConfig, epoch: EpochPlan, *, place: Place = ALONE
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield this process's share of each step: pixels [B, S, S, 3] uint8 and labels [B], soft where images are mixed.
+
+    All shares of a step hold the same images whatever the number of processes; only threads run ahead of the step.
+    """
+
+    def make(step: int) -> tuple[Tensor, Tensor]:
+        own = epoch.of_step(step, place)
+        pixels, labels = _read(samples, epoch.order[own])
+        pixels, labels = augment(pixels, labels, epoch.luck[own], config.augmentation)
+        tensors = torch.from_numpy(pixels), torch.from_numpy(labels)
+        return (tensors[0].pin_memory(), tensors[1].pin_memory()) if place.device.type == "cuda" else tensors
+
+    return made_ahead(make, epoch.steps, threads=place.helpers)
+
+
+def evaluation_batches(samples: Samples, *, batch_size: int) -> Iterator[Tensor]:
+    """Yield all pixels [B, S, S, 3] uint8 in order."""
+    for start in range(0, len(samples.labels), batch_size):
+        yield torch.from_numpy(np.array(samples.pixels[start : start + batch_size]))
+
+
+def _read(samples: Samples, picked: Order) -> tuple[Pixels, Labels]:
+    """Copy images out of the memory map, in its own order for the disk's sake, and put them in that of `picked`."""
+    ascending = np.argsort(picked)
+    pixels = np.empty((len(picked), *samples.pixels.shape[1:]), np.uint8)
+    pixels[ascending] = samples.pixels[picked[ascending]]
+    return pixels, samples.labels[picked]

@@ -1,0 +1,135 @@
+"""Images of a dataset version, decoded once into memory-mapped arrays of pixels."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock
+from numpy.typing import NDArray
+from upath import UPath
+
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_manifest, split_rows
+from model.detectors.traffic_sample import FACTS
+from model.errors import TrainingError
+from model.files import write_whole
+from model.images.decoding import SOURCE_LIMITS, decode
+from model.images.preprocess import Preprocess
+from model.labels import CLASSES, REAL
+
+_COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)
+_AT_ONCE: Final = 256
+"""Images that are held while they are decoded."""
+_DECODERS: Final = 4
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Images of one split, ready for the network: `pixels` [N, S, S, 3] uint8 and `labels` [N] float32, AI = 1.
+
+    `groups` [N] says what balanced sampling shall balance: 0 is real, each generator has a number of its own.
+    `files` [N] has the columns FACTS of the files that the images came from.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.float32]
+    groups: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    files: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def __post_init__(self) -> None:
+        """Take labels for groups where no generators are known, and the pixels themselves for files that are not."""
+        if not len(self.groups):
+            object.__setattr__(self, "groups", self.labels.astype(np.int64))
+        if self.files.empty:
+            object.__setattr__(self, "files", _raw_files(self.pixels))
+
+
+def input_size(manifest: pd.DataFrame, *, largest: int) -> int:
+    """Return the side of the network's input: `largest`, or the median shorter side of the training images if smaller.
+
+    Small images are not enlarged: it would cost time and add no information.
+    """
+    rows = split_rows(manifest, "train")
+    if rows.empty:
+        raise TrainingError("the dataset version has no training images")
+    shorter = rows[["width", "height"]].min(axis=1)
+    return min(largest, int(shorter.median()))
+
+
+def load_samples(
+    lake: Lake, version: str, split: str, preprocess: Preprocess, *, cache: Path, leave_out: str = ""
+) -> Samples:
+    """Decode a split of a dataset version, or map it from `cache` when that was done before.
+
+    Without the images of the generator `leave_out`, if one is named; the others are then held in memory. Of several
+    processes that ask at once one decodes, and the others wait. Raises TrainingError when there is no such generator
+    or no image of both classes is left, StorageFull when the cache has no room.
+    """
+    rows = split_rows(read_manifest(lake, version, columns=_COLUMNS), split)
+    if rows.empty:
+        raise TrainingError(f"dataset version '{version}' has no {split} images")
+    name = f"{version}-{split}-{preprocess.size}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with FileLock(cache / f"{name}.lock"):
+        pixels = _cached(cache / f"{name}.npy", lake, rows, preprocess)
+    labels = np.array([CLASSES.index(label) for label in rows["label"]], dtype=np.float32)
+    groups = rows["generator"].fillna("unknown").where(rows["label"] != CLASSES[REAL])
+    numbers, _ = pd.factorize(groups, sort=True)  # what is real has no generator and gets -1
+    samples = Samples(pixels, labels, numbers.astype(np.int64) + 1, rows[list(FACTS)])
+    return _without(samples, groups.to_numpy(), leave_out, split) if leave_out else samples
+
+
+def _without(samples: Samples, generators: NDArray[np.object_], left_out: str, split: str) -> Samples:
+    kept = generators != left_out
+    if kept.all():
+        known = ", ".join(sorted({name for name in generators if isinstance(name, str)})) or "none"
+        raise TrainingError(f"leave_out='{left_out}': no {split} image is by that generator; known are {known}")
+    if len(np.unique(samples.labels[kept])) < len(CLASSES):
+        raise TrainingError(f"leave_out='{left_out}' leaves no AI image in {split}: there is no other generator")
+    return Samples(samples.pixels[kept], samples.labels[kept], samples.groups[kept], samples.files[kept])
+
+
+def _raw_files(pixels: NDArray[np.uint8]) -> pd.DataFrame:
+    count, height, width, _ = pixels.shape
+    facts = {"width": width, "height": height, "bytes": pixels[:1].nbytes, "jpeg_quality": np.nan, "format": "RAW"}
+    return pd.DataFrame(facts, index=range(count))
+
+
+def _cached(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preprocess) -> NDArray[np.uint8]:
+    """Map the pixels of `rows`; what is missing, or is not what it should be after a crash, is decoded (again)."""
+    shape = (len(rows), preprocess.size, preprocess.size, 3)
+    if path.exists():
+        try:
+            pixels: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+        except (ValueError, EOFError):  # cut off
+            pixels = np.empty(0, np.uint8)
+        if pixels.shape == shape and pixels.dtype == np.uint8:
+            return pixels
+    _decode_into(path, lake, rows, preprocess, shape)
+    return np.load(path, mmap_mode="r")  # type: ignore[no-any-return]  # untyped
+
+
+def _decode_into(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preprocess, shape: tuple[int, ...]) -> None:
+    """Write the pixels of `rows` to `path`, whole or not at all.
+
+    One after another, not through a memory map: of that, a full disk would kill the process without a word.
+    """
+
+    def prepare(data: bytes) -> bytes:
+        return preprocess(decode(data, limits=SOURCE_LIMITS).rgb).tobytes()
+
+    with write_whole(UPath(path)) as file, ThreadPoolExecutor(_DECODERS) as pool:
+        header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for images in _chunks(lake.read_images(rows)):
+            file.writelines(pool.map(prepare, images))
+
+
+def _chunks(images: Iterator[bytes]) -> Iterator[list[bytes]]:
+    while chunk := list(islice(images, _AT_ONCE)):
+        yield chunk

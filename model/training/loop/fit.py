@@ -1,0 +1,145 @@
+"""The training loop: epochs of steps, validation after each, a checkpoint, early stopping."""
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from tqdm import tqdm
+
+from model.errors import TrainingError
+from model.training.config import TrainConfig
+from model.training.data.batches import evaluation_batches, normalise, plan_epoch, training_batches
+from model.training.data.samples import Samples
+from model.training.distributed import ALONE, Place, check_shares, own_part, put_together
+from model.training.loop.checkpoint import Progress, load_checkpoint, load_network, save_checkpoint, save_network
+from model.training.loop.learner import Learner
+from model.training.loop.losses import cross_entropy
+
+_EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """What one finished epoch showed; losses are mean binary cross-entropies in nats, that of training with all in it.
+
+    `images_per_second` counts what training showed the network, without validation.
+    """
+
+    number: int
+    train_loss: float
+    val_loss: float
+    val_accuracy: float
+    seconds: float
+    images_per_second: float
+
+
+def fit(
+    network: nn.Module,
+    train: Samples,
+    val: Samples,
+    config: TrainConfig,
+    *,
+    folder: Path,
+    report: Callable[[Epoch], None],
+    place: Place = ALONE,
+) -> Progress:
+    """Train `network` in place and leave it with the weights of its best epoch: the averaged ones, if the config says.
+
+    Resumes from the checkpoint in `folder` when there is one; a kill costs at most the epoch it fell into. Several
+    processes, each at its own `place`, do together what one would do, but for rounding and the masks of dropout; only
+    the first one reports, writes to `folder`, and gets the best weights. Raises TrainingError when there are too few
+    images, when a checkpoint does not fit or the loss is no longer a number, and StorageFull.
+    """
+    check_shares(config, place)
+    steps = plan_epoch(train, config, number=0).steps
+    learner = Learner(network, config, place)
+    last, best = folder / "last.safetensors", folder / "best.safetensors"
+    progress = load_checkpoint(last, learner, config) if last.exists() else Progress()
+    learner.start()
+    while progress.epochs < config.epochs and progress.epochs - progress.best_epoch < config.patience:
+        started = time.monotonic()
+        number = progress.epochs + 1
+        train_loss = _train_one_epoch(learner, train, config, number=number, place=place)
+        seconds = time.monotonic() - started
+        logits = _validate(learner.judged, val, place)
+        val_loss = cross_entropy(torch.from_numpy(logits), torch.from_numpy(val.labels)).item()
+        _refuse_no_number(val_loss, config, number)
+        better = val_loss < progress.best_loss
+        progress = replace(progress, epochs=number)
+        progress = replace(progress, best_epoch=number, best_loss=val_loss) if better else progress
+        if not place.first:
+            continue
+        if better:
+            save_network(best, learner.judged)
+        save_checkpoint(last, learner, config, progress)
+        report(
+            Epoch(
+                number=number,
+                train_loss=train_loss,
+                val_loss=val_loss,
+                val_accuracy=float(((logits > 0) == (val.labels > 0)).mean()),
+                seconds=seconds,
+                images_per_second=steps * config.batch_size / seconds,
+            )
+        )
+    if place.first:
+        load_network(best, network)
+    return progress
+
+
+def predict_logits(network: nn.Module, samples: Samples) -> np.ndarray:
+    """Return the logits [N] of all samples in full precision, without augmentation."""
+    device = next(network.parameters()).device
+    network.eval()
+    with torch.inference_mode():
+        batches = evaluation_batches(samples, batch_size=_EVALUATION_BATCH)
+        logits = torch.cat([network(normalise(pixels.to(device))) for pixels in batches])
+    return logits.cpu().numpy()
+
+
+def learning_rate(step: int, *, steps_per_epoch: int, config: TrainConfig) -> float:
+    """Return the learning rate of a step (from 0): a linear warm-up, then half a cosine down to zero."""
+    warmup = config.warmup_epochs * steps_per_epoch
+    total = config.epochs * steps_per_epoch
+    if step < warmup:
+        return config.learning_rate * (step + 1) / (warmup + 1)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
+
+
+def _train_one_epoch(learner: Learner, samples: Samples, config: TrainConfig, *, number: int, place: Place) -> float:
+    """Run one epoch and return its mean loss. Seeded by its number, so that a resumed run repeats it exactly."""
+    torch.manual_seed((config.seed * 1_000_003 + number) * 1_009 + place.rank)  # each process its own dropout
+    epoch = plan_epoch(samples, config, number=number)
+    batches = training_batches(samples, config, epoch, place=place)
+    name = f"epoch {number}/{config.epochs}"
+    shown = sys.stderr.isatty() and place.first
+    learner.network.train()
+    total = torch.zeros((), device=learner.device)
+    bar = tqdm(batches, name, total=epoch.steps, leave=False, disable=not shown)
+    for step, (pixels, labels) in enumerate(bar, start=(number - 1) * epoch.steps):
+        rate = learning_rate(step, steps_per_epoch=epoch.steps, config=config)
+        total += learner.step(pixels, labels, number=step, rate=rate)
+    mean = float(total) / epoch.steps
+    _refuse_no_number(mean, config, number)
+    return mean
+
+
+def _validate(network: nn.Module, val: Samples, place: Place) -> np.ndarray:
+    """Return the logits [N], each process having computed its part of them."""
+    part = own_part(len(val.labels), place)
+    own = predict_logits(network, replace(val, pixels=val.pixels[part], labels=val.labels[part]))
+    return put_together(torch.from_numpy(own), len(val.labels), place).numpy()
+
+
+def _refuse_no_number(loss: float, config: TrainConfig, number: int) -> None:
+    if not math.isfinite(loss):
+        raise TrainingError(
+            f"the loss became {loss} in epoch {number}/{config.epochs}: lower learning_rate (now "
+            f"{config.learning_rate}), or shorten the steps with clip_norm (now {config.clip_norm}; 0 is off)"
+        )

@@ -1,0 +1,78 @@
+"""Learner: a network in training with its optimizer and the average of its weights; it takes steps."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+from torch.optim import AdamW
+
+from model.training.config import TrainConfig
+from model.training.data.batches import normalise
+from model.training.distributed import ALONE, Place
+from model.training.loop.losses import training_loss
+from model.training.network.batch_norm import synchronise
+from model.training.network.torchvision_import import make_torchvision_importable
+
+
+class Learner:
+    """Trains `network` in place, or, with other processes, a copy of it whose weights have the same names."""
+
+    def __init__(self, network: nn.Module, config: TrainConfig, place: Place = ALONE) -> None:
+        self._config = config
+        self.device = place.device
+        network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in stubs
+        self.network = network if place.world == 1 else synchronise(copy.deepcopy(network), place)
+        self.average: Any = _averaged(self.network, config) if config.ema_decay else None
+        self.optimizer = AdamW(
+            self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
+        )
+        self._shared: nn.Module = self.network
+        self._place = place
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is evaluated and released: the average where there is one."""
+        return self.average.module if self.average else self.network
+
+    def start(self) -> None:
+        """Meet the other processes, once all have what they start from; call it before the first step."""
+        if self._place.world > 1:
+            devices = [self.device.index] if self.device.type == "cuda" else None
+            self._shared = DistributedDataParallel(self.network, devices, broadcast_buffers=False)
+        if self._config.compile:  # a wrapper: what is judged, saved and exported stays as it is
+            self._shared = torch.compile(self._shared)  # type: ignore[assignment]  # it is a module, too
+
+    def step(self, pixels: Tensor, labels: Tensor, *, number: int, rate: float) -> Tensor:
+        """Take step `number` (from 0) on pixels [B, S, S, 3] uint8 and labels [B]; returns the loss before it."""
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = rate
+        pixels, labels = (tensor.to(self.device, non_blocking=True) for tensor in (pixels, labels))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=_has_fast_bfloat16(self.device)):
+            logits = self._shared(normalise(pixels))
+        loss = training_loss(logits.float(), labels, self._config)
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        if self._config.clip_norm:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self._config.clip_norm)
+        self.optimizer.step()
+        if self.average:
+            self.average.update(self.network, step=number)
+        return loss.detach()
+
+
+def _averaged(network: nn.Module, config: TrainConfig) -> Any:
+    """Average the weights, and batch normalisation's statistics, over recent steps: few at first, then ever more."""
+    make_torchvision_importable()
+    from timm.utils.model_ema import ModelEmaV3
+
+    return ModelEmaV3(network, decay=config.ema_decay, use_warmup=True)
+
+
+def _has_fast_bfloat16(device: torch.device) -> bool:
+    """Tell whether the device computes in bfloat16; elsewhere it is emulated and slower than float32."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    features = torch.cpu.get_capabilities()
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))

@@ -1,0 +1,68 @@
+"""From a trained network to one ONNX graph: normalisation, calibration, activation map and embedding are inside."""
+
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from model.training.data.batches import normalise
+from model.training.network.network import Network
+from model.training.release.whitening import Whitening
+
+
+class ReleasedNetwork(nn.Module):
+    """Pixels [N, S, S, 3] uint8 -> calibrated probability of AI [N], map toward AI [N, h, w], embedding [N, d].
+
+    With global average pooling the class-activation map is a closed form of the forward pass: each location's features
+    weighted by the gradient of the logit with respect to the pooled features. Positive where the image speaks for AI,
+    negative where it speaks for real; its positive part is proportional to Grad-CAM (Selvaraju et al., 2017, arXiv
+    1610.02391). The embedding is the pooled features on the axes of `whitening`.
+    """
+
+    mean: Tensor
+    axes: Tensor
+
+    def __init__(self, network: Network, *, temperature: float, whitening: Whitening) -> None:
+        super().__init__()
+        self.network = network.eval()
+        self.temperature = temperature
+        self.register_buffer("mean", torch.from_numpy(whitening.mean))
+        self.register_buffer("axes", torch.from_numpy(whitening.axes))
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (probability [N], cam [N, h, w], embedding [N, d])."""
+        features = self.network.features(normalise(pixels))  # [N, C, h, w]
+        pooled = features.mean((2, 3))
+        cam = torch.einsum("nchw,nc->nhw", features, self._gradient(pooled))
+        return torch.sigmoid(self.network.classify(pooled) / self.temperature), cam, (pooled - self.mean) @ self.axes
+
+    def _gradient(self, pooled: Tensor) -> Tensor:
+        """Derive the logit with respect to the pooled features [N, C], through output, ReLU, norm and hidden layer."""
+        hidden, norm, output = self.network.hidden, self.network.norm, self.network.output
+        assert norm.running_var is not None  # noqa: S101 - statistics are tracked by default
+        active = (norm(hidden(pooled)) > 0).to(pooled.dtype)  # [N, hidden]
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # [hidden]
+        gradient: Tensor = (active * output.weight[0] * scale) @ hidden.weight
+        return gradient
+
+
+def export(released: ReleasedNetwork, *, size: int) -> bytes:
+    """Serialise to ONNX, one file, any batch size; input `pixels`, outputs `probability`, `cam` and `embedding`."""
+    example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # the exporter warns about its own internals on every call
+        program = torch.onnx.export(
+            released,
+            (example,),
+            input_names=["pixels"],
+            output_names=["probability", "cam", "embedding"],
+            dynamic_shapes={"pixels": {0: torch.export.Dim("n")}},
+            dynamo=True,
+            verbose=False,
+        )
+        assert program is not None  # noqa: S101 - with dynamo=True there always is one
+        path = Path(folder) / "model.onnx"
+        program.save(path, external_data=False)
+        return path.read_bytes()

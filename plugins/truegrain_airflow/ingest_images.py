@@ -1,0 +1,44 @@
+"""How the tasks of an ingestion share the reading: parts, planned by one task and collected by many, pass as JSON."""
+
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from truegrain_airflow.environment import open_lake, read_settings
+
+log = logging.getLogger("truegrain.ingest")
+
+
+def plan_parts(source: str, parts: int) -> list[dict[str, object]]:
+    """Plan the parts of `source`, by default that of the settings; 0 parts are one a core of this machine.
+
+    What users have reported is settled first, so that all they agree on by now comes in as well. Raises SourceError for
+    a source that cannot be read or is empty.
+    """
+    from model.dataset.ingest import plan
+    from model.feedback.review import settle
+    from model.sources.declaration import declared_sources
+
+    settings = read_settings()
+    settled = settle(settings, now=datetime.now(UTC))
+    log.info("%d images accepted by agreement", settled.accepted)
+    planned = plan(open_lake(), declared_sources(source or settings.source), parts=parts or os.cpu_count() or 1)
+    new = planned[0].sources if planned else ()
+    log.info("anything new in %s: %d parts to collect", [source.location for source in new] or "none", len(planned))
+    return [asdict(part) for part in planned]
+
+
+def collect_part(part: Mapping[str, Any], now: datetime) -> str:
+    """Collect a part that was planned, and say what it brought. Raises SourceError when it cannot be read."""
+    from model.dataset.ingest import collect_part
+    from model.dataset.ingest_parts import Part
+
+    mine = Part(**part)
+
+    def tell(read: int, new: int) -> None:
+        log.info("%s: %s images read, %s new", mine, f"{read:,}", f"{new:,}")
+
+    return str(collect_part(open_lake(), mine, now=now, progress=tell))

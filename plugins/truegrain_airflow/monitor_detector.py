@@ -1,0 +1,76 @@
+"""Watching: what the tasks of `monitor_detector` do, between the prediction log and an event that asks for training."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Protocol
+
+from airflow.sdk import get_current_context
+from airflow.sdk.exceptions import AirflowSkipException
+from pydantic import JsonValue
+
+from truegrain_airflow.assets import DRIFT_REASON, RETRAINING
+from truegrain_airflow.environment import open_lake, read_settings
+
+log = logging.getLogger("truegrain.monitor")
+
+
+class PastEvent(Protocol):
+    """What is read of an asset event of the past."""
+
+    @property
+    def timestamp(self) -> datetime:
+        """When it happened (UTC)."""
+
+    @property
+    def extra(self) -> Mapping[str, object] | None:
+        """What it says; None of one that was made by hand and says nothing."""
+
+
+def expect() -> str:
+    """Hold the newest predictions against what they must be; raises ValidationFailed when they are not."""
+    from expectations.predictions import validate
+    from model.monitoring.database import opened
+
+    settings = read_settings()
+    with opened(settings.predictions_url) as engine:
+        return validate(engine, open_lake(), most=settings.drift_window, now=datetime.now(UTC))
+
+
+def read_history() -> list[str]:
+    """Return the newest measurements, oldest first, as JSON: as many as it takes to judge them."""
+    from model.monitoring.database import opened
+    from model.monitoring.drift_history import history, prepare
+    from model.monitoring.retrain_request import LOOK_BACK
+
+    settings, now = read_settings(), datetime.now(UTC)
+    # Twice as many as must agree: while versions change, the hosts of a fleet measure two of them.
+    most = 2 * settings.drift_sustained
+    with opened(settings.predictions_url) as engine:
+        prepare(engine)
+        found = history(engine, since=now - LOOK_BACK, until=now, most=most)
+    for result in found:
+        log.info("%s, version %s: %s", f"{result.measured_at:%d %H:%M:%S}", result.model_version, result.reason)
+    return [result.model_dump_json() for result in found]
+
+
+def began_on_drift(events: Iterable[PastEvent]) -> list[datetime]:
+    """Return when trainings on drift began, of the events of RETRAINING."""
+    return [event.timestamp for event in events if DRIFT_REASON in (event.extra or {})]
+
+
+def ask(measured: list[str]) -> dict[str, JsonValue]:
+    """Judge what was measured; returns the `extra` of DRIFT's event.
+
+    Raises AirflowSkipException, with the reason, when nothing is to be asked for.
+    """
+    from model.monitoring.drift_history import DriftResult
+    from model.monitoring.retrain_request import RetrainPolicy, judge
+
+    past = [DriftResult.model_validate_json(result) for result in measured]
+    trainings = began_on_drift(get_current_context()["inlet_events"][RETRAINING])
+    judgement = judge(past, trainings, RetrainPolicy.of(read_settings()), now=datetime.now(UTC))
+    if not judgement.ask:
+        raise AirflowSkipException(judgement.reason)
+    log.warning("asking for a training: %s", judgement.reason)
+    return {DRIFT_REASON: judgement.reason}

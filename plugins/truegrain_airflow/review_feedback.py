@@ -1,0 +1,79 @@
+"""Reviewing: from the reports of users to a person, where one is needed, and from the answers back to the reports."""
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk import Param, get_current_context
+
+from truegrain_airflow.environment import open_lake, read_settings
+
+PATIENCE = timedelta(hours=23)
+"""Short of the day until the next run, which asks again, together with what has come since."""
+
+_TASK = "ask"
+_KEEP, _LEAVE = "Keep my answers", "Leave them all"
+log = logging.getLogger("truegrain.feedback")
+
+
+def settle() -> str | None:
+    """Settle what needs no person, and return the task `ask` when anything else is left.
+
+    Leaves as XCom what is asked: `question`, as Markdown, and `images`, their hashes in the order of the numbers.
+    """
+    from model.feedback.review import settle
+    from model.feedback.review_form import choose, describe
+    from model.pages.review_page import remove_page, write_page
+
+    lake = open_lake().root
+    found = settle(read_settings(), now=datetime.now(UTC))
+    log.info("%d images accepted by agreement, %d need a person", found.accepted, len(found.questions))
+    log.info("%d images wait for somebody to send the file with consent", found.without_file)
+    asked = choose(found.questions)
+    if not asked:
+        remove_page(lake)
+        return None
+    task = get_current_context()["ti"]
+    task.xcom_push("question", describe(found, asked, str(write_page(lake, asked))))
+    task.xcom_push("images", [question.image_sha256 for question in asked])
+    return _TASK
+
+
+def ask() -> HITLOperator:
+    """Make the task that shows what needs a person and waits, without a worker; no answer leaves all as it is."""
+    return HITLOperator(
+        task_id=_TASK,
+        subject="What are these images? Users say that the detector is wrong about them.",
+        body="{{ ti.xcom_pull('settle', key='question') }}",
+        options=[_KEEP, _LEAVE],
+        defaults=_LEAVE,
+        params={
+            "ai": _numbers("Numbers of the images that are AI, one a line: 1, or 4-7"),
+            "real": _numbers("Numbers of those that are real"),
+            "no_use": _numbers("Numbers of those that nothing should be trained on"),
+        },
+        response_timeout=PATIENCE,
+    )
+
+
+def keep() -> None:
+    """Write the answers into the reports; raises FeedbackError for a number that was not asked about."""
+    from model.feedback.review import keep
+    from model.feedback.review_form import read_answers
+    from model.labels import AI, CLASSES, REAL
+    from model.pages.review_page import remove_page
+
+    task = get_current_context()["ti"]
+    response, images = task.xcom_pull(_TASK), task.xcom_pull("settle", key="images")
+    if response["chosen_options"] == [_KEEP]:
+        given = response["params_input"]
+        numbers = {CLASSES[AI]: given["ai"], CLASSES[REAL]: given["real"], None: given["no_use"]}
+        numbers = {label: listed or () for label, listed in numbers.items()}
+        by = response["responded_by_user"]["name"]
+        written = keep(read_settings(), read_answers(images, numbers), by=by, now=datetime.now(UTC))
+        log.info("%s decided on %d reports", by, written)
+    remove_page(open_lake().root)
+
+
+def _numbers(description: str) -> Param:
+    return Param([], type=["null", "array"], description=description)

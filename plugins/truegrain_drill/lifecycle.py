@@ -1,0 +1,54 @@
+"""Learning: from images to the detector in production, by the functions that the DAGs call, on the drill's platform."""
+
+import logging
+from datetime import UTC, datetime
+
+from expectations.manifest import validate
+from model.dataset.ingest import assemble, collect_part, plan, publish
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_manifest
+from model.drill.record import Learnt
+from model.registry import connect
+from model.retraining.steps import decide_run, evaluate_run, promote_run
+from model.settings import Settings
+from model.sources.declaration import declared_sources
+from truegrain_airflow import training_process
+
+log = logging.getLogger("truegrain.drill")
+
+
+def ingest(settings: Settings, *locations: str) -> str:
+    """Bring what is new in sources, and the reports that were accepted, into a published dataset version; return that.
+
+    The steps are those of `ingest_images`.
+    """
+    lake, now = Lake(settings.lake_url), datetime.now(UTC)
+    sources = [source for location in locations for source in declared_sources(location)]
+    for part in plan(lake, sources, parts=1):
+        log.info("%d images are new", collect_part(lake, part, now=now).added)
+    version = validate(lake, assemble(lake, today=now.date())).version
+    publish(lake, version)
+    return version
+
+
+def train(settings: Settings, dataset_version: str) -> str:
+    """Train in a process of its own, as `retrain_detector` does, and return the run."""
+    return training_process.train(dataset_version, "", "{}", log=log.info, environment=settings.to_environment())
+
+
+def judge(settings: Settings, run_id: str, dataset_version: str, *, reason: str) -> Learnt:
+    """Evaluate a run, let the gate decide, and promote what passes, as `retrain_detector` does."""
+    evaluate_run(settings, run_id)
+    decision = decide_run(settings, run_id, reason=reason)
+    log.info("%s", decision)
+    if decision.promote:
+        promote_run(settings, run_id, reason=reason)
+    version = connect(settings).find(run_id)
+    return Learnt(
+        dataset_version=dataset_version,
+        images=len(read_manifest(Lake(settings.lake_url), dataset_version, columns=("split",))),
+        run_id=run_id,
+        version=version.version if version else "",
+        promoted=decision.promote,
+        gate=decision.reason,
+    )

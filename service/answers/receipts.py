@@ -1,0 +1,108 @@
+"""Receipts: verdicts signed by the service, so that whoever has one can prove later what was said.
+
+`python -m service.answers.receipts new-key <path>` makes the key that TRUEGRAIN_RECEIPT_KEY names.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Self
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from model.detectors.signature import read_private_key
+from model.errors import SettingsError
+from service.answers import jws
+from service.answers.verdict import Decision, ModelReference, Verdict
+
+
+class Attested(BaseModel):
+    """What a receipt says, and its signature covers."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="The verdict's id")
+    label: Literal["real", "ai"] = Field(description="The likelier class")
+    decision: Decision = Field(description="What the verdict said to act on")
+    probability: float = Field(description="Calibrated probability that the image is AI-generated")
+    threshold: float = Field(description="Probability from which on the label was 'ai'")
+    operating_point: str | None = Field(description="The false-positive rate that was asked for; null: none")
+    stability: float | None = Field(description="Share of four ways to pass the image on that left its label as it was")
+    model: ModelReference
+    image_sha256: str = Field(description="SHA-256 of the file that was judged")
+    request_id: str = Field(description="Names the request in the service's log")
+    issued_at: datetime = Field(description="When the receipt was signed")
+
+    @classmethod
+    def of(cls, verdict: Verdict, *, issued_at: datetime) -> Self:
+        """Return what a receipt says about `verdict`."""
+        shared = cls.model_fields.keys() & Verdict.model_fields.keys()
+        facts = {name: getattr(verdict, name) for name in shared}
+        return cls(**facts, image_sha256=verdict.image.sha256, issued_at=issued_at)
+
+
+@dataclass(frozen=True)
+class Notary:
+    """Signs verdicts with `key`, and knows its own receipts again."""
+
+    key: Ed25519PrivateKey
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Take the key from a PEM file; raises SettingsError when there is no Ed25519 key in it."""
+        try:
+            return cls(read_private_key(path))
+        except SettingsError as error:
+            make = "`python -m service.answers.receipts new-key <path>` makes one"
+            raise SettingsError(f"TRUEGRAIN_RECEIPT_KEY={path} is not allowed: {error}; {make}") from error
+
+    @property
+    def public_key(self) -> Ed25519PublicKey:
+        """The key that checks the receipts."""
+        return self.key.public_key()
+
+    def sign(self, verdict: Verdict, *, at: datetime) -> Verdict:
+        """Return the verdict with its receipt, a compact JWS over an Attested."""
+        statement = Attested.of(verdict, issued_at=at)
+        return verdict.model_copy(update={"receipt": jws.sign(statement.model_dump_json().encode(), self.key)})
+
+    def read(self, receipt: str) -> Attested:
+        """Return what a receipt says; raises `jws.NotSigned` unless it was signed with this key and is unaltered."""
+        signed = jws.verify(receipt, self.public_key)
+        try:
+            return Attested.model_validate_json(signed)
+        except ValidationError as error:
+            raise jws.NotSigned("the key did sign it, but not as a receipt of this release") from error
+
+
+def make_key(path: Path) -> Notary:
+    """Write a new key into a file that only its owner can read; raises FileExistsError rather than replace one."""
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pem)
+    return Notary(key)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Make a key and print its public part, for those who check receipts by themselves."""
+    parser = argparse.ArgumentParser(prog="python -m service.answers.receipts", description=__doc__)
+    command = parser.add_subparsers(required=True).add_parser("new-key", help="make a key and print its public part")
+    command.add_argument("path", type=Path)
+    path = parser.parse_args(arguments).path
+    try:
+        notary = make_key(path)
+    except OSError as error:
+        sys.exit(f"{path}: {error.strerror}; name a new file in a folder that exists")
+    print(json.dumps(jws.public_jwk(notary.public_key), indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""GET /model: the detector in service, what is known about it, and how it came about."""
+
+from datetime import UTC, datetime
+from typing import Final
+
+from apiflask import APIBlueprint
+from pydantic import BaseModel, Field
+
+from service.answers.problems import answers
+from service.context import context
+from service.status.lineage import Lineage, read_lineage
+from service.status.pointer import pointer_path
+
+blueprint = APIBlueprint("model_info", __name__)
+
+
+class ModelInfo(BaseModel):
+    """The version in service, with the decisions and measurements of its card."""
+
+    name: str = Field(description="Registered model")
+    version: str = Field(description="Version in the registry")
+    run_id: str = Field(description="MLflow run that made it")
+    sha256: str = Field(description="SHA-256 of model.onnx")
+    dataset_version: str = Field(description="Dataset version it was trained on")
+    git_revision: str = Field(description="Revision of the code that made it")
+    input_size: int = Field(description="Side of the square the detector looks at, in pixels")
+    threshold: float = Field(description="Probability from which on the label is 'ai'")
+    band: tuple[float, float] = Field(description="Probabilities between these are 'unsure'")
+    alpha: float = Field(description="Largest share of each class that is decided wrongly outside the band")
+    operating_points: dict[str, float] = Field(description="Threshold for each false-positive rate")
+    metrics: dict[str, object] = Field(description="What was measured when it was made")
+    loaded_at: datetime = Field(description="When this worker took it into service")
+    lineage: Lineage | None = Field(description="How it came about; null: that is not written down yet")
+
+
+EXAMPLE: Final = {
+    "name": "ai-image-detector",
+    "version": "7",
+    "run_id": "4f1d8a2c9b3e4d5f8a7b6c5d4e3f2a1b",
+    "sha256": "9f2c5f0a4be1d3c78e6a90b5c4d2e1f00a1b2c3d4e5f60718293a4b5c6d7e8f9",
+    "dataset_version": "20261116-3f9a1c20b7de",
+    "git_revision": "1c38f59c2d0f4f0fb3a2e4f1f9a3f6f2d7a2b9c4",
+    "input_size": 64,
+    "threshold": 0.5,
+    "band": [0.41, 0.63],
+    "alpha": 0.02,
+    "operating_points": {"0.01": 0.88, "0.05": 0.66},
+    "metrics": {"accuracy": 0.977},
+    "loaded_at": "2026-11-16T04:10:09Z",
+    "lineage": {
+        "dag_run_id": "asset_triggered__2026-11-16T02:31:00+00:00",
+        "gate": "passed",
+        "gate_reason": "all 31 rules passed",
+        "gate_champion": "6",
+        "gate_lines": [
+            {"name": "accuracy", "value": 0.977, "limit": 0.85, "passed": True, "detail": "97.70 %, at least 85.00 %"}
+        ],
+        "promotion_reason": "gate",
+        "promoted_at": "2026-11-16T04:10:02Z",
+        "validation": {"success": True, "accepted": 11870, "refused": 14, "warnings": []},
+    },
+}
+"""What the documentation shows."""
+
+
+@blueprint.get("/model")
+@blueprint.doc(responses=answers("not_ready"))
+@blueprint.output(ModelInfo, description="The detector in service", example=EXAMPLE)
+def model() -> ModelInfo:
+    """Describe the detector in service.
+
+    Its card, and its lineage: from the DAG run that made it to the data, the validation and every rule of the gate.
+    """
+    shared = context()
+    served = shared.require_model()
+    card = served.detector.card
+    return ModelInfo(
+        name=served.version.name,
+        version=served.version.version,
+        run_id=served.version.run_id,
+        sha256=card.onnx_sha256,
+        dataset_version=card.dataset_version,
+        git_revision=card.git_revision,
+        input_size=served.detector.preprocess.size,
+        threshold=card.threshold,
+        band=card.band,
+        alpha=card.alpha,
+        operating_points=dict(card.operating_points),
+        metrics=dict(card.metrics),
+        loaded_at=datetime.fromtimestamp(served.loaded_at, UTC),
+        lineage=read_lineage(pointer_path(shared.home).parent / served.version.folder),
+    )

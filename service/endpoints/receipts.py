@@ -1,0 +1,98 @@
+"""POST /receipts/verify and GET /receipts/key: whether a receipt is ours, and the key with which anyone can tell."""
+
+from typing import Final, Literal
+
+from apiflask import APIBlueprint
+from flask import request
+from pydantic import BaseModel, Field, ValidationError
+
+from service.answers import jws
+from service.answers.problems import BODY, Refusal, answers
+from service.answers.receipts import Attested
+from service.answers.verdict import EXAMPLE
+from service.context import context
+
+blueprint = APIBlueprint("receipts", __name__)
+
+LONGEST_RECEIPT: Final = 8192
+"""Characters; ours have about a thousand."""
+
+
+class Presented(BaseModel):
+    """A receipt to be checked."""
+
+    receipt: str = Field(max_length=LONGEST_RECEIPT, description="The `receipt` of a verdict, as it was")
+
+
+class Checked(BaseModel):
+    """A receipt that is ours and unaltered."""
+
+    valid: Literal[True] = True
+    statement: Attested
+
+
+class PublicKey(BaseModel):
+    """A JSON Web Key (RFC 8037)."""
+
+    kty: Literal["OKP"] = Field(description="Kind of key")
+    crv: Literal["Ed25519"] = Field(description="Curve")
+    x: str = Field(description="The public key, in base64url")
+    kid: str = Field(description="Its thumbprint (RFC 7638), which the header of a receipt names")
+    use: Literal["sig"] = Field(description="What it is for: signatures")
+    alg: Literal["EdDSA"] = Field(description="The algorithm of the signatures")
+
+
+_FACTS: Final = ("id", "label", "decision", "probability", "threshold", "operating_point", "stability", "model")
+PRESENTED_EXAMPLE: Final = {"receipt": "eyJhbGciOiJFZERTQSIs….eyJpZCI6IjBmOGMxYzVk….QeUw0mSO5xGZ2b5r…"}
+CHECKED_EXAMPLE: Final = {
+    "valid": True,
+    "statement": {name: EXAMPLE[name] for name in _FACTS}
+    | {
+        "image_sha256": "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",
+        "request_id": EXAMPLE["request_id"],
+        "issued_at": "2026-11-23T09:41:07Z",
+    },
+}
+KEY_EXAMPLE: Final = {
+    "kty": "OKP",
+    "crv": "Ed25519",
+    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    "use": "sig",
+    "alg": "EdDSA",
+}
+"""As the documentation shows them; the key is that of RFC 8037."""
+
+
+@blueprint.post("/receipts/verify")
+@blueprint.doc(responses=answers(*BODY, "bad_request", "receipts_off", "receipt_not_valid"))
+@blueprint.output(Checked, description="The receipt is ours", example=CHECKED_EXAMPLE)
+def verify_receipt() -> Checked:
+    """Check a receipt.
+
+    Send it as JSON. The answer says what was signed; a receipt that is not ours, or of which a byte was changed, is a
+    problem.
+    """
+    notary = context().require_notary()
+    try:
+        return Checked(statement=notary.read(_read_presented().receipt))
+    except jws.NotSigned as error:
+        raise Refusal("receipt_not_valid", f"this is no receipt of this service: {error}") from error
+
+
+@blueprint.get("/receipts/key")
+@blueprint.doc(responses=answers("receipts_off"))
+@blueprint.output(PublicKey, description="The public key", example=KEY_EXAMPLE)
+def receipt_key() -> PublicKey:
+    """Tell the key that receipts are checked with.
+
+    A receipt is a JWS (RFC 7515), so that any library for JOSE checks it with this key and without this service.
+    """
+    return PublicKey(**jws.public_jwk(context().require_notary().public_key))
+
+
+def _read_presented() -> Presented:
+    try:
+        return Presented.model_validate_json(request.get_data(cache=False))
+    except ValidationError as error:
+        raise Refusal("bad_request", 'send JSON of the form {"receipt": "…"}, with the receipt of a verdict') from error

@@ -1,0 +1,57 @@
+"""What the monitor exports: the last measurement of drift as gauges, each with a bounded set of labels."""
+
+import math
+from collections.abc import Iterable
+from functools import partial
+
+from model.estimate import Estimate
+from prometheus_client import CollectorRegistry, Gauge
+
+from model.monitoring.drift_history import DriftResult
+from model.monitoring.terms import ATTRIBUTIONS, CAUSES, STATES
+from service.metrics.gauges import make_gauge
+
+
+class DriftMetrics:
+    """The gauges of drift. A scrape shows the last value set by any process, even a dead one."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        gauge = partial(make_gauge, self.registry)
+        self._signal = gauge("drift_signal", "Distance of recent predictions from the reference", "signal")
+        self._over = gauge("drift_over", "1 while a signal is over its limit", "signal")
+        self._attribution = gauge("drift_attribution", "1 for why traffic has drifted, 0 for all else", "attribution")
+        self._state = gauge("drift_state", "1 for whether it has: ok, drifting or unknown, else 0", "state")
+        self._unknown = gauge("drift_unknown", "1 for why drift is unknown, 0 for all else", "cause")
+        self._measured = gauge("drift_measured_timestamp_seconds", "When drift was known last, in Unix time")
+        self._predictions = gauge("drift_window_predictions", "Predictions that were looked at then")
+        self._accuracy = gauge("estimated_accuracy", "Share of right answers, estimated without labels", "bound")
+        self._ai_share = gauge("estimated_ai_share", "Share of AI images, estimated without labels", "bound")
+        self._signals: set[str] = set()
+
+    def show(self, result: DriftResult) -> None:
+        """Export a result; what it does not know is NaN, which Prometheus neither draws nor compares."""
+        values = {signal.name: signal for signal in result.signals}
+        self._signals |= values.keys()
+        for name in self._signals:
+            known = values.get(name)
+            self._signal.labels(name).set(known.value if known else math.nan)
+            self._over.labels(name).set(known.over if known else math.nan)
+        _choose(self._attribution, ATTRIBUTIONS, result.attribution)
+        _choose(self._state, STATES, result.state)
+        _choose(self._unknown, CAUSES, result.cause)
+        if result.state != "unknown":  # now, though it was measured before: nothing was predicted since
+            self._measured.set_to_current_time()
+        self._predictions.set(result.rows)
+        _bound(self._accuracy, result.accuracy)
+        _bound(self._ai_share, result.ai_share)
+
+
+def _choose(gauge: Gauge, labels: Iterable[str], chosen: str | None) -> None:
+    for label in labels:
+        gauge.labels(label).set(label == chosen)
+
+
+def _bound(gauge: Gauge, estimate: Estimate | None) -> None:
+    for bound in ("value", "low", "high"):
+        gauge.labels(bound).set(getattr(estimate, bound) if estimate else math.nan)

@@ -1,0 +1,53 @@
+"""What the predictions of the version in production are compared with, or why drift cannot be measured."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from model.detectors.artifact import CARD, Card, read_reference
+from model.detectors.traffic_sample import Reference
+from model.errors import ArtifactError
+from model.monitoring.terms import Cause
+from service.status.pointer import Pointer, pointer_path
+
+
+class Unmeasurable(Exception):
+    """Why drift cannot be measured: one of the known causes, and a sentence that anybody may read."""
+
+    def __init__(self, cause: Cause, reason: str) -> None:
+        super().__init__(reason)
+        self.cause: Cause = cause
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """A version on this machine, with its card and the reference it brings."""
+
+    pointer: Pointer
+    card: Card
+    reference: Reference
+
+    @classmethod
+    def read(cls, home: Path, pointer: Pointer) -> Self:
+        """Read what belongs to the version that `pointer` names; raises Unmeasurable without a reference of its own."""
+        folder = pointer_path(home).parent / pointer.folder
+        try:
+            card, reference = Card.from_json((folder / CARD).read_bytes()), read_reference(folder)
+        except (ArtifactError, OSError) as error:
+            reason = f"the reference of version {pointer.version} is missing or not its own: the monitor's log says why"
+            raise Unmeasurable("other_reference", reason) from error
+        if reference is None:
+            reason = f"version {pointer.version} brings no reference; a detector that is trained anew does"
+            raise Unmeasurable("no_reference", reason)
+        return cls(pointer, card, reference)
+
+
+def point(home: Path) -> Pointer:
+    """Return the pointer to the version in production on this machine; raises Unmeasurable when there is none."""
+    try:
+        return Pointer.read(pointer_path(home))
+    except FileNotFoundError as error:
+        raise Unmeasurable("no_model", "no detector is in service yet") from error
+    except (ArtifactError, OSError) as error:
+        reason = "nobody can tell which detector is in service: the monitor's log says why"
+        raise Unmeasurable("no_model", reason) from error

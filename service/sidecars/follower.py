@@ -1,0 +1,199 @@
+"""Follows the registry: brings the versions in production and in its shadow here and points the workers to them.
+
+A process of its own, `python -m service.sidecars.follower`, so that the workers never wait for the registry nor load its client.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final, Protocol
+
+import structlog
+
+from model.detectors.signature import PublicKey, read_public_key
+from model.errors import ArtifactError, RegistryError, RegistryUnavailable, StorageFull
+from model.registry import ModelVersion, connect
+from model.settings import Settings
+from service.logs import configure_logging
+from service.metrics.service import Metrics
+from service.sidecars.artifact_cache import Downloads, Shelf
+from service.sidecars.lineage_lookup import RunFiles, trace
+from service.sidecars.pipeline_watch import watch_pipeline
+from service.sidecars.repeat import repeat
+from service.status.follower import Outcome, write_status
+from service.status.lineage import write_lineage
+from service.status.pointer import Alias, Pointer, pointer_path
+
+LONGEST_PAUSE: Final = 300.0
+"""Most seconds between attempts at a version that was refused; the first pause is one poll, each next one doubles."""
+
+log = structlog.get_logger("service.sidecars.follower")
+
+
+class Versions(Downloads, RunFiles, Protocol):
+    """What the follower needs of the registry."""
+
+    def resolve(self, alias_or_version: str) -> ModelVersion | None:
+        """Return the version behind an alias, None when there is none."""
+
+
+@dataclass(frozen=True)
+class _Refused:
+    wanted: ModelVersion
+    pause: float
+    until: float
+
+
+class Follower:
+    """Brings the version behind one alias to this machine, one `step` at a time.
+
+    `lake` is where its dataset version is looked up for the lineage, `public_key` as for `Shelf`.
+    """
+
+    def __init__(
+        self,
+        versions: Versions,
+        pointer: Path,
+        metrics: Metrics,
+        *,
+        poll_seconds: float,
+        lake: str,
+        alias: Alias = "production",
+        public_key: PublicKey | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._versions = versions
+        self._pointer = pointer
+        self._shelf = Shelf(pointer.parent, public_key=public_key)
+        self._metrics = metrics
+        self._poll_seconds = poll_seconds
+        self._lake = lake
+        self._alias: Alias = alias
+        self._clock = clock
+        self._verified: Pointer | None = None
+        self._recorded: ModelVersion | None = None
+        self._refused: _Refused | None = None
+        self._outcome: Outcome | None = None
+
+    def step(self) -> Outcome:
+        """Ask the registry once and act on the answer; a registry or version at fault is an outcome, no exception."""
+        outcome = self._follow()
+        self._metrics.polls.labels(self._alias, outcome).inc()
+        if outcome != self._outcome:
+            log.info("registry asked", alias=self._alias, outcome=outcome, before=self._outcome)
+        self._outcome = outcome
+        return outcome
+
+    def _follow(self) -> Outcome:
+        try:
+            wanted = self._versions.resolve(self._alias)
+        except RegistryError as error:
+            log.debug("registry unavailable", reason=str(error))
+            return "unavailable"
+        if wanted is None:
+            return self._leave()
+        outcome: Outcome = "current" if self._have(wanted) else self._take(wanted)
+        if outcome in ("current", "switched"):
+            self._record(wanted)
+        return outcome
+
+    def _leave(self) -> Outcome:
+        """Let a shadow end with its alias; production goes on with what it has."""
+        if self._alias == "shadow":
+            self._pointer.unlink(missing_ok=True)
+        return "absent"
+
+    def _have(self, wanted: ModelVersion) -> bool:
+        try:
+            pointer = Pointer.read(self._pointer)
+        except (ArtifactError, OSError):
+            return False
+        if pointer != self._verified:  # once in our life: the disk may have been harmed before it
+            if not (pointer.names(wanted.version, wanted.run_id) and self._shelf.holds(pointer, wanted)):
+                return False
+            self._verified = pointer
+        return pointer.names(wanted.version, wanted.run_id)
+
+    def _take(self, wanted: ModelVersion) -> Outcome:
+        # A version of which the registry says something new, such as its signature, is tried at once.
+        refused = self._refused if self._refused and self._refused.wanted == wanted else None
+        if refused and self._clock() < refused.until:
+            return "refused"
+        try:
+            pointer = self._shelf.find(wanted) or self._shelf.fetch(wanted, self._versions)
+            pointer.write(self._pointer)
+            self._shelf.clear()
+        except RegistryUnavailable:
+            return "unavailable"
+        except Exception:  # whatever a broken artifact provokes, the version in service goes on and so do we
+            pause = min(refused.pause * 2, LONGEST_PAUSE) if refused else self._poll_seconds
+            self._refused = _Refused(wanted, pause, self._clock() + pause)
+            self._metrics.load_failures.inc()
+            log.exception("version refused", alias=self._alias, version=wanted.version, next_attempt_seconds=pause)
+            return "refused"
+        self._verified, self._refused = pointer, None
+        return "switched"
+
+    def _record(self, wanted: ModelVersion) -> None:
+        """Write the lineage down, anew when the registry says more of the version, such as why it was promoted."""
+        here = self._verified
+        if wanted == self._recorded or here is None:
+            return
+        try:
+            lineage = trace(wanted, self._versions, lake=self._lake, dataset_version=here.dataset_version)
+            write_lineage(self._pointer.parent / here.folder, lineage)
+        except RegistryUnavailable:
+            return  # the next step tries again
+        except Exception:  # a version without its story serves as well
+            log.warning("lineage not recorded", version=wanted.version, exc_info=True)
+        self._recorded = wanted
+
+
+def follow_all(followers: Mapping[Alias, Follower], home: Path) -> None:
+    """Let each follower take a step, and write down how that went for GET /health."""
+    outcomes: dict[Alias, Outcome] = {}
+    for alias, follower in followers.items():
+        silent = "unavailable" in outcomes.values()  # one wait for a registry that is down is enough
+        outcomes[alias] = "unavailable" if silent else follower.step()
+    try:
+        write_status(home, outcomes)
+    except (OSError, StorageFull):  # what is served matters more than that GET /health knows
+        log.warning("status not written", exc_info=True)
+
+
+def main() -> None:
+    """Follow the registry until the process is told to end, or its parent is gone."""
+    configure_logging()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    settings = Settings.from_environment(os.environ)
+    followers = build_followers(settings)
+    watch_pipeline(settings).start()
+    repeat(partial(follow_all, followers, settings.home), seconds=settings.poll_seconds)
+
+
+def build_followers(settings: Settings) -> dict[Alias, Follower]:
+    """Make a follower for each alias; raises SettingsError when the required public key cannot be read."""
+    registry, metrics = connect(settings), Metrics()
+    public_key = read_public_key(Path(settings.require_signature)) if settings.require_signature else None
+    aliases: tuple[Alias, ...] = ("production", "shadow")
+    return {
+        alias: Follower(
+            registry,
+            pointer_path(settings.home, alias),
+            metrics,
+            poll_seconds=settings.poll_seconds,
+            lake=settings.lake_url,
+            alias=alias,
+            public_key=public_key,
+        )
+        for alias in aliases
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Trace: from a version of the registry back to its DAG run, gate and dataset; the follower's half of the lineage."""
+
+import json
+from typing import Protocol
+
+import structlog
+
+from model.dataset.lake import Lake
+from model.registry import ModelVersion
+from model.registry.run_files import DECISION
+from service.status.lineage import GateLine, Lineage, Validation
+
+log = structlog.get_logger(__name__)
+
+
+class RunFiles(Protocol):
+    """What tracing needs of the registry."""
+
+    def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
+        """Return a file that was logged to a run, None when it has none of that name."""
+
+
+def trace(version: ModelVersion, runs: RunFiles, *, lake: str, dataset_version: str) -> Lineage:
+    """Gather what the registry, the run and the lake (a folder or URL) know of how `version` came about.
+
+    Raises RegistryError when the registry does not answer, ValueError when the run's decision cannot be understood.
+    """
+    decision = runs.read_file(version.run_id, DECISION)
+    rules = json.loads(decision)["rules"] if decision else []
+    told = ("dag_run_id", "gate", "gate_reason", "gate_champion", "promotion_reason", "promoted_at")
+    return Lineage(
+        **{name: version.tags.get(name) for name in told},  # type: ignore[arg-type]  # pydantic reads the time
+        gate_lines=[GateLine(**rule) for rule in rules],
+        validation=_validation(lake, dataset_version),
+    )
+
+
+def _validation(lake: str, dataset_version: str) -> Validation | None:
+    try:
+        return Validation.model_validate_json(
+            (Lake(lake).version_path(dataset_version) / "validation.json").read_text()
+        )
+    except Exception as error:  # any file system may raise anything; the service need not see the lake at all
+        log.info("validation out of reach", dataset_version=dataset_version, cause=str(error))
+        return None

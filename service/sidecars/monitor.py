@@ -1,0 +1,192 @@
+"""Watches for drift: measures recent predictions, and tells the workers, the fleet and Prometheus what came of it.
+
+A process of its own, `python -m service.sidecars.monitor`, so that no request ever waits for a measurement.
+"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from model.errors import StorageFull
+from model.monitoring import drift_history, predictions
+from model.monitoring.database import open_database
+from model.monitoring.drift import measure
+from model.monitoring.drift_history import MOST_SUSPECTS, DriftResult
+from model.monitoring.limits import read_limits
+from model.monitoring.predictions import Window
+from model.settings import Settings
+from service.logs import configure_logging
+from service.metrics.drift import DriftMetrics
+from service.sidecars.drift_reference import Unmeasurable, Yardstick, point
+from service.sidecars.repeat import repeat
+from service.status.drift import write_status
+from service.status.pointer import Pointer
+
+CLOCKS_APART: Final = timedelta(seconds=60)
+"""Between clocks that are right."""
+
+_END_OF_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC)
+
+log = structlog.get_logger("service.sidecars.monitor")
+
+
+class Monitor:
+    """Measures the predictions of the version in production, one `step` at a time.
+
+    Raises SettingsError for a database or limits that cannot be understood. `now` is the time in UTC, `monotonic` that
+    of a clock which nobody sets, in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._engine = open_database(settings.predictions_url)
+        self._limits = read_limits(settings.drift_policy)
+        self._now = now
+        self._monotonic = monotonic
+        self._began = now() - timedelta(seconds=monotonic())
+        self._yardstick: Yardstick | None = None
+        self._told: tuple[str | None, ...] = ()
+
+    def step(self) -> DriftResult:
+        """Measure, or take what was measured already; whatever keeps us from it is a result, no exception."""
+        result, failure = self._look(self._now())
+        outcome = (result.model_version, result.state, result.cause, result.attribution)
+        if outcome != self._told:
+            told = {"version": outcome[0], "state": outcome[1], "cause": outcome[2], "reason": result.reason}
+            log.info("drift", **told, exc_info=failure)
+        self._told = outcome
+        return result
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._engine.dispose()
+
+    def _look(self, now: datetime) -> tuple[DriftResult, BaseException | None]:
+        """Return what is found, and the error that kept us from more: its text is for our log, not for GET /health."""
+        version: str | None = None
+        try:
+            pointer = point(self._settings.home)
+            version = pointer.version
+            self._check_clock(now)
+            return self._find(self._take_up(pointer), now), None
+        except Unmeasurable as why:
+            unknown, failure = why, why.__cause__
+        except (SQLAlchemyError, OSError) as error:
+            reason = "the prediction log cannot be read: the monitor's log says why"
+            unknown, failure = Unmeasurable("log_unavailable", reason), error
+        except Exception as error:  # whatever it is, nobody may go on reading what was known before
+            unknown, failure = Unmeasurable("failed", "the measurement failed: the monitor's log says why"), error
+        return (
+            DriftResult(
+                measured_at=now, model_version=version, state="unknown", cause=unknown.cause, reason=str(unknown)
+            ),
+            failure,
+        )
+
+    def _check_clock(self, now: datetime) -> None:
+        """Raise Unmeasurable when the clock was set since the last time; from now on it counts as right."""
+        began = now - timedelta(seconds=self._monotonic())
+        moved, self._began = began - self._began, began
+        if abs(moved) > CLOCKS_APART:
+            raise Unmeasurable(
+                "clock", f"the clock was moved by {moved.total_seconds():+.0f} s; the next measurement counts"
+            )
+
+    def _take_up(self, pointer: Pointer) -> Yardstick:
+        if self._yardstick is None or self._yardstick.pointer != pointer:
+            self._yardstick = Yardstick.read(self._settings.home, pointer)
+        return self._yardstick
+
+    def _find(self, yardstick: Yardstick, now: datetime) -> DriftResult:
+        """Return what anybody in the fleet has measured lately or on the same predictions, else measure."""
+        pointer, engine = yardstick.pointer, self._engine
+        predictions.prepare(engine)
+        drift_history.prepare(engine)
+        kept = now - timedelta(days=self._settings.prediction_days)
+        known = drift_history.latest(engine, pointer.version, since=kept, until=now)
+        if known and known.model_sha256 != pointer.sha256:
+            known = None  # of another registry, which had a version of that number as well
+        if known and (now - known.measured_at).total_seconds() < self._settings.drift_seconds:
+            return known
+        window = self._read_window(pointer, now)
+        if known and (known.rows, known.last) == (len(window.ids), window.last):
+            return known
+        result = self._measure(yardstick, window, now)
+        drift_history.add(engine, result)
+        drift_history.forget(engine, until=kept)
+        return result
+
+    def _read_window(self, pointer: Pointer, now: datetime) -> Window:
+        """Return the newest predictions of a version; raises Unmeasurable when they are too few, or of the future."""
+        version = pointer.version
+        read = partial(predictions.read_window, self._engine, model_version=version, model_sha256=pointer.sha256)
+        newest = read(most=1, until=_END_OF_TIME).last
+        if newest and newest - now > CLOCKS_APART:
+            raise Unmeasurable(
+                "clock", f"the newest prediction is of {newest:%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M}"
+            )
+        most = self._settings.drift_window
+        least = min(self._settings.drift_least, most)
+        window = read(most=most, until=now)
+        if len(window.ids) < least:
+            raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, it takes {least}")
+        return window
+
+    def _measure(self, yardstick: Yardstick, window: Window, now: datetime) -> DriftResult:
+        card = yardstick.card
+        drift = measure(
+            yardstick.reference, window.sample, threshold=card.threshold, band=card.band, limits=self._limits
+        )
+        return DriftResult(
+            measured_at=now,
+            model_version=yardstick.pointer.version,
+            model_sha256=yardstick.pointer.sha256,
+            state="ok" if drift.attribution == "none" else "drifting",
+            attribution=drift.attribution,
+            reason=drift.reason,
+            signals=drift.signals,
+            rows=drift.rows,
+            first=window.first,
+            last=window.last,
+            accuracy=drift.accuracy,
+            ai_share=drift.ai_share,
+            suspects=tuple(window.ids[position] for position in drift.suspects[:MOST_SUSPECTS]),
+        )
+
+
+def watch(monitor: Monitor, metrics: DriftMetrics, settings: Settings) -> None:
+    """Take a step and tell what came of it: GET /health by a file, Prometheus by gauges."""
+    result = monitor.step()
+    metrics.show(result)
+    try:
+        write_status(settings.home, result, seconds=settings.drift_seconds)
+    except (OSError, StorageFull):  # Prometheus knows already
+        log.warning("status not written", exc_info=True)
+
+
+def main() -> None:
+    """Watch until the process is told to end, or its parent is gone."""
+    configure_logging()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    settings = Settings.from_environment(os.environ)
+    with closing(Monitor(settings)) as monitor:
+        repeat(partial(watch, monitor, DriftMetrics(), settings), seconds=settings.drift_seconds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What the monitor has last found, in a file that the workers read for GET /health."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from model.monitoring.terms import Attribution, Cause, State
+from service.status.files import read_note, write_note
+
+if TYPE_CHECKING:
+    # It brings SciPy with it, which the workers that read the file have no use for.
+    from model.monitoring.drift_history import DriftResult
+
+
+class Bounds(BaseModel):
+    """An estimate with its 95 % interval."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    value: float
+    low: float
+    high: float
+
+
+class Signal(BaseModel):
+    """One of the distances between recent predictions and the reference."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    name: str
+    value: float
+    limit: float
+    over: bool
+
+
+class DriftAnswer(BaseModel):
+    """Whether what is sent still resembles what the detector was made from."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: State = Field(description="'drifting' when a signal is over its limit")
+    cause: Cause | Literal["silent"] | None = Field(description="Why it is unknown; 'silent': nobody measures")
+    attribution: Attribution = Field(description="The likeliest reason for drift, 'none' without any")
+    reason: str = Field(description="The same in a sentence")
+    version: str | None = Field(description="The version whose predictions were looked at")
+    measured_at: datetime | None = Field(description="When they were")
+    predictions: int = Field(description="How many they were")
+    signals: tuple[Signal, ...] = Field(description="What was measured, against its limits")
+    accuracy: Bounds | None = Field(description="Estimated share of right answers, without labels")
+    ai_share: Bounds | None = Field(description="Estimated share of AI images")
+
+
+SILENT = DriftAnswer(
+    status="unknown",
+    cause="silent",
+    attribution="none",
+    reason="the monitor is silent",
+    version=None,
+    measured_at=None,
+    predictions=0,
+    signals=(),
+    accuracy=None,
+    ai_share=None,
+)
+
+
+class DriftStatus(BaseModel):
+    """What the monitor knew when it last looked, and when it meant to look again."""
+
+    model_config = ConfigDict(frozen=True)
+
+    due_at: datetime
+    drift: DriftAnswer
+
+
+def write_status(home: Path, result: "DriftResult", *, seconds: float) -> None:
+    """Replace what was written before by what is found now; `seconds` until the monitor looks again.
+
+    Raises OSError or StorageFull when it cannot be written.
+    """
+    status = DriftStatus(due_at=datetime.now(UTC) + timedelta(seconds=seconds), drift=describe(result))
+    write_note(_path(home), status)
+
+
+def describe(result: "DriftResult") -> DriftAnswer:
+    """Return what anybody may know of a result: all but whose predictions are suspect."""
+    return DriftAnswer(
+        status=result.state,
+        cause=result.cause,
+        attribution=result.attribution,
+        reason=result.reason,
+        version=result.model_version,
+        measured_at=result.measured_at,
+        predictions=result.rows,
+        signals=tuple(Signal.model_validate(signal) for signal in result.signals),
+        accuracy=Bounds.model_validate(result.accuracy) if result.accuracy else None,
+        ai_share=Bounds.model_validate(result.ai_share) if result.ai_share else None,
+    )
+
+
+def read_status(home: Path) -> DriftStatus | None:
+    """Return what the monitor wrote last; None when it never did, or when that cannot be read."""
+    return read_note(_path(home), DriftStatus)
+
+
+def _path(home: Path) -> Path:
+    return home / "run" / "drift.json"

@@ -1,0 +1,38 @@
+"""What the follower has last met with, in a file that the workers read for GET /health."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.status.files import read_note, write_note
+from service.status.pointer import Alias
+
+Outcome = Literal["current", "switched", "absent", "refused", "unavailable"]
+
+
+class FollowerStatus(BaseModel):
+    """What the follower met with when it last asked the registry."""
+
+    model_config = ConfigDict(frozen=True)
+
+    asked_at: datetime = Field(description="When it asked")
+    production: Outcome = Field(description="What came of it for the alias 'production'")
+    shadow: Outcome = Field(description="What came of it for the alias 'shadow'")
+
+
+def write_status(home: Path, outcomes: Mapping[Alias, Outcome]) -> None:
+    """Replace what was written before by the outcomes of now."""
+    status = FollowerStatus(asked_at=datetime.now(UTC), production=outcomes["production"], shadow=outcomes["shadow"])
+    write_note(_path(home), status)
+
+
+def read_status(home: Path) -> FollowerStatus | None:
+    """Return what the follower wrote last; None when it never did, or when that cannot be read."""
+    return read_note(_path(home), FollowerStatus)
+
+
+def _path(home: Path) -> Path:
+    return home / "run" / "follower.json"

@@ -1,0 +1,57 @@
+"""Lineage: how a detector came about, kept beside its artifact; the follower writes it, GET /model shows it."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from service.status.files import read_note, write_note
+
+FILE: Final = "lineage.json"
+
+
+class _Told(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class GateLine(_Told):
+    """One rule of the gate as it was applied."""
+
+    name: str = Field(description="The rule")
+    value: float | None = Field(description="What was found; null: the report holds no such value")
+    limit: float | None = Field(description="The limit; null: the rule has none")
+    passed: bool = Field(description="Whether it passed")
+    detail: str = Field(description="Why")
+
+
+class Validation(_Told):
+    """What validation said of the dataset version."""
+
+    success: bool = Field(description="Whether the version may be trained on")
+    accepted: int = Field(description="Images accepted")
+    refused: int = Field(description="Images left out, with a reason each, in the lake's quarantine")
+    warnings: list[str] = Field(description="What it warns of, in words")
+
+
+class Lineage(_Told):
+    """The way from the version in service back to the images and the code it was made from."""
+
+    dag_run_id: str | None = Field(description="Airflow's run of retrain_detector; null: made by hand")
+    gate: str | None = Field(description="What the gate said: 'passed', 'failed', or 'overridden' by a person")
+    gate_reason: str | None = Field(description="Why, in one line")
+    gate_champion: str | None = Field(description="The version it was compared with, or 'none'")
+    gate_lines: list[GateLine] = Field(description="Every rule of the gate; empty when the gate was not asked")
+    promotion_reason: str | None = Field(description="Why it was last put into production")
+    promoted_at: datetime | None = Field(description="When that was")
+    validation: Validation | None = Field(description="Of its dataset version; null where the lake is out of reach")
+
+
+def write_lineage(folder: Path, lineage: Lineage) -> None:
+    """Keep the lineage beside the artifact in `folder`, in the place of an earlier one."""
+    write_note(folder / FILE, lineage)
+
+
+def read_lineage(folder: Path) -> Lineage | None:
+    """Return the lineage kept in `folder`; None when there is none yet, or when it cannot be read."""
+    return read_note(folder / FILE, Lineage)

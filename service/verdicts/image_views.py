@@ -1,0 +1,115 @@
+"""Looking: from an image file to what the detector sees of it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from model.errors import InvalidImage
+from model.images.decoding import Limits, load, open_image
+from model.images.degradations import DEGRADATIONS, RESHIPPED
+from model.images.fingerprint import jpeg_quality
+from model.images.preprocess import Preprocess
+
+BATCH_WEIGHT: Final = 4
+"""How many of the largest images a batch may weigh, in bytes and in pixels: bounds a worker's memory and time."""
+
+LONGEST_JPEG_SIDE: Final = 65_500
+"""The longest side that libjpeg encodes, in pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """An image ready for the detector, and how many seconds each step took.
+
+    `bytes` is the size of its file, `jpeg_quality` (1-100) is None where that is no JPEG.
+    `views` [n, size, size, 3] uint8 begins with the image as it came; its re-shipped versions follow when its stability
+    is examined. The decoded picture is not kept: those of a batch need not fit into memory together.
+    """
+
+    sha256: str
+    format: str
+    width: int
+    height: int
+    bytes: int
+    jpeg_quality: int | None
+    views: NDArray[np.uint8]
+    decode: float
+    preprocess: float
+    total: float
+
+
+def look(data: bytes, preprocess: Preprocess, *, limits: Limits, reship: bool) -> Seen:
+    """Decode and preprocess the image in `data`, with `reship` its re-shipped versions too; raises InvalidImage."""
+    started = perf_counter()
+    return _finish(open_image(data, limits=limits), data, preprocess, reship=reship, started=started)
+
+
+def look_at_all(
+    files: Sequence[bytes], preprocess: Preprocess, *, limits: Limits, reship: bool
+) -> Iterator[Seen | InvalidImage]:
+    """Look at each file in turn; an image that cannot be accepted is its error.
+
+    Together they may have BATCH_WEIGHT times the pixels of the largest image; one beyond that is not accepted.
+    """
+    left = BATCH_WEIGHT * limits.max_pixels
+    for data in files:
+        started = perf_counter()
+        try:
+            opened = open_image(data, limits=limits)
+            left -= _check_room(opened, left)  # a damaged image takes its time too
+            yield _finish(opened, data, preprocess, reship=reship, started=started)
+        except InvalidImage as error:
+            # A new one, since the traceback of this one holds on to the pixels decoded so far.
+            yield InvalidImage(error.reason, str(error))
+
+
+def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship: bool, started: float) -> Seen:
+    if reship and max(opened.size) > LONGEST_JPEG_SIDE:
+        raise InvalidImage(
+            "too_many_pixels",
+            f"the image has {opened.width} x {opened.height} pixels; to examine its stability it is stored as JPEG,"
+            f" whose sides have at most {LONGEST_JPEG_SIDE:,}",
+        )
+    quality = jpeg_quality(opened)
+    image = load(opened)
+    decoded = perf_counter()
+    views = _see(image.rgb, preprocess, reship=reship)
+    preprocessed = perf_counter()
+    return Seen(
+        sha256=hashlib.sha256(data).hexdigest(),
+        format=image.format,
+        width=image.width,
+        height=image.height,
+        bytes=len(data),
+        jpeg_quality=quality,
+        views=views,
+        decode=decoded - started,
+        preprocess=preprocessed - decoded,
+        total=perf_counter() - started,
+    )
+
+
+def _see(rgb: Image.Image, preprocess: Preprocess, *, reship: bool) -> NDArray[np.uint8]:
+    pixels = preprocess(rgb)[np.newaxis]
+    if not reship:
+        return pixels
+    reshipped = [preprocess(DEGRADATIONS[name](rgb)) for name in RESHIPPED]
+    return np.concatenate([pixels, np.stack(reshipped)])
+
+
+def _check_room(image: Image.Image, left: int) -> int:
+    """Return the pixels of `image`; raises InvalidImage when these are more than are `left`."""
+    pixels = image.width * image.height
+    if pixels > left:
+        raise InvalidImage(
+            "too_many_pixels",
+            f"the image has {image.width} x {image.height} pixels, and those before it left {left:,} of the batch's:"
+            " send it in another one",
+        )
+    return pixels

@@ -1,0 +1,107 @@
+"""The detector of an alias: loaded from where its pointer file points, replaced in one step when that changes."""
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from model.detectors.detector import Detector
+from service.metrics.service import Metrics
+from service.status.pointer import Alias, Pointer
+
+LOOK_SECONDS = 1.0
+"""How often a worker looks at the pointer file; one `stat` a time."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServedModel:
+    """A version and its loaded detector, as one value: whoever holds it cannot mix two versions."""
+
+    version: Pointer
+    detector: Detector
+    loaded_at: float
+    """Seconds since the epoch."""
+
+
+class ModelStore:
+    """Keeps `current` up to date from a thread of its own; requests read that one reference, and load only the first.
+
+    Production stays in service whatever becomes of its pointer; a shadow ends with its own.
+    """
+
+    def __init__(self, pointer: Path, metrics: Metrics, *, alias: Alias = "production") -> None:
+        self.current: ServedModel | None = None
+        self._pointer = pointer
+        self._alias: Alias = alias
+        self._metrics = metrics
+        self._seen: tuple[int, int] | None = None
+        self._looking = threading.Lock()
+        self._stopped = threading.Event()
+
+    def start(self) -> None:
+        """Load the last good detector, if there is one, then follow the pointer until `stop`."""
+        self.refresh()
+        threading.Thread(target=self._follow, name=f"{self._alias}-store", daemon=True).start()
+
+    def stop(self) -> None:
+        """Leave `current` as it is from now on."""
+        self._stopped.set()
+
+    def serving(self) -> ServedModel | None:
+        """Return `current`; while there is none, look first, so that no worker is without what another one serves."""
+        if self.current is None:
+            self.refresh()
+        return self.current
+
+    def refresh(self) -> None:
+        """Load the version that the pointer names, unless that was tried already.
+
+        A version that cannot be loaded is logged and counted, and the current one stays in service.
+        """
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
+        signature = self._signature()
+        if signature == self._seen:
+            return
+        self._seen = signature
+        if signature is None:
+            self._lose()
+            return
+        try:
+            self._replace(self._load())
+        except Exception:  # whatever a broken artifact provokes, the detector in service goes on
+            self._metrics.load_failures.inc()
+            log.exception("detector refused", alias=self._alias, pointer=str(self._pointer))
+
+    def _follow(self) -> None:
+        while not self._stopped.wait(LOOK_SECONDS):
+            self.refresh()
+
+    def _signature(self) -> tuple[int, int] | None:
+        try:
+            status = self._pointer.stat()
+        except FileNotFoundError:
+            return None
+        return status.st_mtime_ns, status.st_ino
+
+    def _load(self) -> ServedModel:
+        version = Pointer.read(self._pointer)
+        detector = Detector.load(self._pointer.parent / version.folder)
+        return ServedModel(version=version, detector=detector, loaded_at=time.time())
+
+    def _replace(self, model: ServedModel) -> None:
+        previous, self.current = self.current, model
+        self._metrics.model_loaded(self._alias, model.version, previous.version if previous else None)
+        log.info("detector in service", alias=self._alias, version=model.version.version, sha256=model.version.sha256)
+
+    def _lose(self) -> None:
+        if self._alias == "shadow" and self.current is not None:
+            self._metrics.model_dropped(self._alias, self.current.version)
+            log.info("shadow ended", version=self.current.version.version)
+            self.current = None

@@ -1,0 +1,34 @@
+"""`make up` refuses what it could not do before it starts anything."""
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_a_source_without_any_image_is_refused_before_anything_starts(tmp_path: Path, declared: bool) -> None:
+    (tmp_path / "empty" / "real").mkdir(parents=True)
+    (tmp_path / "sources.toml").write_text('[sources.shoes]\nlocation = "empty"\nlicence = "ours"\n')
+    source, home = tmp_path / ("sources.toml" if declared else "empty"), tmp_path / "home"
+    with socket.create_server(("127.0.0.1", 0)) as held:  # nothing could start
+        port = held.getsockname()[1]
+        given = {"SOURCE": str(source), "HOME": str(home), "MLFLOW_PORT": str(port)}
+        finished = subprocess.run(
+            [sys.executable, "infra/truegrain_local/up.py"],
+            cwd=ROOT,
+            env=os.environ | {f"TRUEGRAIN_{name}": value for name, value in given.items()},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    assert finished.returncode == 1
+    assert f"The source '{tmp_path / 'empty'}' holds no image at all. Put images into it" in finished.stderr
+    assert "starting Truegrain" not in finished.stdout
+    assert not (home / "run").exists()

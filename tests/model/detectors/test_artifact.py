@@ -1,0 +1,158 @@
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from model.detectors import artifact
+from model.detectors.artifact import CARD, FILES, GOLDEN, MODEL, REFERENCE, Card
+from model.detectors.reference import pack_reference
+from model.errors import ArtifactError
+
+Write = Callable[..., Path]
+
+
+def test_a_written_artifact_is_read_back_unchanged(tiny_artifact: Write, tmp_path: Path) -> None:
+    first = artifact.load(tiny_artifact())
+    artifact.write(tmp_path / "copy", model=first.model, card=first.card, golden=first.golden)
+    second = artifact.load(tmp_path / "copy")
+    assert (second.model, second.card) == (first.model, first.card)
+    np.testing.assert_array_equal(second.golden.pixels, first.golden.pixels)
+    np.testing.assert_array_equal(second.golden.probability, first.golden.probability)
+    np.testing.assert_array_equal(second.golden.cam, first.golden.cam)
+    np.testing.assert_array_equal(second.golden.embedding, first.golden.embedding)
+
+
+def test_a_card_survives_json(tiny_artifact: Write) -> None:
+    card = artifact.read(tiny_artifact())
+    assert Card.from_json(card.to_json()) == card
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_folder_without_one_of_its_files_is_refused(tiny_artifact: Write, name: str) -> None:
+    folder = tiny_artifact()
+    (folder / name).unlink()
+    with pytest.raises(ArtifactError, match=f"{name} missing"):
+        artifact.read(folder)
+
+
+def test_a_model_of_which_one_byte_was_changed_is_refused(tiny_artifact: Write) -> None:
+    path = tiny_artifact() / MODEL
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match="altered"):
+        artifact.read(path.parent)
+
+
+def test_a_card_with_the_hash_of_another_model_is_not_written(tiny_artifact: Write, tmp_path: Path) -> None:
+    good = artifact.load(tiny_artifact())
+    with pytest.raises(ArtifactError, match="altered"):
+        artifact.write(tmp_path / "new", model=good.model, card=replace(good.card, onnx_sha256="0"), golden=good.golden)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_reference_is_read_when_it_is_the_cards(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    reference = artifact.read_reference(folder)
+    assert reference is not None
+    assert artifact.sha256(pack_reference(reference)) == artifact.read(folder).reference["sha256"]
+
+
+def test_an_artifact_without_a_reference_is_whole(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    (folder / REFERENCE).unlink()
+    (folder / CARD).write_text(replace(artifact.read(folder), reference={}).to_json())
+    assert artifact.read_reference(folder) is None
+    assert artifact.list_files(folder) == FILES
+    artifact.read(folder)
+
+
+def test_a_reference_that_is_lost_is_no_artifact_without_one_and_verdicts_do_without_it(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    (folder / REFERENCE).unlink()
+    with pytest.raises(ArtifactError, match=REFERENCE):
+        artifact.read_reference(folder)
+    artifact.load(folder)
+
+
+def test_the_reference_of_another_model_is_refused(tiny_artifact: Write) -> None:
+    ours, theirs = tiny_artifact(0.0), tiny_artifact(1.0)
+    (ours / REFERENCE).write_bytes((theirs / REFERENCE).read_bytes())
+    with pytest.raises(ArtifactError, match="not that of this model"):
+        artifact.read_reference(ours)
+
+
+def test_a_reference_that_no_card_names_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    card = artifact.read(folder)
+    (folder / CARD).write_text(replace(card, reference={}).to_json())
+    with pytest.raises(ArtifactError, match="the card says it has none"):
+        artifact.read_reference(folder)
+
+
+def test_a_reference_without_a_readable_card_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    (folder / CARD).unlink()
+    with pytest.raises(ArtifactError, match=CARD):
+        artifact.read_reference(folder)
+
+
+def test_a_reference_of_another_hash_than_the_card_says_is_not_written(tiny_artifact: Write, tmp_path: Path) -> None:
+    good = artifact.load(tiny_artifact())
+    with pytest.raises(ArtifactError, match=REFERENCE):
+        artifact.write(tmp_path / "new", model=good.model, card=good.card, golden=good.golden, reference=b"another")
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("threshold", "high"), ("band", [0.5]), ("classes", None), ("preprocess", {"size": "large"})]
+)
+def test_a_card_with_a_value_of_the_wrong_type_is_refused(tiny_artifact: Write, key: str, value: object) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text()) | {key: value}
+    with pytest.raises(ArtifactError, match=key):
+        Card.from_json(json.dumps(content))
+
+
+def test_a_card_with_an_unknown_key_is_refused(tiny_artifact: Write) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text()) | {"treshold": 0.5}
+    with pytest.raises(ArtifactError, match="treshold"):
+        Card.from_json(json.dumps(content))
+
+
+def test_a_card_with_a_missing_key_is_refused(tiny_artifact: Write) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text())
+    del content["threshold"]
+    with pytest.raises(ArtifactError, match="threshold"):
+        Card.from_json(json.dumps(content))
+
+
+def test_a_card_that_is_no_json_is_refused() -> None:
+    with pytest.raises(ArtifactError, match=CARD):
+        Card.from_json(b"\xff\x00")
+
+
+def test_golden_arrays_that_would_need_unpickling_are_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    objects = np.array([print], dtype=object)
+    np.savez(folder / GOLDEN, pixels=objects, probability=objects, cam=objects)
+    with pytest.raises(ArtifactError, match="golden"):
+        artifact.read(folder)
+
+
+@pytest.mark.parametrize("spoil", [lambda data: data[:100], lambda _: b"", lambda _: b"no archive"])
+def test_golden_arrays_that_cannot_be_read_are_refused(tiny_artifact: Write, spoil: Callable[[bytes], bytes]) -> None:
+    path = tiny_artifact() / GOLDEN
+    path.write_bytes(spoil(path.read_bytes()))
+    with pytest.raises(ArtifactError, match="golden"):
+        artifact.read(path.parent)
+
+
+def test_an_artifact_without_golden_images_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    golden = artifact.load(folder).golden
+    np.savez(folder / GOLDEN, pixels=golden.pixels[:0], probability=golden.probability[:0], cam=golden.cam[:0])
+    with pytest.raises(ArtifactError, match="at least one"):
+        artifact.read(folder)

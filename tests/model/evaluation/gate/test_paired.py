@@ -1,0 +1,109 @@
+from math import comb
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from model.estimate import Estimate
+
+from model.evaluation.gate.paired import Paired, chance_calibration_error, difference
+from model.metrics import calibration_error, proportion
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> Paired:
+    images = draw(st.integers(1, 400))
+    won = draw(st.integers(0, images))
+    return Paired(images, won, draw(st.integers(0, images - won)))
+
+
+def test_a_pair_counts_only_the_images_where_one_detector_was_right() -> None:
+    ours = np.array([True, True, False, False, True])
+    theirs = np.array([True, False, True, False, False])
+    assert Paired.of(ours, theirs) == Paired(images=5, won=2, lost=1)
+
+
+@pytest.mark.parametrize(("won", "lost"), [(1, 9), (9, 1), (0, 6), (30, 12)])
+def test_the_chance_is_that_of_so_many_heads_or_tails_in_a_row_of_coins(won: int, lost: int) -> None:
+    coins, fewer = won + lost, min(won, lost)
+    expected = 2 * sum(comb(coins, heads) for heads in range(fewer + 1)) / 2**coins
+    assert Paired(1_000, won, lost).chance == pytest.approx(expected)
+
+
+def test_detectors_that_never_disagree_are_equal_by_any_chance() -> None:
+    assert Paired(50, 0, 0).chance == 1.0
+
+
+@pytest.mark.parametrize("pair", [Paired(100, 3, 7), Paired(100, 0, 0), Paired(20_000, 150, 110)])
+def test_the_interval_is_the_one_that_drawing_resamples_comes_to(pair: Paired) -> None:
+    drawn = pair.images + 2
+    shares = [(pair.won + 1) / drawn, (pair.lost + 1) / drawn, 1 - (pair.won + pair.lost + 2) / drawn]
+    resamples = np.random.default_rng(0).multinomial(pair.images, shares, size=200_000)
+    expected = np.quantile((resamples[:, 0] - resamples[:, 1]) / pair.images, [0.025, 0.975])
+    # To a step of the grid that sums of whole images lie on: at its edge the drawn quantile may fall on either side.
+    assert (pair.difference.low, pair.difference.high) == pytest.approx(tuple(expected), abs=1.01 / pair.images)
+    assert pair.difference.value == pair.gain
+
+
+@pytest.mark.parametrize(("images", "won", "lost"), [(60, 0.05, 0.05), (100, 0.01, 0.06), (20_000, 0.01, 0.02)])
+def test_the_interval_misses_the_truth_on_either_side_no_more_often_than_it_may(
+    images: int, won: float, lost: float
+) -> None:
+    counts = np.random.default_rng(1).multinomial(images, [won, lost, 1 - won - lost], size=300)
+    found = [Paired(images, int(a), int(b)).difference for a, b, _ in counts]
+    assert np.mean([each.low > won - lost for each in found]) <= 0.045  # 0.025, and what 300 tries add by chance
+    assert np.mean([each.high < won - lost for each in found]) <= 0.045
+
+
+def test_a_few_images_prove_nothing_even_when_the_detectors_never_disagree() -> None:
+    assert Paired(10, 0, 0).difference.low <= -0.1
+    assert Paired(100, 0, 0).difference.low < -0.02
+    assert Paired(20_000, 0, 0).difference.low > -0.001
+
+
+@given(pairs())
+def test_exchanging_the_detectors_turns_the_comparison_around(pair: Paired) -> None:
+    other = Paired(pair.images, pair.lost, pair.won)
+    assert other.chance == pytest.approx(pair.chance)
+    step = 1.01 / pair.images  # at the very quantile, rounding may choose the neighbouring sum
+    assert (-other.difference.high, -other.difference.low) == pytest.approx(
+        (pair.difference.low, pair.difference.high), abs=step
+    )
+
+
+@given(pairs())
+def test_one_more_image_won_or_fewer_lost_never_lowers_the_interval(pair: Paired) -> None:
+    if pair.won + pair.lost < pair.images:
+        assert Paired(pair.images, pair.won + 1, pair.lost).difference.low >= pair.difference.low
+    if pair.lost:
+        assert Paired(pair.images, pair.won, pair.lost - 1).difference.low >= pair.difference.low
+
+
+def test_the_difference_of_two_proportions_is_newcombes_example() -> None:
+    """56 of 70 against 48 of 80: method 10 of Newcombe, 1998, table II."""
+    found = difference(proportion(56, 70), proportion(48, 80))
+    assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_the_difference_of_an_estimate_from_itself_is_nothing_give_or_take() -> None:
+    found = difference(Estimate(0.9, 0.8, 0.95), Estimate(0.9, 0.8, 0.95))
+    assert found.value == 0
+    assert found.low == pytest.approx(-found.high)
+
+
+@pytest.mark.parametrize("images", [100, 2_000])
+def test_a_perfectly_calibrated_detector_stays_within_what_chance_adds(images: int) -> None:
+    random = np.random.default_rng(3)
+    within = 0
+    for _ in range(40):
+        probabilities = random.beta(0.3, 0.3, images)
+        labels = (random.random(images) < probabilities).astype(int)
+        within += calibration_error(labels, probabilities) <= chance_calibration_error(probabilities)
+    assert within >= 33  # 38 are expected; fewer than 33 come about once in a thousand times
+
+
+def test_what_chance_adds_to_the_calibration_error_shrinks_with_more_images_and_knows_no_order() -> None:
+    probabilities = np.random.default_rng(4).beta(0.3, 0.3, 5_000)
+    few, many = chance_calibration_error(probabilities[:100]), chance_calibration_error(probabilities)
+    assert few > 4 * many > 0
+    assert chance_calibration_error(probabilities[::-1]) == many

@@ -1,0 +1,82 @@
+"""How far a reporter's word goes, by what was found before."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from model.feedback.reporters import Influence, count_entered, find_mistrusted, find_spent
+from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, Statement
+from model.settings import Settings
+from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
+from support.user_reports import NOW, hash_of, say
+
+
+def judged(right: int, wrong: int, *, by: str = REVIEWER) -> list[Statement]:
+    reviews = [ACCEPTED] * right + [REJECTED] * wrong
+    return [replace(say("ada", image=str(n)), review=each, reviewed_by=by) for n, each in enumerate(reviews)]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "mistrusted"), [(0, 1, False), (0, 2, True), (9, 2, True), (10, 2, False), (19, 3, True)]
+)
+def test_an_error_is_forgiven_and_one_more_for_every_ten_right(right: int, wrong: int, *, mistrusted: bool) -> None:
+    assert find_mistrusted(judged(right, wrong), {}) == ({"ada"} if mistrusted else set())
+
+
+def test_the_lake_judges_as_a_person_does_and_an_agreement_judges_nobody() -> None:
+    assert find_mistrusted(judged(0, 2, by=KNOWN), {}) == {"ada"}
+    assert find_mistrusted(judged(0, 2, by=AGREEMENT), {}) == set()
+    assert find_mistrusted([*judged(50, 0, by=AGREEMENT), *judged(0, 2)], {}) == {"ada"}
+
+
+def test_a_report_that_waits_is_judged_by_what_is_known_of_its_image() -> None:
+    waiting = [say("ada", "ai", "cat"), say("ada", "ai", "dog")]
+    assert find_mistrusted(waiting, {hash_of("cat"): "real", hash_of("dog"): "ai"}) == set()
+    assert find_mistrusted(waiting, {hash_of("cat"): "real", hash_of("dog"): "real"}) == {"ada"}
+
+
+def test_an_image_that_entered_counts_once_for_each_who_said_so() -> None:
+    def enter(client: str, image: str, review: str = ACCEPTED, by: str = AGREEMENT, *, days: int = 1) -> Statement:
+        at = NOW - timedelta(days=days)
+        return replace(say(client, image=image), review=review, reviewed_by=by, reviewed_at=at)
+
+    entered = [
+        enter("ada", "cat"),
+        enter("ada", "cat", CONFIRMED),
+        enter("ada", "dog"),
+        enter("bob", "cat"),
+        enter("bob", "dog", REJECTED),
+        enter("bob", "cow", by=REVIEWER),
+        enter("bob", "owl", days=31),
+    ]
+    assert count_entered(entered, since=NOW - timedelta(days=30)) == {"ada": 2, "bob": 1}
+
+
+def test_what_no_rule_needs_any_more_is_spent() -> None:
+    long_ago = NOW - timedelta(days=31)
+
+    def find(review: str | None, by: str | None, *, client: str = "ada", **about: object) -> Statement:
+        return replace(say(client), review=review, reviewed_by=by, **{"reviewed_at": long_ago} | about)
+
+    spent = [
+        find(CONFIRMED, AGREEMENT),
+        find(REJECTED, AGREEMENT),
+        find(REJECTED, REVIEWER, client=ANONYMOUS),
+        find(CONFIRMED, KNOWN, client=ANONYMOUS),
+        find(REJECTED, AGREEMENT, reviewed_at=None, reported_at=long_ago),
+    ]
+    needed = [
+        find(None, None, reported_at=long_ago),
+        find(ACCEPTED, AGREEMENT, client=ANONYMOUS),
+        find(REJECTED, REVIEWER),
+        find(CONFIRMED, KNOWN),
+        find(CONFIRMED, AGREEMENT, reviewed_at=NOW),
+        find(REJECTED, REVIEWER, client=ANONYMOUS, reviewed_at=NOW),
+    ]
+    assert find_spent([*spent, *needed], since=NOW - timedelta(days=30)) == spent
+
+
+def test_the_settings_say_how_far_it_goes() -> None:
+    settings = Settings(feedback_agreement=2, feedback_per_reporter=7, prediction_days=9)
+    assert Influence.of(settings) == Influence(agreement=2, images=7, days=9)

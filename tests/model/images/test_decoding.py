@@ -1,0 +1,120 @@
+"""Bytes to RGB images."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.errors import InvalidImage
+from model.images.decoding import REASONS, Limits, decode
+
+
+def encode(image: Image.Image, format_: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, format_, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
+    return buffer.getvalue()
+
+
+def photo(width: int = 60, height: int = 40) -> Image.Image:
+    ramp = np.linspace(0, 255, width * height * 3).reshape(height, width, 3)
+    return Image.fromarray(ramp.astype(np.uint8))
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_every_accepted_format_becomes_rgb(format_: str) -> None:
+    decoded = decode(encode(photo(), format_))
+    assert (decoded.format, decoded.rgb.mode, decoded.width, decoded.height) == (format_, "RGB", 60, 40)
+
+
+def test_a_jpeg_with_further_pictures_behind_the_first_is_a_jpeg() -> None:
+    assert decode(encode(photo(), "MPO", save_all=True, append_images=[photo()])).format == "JPEG"
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "empty"),
+        (b"GIF, but only in name", "not_an_image"),
+        (b"\x00\x00\x00\x1cftypheic" + bytes(40), "format_not_allowed"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "format_not_allowed"),
+        (encode(photo(), "JPEG")[:-200], "broken"),
+        (encode(photo(), "PNG")[:-40], "broken"),
+        (encode(Image.new("1", (9_000, 9_000)), "PNG"), "too_many_pixels"),
+        (encode(Image.new("1", (14_000, 14_000)), "PNG"), "too_many_pixels"),
+        (bytes(16_000_000), "too_many_bytes"),
+    ],
+)
+def test_what_is_no_acceptable_image_is_refused_with_its_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(InvalidImage) as refused:
+        decode(data)
+    assert refused.value.reason == reason
+    assert reason in REASONS
+
+
+def test_a_small_file_that_unpacks_to_81_megapixels_is_refused_before_decoding() -> None:
+    bomb = encode(Image.new("1", (9_000, 9_000)), "PNG")
+    assert len(bomb) < 10_000
+    with pytest.raises(InvalidImage, match="9000 x 9000 pixels; at most 50,000,000"):
+        decode(bomb)
+
+
+def test_every_truncation_of_a_jpeg_is_refused_or_decoded_never_anything_else() -> None:
+    whole = encode(photo(24, 16), "JPEG")
+    for length in range(len(whole)):
+        try:
+            decode(whole[:length])
+        except InvalidImage as refused:
+            assert refused.reason in {"empty", "not_an_image", "broken"}
+
+
+def test_exif_orientation_is_applied() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # rotate by 90 degrees
+    decoded = decode(encode(photo(60, 40), "JPEG", exif=exif))
+    assert (decoded.width, decoded.height) == (40, 60)
+
+
+def test_transparency_is_laid_on_white() -> None:
+    decoded = decode(encode(Image.new("RGBA", (8, 8), (0, 0, 0, 0)), "PNG"))
+    assert np.asarray(decoded.rgb).min() == 255
+
+
+def test_sixteen_bits_keep_their_upper_eight() -> None:
+    ramp = np.arange(0, 65536, 256, dtype=np.uint16).reshape(16, 16)
+    decoded = decode(encode(Image.fromarray(ramp), "PNG"))
+    assert np.ptp(np.asarray(decoded.rgb)) > 250
+    assert len(np.unique(np.asarray(decoded.rgb))) > 200
+
+
+def test_cmyk_and_animations_become_one_rgb_image() -> None:
+    assert decode(encode(photo().convert("CMYK"), "JPEG")).mode == "CMYK"
+    frames = [Image.new("P", (8, 8), color) for color in range(3)]
+    assert decode(encode(frames[0], "GIF", save_all=True, append_images=frames[1:])).width == 8
+
+
+def test_of_an_animation_only_the_first_frame_is_decoded() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), dtype=np.uint8)
+    first, *others = (Image.fromarray(levels) for levels in noise)
+    whole = encode(first, "GIF", save_all=True, append_images=others)
+    spoiled = whole[: len(whole) // 2]
+    assert np.array_equal(decode(spoiled).rgb, decode(whole).rgb)
+    with pytest.raises(InvalidImage):
+        decode(spoiled[: len(spoiled) // 6])
+
+
+def test_a_bmp_that_python_would_have_to_unpack_is_refused() -> None:
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 4, 1, 8, 1, 16, 0, 0, 256, 0) + bytes(1024)
+    start = 14 + len(header)
+    runs = b"\4\7\0\0" * 4
+    bmp = b"BM" + struct.pack("<IHHI", start + len(runs), 0, 0, start) + header + runs
+    assert Image.open(io.BytesIO(bmp)).getpixel((0, 0)) == 7
+    with pytest.raises(InvalidImage, match="compressed BMP") as error:
+        decode(bmp)
+    assert error.value.reason == "format_not_allowed"
+
+
+def test_limits_are_parameters() -> None:
+    with pytest.raises(InvalidImage, match="at most 100 pixels"):
+        decode(encode(photo(), "PNG"), limits=Limits(max_pixels=100))

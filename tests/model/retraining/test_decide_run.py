@@ -1,0 +1,207 @@
+"""Deciding on a run, against a real registry; what the reports say is written by hand."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from model.dataset.lake import Lake
+from model.detectors import artifact
+from model.errors import RegistryError, SettingsError
+from model.evaluation.gate.decision import Decision
+from model.evaluation.report import Latency, Report
+from model.registry import FULL, INT8, Registry, connect
+from model.retraining import steps
+from model.retraining.steps import decide_run, evaluate_run, find_trained
+from model.settings import Settings
+from support.evaluation_reports import make_report, right_but
+
+pytestmark = pytest.mark.usefixtures("without_plots")
+
+GOOD, BAD = right_but(2, of=100), right_but(30, of=100)
+REPORTED_ON = make_report(GOOD).dataset_version
+SLOW, FAST = Latency(10.0, 12.0), Latency(5.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Trainer:
+    """Makes runs that hold a tiny artifact of some bias, and the reports that an evaluation would have left."""
+
+    registry: Registry
+    write: Callable[..., Path]
+    dataset_version: str = "20260105-0123456789ab"
+
+    def train(self, bias: float, *, int8: float | None = None) -> str:
+        with self.registry.run("train", params={}) as run:
+            for variant, its_bias in ((FULL, bias), (INT8, int8)):
+                if its_bias is not None:
+                    folder = self.write(its_bias, dataset_version=self.dataset_version)
+                    self.registry.log_artifact(run, folder, variant=variant)
+        return run.id
+
+    def report(self, run_id: str, tmp_path: Path, reports: Mapping[str, Report]) -> None:
+        for name, report in reports.items():
+            (tmp_path / "reports").mkdir(exist_ok=True)
+            (tmp_path / "reports" / name).write_text(report.to_json())
+        with self.registry.run("evaluate", params={}, run_id=run_id) as run:
+            run.log_folder(tmp_path / "reports")
+
+
+@pytest.fixture
+def trainer(settings: Settings, tiny_artifact: Callable[..., Path]) -> Trainer:
+    return Trainer(connect(settings), tiny_artifact)
+
+
+@pytest.fixture
+def evaluated(trainer: Trainer, tmp_path: Path) -> Callable[..., str]:
+    """`evaluated(bias, rights)` is a run with a report, and reports on others by their file's name."""
+
+    def make(bias: float, rights: list[bool] = GOOD, *, others: Mapping[str, Report] = MappingProxyType({})) -> str:
+        run_id = trainer.train(bias)
+        trainer.report(
+            run_id, tmp_path, {"report.json": make_report(rights, name=hash_of(trainer, bias))} | dict(others)
+        )
+        return run_id
+
+    return make
+
+
+Evaluated = Callable[..., str]
+
+
+def hash_of(trainer: Trainer, bias: float) -> str:
+    return artifact.read(trainer.write(bias)).onnx_sha256
+
+
+def test_a_first_good_run_is_registered_as_a_candidate_with_the_reason(
+    settings: Settings, trainer: Trainer, evaluated: Evaluated
+) -> None:
+    run_id = evaluated(0.0)
+    decision = decide_run(settings, run_id, dag_run_id="manual__1", reason="a new camera")
+    assert decision.promote
+    candidate = trainer.registry.resolve("candidate")
+    assert candidate is not None
+    assert candidate.run_id == run_id
+    told = {name: tag for name, tag in candidate.tags.items() if name.startswith(("gate", "dag", "retrain"))}
+    assert told == {
+        "gate": "passed",
+        "gate_reason": "all 12 rules passed",
+        "gate_champion": "none",
+        "dag_run_id": "manual__1",
+        "retrain_reason": "a new camera",
+    }
+    assert trainer.registry._client.get_run(run_id).data.tags["retrain_reason"] == "a new camera"
+    assert Decision.from_json(trainer.registry.read_file(run_id, "decision.json") or b"") == decision
+
+
+def test_a_dataset_version_is_known_to_be_trained_on_once_a_run_was_decided_whatever_the_outcome(
+    settings: Settings, trainer: Trainer, evaluated: Evaluated
+) -> None:
+    assert find_trained(settings, REPORTED_ON) is None
+    decide_run(settings, evaluated(0.0))
+    decide_run(settings, refused := evaluated(1.0, BAD))
+    newest = find_trained(settings, REPORTED_ON)
+    assert newest is not None
+    assert newest == trainer.registry.find(refused)
+    assert find_trained(settings, "v2") is None
+
+
+def test_a_refused_run_is_registered_with_the_rule_it_failed_and_is_no_candidate(
+    settings: Settings, trainer: Trainer, evaluated: Evaluated
+) -> None:
+    run_id = evaluated(0.0, BAD)
+    assert not decide_run(settings, run_id).promote
+    version = trainer.registry.find(run_id)
+    assert version is not None
+    assert version.tags["gate"] == "failed"
+    assert version.tags["gate_reason"].startswith("failed: accuracy (70.00 %")
+    assert trainer.registry.resolve("candidate") is None
+
+
+def test_the_limits_are_those_of_the_operators_file(settings: Settings, evaluated: Evaluated, tmp_path: Path) -> None:
+    (tmp_path / "strict.toml").write_text("[alone]\nmin_accuracy = 0.99")
+    run_id = evaluated(0.0)
+    strict = settings.model_copy(update={"gate_policy": str(tmp_path / "strict.toml")})
+    assert [rule.name for rule in decide_run(strict, run_id).rules if not rule.passed] == ["accuracy"]
+    with pytest.raises(SettingsError, match=r"lax\.toml"):
+        decide_run(settings.model_copy(update={"gate_policy": str(tmp_path / "lax.toml")}), run_id)
+
+
+def test_the_same_detector_trained_again_is_refused_for_that_reason(
+    settings: Settings, trainer: Trainer, evaluated: Evaluated
+) -> None:
+    first = evaluated(0.0)
+    decide_run(settings, first)
+    trainer.registry.promote("1", reason="first")
+    again = evaluated(0.0, others={"champion.json": make_report(GOOD, name=hash_of(trainer, 0.0))})
+    decision = decide_run(settings, again)
+    assert not decision.promote
+    assert decision.reason.startswith("failed: new, not the champion (this is the champion itself, byte for byte")
+    version = trainer.registry.find(again)
+    assert version is not None
+    assert version.tags["gate_champion"] == "1"
+
+
+def test_the_decision_that_put_a_run_into_production_stands(
+    settings: Settings, trainer: Trainer, evaluated: Evaluated
+) -> None:
+    run_id = evaluated(0.0)
+    decision = decide_run(settings, run_id)
+    trainer.registry.promote("1", reason="first")
+    before = trainer.registry.resolve("production")
+    assert decide_run(settings, run_id) == decision
+    assert trainer.registry.resolve("production") == before
+
+
+def test_a_run_that_was_compared_with_another_champion_is_evaluated_anew(
+    settings: Settings, tiny_artifact: Callable[..., Path], brightness_dataset: Callable[[Lake], str]
+) -> None:
+    trainer = Trainer(connect(settings), tiny_artifact, brightness_dataset(Lake(settings.lake_url)))
+    challenger, other = trainer.train(0.0), trainer.train(0.5)
+    evaluate_run(settings, challenger)
+    trainer.registry.register(other, tags={"gate": "passed"})
+    trainer.registry.promote("1", reason="meanwhile")
+    decide_run(settings, challenger)
+    champion = Report.from_json(trainer.registry.read_file(challenger, "champion.json") or b"")
+    assert champion.onnx_sha256 == hash_of(trainer, 0.5)
+    version = trainer.registry.find(challenger)
+    assert version is not None
+    assert version.tags["gate_champion"] == "1"
+
+
+def test_when_production_never_holds_still_nothing_is_decided(
+    settings: Settings, trainer: Trainer, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer.registry.register(trainer.train(0.5), tags={"gate": "passed"})
+    trainer.registry.promote("1", reason="meanwhile")
+    run_id = evaluated(0.0, others={"champion.json": make_report(GOOD, name="yet another")})
+    monkeypatch.setattr(steps, "evaluate_run", lambda *_: None)
+    with pytest.raises(RegistryError, match="production changed from version 1 while it was judged; decide again"):
+        decide_run(settings, run_id)
+    assert trainer.registry.find(run_id) is None
+
+
+@pytest.mark.parametrize(("latency", "variant"), [(FAST, INT8), (SLOW, FULL)], ids=["faster", "not faster"])
+def test_the_smaller_variant_is_registered_when_it_passes_too_and_is_faster(
+    settings: Settings, trainer: Trainer, tmp_path: Path, latency: Latency, variant: str
+) -> None:
+    run_id = trainer.train(0.0, int8=0.1)
+    hashes = {FULL: hash_of(trainer, 0.0), INT8: hash_of(trainer, 0.1)}
+    reports = {
+        "report.json": make_report(GOOD, name=hashes[FULL], latency=SLOW),
+        "report-int8.json": make_report(GOOD, name=hashes[INT8], latency=latency),
+    }
+    trainer.report(run_id, tmp_path, reports)
+    assert decide_run(settings, run_id).promote
+    version = trainer.registry.find(run_id)
+    assert version is not None
+    assert (version.variant, version.tags["onnx_sha256"]) == (variant, hashes[variant])
+    of_smaller = Decision.from_json(trainer.registry.read_file(run_id, "decision-int8.json") or b"")
+    assert of_smaller.promote is (variant == INT8)
+
+
+def test_a_run_that_was_not_evaluated_cannot_be_decided_on(settings: Settings, trainer: Trainer) -> None:
+    with pytest.raises(RegistryError, match=r"has no report\.json: evaluate it first"):
+        decide_run(settings, trainer.train(0.0))

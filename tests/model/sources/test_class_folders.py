@@ -1,0 +1,83 @@
+import io
+from functools import partial
+from pathlib import PurePosixPath
+
+import pytest
+from structlog.testing import capture_logs
+
+from model.errors import SourceError
+from model.labels import SPELLINGS
+from model.sources.class_folders import Reading, find_split, read_class_folders, read_folders
+from model.sources.tree import Member, Tree
+
+
+def shop(*paths: str) -> Tree:
+    """A tree in which every file holds its own path."""
+    return Tree("shop", lambda: (Member(path, partial(io.BytesIO, path.encode())) for path in paths))
+
+
+@pytest.mark.parametrize(
+    ("folders", "label", "split"),
+    [
+        ("real", "real", None),
+        ("train/REAL", "real", "train"),
+        ("REAL/train", "real", "train"),
+        ("data/Valid/FAKE", "ai", "val"),
+        ("cifake/Testing/fake", "ai", "test"),
+        ("Validation/nature/cats", "real", "val"),
+        ("midjourney/train/ai", "ai", "train"),
+        ("stylegan/car/1_fake", "ai", None),
+        ("train/train/real", "real", "train"),
+        ("/absolute/real", "real", None),
+    ],
+)
+def test_label_and_split_are_found_at_any_depth_and_in_any_order(folders: str, label: str, split: str | None) -> None:
+    assert read_folders(PurePosixPath(folders)) == Reading(label, split)
+
+
+@pytest.mark.parametrize("folders", ["train/cats", ".", "train"])
+def test_folders_that_name_no_class_are_refused_with_the_known_spellings(folders: str) -> None:
+    with pytest.raises(SourceError, match="no label") as refusal:
+        read_folders(PurePosixPath(folders))
+    assert all(word in str(refusal.value) for words in SPELLINGS.values() for word in words)
+
+
+def test_a_fake_inside_a_folder_of_real_ones_is_refused_rather_than_guessed() -> None:
+    with pytest.raises(SourceError, match="more than one label: ai, real"):
+        read_folders(PurePosixPath("human/fake"))
+
+
+def test_an_image_of_two_splits_is_refused() -> None:
+    with pytest.raises(SourceError, match="more than one split: test, train"):
+        read_folders(PurePosixPath("train/real/test"))
+
+
+def test_a_split_is_found_whatever_its_case_and_a_longer_word_is_none() -> None:
+    assert [find_split(name) for name in ("TRAIN", "valid", "Testing", "test2", "trainers")] == [
+        "train", "val", "test", None, None,
+    ]  # fmt: skip
+
+
+def test_only_names_of_images_are_yielded_and_the_others_are_logged_once() -> None:
+    with capture_logs() as logs:
+        found = read_class_folders(shop("real/a.JPG", "real/list.csv", "readme", "real/b.webp", "c.csv"))
+        assert [image.origin for image in found] == ["real/a.JPG", "real/b.webp"]
+    assert [(log["event"], log["source"], log["count"], log["suffixes"]) for log in logs] == [
+        ("files_skipped", "shop", 3, {".csv": 2, "none": 1})
+    ]
+
+
+@pytest.mark.parametrize("path", [".cache/real/a.jpg", "real/.a.jpg", "__MACOSX/real/a.jpg", "../real/a.jpg"])
+def test_hidden_files_are_ignored(path: str) -> None:
+    assert list(read_class_folders(shop(path))) == []
+
+
+def test_a_file_that_is_no_image_needs_no_class_folder() -> None:
+    assert list(read_class_folders(shop("cats/labels.txt"))) == []
+
+
+def test_an_ai_image_has_an_unknown_generator_and_a_real_one_has_none() -> None:
+    real, fake = read_class_folders(shop("val/real/a.jpg", "fake/b.jpg"))
+    assert (real.label, real.generator, real.split, real.origin) == ("real", None, "val", "val/real/a.jpg")
+    assert (fake.label, fake.generator, fake.split, fake.source) == ("ai", "unknown", None, "shop")
+    assert fake.data == b"fake/b.jpg"

@@ -1,0 +1,148 @@
+import pytest
+from structlog.testing import capture_logs
+
+from model.errors import ContradictingLabels, SourceError
+from model.sources import csv_table
+from model.sources.csv_table import read_table
+
+
+def entries(text: str, *, encoding: str = "utf-8") -> list[tuple[str, str]] | None:
+    found = read_table(text.encode(encoding), path="train.csv")
+    return None if found is None else [(entry.name, entry.label) for entry in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Name,label\na.jpg,Real\nb (2).png,AI\n", [("a.jpg", "real"), ("b (2).png", "ai")]),
+        ("Name,label\na.jpg,0\nb.jpg,1\n", [("a.jpg", "real"), ("b.jpg", "ai")]),
+        (",file_name,label\n0,train_data/0a.jpg,1\n1,train_data/0b.jpg,0\n", [
+            ("train_data/0a.jpg", "ai"), ("train_data/0b.jpg", "real"),
+        ]),
+        ("LABEL;path\r\nfake;x\\a.JPG\r\n", [("x/a.JPG", "ai")]),
+        ("id\timage\tClass\n7\ta.webp\t1.0\n", [("a.webp", "ai")]),
+        ('image,label\n"a, b.jpg",human\n\n', [("a, b.jpg", "real")]),
+    ],
+)  # fmt: skip
+def test_the_columns_are_found_by_their_titles_and_contents(text: str, expected: list[tuple[str, str]]) -> None:
+    assert entries(text) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_spreadsheets_save_is_read(encoding: str) -> None:
+    assert entries("Name,label\nährenfeld.jpg,1\n", encoding=encoding) == [("ährenfeld.jpg", "ai")]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\n", "Name,label\n", "id\na.jpg\n", "a.jpg,1\nb.jpg,0\n", "Name,is_real\na.jpg,1\n", "x,label\n1,1\n"]
+)
+def test_a_table_without_labelled_images_is_told_from_a_broken_one(text: str) -> None:
+    assert entries(text) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (
+            b"Name,label\na.jpg,1\nb.jpg,2\n",
+            r"Line 3 of the table 'train.csv': '2' names no label.*0 \(real\), 1 \(AI\)",
+        ),
+        (b"Name,label\na.jpg,\n", "Line 2 .* '' names no label"),
+        (b"Name,label\na.jpg,1\nb.jpg\n", "Line 3 .* ends early: it has 1 cells"),
+        (b"Name,label\n\xe4hre.jpg,1\n", "'train.csv' is not UTF-8: invalid .* at byte 11.*Save it as UTF-8"),
+        (b"\xff\xfeN\x00a", "is not UTF-8"),
+        (b'Name,label\na.jpg,"' + b"x" * 200_000, "is no CSV that can be read: field larger"),
+    ],
+)
+def test_a_broken_table_is_refused_with_the_line(content: bytes, complaint: str) -> None:
+    with pytest.raises(SourceError, match=complaint):
+        list(read_table(content, path="train.csv") or [])
+
+
+def test_a_table_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_table, "MOST_BYTES", 10)
+    with pytest.raises(SourceError, match="more than 10 bytes"):
+        read_table(b"Name,label\n", path="train.csv")
+
+
+def test_an_entry_knows_its_line() -> None:
+    found = read_table(b"Name,label\na.jpg,1\n\nb.jpg,0\n", path="train.csv") or []
+    assert [(entry.line, entry.name, entry.label) for entry in found] == [(2, "a.jpg", "ai"), (4, "b.jpg", "real")]
+
+
+@pytest.mark.parametrize(
+    ("first", "left_out"),
+    [
+        ("photo.heic,0", {".heic": 1}),
+        (",1", {"no name": 1}),
+        ("", None),
+        (" , ", None),
+    ],
+)
+def test_a_table_is_judged_by_all_its_lines_and_not_by_the_first(first: str, left_out: dict[str, int] | None) -> None:
+    with capture_logs() as logs:
+        assert entries(f"Name,label\n{first}\na.jpg,1\nb.jpg,0\n") == [("a.jpg", "ai"), ("b.jpg", "real")]
+    assert [log["suffixes"] for log in logs] == ([left_out] if left_out else [])
+
+
+def test_blank_lines_above_the_titles_are_passed_over() -> None:
+    assert entries("\n\nName;label\na.jpg;1\n") == [("a.jpg", "ai")]
+
+
+def test_the_first_column_that_mostly_names_images_is_the_one_although_another_names_more() -> None:
+    text = "note,file,preview,label\n,a.heic,x.png,1\nsee z.png,b.jpg,y.png,0\n,c.jpg,z.png,0\n,d.jpg,w.png,0\n"
+    assert entries(text) == [("b.jpg", "real"), ("c.jpg", "real"), ("d.jpg", "real")]
+
+
+def test_a_labelled_table_that_names_no_image_is_counted() -> None:
+    with capture_logs() as logs:
+        assert entries("Name,label\na.heic,1\nb.heic,0\n") is None
+    assert [(log["event"], log["table"], log["lines"]) for log in logs] == [("table_names_no_image", "train.csv", 2)]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (
+            "path,label,label_name\na.jpg,1,real\nb.jpg,0,fake\n",
+            (
+                "Line 2 of the table 'train.csv' contradicts itself: '1' in the column 'label' means ai, but 'real' "
+                "in the column 'label_name' means real, of the image 'a.jpg'. Rows of this kind: 2. If 1 stands for "
+                "real images"
+            ),
+        ),
+        ("path,class,label\na.jpg,REAL,1\n", "'REAL' in the column 'class' means real, but '1' in the column 'label'"),
+        ("path,label,class\na.jpg,0,real\nb.jpg,1,real\n", "Line 3 "),
+        ("path,label,what\na.jpg,0,real\nb.jpg,0.0,AI-generated\n", "Line 3 .* 'AI-generated' in the column 'what'"),
+        ("path,label,generator\na.jpg,1,real\nb.jpg,0,flux\n", "Line 2 .* 'real' in the column 'generator'"),
+        ("path,label,type\na.jpg,1,photo\nb.jpg,0,drawn\n", "Line 2 .* 'photo' in the column 'type' means real"),
+        ("path,label,label_name\na.jpg,0,human\nb.jpg,1,human\n", "Line 3 .* 'human' in the column 'label_name'"),
+        ("path,label,is_real\na.jpg,1,1\nb.jpg,0,0\n", "Line 2 .* '1' in the column 'is_real' means real"),
+        ("path,is_real,label\na.jpg,False,0\n", "Line 2 .* 'False' in the column 'is_real' means ai"),
+        ("path,fake,real\na.jpg,1,1\n", "Line 2 .* '1' in the column 'fake' means ai, but '1' in the column 'real'"),
+        ("path,label,is_ai\na.jpg,fake,0\n", "Line 2 .* '0' in the column 'is_ai' means real"),
+        ("path,label,kind\na.jpg,AI,real\n", "Line 2 .* 'AI' in the column 'label' means ai, but 'real' in the"),
+    ],
+)
+def test_a_label_that_another_column_contradicts_is_refused_with_both_readings(text: str, complaint: str) -> None:
+    with pytest.raises(ContradictingLabels, match=complaint):
+        entries(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,label,label_name\na.jpg,0,real\nb.jpg,1,fake\n",
+        "path,label,label_name\na.jpg,0,\nb.jpg,1,unknown\n",
+        "path,real,fake\na.jpg,1,0\nb.jpg,0,1\n",
+        "path,label,is_real\na.jpg,0,1\nb.jpg,1,0\n",
+        "real_or_not_real.jpg,label\nreal.jpg,0\nreal fake.jpg,1\n",
+        "path,label,prompt\na.jpg,0,a street\nb.jpg,1,nature\n",
+        "path,label,prompt\na.jpg,0,a street\nb.jpg,1,a real fake\n",
+        "path,label,category\na.jpg,0,human\nb.jpg,1,human\n",
+        "path,label,target\na.jpg,0,1\nb.jpg,1,0\n",
+        "path,label,original_path\na.jpg,0,fake/7.jpg\nb.jpg,1,real/8.jpg\n",
+    ],
+)
+def test_what_stands_beside_a_label_and_does_not_contradict_it_leaves_the_table_as_it_is(text: str) -> None:
+    assert [label for _, label in entries(text) or []] == ["real", "ai"]

@@ -1,0 +1,99 @@
+"""Batches are drawn and augmented, and remain the same images."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from model.errors import TrainingError
+from model.training.config import Augmentation, TrainConfig
+from model.training.data.batches import evaluation_batches, normalise, plan_epoch, training_batches
+from model.training.distributed import ALONE, Place
+from support.training_samples import noise, numbered
+
+EVERYTHING = Augmentation(
+    mirror=0.5, shift=0.125, crop=0.5, colour=0.5, resize=0.5, blur=0.5, noise=0.5, jpeg=0.5, webp=0.5, mixup=0.3,
+    cutmix=0.3,
+)  # fmt: skip
+
+Batches = list[tuple[torch.Tensor, torch.Tensor]]
+
+
+@pytest.fixture
+def plain(config: TrainConfig) -> TrainConfig:
+    return replace(config, batch_size=16, augmentation=Augmentation(mirror=0.5))
+
+
+def epoch(config: TrainConfig, number: int = 1, *, place: Place = ALONE) -> Batches:
+    samples = noise()
+    return list(training_batches(samples, config, plan_epoch(samples, config, number=number), place=place))
+
+
+def test_an_epoch_is_whole_batches_of_pixels_with_their_labels(plain: TrainConfig) -> None:
+    batches = epoch(plain)
+    assert len(batches) == 3
+    assert all(pixels.shape == (16, 16, 16, 3) and labels.shape == (16,) for pixels, labels in batches)
+
+
+def test_every_image_keeps_its_label_in_whatever_order_it_comes(plain: TrainConfig) -> None:
+    labels = np.random.default_rng(0).integers(0, 2, 64).tolist()
+    samples = numbered(labels)
+    shown = training_batches(samples, plain, plan_epoch(samples, plain, number=1))
+    pairs = [(int(image[0, 0, 0]), int(label)) for batch in shown for image, label in zip(*batch, strict=True)]
+    assert sorted(pairs) == list(enumerate(labels))
+    assert pairs != sorted(pairs)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_the_same_seed_gives_the_same_epoch_and_another_number_another(plain: TrainConfig, paired: bool) -> None:
+    config = replace(plain, augmentation=replace(EVERYTHING, paired=paired))
+    assert all(torch.equal(one[0], two[0]) for one, two in zip(epoch(config), epoch(config), strict=True))
+    assert not torch.equal(epoch(config)[0][0], epoch(config, 2)[0][0])
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_however_many_processes_share_a_step_it_shows_the_same(plain: TrainConfig, paired: bool) -> None:
+    config = replace(plain, augmentation=replace(EVERYTHING, paired=paired))
+    shares = [epoch(config, place=Place(rank=rank, world=2)) for rank in (0, 1)]
+    for alone, *parts in zip(epoch(config), *shares, strict=True):
+        whole = sorted(
+            (image.tobytes(), float(label)) for image, label in zip(*(t.numpy() for t in alone), strict=True)
+        )
+        together = sorted(
+            (image.tobytes(), float(label))
+            for part in parts
+            for image, label in zip(*(t.numpy() for t in part), strict=True)
+        )
+        assert whole == together
+
+
+def test_augmentation_does_not_write_into_the_samples(plain: TrainConfig) -> None:
+    original = noise()
+    untouched = original.pixels.copy()
+    config = replace(plain, augmentation=EVERYTHING)
+    list(training_batches(original, config, plan_epoch(original, config, number=1)))
+    assert (original.pixels == untouched).all()
+
+
+def test_without_shift_an_image_is_itself_or_its_mirror_image(plain: TrainConfig) -> None:
+    known = noise()
+    either = {image.tobytes() for image in known.pixels} | {image[:, ::-1].tobytes() for image in known.pixels}
+    assert all(image.numpy().tobytes() in either for pixels, _ in epoch(plain) for image in pixels)
+
+
+def test_too_few_images_for_a_batch_are_counted(plain: TrainConfig) -> None:
+    with pytest.raises(TrainingError, match="10 training images do not fill one batch of 16"):
+        plan_epoch(noise(10), plain, number=1)
+
+
+def test_evaluation_leaves_nothing_out_and_changes_nothing() -> None:
+    joined = torch.cat(list(evaluation_batches(noise(), batch_size=16))).numpy()
+    assert (joined == noise().pixels).all()
+
+
+def test_normalised_pixels_are_channels_first_around_zero() -> None:
+    normalised = normalise(torch.from_numpy(noise().pixels))
+    assert normalised.shape == (50, 3, 16, 16)
+    assert abs(float(normalised.mean())) < 0.5
+    assert 0.8 < float(normalised.std()) < 1.6

@@ -1,0 +1,88 @@
+"""The exported graph says what the network says, whatever its backbone."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor
+
+from model.training.config import read_config
+from model.training.data.batches import normalise
+from model.training.network.network import Network, build_network
+from model.training.release.export import ReleasedNetwork, export
+from model.training.release.whitening import Whitening, fit_whitening
+
+SIZE = 32
+TEMPERATURE = 1.7
+
+
+BACKBONES = ("resnet10t", "efficientnet_b0", "convnext_atto", "vit_tiny_patch16_224")
+
+
+@pytest.fixture(scope="module", params=[*((name, False) for name in BACKBONES), ("resnet10t", True)])
+def network(request: pytest.FixtureRequest) -> Network:
+    backbone, mirrored = request.param
+    config = read_config("quick", {"backbone": backbone, "smallest_map": 4, "mirrored": mirrored})
+    network = build_network(config, size=SIZE, pretrained_file="")
+    with torch.no_grad():
+        for _ in range(3):  # so that the statistics of batch normalisation are not the trivial ones
+            network(torch.randn(16, 3, SIZE, SIZE))
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def pixels() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (5, SIZE, SIZE, 3), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def whitening(network: Network) -> Whitening:
+    """Fitted to other images than those that are embedded."""
+    pixels = np.random.default_rng(1).integers(0, 255, (64, SIZE, SIZE, 3), dtype=np.uint8)
+    return fit_whitening(pool(network, pixels))
+
+
+def test_the_graph_gives_the_networks_probability_its_gradient_map_and_its_embedding_for_any_batch(
+    network: Network, whitening: Whitening, pixels: np.ndarray
+) -> None:
+    released = ReleasedNetwork(network, temperature=TEMPERATURE, whitening=whitening)
+    session = onnxruntime.InferenceSession(export(released, size=SIZE))
+    logits, maps = grad_cam(network, pixels)
+    places = whitening(pool(network, pixels))
+    for count in (1, 5):
+        probability, cam, embedding = session.run(["probability", "cam", "embedding"], {"pixels": pixels[:count]})
+        np.testing.assert_allclose(probability, torch.sigmoid(logits / TEMPERATURE)[:count], atol=1e-4)
+        np.testing.assert_allclose(cam, maps[:count], atol=1e-3 * float(maps.abs().max()))
+        np.testing.assert_allclose(embedding, places[:count], atol=1e-3 * float(np.abs(places).max()))
+
+
+def pool(network: Network, pixels: np.ndarray) -> np.ndarray:
+    """Return what the network's hidden layer is given [N, C]."""
+    seen: list[Tensor] = []
+    hook = network.hidden.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+    with torch.no_grad():
+        network(normalise(torch.from_numpy(pixels)))
+    hook.remove()
+    return seen[0].numpy()
+
+
+def grad_cam(network: Network, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return logits [N] and maps [N, 4, 4] by autograd, from what a hook sees the backbone give."""
+    seen: list[Tensor] = []
+    hook = network.backbone.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    logits = network(normalise(torch.from_numpy(pixels)))
+    hook.remove()
+    gradients = torch.autograd.grad(logits.sum(), seen)
+    maps = [weigh(*map(on_grid, pair)) for pair in zip(seen, gradients, strict=True)]
+    # The second, if there is one, is that of the mirror image.
+    return logits.detach(), sum((found.flip(2) for found in maps[1:]), maps[0]).detach()
+
+
+def on_grid(features: Tensor) -> Tensor:
+    """Bring a class token and the 16 places of the vision transformer, too, to [N, C, 4, 4]."""
+    return features if features.ndim == 4 else features[:, 1:].reshape(len(features), 4, 4, -1).permute(0, 3, 1, 2)
+
+
+def weigh(features: Tensor, gradient: Tensor) -> Tensor:
+    """Sum features up, each by its gradient."""
+    return (gradient.sum((2, 3), keepdim=True) * features).sum(1)

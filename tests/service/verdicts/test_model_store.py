@@ -1,0 +1,126 @@
+"""Which detector is in service, and what changes it."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from service.metrics.service import Metrics
+from service.status.pointer import Pointer, pointer_path
+from service.verdicts.model_store import ModelStore
+
+Publish = Callable[..., Pointer]
+
+
+@pytest.fixture
+def store(home: Path) -> ModelStore:
+    return ModelStore(pointer_path(home), Metrics())
+
+
+def version_of(store: ModelStore) -> str | None:
+    return store.current.version.version if store.current else None
+
+
+def test_before_the_first_promotion_there_is_none(store: ModelStore) -> None:
+    store.refresh()
+    assert version_of(store) is None
+
+
+def test_the_pointed_version_comes_into_service(store: ModelStore, publish: Publish) -> None:
+    publish("1")
+    store.refresh()
+    assert version_of(store) == "1"
+    publish("2", bias=1.0)
+    store.refresh()
+    assert version_of(store) == "2"
+
+
+def test_production_outlives_its_pointer_and_a_shadow_ends_with_its_own(home: Path, publish: Publish) -> None:
+    metrics = Metrics()
+    production = ModelStore(pointer_path(home), metrics)
+    shadow = ModelStore(pointer_path(home, "shadow"), metrics, alias="shadow")
+    publish("1"), publish("2", bias=1.0, alias="shadow")
+    for store in (production, shadow):
+        store.refresh()
+    pointer_path(home).unlink(), pointer_path(home, "shadow").unlink()
+    for store in (production, shadow):
+        store.refresh()
+    assert (version_of(production), version_of(shadow)) == ("1", None)
+    publish("2", bias=1.0, alias="shadow")
+    shadow.refresh()
+    assert version_of(shadow) == "2", "it may come back"
+
+
+def test_an_unchanged_pointer_loads_nothing(store: ModelStore, publish: Publish) -> None:
+    publish("1")
+    store.refresh()
+    loaded = store.current
+    store.refresh()
+    assert store.current is loaded
+
+
+def test_who_asks_for_the_first_version_before_it_was_seen_loads_it_once_for_all(home: Path, publish: Publish) -> None:
+    metrics = Metrics()
+    store = ModelStore(pointer_path(home), metrics)
+    assert store.serving() is None
+    publish("1")
+    with ThreadPoolExecutor(8) as pool:
+        served = [asked.result() for asked in [pool.submit(store.serving) for _ in range(8)]]
+    assert served == [store.current] * 8
+    assert version_of(store) == "1"
+    assert metrics.registry.get_sample_value("truegrain_model_loads_total") == 1
+    publish("2", bias=1.0)
+    assert store.serving() is served[0], "a version that replaces another is not waited for"
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "card.json", "golden.npz"])
+def test_a_damaged_version_is_refused_counted_and_logged_while_the_old_one_serves(
+    home: Path, publish: Publish, file: str
+) -> None:
+    metrics = Metrics()
+    store = ModelStore(pointer_path(home), metrics)
+    publish("1")
+    store.refresh()
+    damaged = publish("2", bias=1.0)
+    (pointer_path(home).parent / damaged.folder / file).write_bytes(b"damaged")
+    with capture_logs() as lines:
+        store.refresh()
+    assert version_of(store) == "1"
+    assert metrics.registry.get_sample_value("truegrain_model_load_failures_total") == 1
+    assert [line["event"] for line in lines] == ["detector refused"]
+
+
+def test_a_refused_version_is_not_tried_again_until_the_pointer_changes(home: Path, publish: Publish) -> None:
+    metrics = Metrics()
+    store = ModelStore(pointer_path(home), metrics)
+    pointer_path(home).parent.mkdir(parents=True)
+    pointer_path(home).write_text("nonsense")
+    store.refresh()
+    store.refresh()
+    assert metrics.registry.get_sample_value("truegrain_model_load_failures_total") == 1
+    publish("1")
+    store.refresh()
+    assert version_of(store) == "1"
+
+
+def test_the_thread_follows_the_pointer_until_it_is_stopped(
+    store: ModelStore, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.verdicts.model_store.LOOK_SECONDS", 0.01)
+    publish("1")
+    before = set(threading.enumerate())
+    store.start()
+    (thread,) = set(threading.enumerate()) - before
+    assert version_of(store) == "1", "the last good version serves from the start"
+    publish("2", bias=1.0)
+    deadline = time.monotonic() + 10
+    while version_of(store) != "2" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert version_of(store) == "2"
+    store.stop()
+    thread.join(10)
+    assert not thread.is_alive()
