@@ -31,13 +31,13 @@ $(installed): pyproject.toml $(locks)/torch.txt $(locks)/all.txt
 	@touch $@
 
 up: install  ## Start everything, train and promote a detector, serve it (SOURCE=<your images, or a TOML file that declares them>)
-	@$(if $(SOURCE),TRUEGRAIN_SOURCE='$(SOURCE)') $(bin)/python infra/truegrain_local/up.py
+	@$(if $(SOURCE),TRUEGRAIN_SOURCE='$(SOURCE)') $(bin)/python -m truegrain_local.up
 
 down: install  ## Stop everything that `make up` started
-	@$(bin)/python infra/truegrain_local/down.py
+	@$(bin)/python -m truegrain_local.down
 
 drill: install  ## Let a generator that nobody has seen loose on a platform of its own (GENERATOR=<a built-in one>)
-	@$(bin)/python infra/truegrain_local/drill.py '$(GENERATOR)'
+	@$(bin)/python -m truegrain_local.drill '$(GENERATOR)'
 
 check: install  ## Format, lint, types, import contracts, spelling
 	$(bin)/ruff format --check .
@@ -53,10 +53,10 @@ coverage: install  ## Run every test and say which lines and branches they reach
 	$(bin)/pytest --cov --cov-report=term:skip-covered
 
 bench: install  ## Measure the figures of the README and write infra/bench/results.json
-	$(bin)/python infra/truegrain_bench/__main__.py
+	$(bin)/python -m truegrain_bench
 
 bench-full: install  ## Measure everything, which takes long (CIFAKE_SEED=<folder or archive> for the small real set)
-	$(bin)/python infra/truegrain_bench/__main__.py --full
+	$(bin)/python -m truegrain_bench --full
 
 lock: install  ## Compile infra/requirements/ from pyproject.toml
 	$(lock) --extra service --extra c2pa --extra pipeline --extra training --group dev --output-file $(locks)/all.txt

@@ -2,29 +2,19 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, norm, rankdata
 
+from model.estimate import CONFIDENCE, Estimate
 from model.labels import AI, REAL
 
-CONFIDENCE = 0.95
 _BOOTSTRAP_ROUNDS = 500
 ECE_BINS = 15
 
 Labels = NDArray[np.integer]
 Probabilities = NDArray[np.floating]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measured value with its 95 % confidence interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def proportion(successes: int, trials: int) -> Estimate:

@@ -62,7 +62,7 @@ def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gun
 def when_ready(server: Arbiter) -> None:
     """Start the follower and the monitor; kept on the server, which outlives a reload of this file."""
     follower, monitor = (
-        [sys.executable, "-m", f"service.{name}", str(os.getpid())] for name in ("follower", "monitor")
+        [sys.executable, "-m", f"service.sidecars.{name}", str(os.getpid())] for name in ("follower", "monitor")
     )
     # Requests come first: the monitor needs seconds of a core to start, and up to one each time it measures.
     server.beside = [Supervisor(follower), Supervisor(["nice", *monitor])]

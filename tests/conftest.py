@@ -184,8 +184,8 @@ def draw_flat(level: int) -> bytes:
 @pytest.fixture
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the plots of a page empty: each takes a third of a second, and most tests are about something else."""
-    for module in ("version_plots", "report_plots", "drill_plots"):
-        monkeypatch.setattr(f"model.{module}.draw_plot", lambda title, text, _: Plot(title, text, "<svg></svg>"))
+    for module in ("dataset_plots", "report_plots", "drill_plots"):
+        monkeypatch.setattr(f"model.pages.{module}.draw_plot", lambda title, text, _: Plot(title, text, "<svg></svg>"))
 
 
 @pytest.fixture(scope="session")

@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from truegrain_bench.results.catalog import LONG, MEANING, SHORT
 from truegrain_bench.results.published import comparison
 from truegrain_bench.results.results import record, show_in, table
 from truegrain_rig.stack import ROOT
 
-RESULTS = Path(__file__).with_name("results.json")
+RESULTS = ROOT / "infra" / "bench" / "results.json"
 
 
 def main() -> None:

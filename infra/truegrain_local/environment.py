@@ -6,7 +6,7 @@ from pathlib import Path
 from model.settings import Settings
 from model.sources.kinds import make_absolute
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 """The repository's folder."""
 
 PATIENT_WITH_MLFLOW = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}

@@ -40,7 +40,7 @@ def serving_bare(artifact: Path, *, workers: int) -> Iterator[str]:
     """Serve `artifact` with gunicorn's plain workers until the block ends; yields the address to POST an image to."""
     [port] = free_ports(1)
     command = [sys.executable, "-m", "gunicorn", "--workers", str(workers), "--bind", f"127.0.0.1:{port}"]
-    command += ["--chdir", str(Path(__file__).parents[1]), "--no-control-socket", "truegrain_rig.bare_app:create_app()"]
+    command += ["--no-control-socket", "truegrain_rig.bare_app:create_app()"]
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder:
         log = Path(folder) / "log"
         with log.open("wb") as output:

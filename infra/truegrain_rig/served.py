@@ -59,7 +59,7 @@ def serving(folder: Path, *, workers: int = 2, app: str = "", **settings: object
         chosen = {"home": home, "service_port": port, "workers": workers, "tracking_uri": NOBODY, "poll_seconds": 60}
         variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in (chosen | settings).items()}
         command = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"]
-        command += ["--pythonpath", "infra/bench", app] if app else []
+        command += [app] if app else []
         with (home / "log").open("wb") as log:
             begin = time.perf_counter()
             process = subprocess.Popen(

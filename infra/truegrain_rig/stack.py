@@ -15,7 +15,7 @@ from typing import Any
 
 from model.settings import Settings
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("TRUEGRAIN_MLFLOW_PORT", "TRUEGRAIN_AIRFLOW_PORT", "TRUEGRAIN_SERVICE_PORT")
 PYTHON = Path(sys.executable)
 
@@ -49,8 +49,8 @@ def running(
 
     Without a `home` it gets one of its own, which is gone afterwards.
     """
-    up = up or (str(PYTHON), "infra/truegrain_local/up.py")
-    down = down or (str(PYTHON), "infra/truegrain_local/down.py")
+    up = up or (str(PYTHON), "-m", "truegrain_local.up")
+    down = down or (str(PYTHON), "-m", "truegrain_local.down")
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
         home = home or Path(passing)
         ports = dict(zip(PORTS, map(str, free_ports(len(PORTS))), strict=True))

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Versions of the images that a detector is trained and tested on: lake, ingestion, assembly, splits, tombstones."""

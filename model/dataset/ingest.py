@@ -11,7 +11,7 @@ from model.dataset.assembly import assemble_rows
 from model.dataset.digest_set import Digests
 from model.dataset.ingest_parts import Part, Share, Survey
 from model.dataset.intake import Intake, Progress
-from model.dataset.lake import FOLDER, SUCCESS, Lake
+from model.dataset.lake import SUCCESS, Lake
 from model.dataset.manifest import read_candidates, read_given, version_id, write_former, write_rows
 from model.dataset.summary import summarise
 from model.dataset.tombstones import hashes_of, read_tombstones
@@ -19,6 +19,7 @@ from model.errors import DatasetError
 from model.files import write_text
 from model.sources.declaration import Source, open_declared, without_images
 from model.sources.labelled_image import LabelledImage
+from model.sources.reports import FOLDER
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""The released artifact: how it is written and checked, loaded, calibrated, and how it decides."""

@@ -95,8 +95,8 @@ class Artifact:
 def write(folder: Path, *, model: bytes, card: Card, golden: Golden, reference: bytes | None = None) -> None:
     """Write an artifact into `folder`, the card last, so that a folder with a card is complete.
 
-    `reference` is what `model.detectors.reference.pack_reference` gives. Raises ArtifactError when `card` names the hash of
-    another `model` or `reference`.
+    `reference` is what `model.detectors.reference.pack_reference` gives. Raises ArtifactError when `card` names the
+    hash of another `model` or `reference`.
     """
     _check_hash(model, card)
     if reference is not None:

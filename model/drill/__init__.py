@@ -1,1 +1,1 @@
-"""ROOM."""
+"""The record of a drill, the goals it has to meet, and its story in sentences."""

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""What users report about verdicts, and how their reports are accepted or refused."""

@@ -14,10 +14,7 @@ from upath import UPath
 
 from model.errors import SourceError
 from model.files import write_table
-from model.sources.reports import ACCEPTED, CONFIRMED, SCHEMA
-
-FOLDER: Final = "feedback"
-"""Folder of the lake; a report is the file in it that has the id of the prediction for its name."""
+from model.sources.reports import ACCEPTED, CONFIRMED, FOLDER, SCHEMA
 
 ID: Final = re.compile("[0-9a-f]{32}")
 """What the id of a prediction looks like."""

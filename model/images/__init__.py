@@ -1,1 +1,1 @@
-"""ROOM."""
+"""One image file: its pixels, its identity, and the same image in worse condition."""

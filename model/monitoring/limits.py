@@ -36,4 +36,4 @@ def read_limits(path: str = "") -> DriftLimits:
 
     Raises SettingsError for a file that cannot be read, an unknown key or a limit that is not allowed.
     """
-    return read_options(DriftLimits, files("model") / "drift.toml", path, name="drift policy")
+    return read_options(DriftLimits, files("model.monitoring") / "drift.toml", path, name="drift policy")

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
@@ -22,6 +21,7 @@ from model.monitoring.terms import (
     PSI_JPEG_QUALITY,
     PSI_PIXELS,
     PSI_PROBABILITY,
+    Signal,
 )
 
 BINS: Final = 10
@@ -30,21 +30,6 @@ SURE: Final = 0.75
 """Probability of the likelier class below which a prediction has low confidence whatever the band."""
 
 Values = NDArray[np.floating] | NDArray[np.integer]
-
-
-@dataclass(frozen=True)
-class Signal:
-    """A measured distance from the reference, and whether it is `over` its limit."""
-
-    name: str
-    value: float
-    limit: float
-    over: bool
-
-    @classmethod
-    def against(cls, name: str, value: float, limit: float) -> "Signal":
-        """Hold a value against a limit, which it may reach."""
-        return cls(name, value, limit, value > limit)
 
 
 _OF_FILES: Final[Mapping[str, Callable[[Sample], Values]]] = MappingProxyType(

@@ -1,5 +1,6 @@
 """The words that drift is told in: whether there is any, why, and why that is not known."""
 
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 State = Literal["ok", "drifting", "unknown"]
@@ -24,8 +25,23 @@ EMBEDDING_DISTANCE: Final = "embedding_distance"
 DENSE_GROUP: Final = "dense_group"
 DOUBTFUL_GROUP: Final = "doubtful_group"
 REAL_SHIFT: Final = "real_shift"
-"""The signals, by the names that metrics and GET /health know them by: `model/monitoring/drift.toml` says what they measure."""
+"""The signals, by the names that metrics and GET /health know them by; `drift.toml` says what they measure."""
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
 ATTRIBUTIONS: Final[tuple[Attribution, ...]] = get_args(Attribution)
+
+
+@dataclass(frozen=True)
+class Signal:
+    """A measured distance from the reference, and whether it is `over` its limit."""
+
+    name: str
+    value: float
+    limit: float
+    over: bool
+
+    @classmethod
+    def against(cls, name: str, value: float, limit: float) -> "Signal":
+        """Hold a value against a limit, which it may reach."""
+        return cls(name, value, limit, value > limit)

@@ -58,7 +58,7 @@ def _draw(lake: Lake, version: str) -> str:
     summary = json.loads((folder / "summary.json").read_text())
     verdict = folder / "validation.json"
     return render_page(
-        "version_page.html",
+        "dataset_page.html",
         version=version,
         summary=summary,
         validation=json.loads(verdict.read_text()) if verdict.exists() else None,

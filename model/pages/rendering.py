@@ -8,7 +8,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from PIL import Image
 
-_TEMPLATES: Final = Path(__file__).parent
+_TEMPLATES: Final = Path(__file__).with_name("templates")
 _WEBP_QUALITY: Final = 70
 
 

@@ -7,13 +7,13 @@ from typing import Final
 from PIL import Image, ImageOps
 from upath import UPath
 
-from model.dataset.lake import FOLDER
 from model.errors import InvalidImage
 from model.feedback.agreement import Question
 from model.feedback.reports import read_report
 from model.files import remove, write_text
 from model.images.decoding import SOURCE_LIMITS, decode
 from model.pages.rendering import picture, render_page
+from model.sources.reports import FOLDER
 
 _SIDE: Final = 320
 _MOST_SAID: Final = 8

@@ -179,8 +179,8 @@ def _look_at_folders(tree: Tree) -> bool:
 def _refusal(place: Place, problem: str) -> SourceError:
     return SourceError(
         f"The source '{place.location}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
-        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(csv_table.SUFFIXES)}) or a Parquet file, here, at a URL or "
-        f"on Kaggle ({kaggle.PREFIX}<owner>/<dataset>), with its kind before it where it is not "
+        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(csv_table.SUFFIXES)}) or a Parquet file, here, at a URL "
+        f"or on Kaggle ({kaggle.PREFIX}<owner>/<dataset>), with its kind before it where it is not "
         f"recognised ({', '.join(f'{kind}:' for kind in KINDS)})."
     )
 

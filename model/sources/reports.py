@@ -15,6 +15,9 @@ SOURCE: Final = "lake/feedback"
 """The source of all images of reports, wherever they lie. No folder name can contain '/', so no other source can have
 this name."""
 
+FOLDER: Final = "feedback"
+"""Folder of the lake; a report is the file in it that has the id of the prediction for its name."""
+
 REVIEW: Final = "review"
 ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"

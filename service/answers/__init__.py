@@ -1,1 +1,1 @@
-"""ROOM."""
+"""What goes over the wire: problems, verdicts, options, receipts."""

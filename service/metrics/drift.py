@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable
 from functools import partial
 
-from model.estimate import Estimate
 from prometheus_client import CollectorRegistry, Gauge
 
+from model.estimate import Estimate
 from model.monitoring.drift_history import DriftResult
 from model.monitoring.terms import ATTRIBUTIONS, CAUSES, STATES
 from service.metrics.gauges import make_gauge

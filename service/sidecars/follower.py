@@ -1,6 +1,7 @@
 """Follows the registry: brings the versions in production and in its shadow here and points the workers to them.
 
-A process of its own, `python -m service.sidecars.follower`, so that the workers never wait for the registry nor load its client.
+A process of its own, `python -m service.sidecars.follower`, so that the workers never wait for the registry nor load
+its client.
 """
 
 import os

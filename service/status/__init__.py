@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Files that one process writes for the others on this machine."""

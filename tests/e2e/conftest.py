@@ -41,10 +41,10 @@ def stack(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         service_port=service,
     )
     try:
-        up = launch("up.py", settings, seconds=600)
+        up = launch("up", settings, seconds=600)
         assert up.returncode == 0, up.stdout + up.stderr
         yield Stack(settings, up.stdout)
     finally:
-        launch("down.py", settings, seconds=120)
+        launch("down", settings, seconds=120)
         for process in processes_of(settings.home):
             process.send_signal(signal.SIGKILL)

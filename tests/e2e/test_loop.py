@@ -165,5 +165,5 @@ def test_a_bad_source_fails_validation_or_is_refused_and_touches_nothing(
 
 def test_down_leaves_no_process(stack: Stack) -> None:
     assert processes_of(stack.settings.home)
-    assert launch("down.py", stack.settings, seconds=120).returncode == 0
+    assert launch("down", stack.settings, seconds=120).returncode == 0
     assert processes_of(stack.settings.home) == []

@@ -195,7 +195,7 @@ class Service:
 
     def beside(self, name: str) -> list[psutil.Process]:
         """The processes of that name that run beside the workers: 'follower' or 'monitor'."""
-        return [process for process in self.processes() if f"service.{name}" in _command(process)]
+        return [process for process in self.processes() if f"service.sidecars.{name}" in _command(process)]
 
     def workers(self) -> list[psutil.Process]:
         others = [*self.beside("follower"), *self.beside("monitor")]

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from model.estimate import Estimate
-
 from model.monitoring.drift_history import DriftResult
 from model.monitoring.terms import Signal
 

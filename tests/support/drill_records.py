@@ -3,9 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from model.estimate import Estimate
-
 from model.drill.record import Answer, Drill, Labelling, Learnt, Reading, Step, StepName, Suspect
+from model.estimate import Estimate
 from model.monitoring.terms import Signal
 
 NEW = "patch"

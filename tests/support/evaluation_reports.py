@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from model.estimate import Estimate
-
 from model.evaluation.report import Degraded, Latency, Predictions, Report
 from model.metrics import proportion
 

@@ -16,7 +16,6 @@ import requests
 
 from model.settings import Settings
 from truegrain_local.airflow_api import AirflowApi
-from truegrain_local.environment import ROOT
 from truegrain_local.programs import seed_password
 from truegrain_rig.busy_clients import asking
 
@@ -119,8 +118,8 @@ def _approval(api: AirflowApi, dag: str, run: str) -> str:
     return {task.name: task.state for task in api.tasks(dag, run)}["approve"]
 
 
-def launch(script: str, settings: Settings, *, seconds: float) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / "infra" / "local" / script)]
+def launch(program: str, settings: Settings, *, seconds: float) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", f"truegrain_local.{program}"]
     environment = os.environ | settings.to_environment()
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=seconds, check=False)
 

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""The measurements behind the figures, one file a topic."""

@@ -40,7 +40,7 @@ def new_generator() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory(prefix="truegrain-drill-") as folder:
         with (
             suppress(subprocess.CalledProcessError),  # it ends so when a goal is missed, which the figures show
-            running(home=Path(folder), up=(str(PYTHON), "infra/truegrain_local/drill.py", NEWCOMER)),
+            running(home=Path(folder), up=(str(PYTHON), "-m", "truegrain_local.drill", NEWCOMER)),
         ):
             pass
         [record] = Path(folder).glob("drills/*/drill.json")

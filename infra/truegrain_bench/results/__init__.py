@@ -1,1 +1,1 @@
-"""ROOM."""
+"""The list of figures, and how results are kept and published."""

@@ -35,7 +35,7 @@ class Alone:
 
 @dataclass(frozen=True, kw_only=True)
 class AgainstChampion:
-    """What is asked of a detector that is to replace another; `model/evaluation/gate/gate.toml` says what each limit means."""
+    """What is asked of a detector that is to replace another; `gate.toml` says what each limit means."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -65,8 +65,8 @@ class Policy:
 
 
 def read_policy(path: str = "") -> Policy:
-    """Read the policy: that of `model/evaluation/gate/gate.toml`, with the limits that the TOML file at `path` sets laid over it.
+    """Read the policy: that of `gate.toml` beside this module, with the limits of the TOML file at `path` laid over it.
 
     Raises SettingsError for a file that cannot be read, an unknown key or a limit that is not allowed.
     """
-    return read_options(Policy, files("model") / "gate.toml", path, name="gate policy")
+    return read_options(Policy, files("model.evaluation.gate") / "gate.toml", path, name="gate policy")

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""What an image file says of its own origin."""

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""Batches of training images: decoded, sampled, augmented."""

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""The training itself: epochs, losses, checkpoints."""

@@ -1,1 +1,1 @@
-"""ROOM."""
+"""The network that is trained: backbone, pooling, head."""

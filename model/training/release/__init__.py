@@ -1,1 +1,1 @@
-"""ROOM."""
+"""From trained weights to the released artifact: calibration, export, quantisation."""

@@ -8,7 +8,7 @@ from truegrain_bench.results.catalog import LONG, MEANING, SHORT
 from truegrain_bench.results.published import OURS, PUBLISHED, comparison
 from truegrain_bench.results.results import Figure, markers, read, record, show_in, table
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 P50 = Figure("serve.p50_ms", 12.5, "ms", "make bench")
 PEAK = Figure("setup.peak_gb", 3.1, "GB", "make bench")
 

@@ -177,6 +177,9 @@ def test_weights_outside_the_model_file_are_refused(
 
 
 def test_the_detector_needs_neither_torch_nor_onnx_nor_mlflow() -> None:
-    script = "import sys, model.detectors.detector; print([m for m in ('torch', 'onnx', 'mlflow', 'timm') if m in sys.modules])"
+    script = (
+        "import sys, model.detectors.detector; "
+        "print([m for m in ('torch', 'onnx', 'mlflow', 'timm') if m in sys.modules])"
+    )
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert found.stdout.strip() == "[]"

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from model.estimate import Estimate
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from model.detectors.detector import Detector
 from model.errors import DatasetError, TruegrainError
+from model.estimate import Estimate
 from model.evaluation.evaluate import evaluate, group_images
 from model.evaluation.report import Report
 from model.images.decoding import decode

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from model.estimate import Estimate
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from model.detectors.detector import Detector
 from model.errors import DatasetError, TruegrainError
+from model.estimate import Estimate
 from model.evaluation.forecast import Forecast, Unseen, choose_generators, measure_unseen, summarise
 from model.metrics import proportion
 

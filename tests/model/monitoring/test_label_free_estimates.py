@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.estimate import Estimate
 from numpy.typing import NDArray
 
 from model.detectors.traffic_sample import Reference
+from model.estimate import Estimate
 from model.labels import AI
 from model.monitoring.label_free_estimates import estimate_accuracy, estimate_ai_share, with_unknown
 from support.drift_samples import draw_reference

@@ -4,8 +4,8 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from model.estimate import Estimate
 
+from model.estimate import Estimate
 from model.evaluation.forecast import Unseen, summarise
 from model.evaluation.gate.decision import Decision, decide
 from model.evaluation.gate.policy import read_policy

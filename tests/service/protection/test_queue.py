@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-import service.protection.turnstile as module
 
+import service.protection.queue as module
 from service.protection.queue import FORGET_SECONDS, LATELY_SECONDS, Turnstile
 
 WaitUntil = Callable[..., None]

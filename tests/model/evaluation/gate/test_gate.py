@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model.estimate import Estimate
 
 from model.errors import TruegrainError
+from model.estimate import Estimate
 from model.evaluation.gate.decision import Decision, decide
 from model.evaluation.gate.policy import Policy, read_policy
 from model.evaluation.gate.rule import Rule

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from model.estimate import Estimate
 
+from model.estimate import Estimate
 from model.evaluation.gate.paired import Paired, chance_calibration_error, difference
 from model.metrics import calibration_error, proportion
 
