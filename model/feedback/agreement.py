@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from model.feedback.reporters import Influence, count_entered, find_mistrusted
-from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, Statement
+from model.feedback.reporters import VotingLimits, count_entered, find_mistrusted
+from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, UserReport
 from model.labels import CLASSES
 
-Said = tuple[Statement, ...]
+Said = tuple[UserReport, ...]
 """All statements about one image, at least one, the oldest first."""
 
 
@@ -47,7 +47,7 @@ class Review:
 
 
 def review(
-    statements: Collection[Statement], *, known: Mapping[str, str], influence: Influence, now: datetime
+    statements: Collection[UserReport], *, known: Mapping[str, str], influence: VotingLimits, now: datetime
 ) -> Review:
     """Settle what needs no person; `known` are the labels of images that came from elsewhere than from reports.
 
@@ -58,7 +58,7 @@ def review(
     - Nobody has sent the file with consent: it waits.
     - Anybody disagrees, even with an earlier agreement: a person is asked.
     - Enough reporters agree: it is accepted. A reporter counts once per image, by API key; anonymous, mistrusted
-      (`find_mistrusted`) and used-up (`Influence.images`) reporters do not count.
+      (`find_mistrusted`) and used-up (`VotingLimits.images`) reporters do not count.
     - Otherwise a person is asked.
     """
     mistrusted = find_mistrusted(statements, known)
@@ -93,8 +93,8 @@ def answer(image_sha256: str, label: str | None, *, by: str) -> list[Ruling]:
     ]
 
 
-def _group(statements: Iterable[Statement]) -> list[Said]:
-    by_image: defaultdict[str, list[Statement]] = defaultdict(list)
+def _group(statements: Iterable[UserReport]) -> list[Said]:
+    by_image: defaultdict[str, list[UserReport]] = defaultdict(list)
     for each in sorted(statements, key=lambda each: (each.reported_at, each.id)):
         by_image[each.image_sha256].append(each)
     return [tuple(said) for said in by_image.values()]
@@ -118,7 +118,7 @@ def _find_standing(said: Said, truth: str | None) -> dict[str, Ruling]:
 
 
 def _why_ask(
-    said: Said, open_: Iterable[Statement], influence: Influence, *, mistrusted: Set[str], full: Set[str]
+    said: Said, open_: Iterable[UserReport], influence: VotingLimits, *, mistrusted: Set[str], full: Set[str]
 ) -> str:
     """Return why a person must be asked, empty when the reporters agree and may settle it."""
     labels = Counter(each.label for each in said if each.review is None or each.holds)
@@ -133,5 +133,5 @@ def _why_ask(
     return f"{len(named)} reporters agree, but {erred}, {len(named & full)} have had {influence.images} images accepted"
 
 
-def _rule(said: Statement, *, holds: bool, by: str) -> Ruling:
+def _rule(said: UserReport, *, holds: bool, by: str) -> Ruling:
     return Ruling(image_sha256=said.image_sha256, label=said.label, holds=holds, by=by)

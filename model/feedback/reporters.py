@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Self
 
-from model.feedback.reports import AGREEMENT, ANONYMOUS, Statement
+from model.feedback.reports import AGREEMENT, ANONYMOUS, UserReport
 from model.settings import Settings
 from model.sources.reports import ACCEPTED
 
@@ -14,7 +14,7 @@ _RIGHT_FOR_AN_ERROR: Final = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Influence:
+class VotingLimits:
     """How many reporters must agree, and how many `images` each may help to bring in within so many `days`."""
 
     agreement: int
@@ -31,7 +31,7 @@ class Influence:
         )
 
 
-def find_mistrusted(statements: Iterable[Statement], known: Mapping[str, str]) -> frozenset[str]:
+def find_mistrusted(statements: Iterable[UserReport], known: Mapping[str, str]) -> frozenset[str]:
     """Find the reporters who erred too often where a reviewer has looked, or where the label is `known` by image.
 
     One error is forgiven, and one more for every ten times they were right. An agreement makes nobody right or
@@ -45,14 +45,14 @@ def find_mistrusted(statements: Iterable[Statement], known: Mapping[str, str]) -
     return frozenset(client for client in wrong if wrong[client] > 1 + right[client] // _RIGHT_FOR_AN_ERROR)
 
 
-def count_entered(statements: Iterable[Statement], *, since: datetime) -> Counter[str]:
+def count_entered(statements: Iterable[UserReport], *, since: datetime) -> Counter[str]:
     """Count for each reporter the images accepted since then by an agreement that the reporter was part of."""
     agreed = (each for each in statements if each.holds and each.reviewed_by == AGREEMENT)
     entered = {(each.client, each.image_sha256) for each in agreed if each.reviewed_at and each.reviewed_at > since}
     return Counter(client for client, _ in entered)
 
 
-def find_spent(statements: Iterable[Statement], *, since: datetime) -> list[Statement]:
+def find_expired_reports(statements: Iterable[UserReport], *, since: datetime) -> list[UserReport]:
     """Find the reports reviewed before `since` that no rule needs any more.
 
     What was accepted is needed for ever: whoever withdraws it must still have the image withdrawn. So is what tells how
@@ -63,7 +63,7 @@ def find_spent(statements: Iterable[Statement], *, since: datetime) -> list[Stat
     return [each for each in old if each.client == ANONYMOUS or not each.was_looked_at]
 
 
-def _was_right(said: Statement, known: Mapping[str, str]) -> bool | None:
+def _was_right(said: UserReport, known: Mapping[str, str]) -> bool | None:
     if said.was_looked_at:
         return said.holds
     return said.label == known[said.image_sha256] if said.image_sha256 in known else None

@@ -59,7 +59,7 @@ _READERS: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Statement:
+class UserReport:
     """That the file with the hash `image_sha256` is of class `label`, as `client` said in the report `id`.
 
     `kept` says whether the file lies with the report. `review` is None while it waits, else what was found, by whom.
@@ -88,7 +88,7 @@ class Statement:
         return self.review is not None and self.reviewed_by != AGREEMENT
 
 
-_STORED: Final = [field.name for field in fields(Statement) if field.name not in ("id", "kept")]
+_STORED: Final = [field.name for field in fields(UserReport) if field.name not in ("id", "kept")]
 
 
 def path_of(lake: UPath, id_: str) -> UPath:
@@ -96,7 +96,7 @@ def path_of(lake: UPath, id_: str) -> UPath:
     return lake / FOLDER / f"{id_}.parquet"
 
 
-def read_statements(lake: UPath) -> list[Statement]:
+def read_statements(lake: UPath) -> list[UserReport]:
     """Read what all reports say, without their images, in the order of their ids; raises SourceError for a damaged one.
 
     One that is withdrawn meanwhile is not among them.
@@ -125,11 +125,11 @@ def write_report(lake: UPath, id_: str, report: dict[str, Any]) -> None:
     write_table(path_of(lake, id_), pa.Table.from_pylist([report], schema=COLUMNS))
 
 
-def _read_statement(path: UPath, id_: str) -> Statement | None:
+def _read_statement(path: UPath, id_: str) -> UserReport | None:
     with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file, pq.ParquetFile(file) as report:
         known = [name for name in _STORED if name in report.schema_arrow.names]
         (values,) = report.read(columns=known).to_pylist()
-        return Statement(id=id_, kept=_has_image(report.metadata.row_group(0)), **values)
+        return UserReport(id=id_, kept=_has_image(report.metadata.row_group(0)), **values)
     return None
 
 

@@ -9,8 +9,8 @@ from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from model.dataset.tombstones import withdraw
 from model.feedback.agreement import Review, Ruling, answer, review
-from model.feedback.reporters import Influence, find_spent
-from model.feedback.reports import KNOWN, Statement, path_of, read_report, read_statements, write_report
+from model.feedback.reporters import VotingLimits, find_expired_reports
+from model.feedback.reports import KNOWN, UserReport, path_of, read_report, read_statements, write_report
 from model.files import remove
 from model.lock import locked
 from model.settings import Settings
@@ -23,17 +23,17 @@ _OVERRULED = "a reviewer found that the reports that brought it were wrong"
 def settle(settings: Settings, *, now: datetime) -> Review:
     """Review all reports in the lake, write down what needs no person, and return that with what does.
 
-    Deletes the reports of the past that no rule needs any more (`find_spent`). Raises SourceError for a report that is
+    Deletes the reports of the past that no rule needs any more (`find_expired_reports`). Raises SourceError for a report that is
     damaged, StorageFull when there is no room, and LockHeld when others change reports for too long.
     """
     lake = Lake(settings.lake_url)
     statements = read_statements(lake.root)
     waiting = [each for each in statements if each.review is None]
     known = _known_labels(lake, {each.image_sha256 for each in waiting})
-    influence = Influence.of(settings)
+    influence = VotingLimits.of(settings)
     found = review(statements, known=known, influence=influence, now=now)
     _write(settings, waiting, found.rulings, now=now)
-    _delete(settings, find_spent(statements, since=now - timedelta(days=influence.days)))
+    _delete(settings, find_expired_reports(statements, since=now - timedelta(days=influence.days)))
     return found
 
 
@@ -63,7 +63,7 @@ def _known_labels(lake: Lake, images: Collection[str]) -> dict[str, str]:
     return dict(zip(held["sha256"], held["label"], strict=True))
 
 
-def _write(settings: Settings, statements: Iterable[Statement], rulings: Iterable[Ruling], *, now: datetime) -> int:
+def _write(settings: Settings, statements: Iterable[UserReport], rulings: Iterable[Ruling], *, now: datetime) -> int:
     """Write the rulings into the reports that say what they rule on; return how many that were."""
     by_what = {(ruling.image_sha256, ruling.label): ruling for ruling in rulings}
     root, written = Lake(settings.lake_url).root, 0
@@ -75,7 +75,7 @@ def _write(settings: Settings, statements: Iterable[Statement], rulings: Iterabl
     return written
 
 
-def _write_one(lake: UPath, said: Statement, ruling: Ruling, *, now: datetime) -> bool:
+def _write_one(lake: UPath, said: UserReport, ruling: Ruling, *, now: datetime) -> bool:
     """Write a ruling into one report, unless that was withdrawn, replaced or reviewed since it was read."""
     report = read_report(lake, said.id)
     if report is None or (report["label"], report[REVIEW]) != (said.label, said.review):
@@ -89,7 +89,7 @@ def _write_one(lake: UPath, said: Statement, ruling: Ruling, *, now: datetime) -
     return True
 
 
-def _delete(settings: Settings, statements: Iterable[Statement]) -> None:
+def _delete(settings: Settings, statements: Iterable[UserReport]) -> None:
     root = Lake(settings.lake_url).root
     for each in statements:
         with locked(settings.reports_lock):

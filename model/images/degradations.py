@@ -68,7 +68,7 @@ def brighten(image: Image.Image) -> Image.Image:
     return ImageEnhance.Brightness(image).enhance(_BRIGHTNESS)
 
 
-def drain(image: Image.Image) -> Image.Image:
+def to_greyscale(image: Image.Image) -> Image.Image:
     """Take the colour away (ITU-R 601 luma)."""
     return image.convert("L").convert("RGB")
 
@@ -98,7 +98,7 @@ DEGRADATIONS: Final[Mapping[str, Degradation]] = MappingProxyType(
         "blur": blur,
         "noise": add_noise,
         "brightness": brighten,
-        "greyscale": drain,
+        "greyscale": to_greyscale,
         "screenshot": rerender,
     }
 )

@@ -7,7 +7,7 @@ import numpy as np
 from model.detectors.traffic_sample import Reference, Sample
 from model.estimate import Estimate
 from model.monitoring.attribution import attribute
-from model.monitoring.label_free_estimates import estimate_accuracy, estimate_ai_share, with_unknown
+from model.monitoring.label_free_estimates import estimate_accuracy, estimate_ai_share, widen_for_unknown
 from model.monitoring.limits import DriftLimits
 from model.monitoring.signals import file_signals, probability_signals
 from model.monitoring.suspects import Suspects, find_suspects
@@ -59,8 +59,8 @@ def measure(
         attribution=attribution,
         reason=reason,
         suspects=suspects,
-        accuracy=with_unknown(accuracy, unknown.share, likely=unknown.accuracy, worst=unknown.worst_accuracy),
-        ai_share=with_unknown(ai_share, unknown.share, likely=unknown.ai_share, worst=0.0),
+        accuracy=widen_for_unknown(accuracy, unknown.share, likely=unknown.accuracy, worst=unknown.worst_accuracy),
+        ai_share=widen_for_unknown(ai_share, unknown.share, likely=unknown.ai_share, worst=0.0),
     )
 
 

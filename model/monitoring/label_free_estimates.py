@@ -51,7 +51,7 @@ def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold:
     return Estimate(*map(float, np.clip([means[0], min(means) - reach, max(means) + reach], 0.0, 1.0)))
 
 
-def with_unknown(known: Estimate, share: float, *, likely: float | None, worst: float) -> Estimate:
+def widen_for_unknown(known: Estimate, share: float, *, likely: float | None, worst: float) -> Estimate:
     """Widen an estimate where a `share` of the images is of a kind that the reference says nothing about.
 
     For that share the value is taken as `likely` (None: as for the rest), its interval as min(worst, known.low) to 1.

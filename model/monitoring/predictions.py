@@ -153,7 +153,7 @@ def forget(engine: Engine, *, until: datetime, most: int) -> int:
     return _delete(engine, PREDICTIONS.c.at <= until, most)
 
 
-def forget_ahead(engine: Engine, *, of: datetime, most: int) -> int:
+def delete_future_rows(engine: Engine, *, of: datetime, most: int) -> int:
     """Delete predictions dated later than `of`, `most` at once, and return how many they were.
 
     None where they are more than the others: then it is not they that are wrong.

@@ -75,11 +75,11 @@ def find_suspects(
     enough = len(alike) >= _LEAST_COMPARED
     looked_at = alike if enough else np.arange(len(recent))
     images = recent.take(looked_at)
-    distance, dense = _look_elsewhere(reference, images, ai_share, limits)
+    distance, dense = _find_dense_group(reference, images, ai_share, limits)
     groups: tuple[Group, ...] = (
         dense,
-        _look_between(reference, images, threshold, limits),
-        _look_inside(reference, images, threshold, ai_share, limits),
+        _find_doubtful_group(reference, images, threshold, limits),
+        _find_real_shift(reference, images, threshold, ai_share, limits),
     )
     if not enough:
         groups = tuple(_nothing(group.signal.name, group.signal.limit) for group in groups)
@@ -97,7 +97,9 @@ def _nothing(name: str, limit: float) -> Group:
     return Group(Signal.against(name, 0.0, limit), np.arange(0), 0)
 
 
-def _look_elsewhere(reference: Reference, recent: Sample, ai_share: float, limits: DriftLimits) -> tuple[Signal, Group]:
+def _find_dense_group(
+    reference: Reference, recent: Sample, ai_share: float, limits: DriftLimits
+) -> tuple[Signal, Group]:
     """Measure the distance in the embedding, at equal shares of the classes, and look for a dense group there."""
     limit = max(limits.dense_group, _SMALLEST_GROUP / len(recent))
     if reference.sample.embedding is None or recent.embedding is None or len(recent) < _LEAST_COMPARED:
@@ -111,7 +113,7 @@ def _look_elsewhere(reference: Reference, recent: Sample, ai_share: float, limit
     return distance, Group(dense, apart.group, len(apart.group))
 
 
-def _look_between(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Group:
+def _find_doubtful_group(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Group:
     """Compare the share of doubtful images with that of the class of the reference that has more of them."""
     before, now, doubtful = _measure_sureness(reference.sample, recent, threshold)
     classes = [before[reference.label == label] for label in (REAL, AI)]
@@ -122,7 +124,9 @@ def _look_between(reference: Reference, recent: Sample, threshold: float, limits
     return Group(Signal.against(DOUBTFUL_GROUP, len(order) / len(now) - share, limit), order, len(order))
 
 
-def _look_inside(reference: Reference, recent: Sample, threshold: float, ai_share: float, limits: DriftLimits) -> Group:
+def _find_real_shift(
+    reference: Reference, recent: Sample, threshold: float, ai_share: float, limits: DriftLimits
+) -> Group:
     """Compare where those images lie that the detector is sure are real; what it calls AI is of many kinds anyway."""
     if reference.sample.embedding is None or recent.embedding is None:
         return _nothing(REAL_SHIFT, limits.real_shift)

@@ -18,7 +18,7 @@ from model.errors import RegistryError
 from model.registry import history as histories
 from model.registry.client import Connection, upsert
 from model.registry.history import Change, History, How
-from model.registry.state import ARCHIVED, STAGE, Scene, look
+from model.registry.state import ARCHIVED, STAGE, RegistryState, look
 from model.registry.versions import PREVIOUS, PRODUCTION, tag
 
 SECOND_LOOK_SECONDS = 1.0
@@ -44,7 +44,7 @@ class Wish:
     version: str
 
 
-def change(connection: Connection, choose: Callable[[Scene], Wish], *, reason: str, by: str) -> str:
+def change(connection: Connection, choose: Callable[[RegistryState], Wish], *, reason: str, by: str) -> str:
     """Bring into production what `choose` wishes for, once all that was left behind is mended; return the version.
 
     Changes nothing when that is in production. Raises what `choose` raises.
@@ -61,7 +61,7 @@ def change(connection: Connection, choose: Callable[[Scene], Wish], *, reason: s
     raise RegistryError("others without our lock keep changing production: find out who does, and try again")
 
 
-def choose_promotion(scene: Scene, version: str, *, override: bool, judged_against: str | None) -> Wish:
+def choose_promotion(scene: RegistryState, version: str, *, override: bool, judged_against: str | None) -> Wish:
     """Wish for `version`, a number or an alias; RegistryError when it may not go into production.
 
     `judged_against` is the version that has to be in production still, NOTHING for none, None for any.
@@ -85,7 +85,7 @@ def choose_promotion(scene: Scene, version: str, *, override: bool, judged_again
     return Wish("promotion" if gate == PASSED else "override", version)
 
 
-def choose_rollback(scene: Scene, to: str | None) -> Wish:
+def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
     """Wish for the version that was in production before, or for `to`, which must have been or have passed the gate."""
     wanted = to or scene.previous
     if wanted is None:
@@ -97,7 +97,7 @@ def choose_rollback(scene: Scene, to: str | None) -> Wish:
     return Wish("rollback", version)
 
 
-def mend(connection: Connection) -> Scene:
+def mend(connection: Connection) -> RegistryState:
     """Finish a change that was cut short and record one that was made by hand; return what is so then.
 
     Call it under the lock. A scene without versions is that of a model that does not exist.
@@ -114,7 +114,7 @@ def mend(connection: Connection) -> Scene:
     raise RegistryError("others without our lock keep changing production: find out who does, and try again")
 
 
-def _mend_one(connection: Connection, scene: Scene) -> None:
+def _mend_one(connection: Connection, scene: RegistryState) -> None:
     history, moved = scene.history, scene.moved_by_hand
     if not history.done and scene.can_be_finished:
         log.warning("finishing change %s of production, which was cut short", len(history.changes))
@@ -132,7 +132,7 @@ def _mend_one(connection: Connection, scene: Scene) -> None:
         _follow(connection, scene, history)
 
 
-def _record(connection: Connection, scene: Scene, following: Change) -> bool:
+def _record(connection: Connection, scene: RegistryState, following: Change) -> bool:
     """Write a change into the history and carry it out; False when somebody else's came first."""
     history = scene.history if scene.history.run_id else histories.begin(connection)
     if not histories.append(connection.client, history, following):
@@ -141,7 +141,7 @@ def _record(connection: Connection, scene: Scene, following: Change) -> bool:
     return True
 
 
-def _carry_out(connection: Connection, scene: Scene, history: History) -> None:
+def _carry_out(connection: Connection, scene: RegistryState, history: History) -> None:
     """Let aliases, stage and tags follow the history, and what others have added to it meanwhile."""
     while True:
         _follow(connection, scene, history)
@@ -153,7 +153,7 @@ def _carry_out(connection: Connection, scene: Scene, history: History) -> None:
     histories.mark_done(connection.client, history)
 
 
-def _follow(connection: Connection, scene: Scene, history: History) -> None:
+def _follow(connection: Connection, scene: RegistryState, history: History) -> None:
     client, name = connection.client, connection.model_name
     version, previous = history.production, history.previous(scene.stages)
     if version is not None:
@@ -171,7 +171,7 @@ def _follow(connection: Connection, scene: Scene, history: History) -> None:
                 client.transition_model_version_stage(name, staged, ARCHIVED)
 
 
-def _tag(connection: Connection, scene: Scene, change: Change) -> None:
+def _tag(connection: Connection, scene: RegistryState, change: Change) -> None:
     """Show on the versions themselves why they were promoted, or rolled back from."""
     back = change.how == "rollback"
     if change.to_version is not None:

@@ -1,4 +1,4 @@
-"""Scene: what the registry says about production at one moment, and whether it is as the history wants it."""
+"""RegistryState: what the registry says about production at one moment, and whether it is as the history wants it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ ARCHIVED = "Archived"
 
 
 @dataclass(frozen=True)
-class Scene:
+class RegistryState:
     """All that a change of production depends on, at one moment; `gates` and `stages` are by version."""
 
     aliases: Mapping[str, str]
@@ -79,15 +79,15 @@ class Scene:
         return describe(self.aliases, sorted(map(int, self.stages)))
 
 
-def look(connection: Connection) -> Scene:
+def look(connection: Connection) -> RegistryState:
     """Read the registry; changes nothing."""
     with skipped_on(*MISSING):
         model = connection.client.get_registered_model(connection.model_name)
         versions = search(connection)
-        return Scene(
+        return RegistryState(
             aliases={alias: str(version) for alias, version in model.aliases.items()},
             gates={str(entity.version): entity.tags.get("gate", "") for entity in versions},
             stages={str(entity.version): entity.current_stage or "" for entity in versions},
             history=read(connection.client, model.tags.get(TAG)) or History(""),
         )
-    return Scene({}, {}, {}, History(""))
+    return RegistryState({}, {}, {}, History(""))

@@ -14,7 +14,7 @@ from functools import partial
 from typing import IO, cast
 
 from model.errors import SourceError
-from model.sources.location import Place
+from model.sources.location import Location
 from model.sources.selection import EVERYTHING, Choice
 from model.sources.tree import Member, Tree, printable
 
@@ -78,7 +78,7 @@ class _Measured:
 
 
 @contextmanager
-def open_archive(place: Place, *, choice: Choice = EVERYTHING) -> Iterator[Tree]:
+def open_archive(place: Location, *, choice: Choice = EVERYTHING) -> Iterator[Tree]:
     """Open an archive; its files come in the order in which they were packed, a tar's in one pass a walk.
 
     Links and devices are ignored. Raises SourceError, when it comes to it, for an archive that is damaged or a bomb.

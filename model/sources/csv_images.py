@@ -97,7 +97,7 @@ def match(listing: Listing, *, source: str) -> dict[str, str]:
     """Return the label of every listed image by its path; raises SourceError as `read_listed_images` does."""
     if not listing.tables:
         raise SourceError(
-            f"No table in '{source}' lists labelled images{_but(listing.other_tables)}. The first line of a CSV must "
+            f"No table in '{source}' lists labelled images{_name_other_tables(listing.other_tables)}. The first line of a CSV must "
             f"name its columns: one of {', '.join(LABEL_COLUMNS)} for the label, any for the image's file name "
             f"({', '.join(sorted(IMAGE_SUFFIXES))})."
         )
@@ -158,5 +158,5 @@ def _plain(path: str) -> str:
     return posixpath.normpath(path).lstrip("/")
 
 
-def _but(tables: list[str]) -> str:
+def _name_other_tables(tables: list[str]) -> str:
     return f" ({', '.join(tables[:5])} {'does' if len(tables) == 1 else 'do'} not)" if tables else ""

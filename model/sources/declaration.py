@@ -12,7 +12,7 @@ from model.errors import SourceError
 from model.sources.class_folders import UNKNOWN_GENERATOR
 from model.sources.kinds import KINDS, find_beside, open_source
 from model.sources.labelled_image import LabelledImage
-from model.sources.location import Place, reaching
+from model.sources.location import Location, reaching
 from model.sources.neutralise import neutralise
 from model.sources.reports import SOURCE as REPORTS
 from model.sources.selection import EVERYTHING, Choice, Everything
@@ -61,7 +61,7 @@ def declared_sources(location: str) -> tuple[Source, ...]:
     Raises SourceError for a file that cannot be read, is no TOML or declares nothing, and for an entry with an unknown
     key, without a licence, or with a value that is not allowed.
     """
-    place = Place(location)
+    place = Location(location)
     if PurePosixPath(place.name).suffix.lower() != SUFFIX:
         return (Source(location=location),)
     tables = _read(place)
@@ -105,7 +105,7 @@ def without_images(source: Source) -> SourceError:
     )
 
 
-def _read(place: Place) -> dict[str, Any]:
+def _read(place: Location) -> dict[str, Any]:
     with reaching(place), place.open() as file:
         content = file.read()
     try:
@@ -124,7 +124,7 @@ def _read(place: Place) -> dict[str, Any]:
     return tables
 
 
-def _declared(place: Place, name: str, table: object) -> Source:
+def _declared(place: Location, name: str, table: object) -> Source:
     try:
         entry = _Entry.model_validate(table)
     except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import IO, cast
 from urllib.parse import unquote
 
 from model.errors import SourceError
-from model.sources.location import Place, stamp_of, stamp_of_local
+from model.sources.location import Location, stamp_of, stamp_of_local
 from model.sources.selection import EVERYTHING, Choice
 from model.sources.tree import Member, Tree, printable
 
@@ -19,7 +19,7 @@ DEEPEST = 100
 _Entry = tuple[str, bool, str | None]
 
 
-def open_folder(place: Place, *, choice: Choice = EVERYTHING) -> Tree:
+def open_folder(place: Location, *, choice: Choice = EVERYTHING) -> Tree:
     """Return the files below a folder, sorted by path.
 
     Links are ignored, so that nothing outside is read; so are devices and pipes.
@@ -54,7 +54,7 @@ def _list_backwards(folder: str) -> list[str]:
     return [entry.path + ("/" if entry.name in folders else "") for entry in kept]
 
 
-def _walk_remote(place: Place) -> Iterator[Member]:
+def _walk_remote(place: Location) -> Iterator[Member]:
     root = place.path.rstrip("/")
     waiting: list[_Entry] = [(root, True, None)]
     while waiting:
@@ -73,7 +73,7 @@ def _walk_remote(place: Place) -> Iterator[Member]:
             )
 
 
-def _list_remote_backwards(place: Place, folder: str) -> list[_Entry]:
+def _list_remote_backwards(place: Location, folder: str) -> list[_Entry]:
     """List the paths in a folder, whether they are folders, and their stamps as far as the list tells."""
     address = folder + "/" if place.is_web else folder
     entries = {
@@ -89,10 +89,10 @@ def _known_stamp(stamp: str | None) -> str | None:
     return stamp
 
 
-def _ask_for_stamp(place: Place, path: str) -> str | None:
+def _ask_for_stamp(place: Location, path: str) -> str | None:
     return stamp_of(place.remote.info(path))
 
 
-def _open_remote(place: Place, path: str) -> IO[bytes]:
+def _open_remote(place: Location, path: str) -> IO[bytes]:
     # Without blocks a web file comes as one stream, which every server can give.
     return cast("IO[bytes]", place.remote.open(path, "rb", **({"block_size": 0} if place.is_web else {})))

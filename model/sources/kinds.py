@@ -13,7 +13,7 @@ from model.sources.csv_images import read_listed_images, refuse_contradicting_ta
 from model.sources.folder import open_folder
 from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
 from model.sources.labelled_image import LabelledImage
-from model.sources.location import Place, reaching
+from model.sources.location import Location, reaching
 from model.sources.selection import EVERYTHING, Choice
 from model.sources.tree import Member, Tree, is_image
 
@@ -46,8 +46,8 @@ def open_source(location: str, *, choice: Choice = EVERYTHING) -> Iterator[Label
         return synthetic.draw_images(synthetic.Order.parse(options), choice=choice)
     kind, address = split_kind(location)
     if kaggle.is_dataset(address):
-        return kaggle.name_source(_open_place(Place(kaggle.download(address)), kind, choice), address)
-    return _open_place(Place(address), kind, choice)
+        return kaggle.name_source(_open_place(Location(kaggle.download(address)), kind, choice), address)
+    return _open_place(Location(address), kind, choice)
 
 
 def split_kind(location: str) -> tuple[str | None, str]:
@@ -65,7 +65,7 @@ def make_absolute(location: str) -> str:
     return f"{kind}:{path.resolve()}" if kind else str(path.resolve())
 
 
-def find_beside(file: Place, location: str) -> str:
+def find_beside(file: Location, location: str) -> str:
     """Resolve a relative path from the folder of the `file` that names it; all else stays as it is."""
     kind, address = split_kind(location)
     if ":" in address or address.partition("?")[0] == synthetic.NAME:
@@ -104,12 +104,12 @@ def _kind_of_folders(folders: PurePosixPath) -> str:
     return "genimage" if is_genimage(folders) else "folders"
 
 
-def _open_place(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
+def _open_place(place: Location, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     with reaching(place):
         return _reached(_open(place, kind, choice), place)
 
 
-def _open(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
+def _open(place: Location, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     """Open what is there; a web server shows no folders, so there the name alone tells a file."""
     file = _opener(place.name)
     if place.is_web and file is not None:
@@ -124,7 +124,7 @@ def _open(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledIm
     raise _refusal(place, "is neither a folder nor a file of a known kind")
 
 
-def _opener(name: str) -> Callable[[Place, str | None, Choice], Iterator[LabelledImage]] | None:
+def _opener(name: str) -> Callable[[Location, str | None, Choice], Iterator[LabelledImage]] | None:
     if archive.is_archive(name):
         return _read_archive
     if parquet.is_shard(name):
@@ -132,20 +132,20 @@ def _opener(name: str) -> Callable[[Place, str | None, Choice], Iterator[Labelle
     return _read_table if csv_table.is_table(name) else None
 
 
-def _is_folder(place: Place) -> bool:
+def _is_folder(place: Location) -> bool:
     try:
         return place.is_folder()
     except FileNotFoundError as error:
         raise _refusal(place, "does not exist") from error
 
 
-def _read_archive(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
+def _read_archive(place: Location, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     if choice.opens(place.name, place.stamp):
         with archive.open_archive(place, choice=choice) as tree:
             yield from KINDS[kind or _recognise_safely(tree)](tree)
 
 
-def _read_shard(place: Place, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
+def _read_shard(place: Location, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
     shard = Member(place.name, place.open, seekable=True, stamp=place.stamp)
     tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]), choice)
     if kind is None and not choice.opens(place.name, place.stamp):  # to recognise it, it would have to be opened
@@ -153,7 +153,7 @@ def _read_shard(place: Place, kind: str | None, choice: Choice) -> Iterator[Labe
     return KINDS[kind or recognise(tree)](tree)
 
 
-def _read_table(place: Place, _: str | None, choice: Choice) -> Iterator[LabelledImage]:
+def _read_table(place: Location, _: str | None, choice: Choice) -> Iterator[LabelledImage]:
     return read_listed_images(open_folder(place.parent, choice=choice), only=place.name)
 
 
@@ -176,7 +176,7 @@ def _look_at_folders(tree: Tree) -> bool:
     return tables
 
 
-def _refusal(place: Place, problem: str) -> SourceError:
+def _refusal(place: Location, problem: str) -> SourceError:
     return SourceError(
         f"The source '{place.location}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
         f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(csv_table.SUFFIXES)}) or a Parquet file, here, at a URL "
@@ -185,6 +185,6 @@ def _refusal(place: Place, problem: str) -> SourceError:
     )
 
 
-def _reached(images: Iterator[LabelledImage], place: Place) -> Iterator[LabelledImage]:
+def _reached(images: Iterator[LabelledImage], place: Location) -> Iterator[LabelledImage]:
     with reaching(place):
         yield from images

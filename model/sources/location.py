@@ -1,4 +1,4 @@
-"""Place: where a source lies, on this machine or at any fsspec URL, and how it is reached."""
+"""Location: where a source lies, on this machine or at any fsspec URL, and how it is reached."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -25,7 +25,7 @@ _SECONDS_OF_SILENCE = 60
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A location as a person writes it: a path of this machine, or a URL of any protocol that fsspec knows."""
 
     location: str
@@ -69,9 +69,9 @@ class Place:
         return PurePosixPath(unquote(address.partition("?")[0]) if self.is_web else address).name
 
     @property
-    def parent(self) -> "Place":
+    def parent(self) -> "Location":
         """The folder that it lies in."""
-        return Place(str(self.local.parent) if self.is_local else self.location.rpartition("/")[0])
+        return Location(str(self.local.parent) if self.is_local else self.location.rpartition("/")[0])
 
     def is_folder(self) -> bool:
         """Whether there is a folder; False for a file. Raises FileNotFoundError when there is nothing."""
@@ -101,7 +101,7 @@ class Place:
 
 
 @contextmanager
-def reaching(place: Place) -> Iterator[None]:
+def reaching(place: Location) -> Iterator[None]:
     """Turn what the file system raises while `place` is reached into SourceError with the way out."""
     try:
         yield

@@ -26,7 +26,7 @@ _PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
-class Place:
+class Process:
     """Which of how many processes this one is, among all and among those of its machine."""
 
     rank: int = 0
@@ -55,11 +55,11 @@ class Place:
         return max(1, min(_MOST_HELPERS, self.cores - 1))
 
 
-ALONE: Final = Place()
+ALONE: Final = Process()
 
 
 @contextmanager
-def joined(environment: Mapping[str, str]) -> Iterator[Place]:
+def joined(environment: Mapping[str, str]) -> Iterator[Process]:
     """Take the place that torchrun's variables name, or be alone without them; leaves the group at the end.
 
     The processes talk through NCCL on GPUs and through gloo elsewhere.
@@ -68,7 +68,7 @@ def joined(environment: Mapping[str, str]) -> Iterator[Place]:
         yield _settled(ALONE)
         return
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    place = Place(*(int(environment[name]) for name in names))
+    place = Process(*(int(environment[name]) for name in names))
     _die_with_parent()
     group.init_process_group("nccl" if place.device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
@@ -77,7 +77,7 @@ def joined(environment: Mapping[str, str]) -> Iterator[Place]:
         group.destroy_process_group()
 
 
-def check_shares(config: TrainConfig, place: Place) -> None:
+def check_shares(config: TrainConfig, place: Process) -> None:
     """Raise TrainingError unless each process gets as many images of a step, in whole pairs."""
     smallest = place.world * (4 if config.augmentation.paired else 2)
     if config.batch_size % smallest:
@@ -87,13 +87,13 @@ def check_shares(config: TrainConfig, place: Place) -> None:
         )
 
 
-def own_part(count: int, place: Place) -> slice:
+def own_part(count: int, place: Process) -> slice:
     """Return which of `count` images this process evaluates."""
     bounds = [count * rank // place.world for rank in (place.rank, place.rank + 1)]
     return slice(*bounds)
 
 
-def put_together(own: Tensor, count: int, place: Place) -> Tensor:
+def put_together(own: Tensor, count: int, place: Process) -> Tensor:
     """Join what each process found for its `own_part` of `count` images; the same on all of them."""
     if place.world == 1:
         return own
@@ -111,7 +111,7 @@ def mean_over_all(own: Tensor) -> Tensor:
     return total / group.get_world_size()
 
 
-def _settled(place: Place) -> Place:
+def _settled(place: Process) -> Process:
     if place.device.type == "cuda":
         torch.cuda.set_device(place.device)
     else:

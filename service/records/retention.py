@@ -8,7 +8,7 @@ import structlog
 from sqlalchemy import Engine
 
 from model.monitoring.database import read_clock
-from model.monitoring.predictions import forget, forget_ahead
+from model.monitoring.predictions import delete_future_rows, forget
 
 STEADY_SECONDS: Final = 600.0
 """Seconds without a clock jump before anything is deleted by age; also the pause between deletions."""
@@ -59,7 +59,7 @@ class Retention:
     def _forget_ahead(self) -> int:
         """Delete what a host whose clock was wrong has dated ahead; the clock here may be behind, also steadily."""
         now = max(utc_now(), read_clock(self._engine))
-        count = forget_ahead(self._engine, of=now + AHEAD, most=MOST_AT_ONCE)
+        count = delete_future_rows(self._engine, of=now + AHEAD, most=MOST_AT_ONCE)
         if count:
             log.warning("predictions of the future deleted", count=count)
         return count

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from model.training.config import Augmentation, TrainConfig, read_config
-from model.training.distributed import Place, joined
+from model.training.distributed import Process, joined
 from model.training.loop import learner
 from model.training.loop.fit import fit, predict_logits
 from model.training.network.network import Network, build_network
@@ -25,7 +25,7 @@ def configure() -> TrainConfig:
     return replace(config, ema_decay=0.9, clip_norm=1.0, prior_weight=0.5, augmentation=MIXED)
 
 
-def train(folder: Path, place: Place) -> np.ndarray:
+def train(folder: Path, place: Process) -> np.ndarray:
     """Train in float32, for bfloat16 is too coarse to compare by, and return the logits on 50 images."""
     network, val = begin(), bright_or_dark(51, 1)
     with patch.object(learner, "_has_fast_bfloat16", return_value=False):

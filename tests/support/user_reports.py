@@ -9,7 +9,7 @@ from typing import Any
 
 from upath import UPath
 
-from model.feedback.reports import Statement, write_report
+from model.feedback.reports import UserReport, write_report
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 _number = count()
@@ -19,7 +19,7 @@ def hash_of(image: str) -> str:
     return hashlib.sha256(image.encode()).hexdigest()
 
 
-def say(client: str, label: str = "ai", image: str = "cat", **about: Any) -> Statement:
+def say(client: str, label: str = "ai", image: str = "cat", **about: Any) -> UserReport:
     """That `client` said so, with the file, an hour before NOW; later the later it is called."""
     number = next(_number)
     values: dict[str, Any] = {
@@ -32,14 +32,14 @@ def say(client: str, label: str = "ai", image: str = "cat", **about: Any) -> Sta
         "reported_at": NOW - timedelta(hours=1) + timedelta(milliseconds=number),
         "kept": True,
     }
-    return Statement(**values | about)
+    return UserReport(**values | about)
 
 
-def say_all(clients: Iterable[str], label: str = "ai", image: str = "cat", **about: Any) -> list[Statement]:
+def say_all(clients: Iterable[str], label: str = "ai", image: str = "cat", **about: Any) -> list[UserReport]:
     return [say(client, label, image, **about) for client in clients]
 
 
-def write_said(lake: UPath, said: Statement, image: bytes) -> Statement:
+def write_said(lake: UPath, said: UserReport, image: bytes) -> UserReport:
     """Write into the lake, as the service does, that it was said of `image`; the file lies with it unless not kept."""
     sha256 = hashlib.sha256(image).hexdigest()
     written = replace(said, image_sha256=sha256)

@@ -14,7 +14,7 @@ from model.training.data.augment import Labels, Pixels, augment
 from model.training.data.draws import Luck, draw_luck
 from model.training.data.samples import Samples
 from model.training.data.sampling import Order, draw_order
-from model.training.distributed import ALONE, Place
+from model.training.distributed import ALONE, Process
 
 # Mean and standard deviation of ImageNet's pixels, 0-255: what timm's pretrained backbones expect.
 _MEAN = (123.675, 116.28, 103.53)
@@ -44,7 +44,7 @@ class EpochPlan:
         """How many steps the epoch has."""
         return len(self.order) // self.images
 
-    def of_step(self, step: int, place: Place) -> slice:
+    def of_step(self, step: int, place: Process) -> slice:
         """Return which of `order` and `luck` one process shows in a step: a share of neighbours."""
         share = self.images // place.world
         start = step * self.images + place.rank * share
@@ -67,7 +67,7 @@ def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> EpochPl
 
 
 def training_batches(
-    samples: Samples, config: TrainConfig, epoch: EpochPlan, *, place: Place = ALONE
+    samples: Samples, config: TrainConfig, epoch: EpochPlan, *, place: Process = ALONE
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield this process's share of each step: pixels [B, S, S, 3] uint8 and labels [B], soft where images are mixed.
 

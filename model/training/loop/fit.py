@@ -16,7 +16,7 @@ from model.errors import TrainingError
 from model.training.config import TrainConfig
 from model.training.data.batches import evaluation_batches, normalise, plan_epoch, training_batches
 from model.training.data.samples import Samples
-from model.training.distributed import ALONE, Place, check_shares, own_part, put_together
+from model.training.distributed import ALONE, Process, check_shares, own_part, put_together
 from model.training.loop.checkpoint import Progress, load_checkpoint, load_network, save_checkpoint, save_network
 from model.training.loop.learner import Learner
 from model.training.loop.losses import cross_entropy
@@ -47,7 +47,7 @@ def fit(
     *,
     folder: Path,
     report: Callable[[Epoch], None],
-    place: Place = ALONE,
+    place: Process = ALONE,
 ) -> Progress:
     """Train `network` in place and leave it with the weights of its best epoch: the averaged ones, if the config says.
 
@@ -112,7 +112,7 @@ def learning_rate(step: int, *, steps_per_epoch: int, config: TrainConfig) -> fl
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
 
 
-def _train_one_epoch(learner: Learner, samples: Samples, config: TrainConfig, *, number: int, place: Place) -> float:
+def _train_one_epoch(learner: Learner, samples: Samples, config: TrainConfig, *, number: int, place: Process) -> float:
     """Run one epoch and return its mean loss. Seeded by its number, so that a resumed run repeats it exactly."""
     torch.manual_seed((config.seed * 1_000_003 + number) * 1_009 + place.rank)  # each process its own dropout
     epoch = plan_epoch(samples, config, number=number)
@@ -130,7 +130,7 @@ def _train_one_epoch(learner: Learner, samples: Samples, config: TrainConfig, *,
     return mean
 
 
-def _validate(network: nn.Module, val: Samples, place: Place) -> np.ndarray:
+def _validate(network: nn.Module, val: Samples, place: Process) -> np.ndarray:
     """Return the logits [N], each process having computed its part of them."""
     part = own_part(len(val.labels), place)
     own = predict_logits(network, replace(val, pixels=val.pixels[part], labels=val.labels[part]))

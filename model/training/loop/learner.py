@@ -10,7 +10,7 @@ from torch.optim import AdamW
 
 from model.training.config import TrainConfig
 from model.training.data.batches import normalise
-from model.training.distributed import ALONE, Place
+from model.training.distributed import ALONE, Process
 from model.training.loop.losses import training_loss
 from model.training.network.batch_norm import synchronise
 from model.training.network.torchvision_import import make_torchvision_importable
@@ -19,7 +19,7 @@ from model.training.network.torchvision_import import make_torchvision_importabl
 class Learner:
     """Trains `network` in place, or, with other processes, a copy of it whose weights have the same names."""
 
-    def __init__(self, network: nn.Module, config: TrainConfig, place: Place = ALONE) -> None:
+    def __init__(self, network: nn.Module, config: TrainConfig, place: Process = ALONE) -> None:
         self._config = config
         self.device = place.device
         network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in stubs

@@ -19,7 +19,7 @@ from model.settings import Settings
 from model.sources.labelled_image import NOT_STATED
 from model.training.config import TrainConfig
 from model.training.data.samples import Samples, input_size, load_samples
-from model.training.distributed import ALONE, Place
+from model.training.distributed import ALONE, Process
 from model.training.loop.checkpoint import Progress
 from model.training.loop.fit import Epoch, fit
 from model.training.network.network import Network, build_network
@@ -30,7 +30,9 @@ LICENCES: Final = "licences"
 """Tag of a run: the licences of the images of its dataset version, and how many images each has."""
 
 
-def train(settings: Settings, config: TrainConfig, *, dataset_version: str, place: Place = ALONE) -> dict[str, object]:
+def train(
+    settings: Settings, config: TrainConfig, *, dataset_version: str, place: Process = ALONE
+) -> dict[str, object]:
     """Train `config` on a dataset version, or finish what was begun; the same call again returns the same result.
 
     The result names the MLflow run that holds the artifact: run_id, dataset_version, best_epoch, val_loss, seconds.

@@ -5,10 +5,10 @@ from torch import Tensor, nn
 from torch import distributed as group
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from model.training.distributed import Place, mean_over_all
+from model.training.distributed import Process, mean_over_all
 
 
-def synchronise(network: nn.Module, place: Place) -> nn.Module:
+def synchronise(network: nn.Module, place: Process) -> nn.Module:
     """Replace each batch normalisation in `network` by one over all processes; weights and their names stay."""
     if place.device.type == "cuda":
         from timm.layers import norm_act

@@ -154,7 +154,7 @@ def test_a_second_run_plans_nothing_and_opens_nothing(
         raise AssertionError("a file was opened")
 
     monkeypatch.setattr(archive, "open_archive", refuse)
-    monkeypatch.setattr(place.Place, "open", refuse)
+    monkeypatch.setattr(place.Location, "open", refuse)
     if kind == "folder":
         monkeypatch.setattr(folder, "_open_local", refuse)
     assert plan(lake, [Source(location=location)], parts=2) == []

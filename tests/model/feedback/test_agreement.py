@@ -9,23 +9,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.feedback.agreement import Review, Ruling, answer, review
-from model.feedback.reporters import Influence
-from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, Statement
+from model.feedback.reporters import VotingLimits
+from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, UserReport
 from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
 from support.user_reports import NOW, hash_of, say, say_all
 
 THREE = ("ada", "bob", "cyd")
-INFLUENCE = Influence(agreement=3, images=5, days=30)
+INFLUENCE = VotingLimits(agreement=3, images=5, days=30)
 ADA = f"{REVIEWER}Ada"
 
 
 def judge(
-    statements: Collection[Statement], *, known: Mapping[str, str] | None = None, influence: Influence = INFLUENCE
+    statements: Collection[UserReport], *, known: Mapping[str, str] | None = None, influence: VotingLimits = INFLUENCE
 ) -> Review:
     return review(statements, known=known or {}, influence=influence, now=NOW)
 
 
-def reviewed(statements: Collection[Statement], found: str, by: str = AGREEMENT, *, days: int = 1) -> list[Statement]:
+def reviewed(statements: Collection[UserReport], found: str, by: str = AGREEMENT, *, days: int = 1) -> list[UserReport]:
     at = NOW - timedelta(days=days)
     return [replace(each, review=found, reviewed_by=by, reviewed_at=at) for each in statements]
 

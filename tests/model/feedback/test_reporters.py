@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from model.feedback.reporters import Influence, count_entered, find_mistrusted, find_spent
-from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, Statement
+from model.feedback.reporters import VotingLimits, count_entered, find_expired_reports, find_mistrusted
+from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, UserReport
 from model.settings import Settings
 from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
 from support.user_reports import NOW, hash_of, say
 
 
-def judged(right: int, wrong: int, *, by: str = REVIEWER) -> list[Statement]:
+def judged(right: int, wrong: int, *, by: str = REVIEWER) -> list[UserReport]:
     reviews = [ACCEPTED] * right + [REJECTED] * wrong
     return [replace(say("ada", image=str(n)), review=each, reviewed_by=by) for n, each in enumerate(reviews)]
 
@@ -37,7 +37,7 @@ def test_a_report_that_waits_is_judged_by_what_is_known_of_its_image() -> None:
 
 
 def test_an_image_that_entered_counts_once_for_each_who_said_so() -> None:
-    def enter(client: str, image: str, review: str = ACCEPTED, by: str = AGREEMENT, *, days: int = 1) -> Statement:
+    def enter(client: str, image: str, review: str = ACCEPTED, by: str = AGREEMENT, *, days: int = 1) -> UserReport:
         at = NOW - timedelta(days=days)
         return replace(say(client, image=image), review=review, reviewed_by=by, reviewed_at=at)
 
@@ -56,7 +56,7 @@ def test_an_image_that_entered_counts_once_for_each_who_said_so() -> None:
 def test_what_no_rule_needs_any_more_is_spent() -> None:
     long_ago = NOW - timedelta(days=31)
 
-    def find(review: str | None, by: str | None, *, client: str = "ada", **about: object) -> Statement:
+    def find(review: str | None, by: str | None, *, client: str = "ada", **about: object) -> UserReport:
         return replace(say(client), review=review, reviewed_by=by, **{"reviewed_at": long_ago} | about)
 
     spent = [
@@ -74,9 +74,9 @@ def test_what_no_rule_needs_any_more_is_spent() -> None:
         find(CONFIRMED, AGREEMENT, reviewed_at=NOW),
         find(REJECTED, REVIEWER, client=ANONYMOUS, reviewed_at=NOW),
     ]
-    assert find_spent([*spent, *needed], since=NOW - timedelta(days=30)) == spent
+    assert find_expired_reports([*spent, *needed], since=NOW - timedelta(days=30)) == spent
 
 
 def test_the_settings_say_how_far_it_goes() -> None:
     settings = Settings(feedback_agreement=2, feedback_per_reporter=7, prediction_days=9)
-    assert Influence.of(settings) == Influence(agreement=2, images=7, days=9)
+    assert VotingLimits.of(settings) == VotingLimits(agreement=2, images=7, days=9)

@@ -9,7 +9,7 @@ from model.dataset.ingest import assemble, collect_part, plan
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates
 from model.dataset.tombstones import read_tombstones
-from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, Statement, path_of, read_report, read_statements
+from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, UserReport, path_of, read_report, read_statements
 from model.feedback.review import keep, settle
 from model.settings import Settings
 from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
@@ -20,7 +20,7 @@ from support.user_reports import NOW, say, write_said
 
 IMAGE, OTHER = (labelled(number, "ai").data for number in (100, 101))
 THREE = ("ada", "bob", "cyd")
-Report = Callable[..., Statement]
+Report = Callable[..., UserReport]
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def lake(home: Settings) -> Lake:
 def report(lake: Lake) -> Report:
     """`report("ada", "ai", IMAGE)` puts a report of the reporter into the lake."""
 
-    def put(client: str, label: str = "ai", image: bytes = IMAGE, **about: object) -> Statement:
+    def put(client: str, label: str = "ai", image: bytes = IMAGE, **about: object) -> UserReport:
         return write_said(lake.root, say(client, label, **about), image)
 
     return put
@@ -182,7 +182,7 @@ def test_what_changes_while_it_is_reviewed_waits_for_the_next_review(
     """One report is withdrawn, one says something else, between the reading and the writing."""
     withdrawn, replaced, other = (report(client) for client in THREE)
 
-    def read(_: object) -> list[Statement]:
+    def read(_: object) -> list[UserReport]:
         path_of(lake.root, withdrawn.id).unlink()
         write_said(lake.root, say("bob", "real", id=replaced.id), IMAGE)
         return [withdrawn, replaced, other]

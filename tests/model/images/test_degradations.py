@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.images.degradations import DEGRADATIONS, RESHIPPED, add_noise, blur, brighten, crop, drain, rerender, resize
+from model.images.degradations import (
+    DEGRADATIONS,
+    RESHIPPED,
+    add_noise,
+    blur,
+    brighten,
+    crop,
+    rerender,
+    resize,
+    to_greyscale,
+)
 
 SCENE = Image.fromarray(np.random.default_rng(1).integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((80, 60))
 FLAT = Image.new("RGB", (40, 30), (100, 120, 140))
@@ -64,7 +74,7 @@ def test_noise_has_its_strength_and_is_another_for_another_picture() -> None:
 def test_blurring_smooths_brightening_brightens_and_draining_leaves_grey() -> None:
     assert levels(blur(SCENE)).std() < levels(SCENE).std()
     np.testing.assert_allclose(levels(brighten(FLAT)), levels(FLAT) * 1.3, atol=1)
-    assert len(set(drain(FLAT).getpixel((0, 0)))) == 1
+    assert len(set(to_greyscale(FLAT).getpixel((0, 0)))) == 1
 
 
 def test_a_screenshot_darkens_the_middle_tones_and_keeps_black_and_white() -> None:

@@ -14,7 +14,16 @@ from sqlalchemy.exc import DataError
 
 from model.detectors.traffic_sample import EMBEDDING
 from model.monitoring.database import open_database, opened, read_clock
-from model.monitoring.predictions import PREDICTIONS, Window, add, find, forget, forget_ahead, prepare, read_window
+from model.monitoring.predictions import (
+    PREDICTIONS,
+    Window,
+    add,
+    delete_future_rows,
+    find,
+    forget,
+    prepare,
+    read_window,
+)
 from support.postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
 from support.predictions import predict
 
@@ -140,9 +149,9 @@ def test_two_hosts_forget_side_by_side_and_wait_for_no_row_of_each_other(postgre
 
 def test_predictions_of_the_future_are_forgotten_where_they_are_few(engine: Engine) -> None:
     add(engine, [predict(n, at=NOW + timedelta(days=n)) for n in range(-3, 3)])
-    assert [forget_ahead(engine, of=NOW, most=1) for _ in range(3)] == [1, 1, 0]
+    assert [delete_future_rows(engine, of=NOW, most=1) for _ in range(3)] == [1, 1, 0]
     add(engine, [predict(n, at=NOW + timedelta(days=n)) for n in range(1, 9)])
-    assert forget_ahead(engine, of=NOW, most=10) == 0, "it is NOW that is wrong"
+    assert delete_future_rows(engine, of=NOW, most=10) == 0, "it is NOW that is wrong"
 
 
 def test_the_clock_of_the_database_is_that_of_its_host(engine: Engine) -> None:

@@ -17,7 +17,7 @@ import pytest
 from model.errors import SourceError
 from model.sources.folder import DEEPEST, open_folder
 from model.sources.kinds import open_source
-from model.sources.location import Place, stamp_of
+from model.sources.location import Location, stamp_of
 from support.listening import Quiet, listening
 
 PATHS = ("train/REAL/a (2).jpg", "train/FAKE/b.jpg", "Valid/REAL/ä c.jpg", "notes.txt")
@@ -177,7 +177,7 @@ def test_folders_without_end_at_a_url_are_refused(bucket: str) -> None:
     ],
 )
 def test_a_place_is_called_by_the_end_of_its_path(location: str, name: str) -> None:
-    assert Place(location).name == name
+    assert Location(location).name == name
 
 
 def test_a_zip_whose_files_lie_in_another_order_is_read_from_start_to_end(bucket: str) -> None:
@@ -201,7 +201,7 @@ def test_a_file_gets_another_stamp_when_it_changes_here_in_a_bucket_and_on_the_w
 ) -> None:
     root = grow(["real/a.jpg", "real/b.jpg"])
     upload(root.parent)
-    places = [Place(f"{where}/shop") for where in (root.parent, bucket, web)]
+    places = [Location(f"{where}/shop") for where in (root.parent, bucket, web)]
 
     def stamps() -> list[dict[str, str | None]]:
         return [{member.path: member.stamp() for member in open_folder(place).members()} for place in places]
@@ -218,7 +218,7 @@ def test_a_file_gets_another_stamp_when_it_changes_here_in_a_bucket_and_on_the_w
 def test_an_archive_gets_another_stamp_when_it_changes_here_in_a_bucket_and_on_the_web(
     tmp_path: Path, bucket: str, web: str
 ) -> None:
-    places = [Place(f"{where}/a.zip") for where in (tmp_path, bucket, web)]
+    places = [Location(f"{where}/a.zip") for where in (tmp_path, bucket, web)]
     seen = []
     for content in (b"first", b"second one"):
         (tmp_path / "a.zip").write_bytes(content)

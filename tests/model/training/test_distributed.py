@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from model.errors import TrainingError
 from model.training.config import Augmentation, TrainConfig
-from model.training.distributed import ALONE, Place, check_shares, joined, own_part
+from model.training.distributed import ALONE, Process, check_shares, joined, own_part
 from support import distributed_training
 
 
@@ -49,7 +49,7 @@ def test_without_torchrun_a_process_is_alone() -> None:
 
 
 def test_each_image_is_evaluated_by_one_process() -> None:
-    parts = [range(10)[own_part(10, Place(rank=rank, world=3))] for rank in range(3)]
+    parts = [range(10)[own_part(10, Process(rank=rank, world=3))] for rank in range(3)]
     assert [index for part in parts for index in part] == list(range(10))
 
 
@@ -57,5 +57,5 @@ def test_each_image_is_evaluated_by_one_process() -> None:
 def test_a_batch_that_cannot_be_shared_out_names_one_that_can(config: TrainConfig, paired: bool, multiple: int) -> None:
     config = replace(config, batch_size=32, augmentation=Augmentation(paired=paired))
     with pytest.raises(TrainingError, match=rf"32 images .* 3 processes .* multiple of {multiple}, such as 36"):
-        check_shares(config, Place(world=3))
-    check_shares(replace(config, batch_size=36), Place(world=3))
+        check_shares(config, Process(world=3))
+    check_shares(replace(config, batch_size=36), Process(world=3))
