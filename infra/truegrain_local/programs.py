@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from model import TELEMETRY_OFF
 from model.settings import Settings
-from model.telemetry import TELEMETRY_OFF
 from truegrain_local.environment import PATIENT_WITH_MLFLOW, ROOT
 
 USER = "admin"

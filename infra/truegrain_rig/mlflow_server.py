@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from model.telemetry import TELEMETRY_OFF
+from model import TELEMETRY_OFF
 from truegrain_rig.processes import await_answer
 from truegrain_rig.stack import free_ports
 

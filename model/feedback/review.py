@@ -23,8 +23,8 @@ _OVERRULED = "a reviewer found that the reports that brought it were wrong"
 def settle(settings: Settings, *, now: datetime) -> Review:
     """Review all reports in the lake, write down what needs no person, and return that with what does.
 
-    Deletes the reports of the past that no rule needs any more (`find_expired_reports`). Raises SourceError for a report that is
-    damaged, StorageFull when there is no room, and LockHeld when others change reports for too long.
+    Deletes the reports of the past that no rule needs any more (`find_expired_reports`). Raises SourceError for a
+    damaged report, StorageFull when there is no room, and LockHeld when others change reports for too long.
     """
     lake = Lake(settings.lake_url)
     statements = read_statements(lake.root)

@@ -97,8 +97,9 @@ def match(listing: Listing, *, source: str) -> dict[str, str]:
     """Return the label of every listed image by its path; raises SourceError as `read_listed_images` does."""
     if not listing.tables:
         raise SourceError(
-            f"No table in '{source}' lists labelled images{_name_other_tables(listing.other_tables)}. The first line of a CSV must "
-            f"name its columns: one of {', '.join(LABEL_COLUMNS)} for the label, any for the image's file name "
+            f"No table in '{source}' lists labelled images{_name_other_tables(listing.other_tables)}. "
+            f"The first line of a CSV must name its columns: one of {', '.join(LABEL_COLUMNS)} for the label, any for "
+            f"the image's file name "
             f"({', '.join(sorted(IMAGE_SUFFIXES))})."
         )
     if listing.other_tables:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from model.telemetry import TELEMETRY_OFF
+from model import TELEMETRY_OFF
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from model import TELEMETRY_OFF
 from model.settings import PREFIX, Settings
-from model.telemetry import TELEMETRY_OFF
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {

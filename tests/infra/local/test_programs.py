@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from model import TELEMETRY_OFF
 from model.settings import Settings
-from model.telemetry import TELEMETRY_OFF
 from truegrain_local.programs import components
 
 
