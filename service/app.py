@@ -13,9 +13,9 @@ from service.context import Context
 from service.endpoints import batch, compare, docs, explain, feedback, health, model, page, predict, receipts
 from service.metrics import scrape
 from service.metrics.service import Metrics
-from service.protection import access, admission, browsers, rate_limits, trust, uploads
+from service.protection import access, admission, browsers, queue, rate_limits, trust, uploads
 from service.protection.api_keys import Keyring
-from service.protection.queue import Turnstile
+from service.protection.queue import Queue
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
 from service.status.pointer import pointer_path
@@ -41,7 +41,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         home=settings.home,
         limits=limits,
         metrics=metrics,
-        turnstile=Turnstile(places=settings.queue, patience=settings.queue_seconds),
+        queue=Queue(places=settings.queue, patience=settings.queue_seconds),
         store=ModelStore(pointer_path(settings.home), metrics),
         shadow=shadow,
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
@@ -52,9 +52,12 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )
 
-    for part in (request_log, uploads, errors, scrape, openapi):
-        part.init_app(app)
-    _protect(app, settings)
+    request_log.init_app(app)
+    uploads.init_app(app, limits)
+    errors.init_app(app)
+    scrape.init_app(app, metrics)
+    openapi.init_app(app)
+    _protect(app, settings, shared)
     for blueprint in (
         page.blueprint,
         predict.blueprint,
@@ -72,14 +75,15 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     return app
 
 
-def _protect(app: APIFlask, settings: Settings) -> None:
+def _protect(app: APIFlask, settings: Settings, shared: Context) -> None:
     """Put what decides on a request before it, in the order in which it is asked."""
     trust.init_app(app, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
     origins = _listed(settings.cors_origins)
     browsers.init_app(app, origins=origins)
     access.init_app(app, Keyring(settings.api_keys_path), required=settings.require_auth)
     rate_limits.init_app(app, settings)
-    admission.init_app(app, origins=origins)
+    queue.init_app(app, shared.queue)
+    admission.init_app(app, shared.queue, shared.metrics, origins=origins)
 
 
 def _listed(text: str) -> list[str]:

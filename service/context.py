@@ -1,17 +1,21 @@
-"""What the request handlers share: the limits, the metrics, the detectors in service and what runs beside them."""
+"""What the request handlers share: the limits, the metrics, the detectors in service, the turn to compute."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
 from typing import cast
 
 from flask import current_app, g
+from structlog.contextvars import bind_contextvars
 
 from model.feedback.reports import ANONYMOUS
 from model.images.decoding import Limits
 from service.answers.problems import Refusal
 from service.answers.receipts import Notary
 from service.metrics.service import Metrics
-from service.protection.queue import Turnstile
+from service.protection.queue import Queue, overloaded
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
 from service.verdicts.model_store import ModelStore, ServedModel
@@ -26,7 +30,7 @@ class Context:
     limits: Limits
     metrics: Metrics
     store: ModelStore
-    turnstile: Turnstile
+    queue: Queue
     shadow: ModelStore
     shadowing: Shadowing
     predictions: PredictionLog
@@ -42,6 +46,26 @@ class Context:
         """End the threads, once what they hold is done with."""
         for part in (self.store, self.shadow, self.shadowing, self.predictions, self.metrics):
             part.stop()
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold the turn while the block computes; raises Refusal `overloaded` if it does not come in time.
+
+        Enter it with the upload in memory: if a client still sends, all others wait for that client.
+        """
+        arrived = perf_counter()
+        entered = self.queue.enter()
+        waited = perf_counter() - arrived
+        bind_contextvars(queue_ms=round(waited * 1000, 3))
+        if not entered:
+            self.metrics.turn_ended(waited=waited, computed=0)
+            raise overloaded()
+        begun = perf_counter()
+        try:
+            yield
+        finally:
+            self.queue.leave()
+            self.metrics.turn_ended(waited=waited, computed=perf_counter() - begun)
 
     def require_model(self) -> ServedModel:
         """Return the model in service; a request calls this once, so that its answer is wholly one version's.

@@ -4,12 +4,14 @@ from http import HTTPStatus
 
 from apiflask import APIFlask
 from flask import Response, g, make_response, request
+from flask_limiter import RateLimitExceeded
 from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, SecurityError
 
 from model.errors import InvalidImage
 from service.answers.problems import MEDIA_TYPE, Problem, Refusal
 from service.context import context
+from service.protection.rate_limits import describe_breach
 from service.protection.uploads import describe_excess
 
 RETRY_SECONDS = 5
@@ -21,7 +23,8 @@ _REASONS = {404: "not_found", 405: "method_not_allowed", 413: "too_many_bytes", 
 def init_app(app: APIFlask) -> None:
     """Answer every error of the application with a problem."""
     app.register_error_handler(InvalidImage, _refuse_image)
-    app.register_error_handler(Refusal, refuse)
+    app.register_error_handler(Refusal, _refuse)
+    app.register_error_handler(RateLimitExceeded, lambda error: _refuse(describe_breach(error)))
     app.register_error_handler(SecurityError, _refuse_host)
     app.register_error_handler(HTTPException, _translate)
 
@@ -35,8 +38,7 @@ def _refuse_host(_: SecurityError) -> Response:
     return _answer("untrusted_host", f"the service is not called '{host}'; its names are in TRUEGRAIN_TRUSTED_HOSTS")
 
 
-def refuse(error: Refusal) -> Response:
-    """Answer with the problem that `error` names."""
+def _refuse(error: Refusal) -> Response:
     response = _answer(error.reason, error.detail)
     response.headers.update(error.headers)
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:

@@ -11,7 +11,6 @@ from service.answers.options import Options, read_options
 from service.answers.problems import FORM, VERDICT, Problem, answers
 from service.answers.verdict import EXAMPLE, Verdict
 from service.context import context
-from service.protection.admission import turn
 from service.protection.uploads import NamedFile, read_batch
 from service.verdicts.delivery import deliver_batch
 from service.verdicts.judging import Judged, judge_all
@@ -70,8 +69,8 @@ def predict_batch() -> Batch:
     """
     shared = context()
     model, options = shared.require_model(), read_options(request)
-    files = read_batch(request)
-    with turn():
+    files = read_batch(request, shared.limits, shared.metrics)
+    with shared.turn():
         results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
     items = [_word(file, result, model, options) for file, result in zip(files, results, strict=True)]
     verdicts = [item.verdict for item in items if isinstance(item, JudgedItem)]

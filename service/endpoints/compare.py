@@ -11,7 +11,6 @@ from service.answers.problems import IMAGE, VERDICT, answers
 from service.answers.verdict import EXAMPLE as VERDICT_EXAMPLE
 from service.answers.verdict import Verdict
 from service.context import context
-from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver
 from service.verdicts.judging import judge
@@ -56,8 +55,8 @@ def compare() -> Comparison:
     """
     shared, options = context(), read_options(request)
     models = shared.require_model(), shared.require_shadow()
-    data = read_image_bytes(request)
-    with turn():
+    data = read_image_bytes(request, shared.metrics)
+    with shared.turn():
         judged = [judge(data, model, limits=shared.limits, options=options) for model in models]
     production, shadow = (word(one, data, model, options) for one, model in zip(judged, models, strict=True))
     return Comparison(

@@ -17,7 +17,6 @@ from service.answers.options import read_options
 from service.answers.problems import IMAGE, VERDICT, answers
 from service.answers.verdict import EXAMPLE, Verdict
 from service.context import context
-from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver, respond
 from service.verdicts.heat_map import draw_overlay
@@ -90,8 +89,8 @@ def explain() -> Response:
     """
     shared = context()
     model, options = shared.require_model(), read_options(request)
-    data = read_image_bytes(request)
-    with turn():
+    data = read_image_bytes(request, shared.metrics)
+    with shared.turn():
         judged = judge(data, model, limits=shared.limits, options=options)
         importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
         deletion = _measure(judged, importance, model.detector)

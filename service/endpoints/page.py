@@ -5,8 +5,7 @@ from flask import render_template
 
 from model.images.decoding import FORMATS
 from service.context import context
-from service.protection.uploads import MOST_FILES
-from service.verdicts.image_views import BATCH_WEIGHT
+from service.protection.uploads import BATCH_WEIGHT, MOST_FILES
 
 blueprint = APIBlueprint("page", __name__, enable_openapi=False)
 

@@ -7,7 +7,6 @@ from service.answers.options import read_options
 from service.answers.problems import IMAGE, VERDICT, answers
 from service.answers.verdict import EXAMPLE, Verdict
 from service.context import context
-from service.protection.admission import turn
 from service.protection.uploads import read_image_bytes
 from service.verdicts.delivery import deliver, respond
 from service.verdicts.judging import judge
@@ -27,8 +26,8 @@ def predict() -> Response:
     """
     shared = context()
     model, options = shared.require_model(), read_options(request)
-    data = read_image_bytes(request)
-    with turn():
+    data = read_image_bytes(request, shared.metrics)
+    with shared.turn():
         judged = judge(data, model, limits=shared.limits, options=options)
     verdict = deliver(word(judged, data, model, options), judged)
     shared.shadowing.offer(data, options, verdict)

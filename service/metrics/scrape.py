@@ -12,6 +12,7 @@ from prometheus_client import Gauge
 from prometheus_flask_exporter import PrometheusMetrics
 
 from service.answers.problems import Answers
+from service.metrics.service import Metrics
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -22,13 +23,12 @@ _PAUSE_SECONDS: Final = 0.05
 _ANSWERS: Answers = {200: {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
-def init_app(app: APIFlask) -> None:
+def init_app(app: APIFlask, ours: Metrics) -> None:
     """Measure every request by its route, and offer the result.
 
     By route and not by path, or every guessed address would become a series. With PROMETHEUS_MULTIPROC_DIR set the
     exporter reads the files of all processes, so one class serves one worker as well as many.
     """
-    ours = app.extensions["truegrain"].metrics
     app.wsgi_app = _counted(app.wsgi_app, ours.in_flight)  # type: ignore[assignment, method-assign]
     exporter = PrometheusMetrics(app, path=None, group_by="url_rule", registry=ours.registry)
 

@@ -1,28 +1,50 @@
-"""The turnstile: one at a time holds the turn, a few wait in line for a while, the rest are turned away at once."""
+"""Load shedding: one request at a time computes, a few wait in a queue, the rest are refused with 503 at once.
+
+onnxruntime fills a core, so requests that compute side by side only make each other late. A client that is refused at
+once can come back, while the requests let in are answered as fast as ever.
+"""
 
 import math
 import threading
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import Final
 
-CROWD: Final = 1 / 2
-"""How many are turned away in a crowd for each who is let in, at least."""
+from apiflask import APIFlask
+from flask import request
 
-LATELY_SECONDS: Final = 0.25
-"""How fast those who came fade from that count: after this time they count for 1/e."""
+from service.answers.problems import Refusal
 
-FORGET_SECONDS: Final = 20.0
-"""How often it is forgotten who came, at multiples of this of the host's clock, so in all workers at once.
+COMPUTING: Final = "/predict"
+"""A POST to this route, or to one below it, decodes images and asks the detector."""
 
-Or a few who come back at once whenever they are turned away would be a crowd for good, though the line had room."""
+RETRY_SECONDS: Final = 1
+"""What `Retry-After` asks of a client that was refused: by then the queue has moved on."""
+
+DETAIL: Final = (
+    f"more images are sent than can be judged; come back in {RETRY_SECONDS} s, or send several in one request"
+)
+"""What a client that was refused is told."""
+
+OVERLOAD: Final = 1 / 2
+"""Refused requests for each request let in from which on the service is overloaded."""
+
+DECAY_SECONDS: Final = 0.25
+"""How fast earlier requests fade from that ratio: after this time they count for 1/e."""
+
+RESET_SECONDS: Final = 20.0
+"""Every 20 s all workers reset their count of refused requests, at multiples of this of the host's clock.
+
+Otherwise a handful of clients that retry at once could keep the service in overload mode."""
 
 
-class Turnstile:
-    """Lets in whoever holds the turn, and hands it on in the order of arrival.
+class Queue:
+    """Lets one request compute at a time, in the order of arrival.
 
-    At most `places` wait in line, each at most `patience` seconds. A line is there for bursts; in a crowd it would stay
-    full and only make everybody late ("Controlling Queue Delay", Nichols and Jacobson, 2012), so then one waits.
+    At most `places` requests wait, each at most `patience` seconds. The queue is there for bursts. During an overload
+    a full queue would only make every request late ("Controlling Queue Delay", Nichols and Jacobson, 2012), so then
+    only one request waits.
     """
 
     def __init__(self, *, places: int, patience: float) -> None:
@@ -30,23 +52,23 @@ class Turnstile:
         self._patience = patience
         self._lock = threading.Lock()
         self._occupied = False
-        self._line: deque[threading.Event] = deque()
-        self._let_in = self._turned_away = 0.0
+        self._waiting: deque[threading.Event] = deque()
+        self._let_in = self._refused = 0.0
         self._since = monotonic()
 
     @property
     def full(self) -> bool:
-        """Whether somebody who came now would be turned away."""
-        crowded = self._turned_away > 1 + CROWD * self._let_in  # 1, for one who is turned away is no crowd
-        return self._occupied and len(self._line) >= (min(self._places, 1) if crowded else self._places)
+        """Whether a request that came now would be refused."""
+        overloaded = self._refused > 1 + OVERLOAD * self._let_in  # 1, for a single refused request is no overload
+        return self._occupied and len(self._waiting) >= (min(self._places, 1) if overloaded else self._places)
 
-    def turn_away(self) -> bool:
-        """Turn away whoever comes now if there is no place in line; return whether that was so."""
+    def refuse(self) -> bool:
+        """Refuse the request that comes now if there is no place in the queue; return whether it was refused."""
         with self._lock:
             return self._refuse()
 
     def enter(self) -> bool:
-        """Wait for the turn; return whether it came, and then `leave` must be called, from whatever thread."""
+        """Wait for the turn; return whether it came. If it came, `leave` must be called, from whatever thread."""
         with self._lock:
             if self._refuse():
                 return False
@@ -55,34 +77,54 @@ class Turnstile:
                 self._occupied = True
                 return True
             turn = threading.Event()
-            self._line.append(turn)
+            self._waiting.append(turn)
         return turn.wait(self._patience) or not self._give_up(turn)
 
     def leave(self) -> None:
-        """Hand the turn to the first in line."""
+        """Hand the turn to the request that has waited longest."""
         with self._lock:
-            if self._line:
-                self._line.popleft().set()
+            if self._waiting:
+                self._waiting.popleft().set()
             else:
                 self._occupied = False
 
     def _refuse(self) -> bool:
-        self._pass_time()
+        self._decay()
         full = self.full
-        self._turned_away += full
+        self._refused += full
         return full
 
-    def _pass_time(self) -> None:
+    def _decay(self) -> None:
         now = monotonic()
-        forgets = now // FORGET_SECONDS > self._since // FORGET_SECONDS
-        kept = 0.0 if forgets else math.exp((self._since - now) / LATELY_SECONDS)
+        resets = now // RESET_SECONDS > self._since // RESET_SECONDS
+        kept = 0.0 if resets else math.exp((self._since - now) / DECAY_SECONDS)
         self._let_in *= kept
-        self._turned_away *= kept
+        self._refused *= kept
         self._since = now
 
     def _give_up(self, turn: threading.Event) -> bool:
         with self._lock:
-            if turn.is_set():  # it came while we lost patience
+            if turn.is_set():  # it came just as the patience ended
                 return False
-            self._line.remove(turn)
+            self._waiting.remove(turn)
             return True
+
+
+def init_app(app: APIFlask, queue: Queue) -> None:
+    """Refuse a request that could not even wait in `queue`, before its upload is read."""
+    app.before_request(partial(_refuse_early, queue))
+
+
+def overloaded() -> Refusal:
+    """Return the refusal of a request for which the queue has no place, or whose turn did not come in time."""
+    return Refusal("overloaded", DETAIL, headers={"Retry-After": str(RETRY_SECONDS)})
+
+
+def _refuse_early(queue: Queue) -> None:
+    if _computes() and queue.refuse():
+        raise overloaded()
+
+
+def _computes() -> bool:
+    rule = request.url_rule.rule if request.url_rule else ""
+    return request.method == "POST" and (rule == COMPUTING or rule.startswith(f"{COMPUTING}/"))

@@ -1,18 +1,17 @@
-"""How many requests each client may send: counted by API key, or by address for those without one."""
+"""Limits the requests of each client, counted by API key, or by address if the request has no key."""
 
 import math
 import time
 from typing import Final
 
 from apiflask import APIFlask
-from flask import Response, g, request
-from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded, RequestLimit
+from flask import current_app, g, request
+from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 from limits.errors import ConfigurationError
 
 from model.errors import SettingsError
 from model.settings import Settings
 from service.answers.problems import Refusal
-from service.errors import refuse
 from service.protection.access import role_needed
 from service.protection.api_keys import check_limit
 
@@ -21,7 +20,9 @@ STORAGE_SECONDS: Final = 0.1
 
 
 def init_app(app: APIFlask, settings: Settings) -> None:
-    """Refuse who sends more than is granted; raises SettingsError for a limit or a storage that is not understood.
+    """Raise RateLimitExceeded in a request of a client that sends more than is granted to it.
+
+    Raises SettingsError for a limit or a storage that is not understood.
 
     Counting never fails a request: while Redis is away each worker counts for itself, which the log says once.
     """
@@ -40,7 +41,6 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     except (ConfigurationError, ValueError) as error:
         raise SettingsError(f"TRUEGRAIN_RATE_LIMIT or TRUEGRAIN_RATE_STORAGE is not allowed: {error}") from error
     limiter.request_filter(lambda: role_needed() == "open" or not _limit(granted))
-    app.register_error_handler(RateLimitExceeded, lambda error: _refuse(error, limiter.current_limit))
 
 
 def _client() -> str:
@@ -58,10 +58,13 @@ def _options(storage: str) -> dict[str, float]:
     return {"socket_connect_timeout": STORAGE_SECONDS, "socket_timeout": STORAGE_SECONDS}
 
 
-def _refuse(error: RateLimitExceeded, breached: RequestLimit | None) -> Response:
+def describe_breach(error: RateLimitExceeded) -> Refusal:
+    """Return the refusal that says what was granted to the client of this request, and when it may come back."""
+    [limiter] = current_app.extensions["limiter"]
+    breached = limiter.current_limit
     seconds = (
         max(1, math.ceil(breached.window.reset_time - time.time())) if breached else error.limit.limit.get_expiry()
     )
     who = f"the key '{g.client}'" if g.key else "this address"
     detail = f"{error.limit.limit} are granted to {who}; the next is in {seconds} s"
-    return refuse(Refusal("too_many_requests", detail, headers={"Retry-After": str(seconds)}))
+    return Refusal("too_many_requests", detail, headers={"Retry-After": str(seconds)})

@@ -12,9 +12,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import cached_property
 from werkzeug.wsgi import LimitedStream
 
+from model.images.decoding import Limits
 from service.answers.problems import Refusal
-from service.context import context
-from service.verdicts.image_views import BATCH_WEIGHT
+from service.metrics.service import Metrics
 
 FIELD = "file"
 HOW = f"send one image as the multipart field '{FIELD}', or as the body with an image/* content type"
@@ -22,6 +22,9 @@ HOW = f"send one image as the multipart field '{FIELD}', or as the body with an 
 BATCH_FIELD = "files"
 MOST_FILES = 64
 """Most images in a batch."""
+BATCH_WEIGHT = 4
+"""How many of the largest images a batch may weigh, in bytes and in pixels: bounds a worker's memory and time."""
+
 HOW_MANY = f"send 1 to {MOST_FILES} images, each as a multipart field '{BATCH_FIELD}'"
 
 MULTIPART_OVERHEAD = 64 * 1024
@@ -52,10 +55,9 @@ class MemoryRequest(Request):
         return stream if known is None else cast(IO[bytes], LimitedStream(self.environ["wsgi.input"], known))
 
 
-def init_app(app: APIFlask) -> None:
-    """Bound the size of every request and let the sender of a refused one finish."""
+def init_app(app: APIFlask, limits: Limits) -> None:
+    """Bound the size of every request by `limits` and let the sender of a refused one finish."""
     app.request_class = MemoryRequest
-    limits = app.extensions["truegrain"].limits
     app.config["MAX_CONTENT_LENGTH"] = limits.max_bytes + MULTIPART_OVERHEAD
     app.after_request(_swallow_rest)
 
@@ -68,22 +70,25 @@ class NamedFile:
     data: bytes
 
 
-def read_image_bytes(request: Request) -> bytes:
+def read_image_bytes(request: Request, metrics: Metrics) -> bytes:
     """Return the bytes of the image that `request` carries; raises Refusal when it does not carry exactly one."""
     kind = request.mimetype
     if kind == "multipart/form-data":
-        return _weighed(_read_only_file(request))
-    if kind in {"", "application/octet-stream"} or kind.startswith("image/"):
-        return _weighed(request.get_data(cache=False))
-    raise Refusal("unsupported_content_type", f"the content type '{kind}' carries no image; {HOW}")
+        data = _read_only_file(request)
+    elif kind in {"", "application/octet-stream"} or kind.startswith("image/"):
+        data = request.get_data(cache=False)
+    else:
+        raise Refusal("unsupported_content_type", f"the content type '{kind}' carries no image; {HOW}")
+    metrics.file_received(len(data))
+    return data
 
 
-def read_batch(request: Request) -> list[NamedFile]:
+def read_batch(request: Request, limits: Limits, metrics: Metrics) -> list[NamedFile]:
     """Return the files that `request` carries; raises Refusal when these are none or more than MOST_FILES.
 
-    Together they may weigh BATCH_WEIGHT times as much as one image.
+    Together they may weigh BATCH_WEIGHT times as much as the largest image of `limits`.
     """
-    request.max_content_length = BATCH_WEIGHT * context().limits.max_bytes + MULTIPART_OVERHEAD
+    request.max_content_length = BATCH_WEIGHT * limits.max_bytes + MULTIPART_OVERHEAD
     if request.mimetype != "multipart/form-data":
         raise Refusal("unsupported_content_type", f"the content type '{request.mimetype}' carries no batch; {HOW_MANY}")
     files = read_files(request).getlist(BATCH_FIELD)
@@ -91,7 +96,10 @@ def read_batch(request: Request) -> list[NamedFile]:
         raise _missing_file(request, BATCH_FIELD, HOW_MANY)
     if len(files) > MOST_FILES:
         raise Refusal("too_many_files", f"the batch holds {len(files)} files; {HOW_MANY}")
-    return [NamedFile(file.filename or "", _weighed(file.read())) for file in files]
+    received = [NamedFile(file.filename or "", bytes(file.read())) for file in files]
+    for file in received:
+        metrics.file_received(len(file.data))
+    return received
 
 
 def describe_excess(request: Request) -> str:
@@ -121,11 +129,6 @@ def read_files(request: Request) -> MultiDict[str, FileStorage]:
                 f" {request.max_form_memory_size:,} bytes of text",
             ) from error
         raise
-
-
-def _weighed(data: bytes) -> bytes:
-    context().metrics.file_received(len(data))
-    return data
 
 
 def _missing_file(request: Request, field: str, how: str) -> Refusal:

@@ -15,9 +15,7 @@ from model.images.decoding import Limits, load, open_image
 from model.images.degradations import DEGRADATIONS, RESHIPPED
 from model.images.fingerprint import jpeg_quality
 from model.images.preprocess import Preprocess
-
-BATCH_WEIGHT: Final = 4
-"""How many of the largest images a batch may weigh, in bytes and in pixels: bounds a worker's memory and time."""
+from service.protection.uploads import BATCH_WEIGHT
 
 LONGEST_JPEG_SIDE: Final = 65_500
 """The longest side that libjpeg encodes, in pixels."""

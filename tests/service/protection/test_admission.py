@@ -1,4 +1,4 @@
-"""Load: who computes, who waits, and who is sent away with a word when to come back."""
+"""Load: which requests compute, which wait, and which are refused with a word when to come back."""
 
 import io
 import json
@@ -13,8 +13,7 @@ from structlog.testing import capture_logs
 
 from model.settings import Settings
 from service.app import create_app
-from service.protection.admission import COMPUTING
-from service.protection.queue import Turnstile
+from service.protection.queue import COMPUTING, Queue
 from service.protection.uploads import BATCH_FIELD, FIELD
 
 Draw = Callable[..., bytes]
@@ -22,7 +21,7 @@ Draw = Callable[..., bytes]
 
 @pytest.fixture
 def app(home: Path, publish: Callable[..., object]) -> Iterator[APIFlask]:
-    """An application with one place in line."""
+    """An application whose queue has one place."""
     publish("1")
     app = create_app(Settings(home=home, queue=1, queue_seconds=60))
     yield app
@@ -30,29 +29,29 @@ def app(home: Path, publish: Callable[..., object]) -> Iterator[APIFlask]:
 
 
 @pytest.fixture
-def turnstile(app: APIFlask) -> Turnstile:
-    turnstile: Turnstile = app.extensions["truegrain"].turnstile
-    return turnstile
+def queue(app: APIFlask) -> Queue:
+    queue: Queue = app.extensions["truegrain"].queue
+    return queue
 
 
 def test_a_request_waits_for_the_one_before_it(
-    client: FlaskClient, turnstile: Turnstile, draw: Draw, metric: Callable[..., float]
+    client: FlaskClient, queue: Queue, draw: Draw, metric: Callable[..., float]
 ) -> None:
-    turnstile.enter()
-    threading.Timer(0.05, turnstile.leave).start()
+    queue.enter()
+    threading.Timer(0.05, queue.leave).start()
     assert client.post("/predict", data=draw(), content_type="image/jpeg").status_code == 200
     assert metric("truegrain_queue_seconds_sum") > 0
 
 
-def test_when_the_line_is_full_the_rest_is_told_to_come_back(
-    app: APIFlask, turnstile: Turnstile, draw: Draw, metric: Callable[..., float], wait_until: Callable[..., None]
+def test_when_the_queue_is_full_the_rest_is_told_to_come_back(
+    app: APIFlask, queue: Queue, draw: Draw, metric: Callable[..., float], wait_until: Callable[..., None]
 ) -> None:
-    turnstile.enter()
+    queue.enter()
     waiting = threading.Thread(target=lambda: send(app, draw()))
     waiting.start()
-    wait_until(lambda: turnstile.full, what="a request in line")
+    wait_until(lambda: queue.full, what="a request in the queue")
     answer = app.test_client().post("/predict", data=draw(), content_type="image/jpeg")
-    turnstile.leave()
+    queue.leave()
     waiting.join()
     assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
     assert answer.json is not None
@@ -67,7 +66,7 @@ def test_every_route_that_computes_waits_for_its_turn_though_not_for_ever(
     publish("1")
     publish("1", alias="shadow")
     client = start_client(queue=1, queue_seconds=0.01)
-    client.application.extensions["truegrain"].turnstile.enter()
+    client.application.extensions["truegrain"].queue.enter()
     rules = {rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith(COMPUTING)}
     assert rules > {COMPUTING}
     for rule in rules:
@@ -76,8 +75,8 @@ def test_every_route_that_computes_waits_for_its_turn_though_not_for_ever(
         assert (rule, (answer.json or {})["reason"]) == (rule, "overloaded")
 
 
-def test_whoever_does_not_compute_never_waits(client: FlaskClient, turnstile: Turnstile) -> None:
-    turnstile.enter()
+def test_whoever_does_not_compute_never_waits(client: FlaskClient, queue: Queue) -> None:
+    queue.enter()
     for path in ("/healthz", "/readyz", "/metrics", "/model", "/docs"):
         assert client.get(path).status_code == 200
 
@@ -89,9 +88,9 @@ def test_a_refused_request_gives_its_turn_back(client: FlaskClient, draw: Draw, 
     assert client.post("/predict", data=draw(), content_type="image/jpeg").status_code == 200
 
 
-def test_a_request_that_is_sent_away_is_not_read(client: FlaskClient, turnstile: Turnstile) -> None:
-    turnstile._places = 0
-    turnstile.enter()
+def test_a_request_that_is_sent_away_is_not_read(client: FlaskClient, queue: Queue) -> None:
+    queue._places = 0
+    queue.enter()
     body = io.BytesIO(bytes(1_000))
     assert (
         client.post("/predict", input_stream=body, content_type="image/jpeg", content_length=1_000).status_code == 503
@@ -110,10 +109,10 @@ def test_a_request_that_is_sent_away_is_not_read(client: FlaskClient, turnstile:
     ],
 )
 def test_who_is_turned_away_at_the_door_is_logged_under_the_path_as_far_as_it_is_known(
-    app: APIFlask, turnstile: Turnstile, begin: bytes, path: str
+    app: APIFlask, queue: Queue, begin: bytes, path: str
 ) -> None:
-    turnstile._places = 0
-    turnstile.enter()
+    queue._places = 0
+    queue.enter()
     with capture_logs() as lines:
         answer = app.extensions["door"](lambda: begin)
     assert answer is not None

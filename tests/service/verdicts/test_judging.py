@@ -17,9 +17,10 @@ from model.images.degradations import DEGRADATIONS, RESHIPPED
 from service.answers.options import Options
 from service.answers.problems import Refusal
 from service.answers.verdict import Finding
+from service.protection.uploads import BATCH_WEIGHT
 from service.status.pointer import Pointer, pointer_path
 from service.verdicts import judging
-from service.verdicts.image_views import BATCH_WEIGHT, LONGEST_JPEG_SIDE
+from service.verdicts.image_views import LONGEST_JPEG_SIDE
 from service.verdicts.judging import Judged, judge, judge_all, to_verdict
 from service.verdicts.model_store import ServedModel
 
