@@ -1,7 +1,9 @@
 """A measured value with its confidence interval. A module of its own, so that no reader of one imports SciPy."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import Field
 
 CONFIDENCE: Final = 0.95
 """How often the interval of an Estimate holds the true value."""
@@ -11,6 +13,6 @@ CONFIDENCE: Final = 0.95
 class Estimate:
     """A measured value with its 95 % confidence interval."""
 
-    value: float
-    low: float
-    high: float
+    value: Annotated[float, Field(description="The measured value")]
+    low: Annotated[float, Field(description="Lower end of the interval")]
+    high: Annotated[float, Field(description="Upper end of the interval")]

@@ -4,11 +4,12 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import log
-from typing import Final
+from typing import Annotated, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydantic import Field
 
 SHARE: Final = 0.25
 """How much of the picture is removed: the places where the map is highest."""
@@ -30,21 +31,25 @@ Score = Callable[[Pixels], NDArray[np.floating]]
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
-    """What removing places did to the probability of the verdict's class.
+    """What became of the probability of the label when places of the image were painted over."""
 
-    `before` is the probability of the whole picture, `after` that without the `share` of it that the map calls most
-    important, `controls` those without as much elsewhere.
-    """
+    share: Annotated[
+        float,
+        Field(description="How much of what the detector sees was painted over each time, in its mean colour"),
+    ]
+    before: Annotated[float, Field(description="Probability of the label for the whole image")]
+    after: Annotated[float, Field(description="The same without the places that the map calls most important")]
+    controls: Annotated[tuple[float, ...], Field(description="The same without as much elsewhere, several times")]
+    outdone: Annotated[
+        float,
+        Field(description="Share of the controls that took less from the probability than the map's places"),
+    ]
 
-    share: float
-    before: float
-    after: float
-    controls: tuple[float, ...]
-
-    @property
-    def outdone(self) -> float:
-        """Share of the controls that took less from the probability than the map's places did."""
-        return sum(self.after < control for control in self.controls) / len(self.controls)
+    @classmethod
+    def of(cls, *, share: float, before: float, after: float, controls: tuple[float, ...]) -> Self:
+        """Compare the map's places with the controls, at least one."""
+        outdone = sum(after < control for control in controls) / len(controls)
+        return cls(share=share, before=before, after=after, controls=controls, outdone=outdone)
 
     @property
     def faithful(self) -> bool:
@@ -63,7 +68,7 @@ def measure_deletion(pixels: Pixels, importance: NDArray[np.float32], score: Sco
     removed = _choose_top(_enlarge(importance, len(pixels)))
     controls = _shift(removed, seed=zlib.crc32(pixels.tobytes()))
     before, after, *others = score(_remove(pixels, np.stack([np.zeros_like(removed), removed, *controls]))).tolist()
-    return Deletion(share=float(removed.mean()), before=before, after=after, controls=tuple(others))
+    return Deletion.of(share=float(removed.mean()), before=before, after=after, controls=tuple(others))
 
 
 def _enlarge(importance: NDArray[np.float32], size: int) -> NDArray[np.float32]:

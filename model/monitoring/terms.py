@@ -1,7 +1,9 @@
 """The words that drift is told in: whether there is any, why, and why that is not known."""
 
 from dataclasses import dataclass
-from typing import Final, Literal, get_args
+from typing import Annotated, Final, Literal, get_args
+
+from pydantic import Field
 
 State = Literal["ok", "drifting", "unknown"]
 
@@ -34,12 +36,12 @@ ATTRIBUTIONS: Final[tuple[Attribution, ...]] = get_args(Attribution)
 
 @dataclass(frozen=True)
 class Signal:
-    """A measured distance from the reference, and whether it is `over` its limit."""
+    """A measured distance of recent predictions from the reference."""
 
-    name: str
-    value: float
-    limit: float
-    over: bool
+    name: Annotated[str, Field(description="What was measured")]
+    value: Annotated[float, Field(description="The distance")]
+    limit: Annotated[float, Field(description="The limit, which the distance may reach")]
+    over: Annotated[bool, Field(description="Whether the distance is over its limit")]
 
     @classmethod
     def against(cls, name: str, value: float, limit: float) -> "Signal":

@@ -4,7 +4,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.images.provenance.findings import Says, Source
+from model.images.provenance.findings import Finding
 
 Decision = Literal["real", "ai", "unsure"]
 
@@ -29,15 +29,6 @@ class ImageFacts(_Answer):
     format: str = Field(description="Format found in the bytes, such as JPEG; a file's name is never asked")
     width: int = Field(description="Pixels, with the EXIF orientation applied")
     height: int = Field(description="Pixels, with the EXIF orientation applied")
-
-
-class Finding(_Answer):
-    """What a file says of itself; anyone can write that, so it never changes what the pixels say."""
-
-    source: Source = Field(description="Where in the file it stands")
-    says: Says = Field(description="What it says about the origin of the image")
-    name: str = Field(description="Who says it: a camera, a generator, a signer")
-    detail: str = Field(description="What was found, in words")
 
 
 class Timings(_Answer):

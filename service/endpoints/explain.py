@@ -7,11 +7,10 @@ import numpy as np
 from apiflask import APIBlueprint
 from flask import Response, request
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from model.detectors import map_test
 from model.detectors.detector import Detector
-from model.detectors.map_test import measure_deletion
+from model.detectors.map_test import Deletion, measure_deletion
 from model.labels import AI, CLASSES
 from service.answers.options import read_options
 from service.answers.problems import IMAGE, VERDICT, answers
@@ -24,22 +23,6 @@ from service.verdicts.judging import Judged, judge, score_views
 from service.verdicts.wording import word
 
 blueprint = APIBlueprint("explain", __name__)
-
-
-class Deletion(BaseModel):
-    """What became of the probability of the label when places of the image were painted over."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    share: float = Field(
-        description="How much of what the detector sees was painted over each time, in its mean colour"
-    )
-    before: float = Field(description="Probability of the label for the whole image")
-    after: float = Field(description="The same without the places that the map calls most important")
-    controls: tuple[float, ...] = Field(description="The same without as much elsewhere, several times")
-    outdone: float = Field(
-        description="Share of the controls that took less from the probability than the map's places"
-    )
 
 
 class Explanation(Verdict):
@@ -56,14 +39,14 @@ class Explanation(Verdict):
     )
 
     @classmethod
-    def of(cls, verdict: Verdict, deletion: map_test.Deletion, importance: NDArray[np.float32]) -> Self:
+    def of(cls, verdict: Verdict, deletion: Deletion, importance: NDArray[np.float32]) -> Self:
         """Put a verdict and its map together, or withhold the map."""
         shown = deletion.faithful
         overlay = draw_overlay(importance, width=verdict.image.width, height=verdict.image.height) if shown else b""
         return cls(
             **dict(verdict),
             faithful=shown,
-            deletion=Deletion.model_validate(deletion),
+            deletion=deletion,
             cam=tuple(map(tuple, importance.tolist())) if shown else None,
             overlay_png=base64.b64encode(overlay).decode() if shown else None,
         )
@@ -99,7 +82,7 @@ def explain() -> Response:
     return respond(Explanation.of(verdict, deletion, importance))
 
 
-def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> map_test.Deletion:
+def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> Deletion:
     def score(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         probability = score_views(detector, pixels).probability.astype(np.float64)  # 1 - 1e-9 is 1 in float32
         return probability if judged.label == CLASSES[AI] else 1 - probability

@@ -8,7 +8,7 @@ import structlog
 from model.dataset.lake import Lake
 from model.registry import ModelVersion
 from model.registry.run_files import DECISION
-from service.status.lineage import GateLine, Lineage, Validation
+from service.status.lineage import Lineage, Validation
 
 log = structlog.get_logger(__name__)
 
@@ -30,7 +30,7 @@ def trace(version: ModelVersion, runs: RunFiles, *, lake: str, dataset_version: 
     told = ("dag_run_id", "gate", "gate_reason", "gate_champion", "promotion_reason", "promoted_at")
     return Lineage(
         **{name: version.tags.get(name) for name in told},  # type: ignore[arg-type]  # pydantic reads the time
-        gate_lines=[GateLine(**rule) for rule in rules],
+        gate_lines=rules,
         validation=_validation(lake, dataset_version),
     )
 

@@ -6,33 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from model.monitoring.terms import Attribution, Cause, State
+from model.estimate import Estimate
+from model.monitoring.terms import Attribution, Cause, Signal, State
 from service.status.files import read_note, write_note
 
 if TYPE_CHECKING:
     # It brings SciPy with it, which the workers that read the file have no use for.
     from model.monitoring.drift_history import DriftResult
-
-
-class Bounds(BaseModel):
-    """An estimate with its 95 % interval."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    value: float
-    low: float
-    high: float
-
-
-class Signal(BaseModel):
-    """One of the distances between recent predictions and the reference."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
-
-    name: str
-    value: float
-    limit: float
-    over: bool
 
 
 class DriftAnswer(BaseModel):
@@ -48,8 +28,8 @@ class DriftAnswer(BaseModel):
     measured_at: datetime | None = Field(description="When they were")
     predictions: int = Field(description="How many they were")
     signals: tuple[Signal, ...] = Field(description="What was measured, against its limits")
-    accuracy: Bounds | None = Field(description="Estimated share of right answers, without labels")
-    ai_share: Bounds | None = Field(description="Estimated share of AI images")
+    accuracy: Estimate | None = Field(description="Estimated share of right answers, without labels")
+    ai_share: Estimate | None = Field(description="Estimated share of AI images")
 
 
 SILENT = DriftAnswer(
@@ -94,9 +74,9 @@ def describe(result: "DriftResult") -> DriftAnswer:
         version=result.model_version,
         measured_at=result.measured_at,
         predictions=result.rows,
-        signals=tuple(Signal.model_validate(signal) for signal in result.signals),
-        accuracy=Bounds.model_validate(result.accuracy) if result.accuracy else None,
-        ai_share=Bounds.model_validate(result.ai_share) if result.ai_share else None,
+        signals=result.signals,
+        accuracy=result.accuracy,
+        ai_share=result.ai_share,
     )
 
 

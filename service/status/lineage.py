@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.evaluation.gate.rule import Rule
 from service.status.files import read_note, write_note
 
 FILE: Final = "lineage.json"
@@ -13,16 +14,6 @@ FILE: Final = "lineage.json"
 
 class _Told(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-class GateLine(_Told):
-    """One rule of the gate as it was applied."""
-
-    name: str = Field(description="The rule")
-    value: float | None = Field(description="What was found; null: the report holds no such value")
-    limit: float | None = Field(description="The limit; null: the rule has none")
-    passed: bool = Field(description="Whether it passed")
-    detail: str = Field(description="Why")
 
 
 class Validation(_Told):
@@ -41,7 +32,7 @@ class Lineage(_Told):
     gate: str | None = Field(description="What the gate said: 'passed', 'failed', or 'overridden' by a person")
     gate_reason: str | None = Field(description="Why, in one line")
     gate_champion: str | None = Field(description="The version it was compared with, or 'none'")
-    gate_lines: list[GateLine] = Field(description="Every rule of the gate; empty when the gate was not asked")
+    gate_lines: list[Rule] = Field(description="Every rule of the gate; empty when the gate was not asked")
     promotion_reason: str | None = Field(description="Why it was last put into production")
     promoted_at: datetime | None = Field(description="When that was")
     validation: Validation | None = Field(description="Of its dataset version; null where the lake is out of reach")

@@ -14,10 +14,11 @@ from model.detectors.decision import UNSURE, band_below, decide, measure_stabili
 from model.detectors.detector import Detector, Scores
 from model.errors import InvalidImage
 from model.images.decoding import Limits
+from model.images.provenance.findings import Finding
 from model.labels import AI, CLASSES
 from service.answers.options import Options
 from service.answers.problems import Refusal
-from service.answers.verdict import Decision, Finding, ImageFacts, ModelReference, Timings, Verdict
+from service.answers.verdict import Decision, ImageFacts, ModelReference, Timings, Verdict
 from service.verdicts.image_views import Seen, look, look_at_all
 from service.verdicts.model_store import ServedModel
 

@@ -4,10 +4,10 @@ from datetime import UTC, datetime
 
 from flask import g
 
+from model.images.provenance.reading import read_provenance
 from service.answers.options import Options
 from service.answers.verdict import Verdict
 from service.context import context
-from service.verdicts.evidence import gather
 from service.verdicts.judging import Judged, to_verdict
 from service.verdicts.model_store import ServedModel
 
@@ -17,6 +17,6 @@ def word(judged: Judged, data: bytes, model: ServedModel, options: Options) -> V
 
     Raises Refusal when a receipt is asked for where none are given.
     """
-    evidence = gather(data, format_=judged.format)
+    evidence = read_provenance(data, format_=judged.format)
     verdict = to_verdict(judged, model, request_id=g.request_id, evidence=evidence)
     return context().require_notary().sign(verdict, at=datetime.now(UTC)) if options.receipt else verdict

@@ -1,22 +1,22 @@
 """Gate rule: one line of a decision, and how its numbers read."""
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from model.estimate import Estimate
 
 
 @dataclass(frozen=True)
 class Rule:
-    """One rule as it was applied: what was found, the limit, and in `detail` why it passed or failed, for a person.
+    """One rule of the gate as it was applied."""
 
-    `value` is None where a report does not hold what the rule needs, `limit` where there is none.
-    """
-
-    name: str
-    value: float | None
-    limit: float | None
-    passed: bool
-    detail: str
+    name: Annotated[str, Field(description="The rule")]
+    value: Annotated[float | None, Field(description="What was found; null: the report holds no such value")]
+    limit: Annotated[float | None, Field(description="The limit; null: the rule has none")]
+    passed: Annotated[bool, Field(description="Whether it passed")]
+    detail: Annotated[str, Field(description="Why it passed or failed, for a person")]
 
 
 def missing(name: str, limit: float | None, what: str) -> Rule:

@@ -1,9 +1,11 @@
-"""Finding: something a file says about where its picture comes from, and for which class that speaks."""
+"""One finding: what a file says about where its picture comes from, and for which class that speaks."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
+
+from pydantic import Field
 
 Source = Literal["c2pa", "camera", "generator_text"]
 Says = Literal["ai", "real", "nothing"]
@@ -14,15 +16,15 @@ _LONGEST: Final = 120
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One finding: `name` is who or what the file names, `detail` a sentence for people.
+    """What a file says of itself: a claim, no proof, so that it never changes what the pixels say.
 
-    A finding is a claim and no proof: only signed Content Credentials (`c2pa`) cost anything to forge.
+    Only signed Content Credentials (`c2pa`) cost anything to forge.
     """
 
-    source: Source
-    says: Says
-    name: str
-    detail: str
+    source: Annotated[Source, Field(description="Where in the file it stands")]
+    says: Annotated[Says, Field(description="What it says about the origin of the image")]
+    name: Annotated[str, Field(description="Who says it: a camera, a generator, a signer")]
+    detail: Annotated[str, Field(description="What was found, in words")]
 
 
 SOURCE_TYPES: Final[Mapping[str, tuple[Says, str]]] = MappingProxyType(

@@ -86,14 +86,14 @@ def test_most_maps_without_meaning_fail(noise: NDArray[np.uint8]) -> None:
 
 
 def test_a_drop_that_the_controls_share_is_not_enough() -> None:
-    deletion = Deletion(share=0.25, before=0.9, after=0.5, controls=(0.4,) * 3 + (0.8,) * 16)
+    deletion = Deletion.of(share=0.25, before=0.9, after=0.5, controls=(0.4,) * 3 + (0.8,) * 16)
     assert deletion.outdone == pytest.approx(16 / 19)
     assert not deletion.faithful
 
 
 def test_a_drop_that_means_nothing_is_not_enough() -> None:
     for before, after in ((0.98236, 0.98230), (1.0, 1 - 6e-8), (0.5, 0.49)):
-        deletion = Deletion(share=0.25, before=before, after=after, controls=(1.0,) * 19)
+        deletion = Deletion.of(share=0.25, before=before, after=after, controls=(1.0,) * 19)
         assert deletion.outdone == 1
         assert not deletion.faithful
-    assert Deletion(share=0.25, before=0.9999, after=0.999, controls=(0.9999,) * 19).faithful
+    assert Deletion.of(share=0.25, before=0.9999, after=0.999, controls=(0.9999,) * 19).faithful

@@ -14,9 +14,9 @@ from model.detectors.detector import Detector
 from model.errors import InvalidImage
 from model.images.decoding import FORMATS, Limits, decode
 from model.images.degradations import DEGRADATIONS, RESHIPPED
+from model.images.provenance.findings import Finding
 from service.answers.options import Options
 from service.answers.problems import Refusal
-from service.answers.verdict import Finding
 from service.protection.uploads import BATCH_WEIGHT
 from service.status.pointer import Pointer, pointer_path
 from service.verdicts import judging
