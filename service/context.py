@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import cast
@@ -12,12 +13,17 @@ from structlog.contextvars import bind_contextvars
 
 from model.feedback.reports import ANONYMOUS
 from model.images.decoding import Limits
+from model.images.provenance.reading import read_provenance
+from service.answers.options import Options
 from service.answers.problems import Refusal
 from service.answers.receipts import Notary
+from service.answers.verdict import Verdict
 from service.metrics.service import Metrics
 from service.protection.queue import Queue, overloaded
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
+from service.verdicts.answering import to_prediction, to_verdict
+from service.verdicts.judging import Judged
 from service.verdicts.model_store import ModelStore, ServedModel
 from service.verdicts.shadowing import Shadowing
 
@@ -66,6 +72,32 @@ class Context:
         finally:
             self.queue.leave()
             self.metrics.turn_ended(waited=waited, computed=perf_counter() - begun)
+
+    def answer(self, judged: Judged, data: bytes, options: Options) -> Verdict:
+        """Return the verdict on the file `data`, with what the file says of itself; signed if `options` ask for that.
+
+        Raises Refusal `receipts_off` if a receipt is asked for and no key was set.
+        """
+        evidence = read_provenance(data, format_=judged.seen.image.format)
+        verdict = to_verdict(judged, request_id=g.request_id, evidence=evidence)
+        return self.require_notary().sign(verdict, at=datetime.now(UTC)) if options.receipt else verdict
+
+    def record(self, verdict: Verdict, judged: Judged) -> None:
+        """Count the verdict on `judged` and keep it in the prediction log."""
+        self.metrics.verdict_given(verdict)
+        self.predictions.record(to_prediction(verdict, judged, client=client_name(), at=datetime.now(UTC)))
+
+    def deliver(self, judged: Judged, data: bytes, options: Options) -> Verdict:
+        """Return what `answer` returns, recorded and named in the request's line of log."""
+        verdict = self.answer(judged, data, options)
+        self.record(verdict, judged)
+        bind_contextvars(
+            version=verdict.model.version,
+            decision=verdict.decision,
+            image_sha256=verdict.image.sha256,
+            timings_ms=verdict.timings_ms.model_dump(),
+        )
+        return verdict
 
     def require_model(self) -> ServedModel:
         """Return the model in service; a request calls this once, so that its answer is wholly one version's.

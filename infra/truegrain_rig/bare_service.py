@@ -6,7 +6,6 @@ from unittest.mock import patch
 from apiflask import APIFlask
 
 from service.app import create_app
-from service.verdicts import delivery
 
 APP = f"{__name__}:create_bare_app()"
 """How gunicorn finds it."""
@@ -28,6 +27,6 @@ def create_bare_app() -> APIFlask:
     For the rest of this process, for the rows are made with each verdict.
     """
     nothing = _Nothing()
-    delivery.to_prediction = nothing  # type: ignore[assignment]
+    patch("service.context.to_prediction", nothing).start()
     with patch.multiple("service.app", PredictionLog=nothing, Metrics=nothing, scrape=nothing):
         return create_app()

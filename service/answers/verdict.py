@@ -16,6 +16,8 @@ class _Answer(BaseModel):
 class ModelReference(_Answer):
     """Which version answered."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     name: str = Field(description="Registered model")
     version: str = Field(description="Version in the registry")
     sha256: str = Field(description="SHA-256 of model.onnx")

@@ -1,21 +1,20 @@
 """POST /predict/batch: up to 64 images in, a verdict or a problem for each out."""
 
+from collections import Counter
 from typing import Final
 
 from apiflask import APIBlueprint
 from flask import g, request
 from pydantic import BaseModel, ConfigDict, Field
+from structlog.contextvars import bind_contextvars
 
 from model.errors import InvalidImage
 from service.answers.options import Options, read_options
 from service.answers.problems import FORM, VERDICT, Problem, answers
 from service.answers.verdict import EXAMPLE, Verdict
-from service.context import context
+from service.context import Context, context
 from service.protection.uploads import NamedFile, read_batch
-from service.verdicts.delivery import deliver_batch
 from service.verdicts.judging import Judged, judge_all
-from service.verdicts.model_store import ServedModel
-from service.verdicts.wording import word
 
 blueprint = APIBlueprint("batch", __name__)
 
@@ -72,19 +71,21 @@ def predict_batch() -> Batch:
     files = read_batch(request, shared.limits, shared.metrics)
     with shared.turn():
         results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
-    items = [_word(file, result, model, options) for file, result in zip(files, results, strict=True)]
-    verdicts = [item.verdict for item in items if isinstance(item, JudgedItem)]
-    deliver_batch(verdicts, [one for one in results if isinstance(one, Judged)], version=model.version.version)
+    items = [_answer(file, result, options, shared) for file, result in zip(files, results, strict=True)]
+    decisions = Counter(item.verdict.decision for item in items if isinstance(item, JudgedItem))
+    bind_contextvars(version=model.version.version, decisions=dict(decisions))
     shared.metrics.batch_answered([_outcome(item) for item in items])
     return Batch(items=items)
 
 
-def _word(
-    file: NamedFile, result: Judged | InvalidImage, model: ServedModel, options: Options
+def _answer(
+    file: NamedFile, result: Judged | InvalidImage, options: Options, shared: Context
 ) -> JudgedItem | RefusedItem:
     if isinstance(result, InvalidImage):
         return RefusedItem(name=file.name, problem=Problem.of(result.reason, str(result), request_id=g.request_id))
-    return JudgedItem(name=file.name, verdict=word(result, file.data, model, options))
+    verdict = shared.answer(result, file.data, options)
+    shared.record(verdict, result)
+    return JudgedItem(name=file.name, verdict=verdict)
 
 
 def _outcome(item: JudgedItem | RefusedItem) -> str:

@@ -12,9 +12,7 @@ from service.answers.verdict import EXAMPLE as VERDICT_EXAMPLE
 from service.answers.verdict import Verdict
 from service.context import context
 from service.protection.uploads import read_image_bytes
-from service.verdicts.delivery import deliver
 from service.verdicts.judging import judge
-from service.verdicts.wording import word
 
 blueprint = APIBlueprint("compare", __name__)
 
@@ -57,11 +55,12 @@ def compare() -> Comparison:
     models = shared.require_model(), shared.require_shadow()
     data = read_image_bytes(request, shared.metrics)
     with shared.turn():
-        judged = [judge(data, model, limits=shared.limits, options=options) for model in models]
-    production, shadow = (word(one, data, model, options) for one, model in zip(judged, models, strict=True))
+        first, second = (judge(data, model, limits=shared.limits, options=options) for model in models)
+    shadow = shared.answer(second, data, options)
+    production = shared.deliver(first, data, options)
     return Comparison(
         agreement=production.decision == shadow.decision,
         difference=shadow.probability - production.probability,
-        production=deliver(production, judged[0]),
+        production=production,
         shadow=shadow,
     )

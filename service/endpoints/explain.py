@@ -17,10 +17,9 @@ from service.answers.problems import IMAGE, VERDICT, answers
 from service.answers.verdict import EXAMPLE, Verdict
 from service.context import context
 from service.protection.uploads import read_image_bytes
-from service.verdicts.delivery import deliver, respond
+from service.verdicts.answering import respond
 from service.verdicts.heat_map import draw_overlay
 from service.verdicts.judging import Judged, judge, score_views
-from service.verdicts.wording import word
 
 blueprint = APIBlueprint("explain", __name__)
 
@@ -75,11 +74,11 @@ def explain() -> Response:
     data = read_image_bytes(request, shared.metrics)
     with shared.turn():
         judged = judge(data, model, limits=shared.limits, options=options)
-        importance = judged.cam if judged.label == CLASSES[AI] else -judged.cam
+        cam = judged.scores.cam[0]
+        importance = cam if judged.label == CLASSES[AI] else -cam
         deletion = _measure(judged, importance, model.detector)
     shared.metrics.map_tested(faithful=deletion.faithful)
-    verdict = deliver(word(judged, data, model, options), judged)
-    return respond(Explanation.of(verdict, deletion, importance))
+    return respond(Explanation.of(shared.deliver(judged, data, options), deletion, importance))
 
 
 def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> Deletion:
@@ -87,4 +86,4 @@ def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector
         probability = score_views(detector, pixels).probability.astype(np.float64)  # 1 - 1e-9 is 1 in float32
         return probability if judged.label == CLASSES[AI] else 1 - probability
 
-    return measure_deletion(judged.pixels, importance, score)
+    return measure_deletion(judged.seen.views[0], importance, score)

@@ -8,9 +8,8 @@ from service.answers.problems import IMAGE, VERDICT, answers
 from service.answers.verdict import EXAMPLE, Verdict
 from service.context import context
 from service.protection.uploads import read_image_bytes
-from service.verdicts.delivery import deliver, respond
+from service.verdicts.answering import respond
 from service.verdicts.judging import judge
-from service.verdicts.wording import word
 
 blueprint = APIBlueprint("predict", __name__)
 
@@ -29,6 +28,6 @@ def predict() -> Response:
     data = read_image_bytes(request, shared.metrics)
     with shared.turn():
         judged = judge(data, model, limits=shared.limits, options=options)
-    verdict = deliver(word(judged, data, model, options), judged)
+    verdict = shared.deliver(judged, data, options)
     shared.shadowing.offer(data, options, verdict)
     return respond(verdict)

@@ -1,4 +1,4 @@
-"""Looking: from an image file to what the detector sees of it."""
+"""Turns an image file into the pixels that the detector sees, with the facts of the file."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
@@ -15,6 +15,7 @@ from model.images.decoding import Limits, load, open_image
 from model.images.degradations import DEGRADATIONS, RESHIPPED
 from model.images.fingerprint import jpeg_quality
 from model.images.preprocess import Preprocess
+from service.answers.verdict import ImageFacts
 from service.protection.uploads import BATCH_WEIGHT
 
 LONGEST_JPEG_SIDE: Final = 65_500
@@ -25,15 +26,12 @@ LONGEST_JPEG_SIDE: Final = 65_500
 class Seen:
     """An image ready for the detector, and how many seconds each step took.
 
-    `bytes` is the size of its file, `jpeg_quality` (1-100) is None where that is no JPEG.
+    `bytes` is the size of its file, `jpeg_quality` (1-100) is None if the file is no JPEG.
     `views` [n, size, size, 3] uint8 begins with the image as it came; its re-shipped versions follow when its stability
     is examined. The decoded picture is not kept: those of a batch need not fit into memory together.
     """
 
-    sha256: str
-    format: str
-    width: int
-    height: int
+    image: ImageFacts
     bytes: int
     jpeg_quality: int | None
     views: NDArray[np.uint8]
@@ -75,20 +73,22 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
             f" whose sides have at most {LONGEST_JPEG_SIDE:,}",
         )
     quality = jpeg_quality(opened)
-    image = load(opened)
-    decoded = perf_counter()
-    views = _see(image.rgb, preprocess, reship=reship)
-    preprocessed = perf_counter()
+    decoded = load(opened)
+    decoded_at = perf_counter()
+    views = _see(decoded.rgb, preprocess, reship=reship)
+    preprocessed_at = perf_counter()
     return Seen(
-        sha256=hashlib.sha256(data).hexdigest(),
-        format=image.format,
-        width=image.width,
-        height=image.height,
+        image=ImageFacts(
+            sha256=hashlib.sha256(data).hexdigest(),
+            format=decoded.format,
+            width=decoded.width,
+            height=decoded.height,
+        ),
         bytes=len(data),
         jpeg_quality=quality,
         views=views,
-        decode=decoded - started,
-        preprocess=preprocessed - decoded,
+        decode=decoded_at - started,
+        preprocess=preprocessed_at - decoded_at,
         total=perf_counter() - started,
     )
 

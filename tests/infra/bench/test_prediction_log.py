@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from service.verdicts import delivery
+from service import context
 from truegrain_bench.measurements import prediction_log as measured
 from truegrain_rig.artifacts import draw_photo
 from truegrain_rig.bare_service import create_bare_app
@@ -18,7 +18,7 @@ def test_the_bare_service_judges_and_remembers_nothing(
     home, photo = tmp_path / "home", draw_photo(tmp_path / "photo.jpg")
     point_at(home, tiny_artifact(), version="1")
     monkeypatch.setenv("TRUEGRAIN_HOME", str(home))
-    monkeypatch.setattr(delivery, "to_prediction", delivery.to_prediction)  # put back what the bare service replaces
+    monkeypatch.setattr(context, "to_prediction", context.to_prediction)  # put back what the bare service replaces
     app = create_bare_app()
     client = app.test_client()
     answer = client.post("/predict", data=photo.read_bytes(), content_type="image/jpeg")
