@@ -13,7 +13,7 @@ from service.context import Context
 from service.endpoints import batch, compare, docs, explain, feedback, health, model, page, predict, receipts
 from service.metrics import scrape
 from service.metrics.service import Metrics
-from service.protection import access, admission, browsers, queue, rate_limits, trust, uploads
+from service.protection import access, admission, browsers, queue, rate_limits, uploads
 from service.protection.api_keys import Keyring
 from service.protection.queue import Queue
 from service.records.prediction_log import PredictionLog
@@ -77,9 +77,8 @@ def create_app(settings: Settings | None = None) -> APIFlask:
 
 def _protect(app: APIFlask, settings: Settings, shared: Context) -> None:
     """Put what decides on a request before it, in the order in which it is asked."""
-    trust.init_app(app, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
     origins = _listed(settings.cors_origins)
-    browsers.init_app(app, origins=origins)
+    browsers.init_app(app, origins=origins, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
     access.init_app(app, Keyring(settings.api_keys_path), required=settings.require_auth)
     rate_limits.init_app(app, settings)
     queue.init_app(app, shared.queue)

@@ -30,7 +30,7 @@ threads = 1 + settings.queue + SPARE_THREADS
 # A connection is one request, so that each goes to a worker that has time for it, not to the one that had the last,
 # and nobody waits for the rest of an upload that was refused. Kept connections would give a tenth more verdicts.
 keepalive = 0
-# gunicorn believes no header about the client; `service.protection.trust` does, for as many proxies as there are.
+# gunicorn believes no header about the client; `service.protection.browsers` does, for as many proxies as there are.
 forwarded_allow_ips = ""
 # onnxruntime's threads do not survive a fork, so every worker loads its own detector.
 preload_app = False

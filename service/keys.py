@@ -14,8 +14,7 @@ from upath import UPath
 from model.errors import SettingsError, TruegrainError
 from model.files import write_text
 from model.settings import Settings
-from service.protection.api_keys import HASHES, Key, KeyFile, Role
-from service.protection.secret import hash_of, make_secret
+from service.protection.api_keys import HASHES, Key, KeyFile, Role, hash_of, make_secret
 
 
 def add(known: KeyFile, key: Key) -> KeyFile:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import structlog
 
-from service.protection.secret import strike_out
+from service.protection.api_keys import strike_out
 
 
 def _strike_out(_: object, __: str, line: str) -> str:

@@ -12,8 +12,7 @@ from model.dataset.manifest import read_manifest, split_rows
 from model.settings import Settings
 from service import keys
 from service.protection.access import KEY_HEADER
-from service.protection.api_keys import Key, KeyFile
-from service.protection.secret import hash_of, make_secret
+from service.protection.api_keys import Key, KeyFile, hash_of, make_secret
 from truegrain_local.errors import LaunchError
 from truegrain_local.programs import HOST, logs
 from truegrain_local.progress import Progress

@@ -1,10 +1,11 @@
-"""What every answer tells browsers: what our pages may load, and whose pages may call us."""
+"""The headers of every answer, the pages that may call the service, the names and proxies that it believes."""
 
 from typing import Final
 
 from apiflask import APIFlask
 from flask import Response, request
 from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from service.protection.access import KEY_HEADER
 from service.request_log import HEADER as REQUEST_ID
@@ -31,6 +32,9 @@ SECURITY_HEADERS: Final = {
 }
 """On every answer, after OWASP's cheat sheet "HTTP Security Response Headers"."""
 
+LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
+"""Names that are always trusted: probes on the same machine use them, and an attacker has no use for them."""
+
 _CACHE: Final = {"Cache-Control": "no-store"}
 """On every answer but the files of the page, which Flask lets age."""
 
@@ -39,9 +43,20 @@ _ONE_YEAR: Final = 31_536_000
 _TEN_MINUTES: Final = 600
 
 
-def init_app(app: APIFlask, *, origins: list[str]) -> None:
-    """Set the headers of every answer; pages of `origins`, such as 'https://shop.example', may read ours."""
+def init_app(app: APIFlask, *, origins: list[str], hosts: list[str], proxies: int) -> None:
+    """Set the headers of every answer; pages of `origins`, such as 'https://shop.example', may read the answers.
+
+    Requests to other names than `hosts` (empty: any) are refused. X-Forwarded-* of so many `proxies` is believed. A
+    proxy adds to X-Forwarded-For the address that it was called from, so the last `proxies` entries are the proxies'
+    own. Any entry before these may be forged.
+    """
     app.after_request(_protect)
+    if hosts:
+        app.config["TRUSTED_HOSTS"] = [*hosts, *LOCAL]
+    if proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies
+        )
     if origins:
         CORS(
             app,

@@ -19,8 +19,7 @@ import psutil
 import pytest
 import requests
 
-from service.protection.api_keys import Key
-from service.protection.secret import hash_of, make_secret
+from service.protection.api_keys import Key, hash_of, make_secret
 from support.ordinary_traffic import draw_ordinary
 
 Serve = Callable[..., Any]

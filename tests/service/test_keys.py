@@ -11,8 +11,7 @@ import pytest
 
 from model.errors import SettingsError
 from service.keys import main
-from service.protection.api_keys import Key, KeyFile, Keyring
-from service.protection.secret import PREFIX, hash_of
+from service.protection.api_keys import PREFIX, Key, KeyFile, Keyring, hash_of
 
 Command = Callable[..., str]
 

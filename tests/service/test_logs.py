@@ -5,7 +5,7 @@ import logging
 import logging.config
 
 from service.logs import LOGGING
-from service.protection.secret import make_secret, strike_out
+from service.protection.api_keys import make_secret, strike_out
 
 
 def test_a_key_is_struck_out_wherever_a_line_quotes_it() -> None:

@@ -24,8 +24,7 @@ from model.settings import Settings
 from model.sources.kinds import open_source
 from model.sources.reports import ACCEPTED, REJECTED
 from service.endpoints.feedback import EXAMPLE, REQUEST_EXAMPLE, WITHDRAWN_EXAMPLE, Feedback, Reported, Withdrawn
-from service.protection.api_keys import Key
-from service.protection.secret import hash_of
+from service.protection.api_keys import Key, hash_of
 from support.predictions import predict
 
 Draw = Callable[..., bytes]

@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.common.keys import Keys
 
-from service.protection.api_keys import Key
-from service.protection.secret import hash_of
+from service.protection.api_keys import Key, hash_of
 
 Draw = Callable[..., bytes]
 Page = Any  # the class is in conftest.py, which cannot be imported

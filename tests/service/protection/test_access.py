@@ -9,8 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.protection.access import ROLES, role_of
-from service.protection.api_keys import Key, Role
-from service.protection.secret import hash_of
+from service.protection.api_keys import Key, Role, hash_of
 
 Start = Callable[..., FlaskClient]
 

@@ -10,8 +10,7 @@ import redis
 from flask.testing import FlaskClient
 
 from model.errors import SettingsError
-from service.protection.api_keys import Key
-from service.protection.secret import hash_of
+from service.protection.api_keys import Key, hash_of
 from truegrain_rig.stack import free_ports
 
 Start = Callable[..., FlaskClient]
