@@ -60,13 +60,13 @@ def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gun
 
 
 def when_ready(server: Arbiter) -> None:
-    """Start the follower and the monitor; kept on the server, which outlives a reload of this file."""
+    """Start the sidecars; kept on the server, which outlives a reload of this file."""
     follower, monitor = (
         [sys.executable, "-m", f"service.sidecars.{name}", str(os.getpid())] for name in ("follower", "monitor")
     )
     # Requests come first: the monitor needs seconds of a core to start, and up to one each time it measures.
-    server.beside = [Supervisor(follower), Supervisor(["nice", *monitor])]
-    for supervisor in server.beside:
+    server.sidecars = [Supervisor(follower), Supervisor(["nice", *monitor])]
+    for supervisor in server.sidecars:
         supervisor.start()
 
 
@@ -89,6 +89,6 @@ def child_exit(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001
 
 
 def on_exit(server: Arbiter) -> None:
-    """Stop what runs beside the workers."""
-    for supervisor in server.beside:
+    """Stop the sidecars."""
+    for supervisor in server.sidecars:
         supervisor.stop()

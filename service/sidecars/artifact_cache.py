@@ -1,4 +1,4 @@
-"""The shelf: the detectors on this machine, verified before anything points to them, cleared away when nothing does."""
+"""The detectors on this machine: fetched, verified before a pointer names them, deleted when no pointer does."""
 
 import shutil
 import tempfile
@@ -13,18 +13,18 @@ from model.registry import ModelVersion
 from service.status.pointer import Pointer, read_pointers
 
 SPARE: Final = 1
-"""Folders left on disk that nothing points to: the last one, for workers that have not switched yet."""
+"""Folders kept though no pointer names them: the last one, for workers that have not switched yet."""
 
 
 class Downloads(Protocol):
-    """What the shelf needs of the registry."""
+    """What the cache needs of the registry."""
 
     def download(self, version_or_run_id: str, into: Path) -> Path:
         """Fetch a version's artifact under `into` and return its folder."""
 
 
-class Shelf:
-    """The folder `models` with the pointer files and the artifacts they name.
+class ArtifactCache:
+    """The folder `models` with the pointer files and the artifacts that these name.
 
     With a `public_key` (Ed25519, see `model.detectors.signature`) only artifacts that its owner has signed are taken.
     """
@@ -49,7 +49,7 @@ class Shelf:
         return None
 
     def fetch(self, wanted: ModelVersion, registry: Downloads) -> Pointer:
-        """Download `wanted` and put it on the shelf; nothing points to it yet.
+        """Download `wanted` into the cache; no pointer names it yet.
 
         Raises ArtifactError when it is not what was promised, and what `registry` raises.
         """
@@ -70,7 +70,7 @@ class Shelf:
         )
 
     def clear(self) -> None:
-        """Delete what nothing points to, but for the newest SPARE, and what an interrupted fetch left behind."""
+        """Delete the artifacts that no pointer names, but for the newest SPARE, and what an interrupted fetch left."""
         pointed = {pointer.folder for pointer in read_pointers(self._models)}
         others = [path for path in self._models.iterdir() if path.is_dir() and path.name not in pointed]
         others.sort(key=lambda path: (not path.name.startswith("."), path.stat().st_mtime), reverse=True)

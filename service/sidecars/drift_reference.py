@@ -1,4 +1,4 @@
-"""What the predictions of the version in production are compared with, or why drift cannot be measured."""
+"""Reads the reference that recent predictions are compared with, or says why drift cannot be measured."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ class Unmeasurable(Exception):
 
 
 @dataclass(frozen=True)
-class Yardstick:
+class DriftReference:
     """A version on this machine, with its card and the reference it brings."""
 
     pointer: Pointer
@@ -42,7 +42,7 @@ class Yardstick:
         return cls(pointer, card, reference)
 
 
-def point(home: Path) -> Pointer:
+def read_production(home: Path) -> Pointer:
     """Return the pointer to the version in production on this machine; raises Unmeasurable when there is none."""
     try:
         return Pointer.read(pointer_path(home))

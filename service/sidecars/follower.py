@@ -22,8 +22,8 @@ from model.registry import ModelVersion, connect
 from model.settings import Settings
 from service.logs import configure_logging
 from service.metrics.service import Metrics
-from service.sidecars.artifact_cache import Downloads, Shelf
-from service.sidecars.lineage_lookup import RunFiles, trace
+from service.sidecars.artifact_cache import ArtifactCache, Downloads
+from service.sidecars.lineage_lookup import RunFiles, look_up_lineage
 from service.sidecars.pipeline_watch import watch_pipeline
 from service.sidecars.repeat import repeat
 from service.status.follower import Outcome, write_status
@@ -53,7 +53,7 @@ class _Refused:
 class Follower:
     """Brings the version behind one alias to this machine, one `step` at a time.
 
-    `lake` is where its dataset version is looked up for the lineage, `public_key` as for `Shelf`.
+    `lake` is where its dataset version is looked up for the lineage, `public_key` as for `ArtifactCache`.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Follower:
     ) -> None:
         self._versions = versions
         self._pointer = pointer
-        self._shelf = Shelf(pointer.parent, public_key=public_key)
+        self._cache = ArtifactCache(pointer.parent, public_key=public_key)
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._lake = lake
@@ -115,7 +115,7 @@ class Follower:
         except (ArtifactError, OSError):
             return False
         if pointer != self._verified:  # once in our life: the disk may have been harmed before it
-            if not (pointer.names(wanted.version, wanted.run_id) and self._shelf.holds(pointer, wanted)):
+            if not (pointer.names(wanted.version, wanted.run_id) and self._cache.holds(pointer, wanted)):
                 return False
             self._verified = pointer
         return pointer.names(wanted.version, wanted.run_id)
@@ -126,9 +126,9 @@ class Follower:
         if refused and self._clock() < refused.until:
             return "refused"
         try:
-            pointer = self._shelf.find(wanted) or self._shelf.fetch(wanted, self._versions)
+            pointer = self._cache.find(wanted) or self._cache.fetch(wanted, self._versions)
             pointer.write(self._pointer)
-            self._shelf.clear()
+            self._cache.clear()
         except RegistryUnavailable:
             return "unavailable"
         except Exception:  # whatever a broken artifact provokes, the version in service goes on and so do we
@@ -146,7 +146,7 @@ class Follower:
         if wanted == self._recorded or here is None:
             return
         try:
-            lineage = trace(wanted, self._versions, lake=self._lake, dataset_version=here.dataset_version)
+            lineage = look_up_lineage(wanted, self._versions, lake=self._lake, dataset_version=here.dataset_version)
             write_lineage(self._pointer.parent / here.folder, lineage)
         except RegistryUnavailable:
             return  # the next step tries again

@@ -1,4 +1,4 @@
-"""Trace: from a version of the registry back to its DAG run, gate and dataset; the follower's half of the lineage."""
+"""Looks up how a version of the registry came about: its DAG run, the gate, the validation of its dataset."""
 
 import json
 from typing import Protocol
@@ -14,13 +14,13 @@ log = structlog.get_logger(__name__)
 
 
 class RunFiles(Protocol):
-    """What tracing needs of the registry."""
+    """What the lookup needs of the registry."""
 
     def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
         """Return a file that was logged to a run, None when it has none of that name."""
 
 
-def trace(version: ModelVersion, runs: RunFiles, *, lake: str, dataset_version: str) -> Lineage:
+def look_up_lineage(version: ModelVersion, runs: RunFiles, *, lake: str, dataset_version: str) -> Lineage:
     """Gather what the registry, the run and the lake (a folder or URL) know of how `version` came about.
 
     Raises RegistryError when the registry does not answer, ValueError when the run's decision cannot be understood.

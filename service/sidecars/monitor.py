@@ -26,7 +26,7 @@ from model.monitoring.predictions import Window
 from model.settings import Settings
 from service.logs import configure_logging
 from service.metrics.drift import DriftMetrics
-from service.sidecars.drift_reference import Unmeasurable, Yardstick, point
+from service.sidecars.drift_reference import DriftReference, Unmeasurable, read_production
 from service.sidecars.repeat import repeat
 from service.status.drift import write_status
 from service.status.pointer import Pointer
@@ -59,7 +59,7 @@ class Monitor:
         self._now = now
         self._monotonic = monotonic
         self._began = now() - timedelta(seconds=monotonic())
-        self._yardstick: Yardstick | None = None
+        self._reference: DriftReference | None = None
         self._told: tuple[str | None, ...] = ()
 
     def step(self) -> DriftResult:
@@ -80,10 +80,10 @@ class Monitor:
         """Return what is found, and the error that kept us from more: its text is for our log, not for GET /health."""
         version: str | None = None
         try:
-            pointer = point(self._settings.home)
+            pointer = read_production(self._settings.home)
             version = pointer.version
             self._check_clock(now)
-            return self._find(self._take_up(pointer), now), None
+            return self._find(self._read_reference(pointer), now), None
         except Unmeasurable as why:
             unknown, failure = why, why.__cause__
         except (SQLAlchemyError, OSError) as error:
@@ -107,14 +107,14 @@ class Monitor:
                 "clock", f"the clock was moved by {moved.total_seconds():+.0f} s; the next measurement counts"
             )
 
-    def _take_up(self, pointer: Pointer) -> Yardstick:
-        if self._yardstick is None or self._yardstick.pointer != pointer:
-            self._yardstick = Yardstick.read(self._settings.home, pointer)
-        return self._yardstick
+    def _read_reference(self, pointer: Pointer) -> DriftReference:
+        if self._reference is None or self._reference.pointer != pointer:
+            self._reference = DriftReference.read(self._settings.home, pointer)
+        return self._reference
 
-    def _find(self, yardstick: Yardstick, now: datetime) -> DriftResult:
+    def _find(self, baseline: DriftReference, now: datetime) -> DriftResult:
         """Return what anybody in the fleet has measured lately or on the same predictions, else measure."""
-        pointer, engine = yardstick.pointer, self._engine
+        pointer, engine = baseline.pointer, self._engine
         predictions.prepare(engine)
         drift_history.prepare(engine)
         kept = now - timedelta(days=self._settings.prediction_days)
@@ -126,7 +126,7 @@ class Monitor:
         window = self._read_window(pointer, now)
         if known and (known.rows, known.last) == (len(window.ids), window.last):
             return known
-        result = self._measure(yardstick, window, now)
+        result = self._measure(baseline, window, now)
         drift_history.add(engine, result)
         drift_history.forget(engine, until=kept)
         return result
@@ -147,15 +147,15 @@ class Monitor:
             raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, it takes {least}")
         return window
 
-    def _measure(self, yardstick: Yardstick, window: Window, now: datetime) -> DriftResult:
-        card = yardstick.card
+    def _measure(self, baseline: DriftReference, window: Window, now: datetime) -> DriftResult:
+        card = baseline.card
         drift = measure(
-            yardstick.reference, window.sample, threshold=card.threshold, band=card.band, limits=self._limits
+            baseline.reference, window.sample, threshold=card.threshold, band=card.band, limits=self._limits
         )
         return DriftResult(
             measured_at=now,
-            model_version=yardstick.pointer.version,
-            model_sha256=yardstick.pointer.sha256,
+            model_version=baseline.pointer.version,
+            model_sha256=baseline.pointer.sha256,
             state="ok" if drift.attribution == "none" else "drifting",
             attribution=drift.attribution,
             reason=drift.reason,

@@ -1,4 +1,4 @@
-"""Watches the pipeline for the metrics: what the registry and the lake say of it, and how full this machine's disk is.
+"""Keeps the metrics of the pipeline up to date: what the registry and the lake say of it, how full the disk is.
 
 Part of the follower, for the workers load no client of the registry.
 """

@@ -1,4 +1,4 @@
-"""Beside the workers: what the follower and the monitor do again and again, each a process that gunicorn started."""
+"""Repeats the step of a sidecar until its parent is gone, which is how a sidecar ends with the service."""
 
 import os
 import sys
@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Final
 
 LOOK_SECONDS: Final = 1.0
-"""How often the process looks whether its parent still lives."""
+"""How often the process checks that its parent still lives."""
 
 
 def repeat(step: Callable[[], object], *, seconds: float) -> None:
-    """Take a step every so many seconds, until the parent, whose id is the program's argument, is gone.
+    """Take a step every so many seconds, until the parent is gone, whose id is the program's argument.
 
-    Told by argument, for a parent that dies while this process is still importing has already been replaced.
+    An argument, since a parent that dies while this process still imports is replaced before `getppid` is asked.
     """
     parent = int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
     due = 0.0

@@ -1,4 +1,4 @@
-"""Keeps one child process alive: gunicorn restarts its workers, this restarts the follower and the monitor."""
+"""Keeps a child process alive: gunicorn restarts only its workers, so this restarts the follower and the monitor."""
 
 import os
 import subprocess

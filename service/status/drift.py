@@ -1,4 +1,4 @@
-"""What the monitor has last found, in a file that the workers read for GET /health."""
+"""The monitor's last measurement of drift, in a file that the workers read for GET /health."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from model.estimate import Estimate
 from model.monitoring.terms import Attribution, Cause, Signal, State
-from service.status.files import read_note, write_note
+from service.status.files import read_file, write_file
 
 if TYPE_CHECKING:
     # It brings SciPy with it, which the workers that read the file have no use for.
@@ -56,12 +56,12 @@ class DriftStatus(BaseModel):
 
 
 def write_status(home: Path, result: "DriftResult", *, seconds: float) -> None:
-    """Replace what was written before by what is found now; `seconds` until the monitor looks again.
+    """Replace the status of before by that of `result`; `seconds` until the monitor looks again.
 
     Raises OSError or StorageFull when it cannot be written.
     """
     status = DriftStatus(due_at=datetime.now(UTC) + timedelta(seconds=seconds), drift=describe(result))
-    write_note(_path(home), status)
+    write_file(_path(home), status)
 
 
 def describe(result: "DriftResult") -> DriftAnswer:
@@ -82,7 +82,7 @@ def describe(result: "DriftResult") -> DriftAnswer:
 
 def read_status(home: Path) -> DriftStatus | None:
     """Return what the monitor wrote last; None when it never did, or when that cannot be read."""
-    return read_note(_path(home), DriftStatus)
+    return read_file(_path(home), DriftStatus)
 
 
 def _path(home: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Notes: what one process writes down for the others on this machine, each a JSON file that is there whole or not."""
+"""Writes and reads the JSON files that one process leaves for the others; a reader finds a whole file or none."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -8,16 +8,16 @@ from upath import UPath
 
 from model.files import write_text
 
-_Note = TypeVar("_Note", bound=BaseModel)
+_Content = TypeVar("_Content", bound=BaseModel)
 
 
-def write_note(path: Path, note: BaseModel) -> None:
-    """Write a note in the place of an earlier one; raises OSError or StorageFull when it cannot be written."""
-    write_text(UPath(path), note.model_dump_json(indent=1))
+def write_file(path: Path, content: BaseModel) -> None:
+    """Replace the file at `path`; raises OSError or StorageFull when it cannot be written."""
+    write_text(UPath(path), content.model_dump_json(indent=1))
 
 
-def read_note(path: Path, kind: type[_Note]) -> _Note | None:
-    """Return the note at `path`; None when there is none yet, or when it cannot be read."""
+def read_file(path: Path, kind: type[_Content]) -> _Content | None:
+    """Return what the file at `path` holds; None when there is no file yet, or when it cannot be read."""
     try:
         return kind.model_validate_json(path.read_bytes())
     except (OSError, ValidationError):

@@ -1,4 +1,4 @@
-"""What the follower has last met with, in a file that the workers read for GET /health."""
+"""The follower's last answers of the registry, in a file that the workers read for GET /health."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,14 +7,14 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from service.status.files import read_note, write_note
+from service.status.files import read_file, write_file
 from service.status.pointer import Alias
 
 Outcome = Literal["current", "switched", "absent", "refused", "unavailable"]
 
 
 class FollowerStatus(BaseModel):
-    """What the follower met with when it last asked the registry."""
+    """How it went when the follower last asked the registry."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,14 +24,14 @@ class FollowerStatus(BaseModel):
 
 
 def write_status(home: Path, outcomes: Mapping[Alias, Outcome]) -> None:
-    """Replace what was written before by the outcomes of now."""
+    """Replace the status of before by the outcomes of now."""
     status = FollowerStatus(asked_at=datetime.now(UTC), production=outcomes["production"], shadow=outcomes["shadow"])
-    write_note(_path(home), status)
+    write_file(_path(home), status)
 
 
 def read_status(home: Path) -> FollowerStatus | None:
     """Return what the follower wrote last; None when it never did, or when that cannot be read."""
-    return read_note(_path(home), FollowerStatus)
+    return read_file(_path(home), FollowerStatus)
 
 
 def _path(home: Path) -> Path:

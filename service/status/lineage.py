@@ -1,4 +1,4 @@
-"""Lineage: how a detector came about, kept beside its artifact; the follower writes it, GET /model shows it."""
+"""How a detector came about, in a file beside its artifact that the follower writes and GET /model shows."""
 
 from datetime import datetime
 from pathlib import Path
@@ -7,17 +7,15 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, Field
 
 from model.evaluation.gate.rule import Rule
-from service.status.files import read_note, write_note
+from service.status.files import read_file, write_file
 
 FILE: Final = "lineage.json"
 
 
-class _Told(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-
-class Validation(_Told):
+class Validation(BaseModel):
     """What validation said of the dataset version."""
+
+    model_config = ConfigDict(frozen=True)
 
     success: bool = Field(description="Whether the version may be trained on")
     accepted: int = Field(description="Images accepted")
@@ -25,8 +23,10 @@ class Validation(_Told):
     warnings: list[str] = Field(description="What it warns of, in words")
 
 
-class Lineage(_Told):
+class Lineage(BaseModel):
     """The way from the version in service back to the images and the code it was made from."""
+
+    model_config = ConfigDict(frozen=True)
 
     dag_run_id: str | None = Field(description="Airflow's run of retrain_detector; null: made by hand")
     gate: str | None = Field(description="What the gate said: 'passed', 'failed', or 'overridden' by a person")
@@ -39,10 +39,10 @@ class Lineage(_Told):
 
 
 def write_lineage(folder: Path, lineage: Lineage) -> None:
-    """Keep the lineage beside the artifact in `folder`, in the place of an earlier one."""
-    write_note(folder / FILE, lineage)
+    """Write the lineage beside the artifact in `folder`; it replaces an earlier one."""
+    write_file(folder / FILE, lineage)
 
 
 def read_lineage(folder: Path) -> Lineage | None:
     """Return the lineage kept in `folder`; None when there is none yet, or when it cannot be read."""
-    return read_note(folder / FILE, Lineage)
+    return read_file(folder / FILE, Lineage)

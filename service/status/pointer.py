@@ -1,4 +1,4 @@
-"""The pointer files: which detector on this machine has which role. The follower writes them, the workers read them."""
+"""The pointer files: which detector on this machine has which role. The follower writes them for the workers."""
 
 import json
 import os

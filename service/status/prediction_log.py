@@ -1,4 +1,4 @@
-"""How the prediction log is: what GET /health tells of it, and what an error of its database or its disk means."""
+"""The state of a prediction log for GET /health and the metrics, and which state an error puts it in."""
 
 import errno
 import sqlite3

@@ -1,4 +1,4 @@
-"""What the follower does with what the registry says. The registry here is a shelf of artifacts on the disk."""
+"""What the follower does with what the registry says. The registry here is a folder of artifacts on the disk."""
 
 import itertools
 import json
