@@ -1,4 +1,4 @@
-"""What APIFlask cannot derive for the OpenAPI document: images in requests, problems in answers, keys and roles."""
+"""Adds to the OpenAPI document what APIFlask cannot derive: images in requests, problems in answers, keys and roles."""
 
 import json
 import re
@@ -6,12 +6,12 @@ from functools import partial
 from typing import Any, Final, cast
 
 from apiflask import APIFlask
+from pydantic import BaseModel
 
 from service.answers.options import describe_options
 from service.answers.problems import Problem, answers
-from service.endpoints.feedback import REQUEST_EXAMPLE as FEEDBACK_EXAMPLE
-from service.endpoints.feedback import Feedback
-from service.endpoints.receipts import PRESENTED_EXAMPLE, Presented
+from service.endpoints.feedback import FEEDBACK, Feedback
+from service.endpoints.receipts import PRESENTED, Presented
 from service.protection.access import KEY_HEADER, role_of
 from service.protection.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
@@ -56,12 +56,12 @@ _KEYS: Final = {
 def _describe_feedback() -> dict[str, Any]:
     schema = Feedback.model_json_schema()
     with_image = schema | {"properties": schema["properties"] | {FIELD: _IMAGE}}
-    as_json = _as_json("Feedback", FEEDBACK_EXAMPLE)
-    return {"required": True, "content": as_json | {"multipart/form-data": {"schema": with_image}}}
+    return {"required": True, "content": _as_json(FEEDBACK) | {"multipart/form-data": {"schema": with_image}}}
 
 
-def _as_json(schema: str, example: dict[str, str]) -> dict[str, Any]:
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}, "example": example}}
+def _as_json(example: BaseModel) -> dict[str, Any]:
+    schema = {"$ref": f"#/components/schemas/{type(example).__name__}"}
+    return {"application/json": {"schema": schema, "example": example.model_dump(mode="json", exclude_unset=True)}}
 
 
 def init_app(app: APIFlask) -> None:
@@ -80,8 +80,7 @@ def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] |
     for path, body in UPLOADS.items():
         spec["paths"][path]["post"] |= {"requestBody": body, "parameters": describe_options()}
     spec["paths"]["/feedback"]["post"]["requestBody"] = _describe_feedback()
-    presented = _as_json("Presented", PRESENTED_EXAMPLE)
-    spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": presented}
+    spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": _as_json(PRESENTED)}
     spec["components"]["securitySchemes"] = _KEYS
     for path, operations in spec["paths"].items():
         for operation in operations.values():

@@ -1,4 +1,4 @@
-"""Verdict: the answer of POST /predict, field by field."""
+"""The verdict that POST /predict answers with, field by field, and an example of one."""
 
 from typing import Final, Literal
 
@@ -66,38 +66,38 @@ class Verdict(_Answer):
     timings_ms: Timings
 
 
-EXAMPLE: Final = {
-    "id": "0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43",
-    "label": "ai",
-    "probability": 0.9731,
-    "decision": "ai",
-    "confidence": 0.9731,
-    "threshold": 0.5,
-    "operating_point": None,
-    "stability": None,
-    "evidence": [
-        {
-            "source": "camera",
-            "says": "real",
-            "name": "Canon EOS R5",
-            "detail": "the file's EXIF, unsigned, names the camera Canon EOS R5",
-        }
+EXAMPLE_VERDICT: Final = Verdict(
+    id="0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43",
+    label="ai",
+    probability=0.9731,
+    decision="ai",
+    confidence=0.9731,
+    threshold=0.5,
+    operating_point=None,
+    stability=None,
+    evidence=[
+        Finding(
+            source="camera",
+            says="real",
+            name="Canon EOS R5",
+            detail="the file's EXIF, unsigned, names the camera Canon EOS R5",
+        )
     ],
-    "conflict": True,
-    "receipt": None,
-    "model": {
-        "name": "ai-image-detector",
-        "version": "7",
-        "sha256": "9f2c5f0a4be1d3c78e6a90b5c4d2e1f00a1b2c3d4e5f60718293a4b5c6d7e8f9",
-        "dataset_version": "20261116-3f9a1c20b7de",
-    },
-    "image": {
-        "sha256": "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",
-        "format": "JPEG",
-        "width": 1600,
-        "height": 1200,
-    },
-    "request_id": "5c74bcdc869d494bae9be0a117d5cee4",
-    "timings_ms": {"decode": 21.4, "preprocess": 2.6, "inference": 4.9, "total": 29.1},
-}
+    conflict=True,
+    receipt=None,
+    model=ModelReference(
+        name="ai-image-detector",
+        version="7",
+        sha256="9f2c5f0a4be1d3c78e6a90b5c4d2e1f00a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        dataset_version="20261116-3f9a1c20b7de",
+    ),
+    image=ImageFacts(
+        sha256="c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",
+        format="JPEG",
+        width=1600,
+        height=1200,
+    ),
+    request_id="5c74bcdc869d494bae9be0a117d5cee4",
+    timings_ms=Timings(decode=21.4, preprocess=2.6, inference=4.9, total=29.1),
+)
 """A verdict as the documentation shows it."""

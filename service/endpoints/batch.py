@@ -11,7 +11,7 @@ from structlog.contextvars import bind_contextvars
 from model.errors import InvalidImage
 from service.answers.options import Options, read_options
 from service.answers.problems import FORM, VERDICT, Problem, answers
-from service.answers.verdict import EXAMPLE, Verdict
+from service.answers.verdict import EXAMPLE_VERDICT, Verdict
 from service.context import Context, context
 from service.protection.uploads import NamedFile, read_batch
 from service.verdicts.judging import Judged, judge_all
@@ -45,21 +45,20 @@ class Batch(BaseModel):
     items: list[JudgedItem | RefusedItem] = Field(description="In the order in which the images were sent")
 
 
-BATCH_EXAMPLE: Final = {
-    "items": [
-        {"name": "one.jpg", "verdict": EXAMPLE},
-        {
-            "name": "two.jpg",
-            "problem": Problem.of("empty", "the file is empty", request_id=str(EXAMPLE["request_id"])).model_dump(),
-        },
+EXAMPLE: Final = Batch(
+    items=[
+        JudgedItem(name="one.jpg", verdict=EXAMPLE_VERDICT),
+        RefusedItem(
+            name="two.jpg", problem=Problem.of("empty", "the file is empty", request_id=EXAMPLE_VERDICT.request_id)
+        ),
     ]
-}
+)
 """A batch as the documentation shows it."""
 
 
 @blueprint.post("/predict/batch")
 @blueprint.doc(responses=answers(*FORM, "too_many_files", *VERDICT))
-@blueprint.output(Batch, description="A verdict or a problem for each image", example=BATCH_EXAMPLE)
+@blueprint.output(Batch, description="A verdict or a problem for each image", example=EXAMPLE.model_dump(mode="json"))
 def predict_batch() -> Batch:
     """Judge up to 64 images.
 

@@ -1,6 +1,6 @@
 """POST /predict/compare: what production and its shadow say about the same image, side by side."""
 
-from typing import Final, cast
+from typing import Final, Self
 
 from apiflask import APIBlueprint
 from flask import request
@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.answers.options import read_options
 from service.answers.problems import IMAGE, VERDICT, answers
-from service.answers.verdict import EXAMPLE as VERDICT_EXAMPLE
-from service.answers.verdict import Verdict
+from service.answers.verdict import EXAMPLE_VERDICT, Verdict
 from service.context import context
 from service.protection.uploads import read_image_bytes
 from service.verdicts.judging import judge
@@ -27,25 +26,30 @@ class Comparison(BaseModel):
     production: Verdict = Field(description="As POST /predict gives it; counted and logged like any verdict")
     shadow: Verdict = Field(description="For comparison only: its id is not known to feedback")
 
+    @classmethod
+    def of(cls, production: Verdict, shadow: Verdict) -> Self:
+        """Compare two verdicts on the same image."""
+        return cls(
+            agreement=production.decision == shadow.decision,
+            difference=shadow.probability - production.probability,
+            production=production,
+            shadow=shadow,
+        )
 
-EXAMPLE: Final = {
-    "agreement": True,
-    "difference": -0.0412,
-    "production": VERDICT_EXAMPLE,
-    "shadow": VERDICT_EXAMPLE
-    | {
-        "id": "c1b7f2a49e3d4f6c8a5b0d9e7f612345",
-        "probability": 0.9319,
-        "confidence": 0.9319,
-        "model": cast(dict[str, str], VERDICT_EXAMPLE["model"]) | {"version": "8", "sha256": "1a" * 32},
-    },
+
+_SHADOW: Final = {
+    "id": "c1b7f2a49e3d4f6c8a5b0d9e7f612345",
+    "probability": 0.9318,
+    "confidence": 0.9318,
+    "model": EXAMPLE_VERDICT.model.model_copy(update={"version": "8", "sha256": "1a" * 32}),
 }
+EXAMPLE: Final = Comparison.of(EXAMPLE_VERDICT, EXAMPLE_VERDICT.model_copy(update=_SHADOW))
 """A comparison as the documentation shows it."""
 
 
 @blueprint.post("/predict/compare")
 @blueprint.doc(responses=answers(*IMAGE, *VERDICT, "no_shadow"))
-@blueprint.output(Comparison, description="Both verdicts", example=EXAMPLE)
+@blueprint.output(Comparison, description="Both verdicts", example=EXAMPLE.model_dump(mode="json"))
 def compare() -> Comparison:
     """Judge an image with production and with its shadow.
 
@@ -58,9 +62,4 @@ def compare() -> Comparison:
         first, second = (judge(data, model, limits=shared.limits, options=options) for model in models)
     shadow = shared.answer(second, data, options)
     production = shared.deliver(first, data, options)
-    return Comparison(
-        agreement=production.decision == shadow.decision,
-        difference=shadow.probability - production.probability,
-        production=production,
-        shadow=shadow,
-    )
+    return Comparison.of(production, shadow)

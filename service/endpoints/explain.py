@@ -14,7 +14,7 @@ from model.detectors.map_test import Deletion, measure_deletion
 from model.labels import AI, CLASSES
 from service.answers.options import read_options
 from service.answers.problems import IMAGE, VERDICT, answers
-from service.answers.verdict import EXAMPLE, Verdict
+from service.answers.verdict import EXAMPLE_VERDICT, Verdict
 from service.context import context
 from service.protection.uploads import read_image_bytes
 from service.verdicts.answering import respond
@@ -51,18 +51,19 @@ class Explanation(Verdict):
         )
 
 
-EXPLANATION_EXAMPLE: Final = EXAMPLE | {
-    "faithful": True,
-    "deletion": {"share": 0.25, "before": 0.9731, "after": 0.6127, "controls": [0.9644, 0.9582], "outdone": 1.0},
-    "cam": [[0.41, 2.87], [-0.36, 0.12]],
-    "overlay_png": "iVBORw0KGgo…",
-}
+EXAMPLE: Final = Explanation(
+    **dict(EXAMPLE_VERDICT),
+    faithful=True,
+    deletion=Deletion.of(share=0.25, before=EXAMPLE_VERDICT.probability, after=0.6127, controls=(0.9644, 0.9582)),
+    cam=((0.41, 2.87), (-0.36, 0.12)),
+    overlay_png="iVBORw0KGgo…",
+)
 """An explanation as the documentation shows it, shortened."""
 
 
 @blueprint.post("/predict/explain")
 @blueprint.doc(responses=answers(*IMAGE, *VERDICT))
-@blueprint.output(Explanation, description="The verdict and its map", example=EXPLANATION_EXAMPLE)
+@blueprint.output(Explanation, description="The verdict and its map", example=EXAMPLE.model_dump(mode="json"))
 def explain() -> Response:
     """Judge an image and show what spoke for the verdict.
 

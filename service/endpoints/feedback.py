@@ -17,6 +17,7 @@ from model.errors import LockHeld, SourceError, StorageFull, TruegrainError
 from model.feedback.reports import ID
 from model.monitoring.predictions import Prediction
 from service.answers.problems import BODY, Refusal, answers
+from service.answers.verdict import EXAMPLE_VERDICT
 from service.context import client_name, context
 from service.protection.uploads import FIELD, read_files
 from service.records.reports import Report
@@ -33,7 +34,6 @@ _TROUBLE: Final = {
 _REFUSALS: Final = (
     "unknown_prediction", "already_reviewed", "other_image", "log_unavailable", "reports_unavailable",
 )  # fmt: skip
-_ID_EXAMPLE: Final = "0f8c1c5d3f5a4d0b8d5e2a7c9b1e6f43"
 
 
 class Feedback(BaseModel):
@@ -41,7 +41,7 @@ class Feedback(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    prediction_id: str = Field(max_length=64, description="The `id` of the verdict", examples=[_ID_EXAMPLE])
+    prediction_id: str = Field(max_length=64, description="The `id` of the verdict", examples=[EXAMPLE_VERDICT.id])
     label: Literal["real", "ai"] = Field(description="What the image is", examples=["real"])
     comment: str = Field(default="", max_length=500, description="Why you think so, for the person who reviews it")
     consent: bool = Field(
@@ -64,14 +64,15 @@ class Withdrawn(BaseModel):
     kept_out: bool = Field(description="It had been accepted: its image is kept out of every later dataset version")
 
 
-REQUEST_EXAMPLE: Final = {"prediction_id": _ID_EXAMPLE, "label": "real"}
-EXAMPLE: Final = {"id": _ID_EXAMPLE, "label": "real", "image_kept": False}
-WITHDRAWN_EXAMPLE: Final = {"id": _ID_EXAMPLE, "kept_out": False}
+FEEDBACK: Final = Feedback(prediction_id=EXAMPLE_VERDICT.id, label="real")
+_REPORTED: Final = Reported(id=EXAMPLE_VERDICT.id, label="real", image_kept=False)
+_WITHDRAWN: Final = Withdrawn(id=EXAMPLE_VERDICT.id, kept_out=False)
+"""As the documentation shows them."""
 
 
 @blueprint.post("/feedback")
 @blueprint.doc(responses=answers(*BODY, "too_many_parts", "bad_request", *_REFUSALS))
-@blueprint.output(Reported, description="The report was taken down", example=EXAMPLE)
+@blueprint.output(Reported, description="The report was taken down", example=_REPORTED.model_dump())
 def give_feedback() -> Reported:
     """Say what an image really is.
 
@@ -96,7 +97,7 @@ def give_feedback() -> Reported:
 
 @blueprint.delete("/feedback/<report_id>")
 @blueprint.doc(responses=answers("unknown_report", "reports_unavailable"))
-@blueprint.output(Withdrawn, description="The report is gone", example=WITHDRAWN_EXAMPLE)
+@blueprint.output(Withdrawn, description="The report is gone", example=_WITHDRAWN.model_dump())
 def withdraw_feedback(report_id: str) -> Withdrawn:
     """Withdraw a report.
 

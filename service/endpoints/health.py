@@ -6,6 +6,8 @@ from typing import Final, Literal
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
 
+from model.estimate import Estimate
+from model.monitoring.terms import MEAN_PROBABILITY, Signal
 from service.answers.problems import answers
 from service.context import context
 from service.status import drift as drift_status
@@ -46,32 +48,33 @@ class Health(BaseModel):
     drift: DriftAnswer
 
 
-EXAMPLE: Final = {
-    "ready": True,
-    "version": "7",
-    "age_seconds": 86412.5,
-    "shadow": None,
-    "follower": {"asked_at": "2026-11-17T04:10:19Z", "production": "current", "shadow": "absent"},
-    "log": {"state": "ok", "waiting": 12, "lag_seconds": 0.084, "dropped": 0},
-    "troubles": [],
-    "drift": {
-        "status": "ok",
-        "cause": None,
-        "attribution": "none",
-        "reason": "No signal is over its limit.",
-        "version": "7",
-        "measured_at": "2026-11-17T04:09:41Z",
-        "predictions": 1000,
-        "signals": [{"name": "mean_probability", "value": 0.031, "limit": 0.15, "over": False}],
-        "accuracy": {"value": 0.971, "low": 0.958, "high": 0.984},
-        "ai_share": {"value": 0.41, "low": 0.37, "high": 0.45},
-    },
-}
+_NOW: Final = datetime(2026, 11, 17, 4, 10, 19, tzinfo=UTC)
+EXAMPLE: Final = Health(
+    ready=True,
+    version="7",
+    age_seconds=86412.5,
+    shadow=None,
+    follower=FollowerStatus(asked_at=_NOW, production="current", shadow="absent"),
+    log=LogStatus(state="ok", waiting=12, lag_seconds=0.084, dropped=0),
+    troubles=[],
+    drift=DriftAnswer(
+        status="ok",
+        cause=None,
+        attribution="none",
+        reason="No signal is over its limit.",
+        version="7",
+        measured_at=_NOW,
+        predictions=1000,
+        signals=(Signal.against(MEAN_PROBABILITY, 0.031, 0.15),),
+        accuracy=Estimate(0.971, 0.958, 0.984),
+        ai_share=Estimate(0.41, 0.37, 0.45),
+    ),
+)
 """What the documentation shows."""
 
 
 @blueprint.get("/health")
-@blueprint.output(Health, description="How the service is, well or not", example=EXAMPLE)
+@blueprint.output(Health, description="How the service is, well or not", example=EXAMPLE.model_dump(mode="json"))
 def health() -> Health:
     """Say how the service is, in detail.
 

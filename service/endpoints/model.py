@@ -6,9 +6,11 @@ from typing import Final
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
 
+from model.evaluation.gate.rule import Rule
 from service.answers.problems import answers
+from service.answers.verdict import EXAMPLE_VERDICT
 from service.context import context
-from service.status.lineage import Lineage, read_lineage
+from service.status.lineage import Lineage, Validation, read_lineage
 from service.status.pointer import pointer_path
 
 blueprint = APIBlueprint("model_info", __name__)
@@ -33,39 +35,35 @@ class ModelInfo(BaseModel):
     lineage: Lineage | None = Field(description="How it came about; null: that is not written down yet")
 
 
-EXAMPLE: Final = {
-    "name": "ai-image-detector",
-    "version": "7",
-    "run_id": "4f1d8a2c9b3e4d5f8a7b6c5d4e3f2a1b",
-    "sha256": "9f2c5f0a4be1d3c78e6a90b5c4d2e1f00a1b2c3d4e5f60718293a4b5c6d7e8f9",
-    "dataset_version": "20261116-3f9a1c20b7de",
-    "git_revision": "1c38f59c2d0f4f0fb3a2e4f1f9a3f6f2d7a2b9c4",
-    "input_size": 64,
-    "threshold": 0.5,
-    "band": [0.41, 0.63],
-    "alpha": 0.02,
-    "operating_points": {"0.01": 0.88, "0.05": 0.66},
-    "metrics": {"accuracy": 0.977},
-    "loaded_at": "2026-11-16T04:10:09Z",
-    "lineage": {
-        "dag_run_id": "asset_triggered__2026-11-16T02:31:00+00:00",
-        "gate": "passed",
-        "gate_reason": "all 31 rules passed",
-        "gate_champion": "6",
-        "gate_lines": [
-            {"name": "accuracy", "value": 0.977, "limit": 0.85, "passed": True, "detail": "97.70 %, at least 85.00 %"}
-        ],
-        "promotion_reason": "gate",
-        "promoted_at": "2026-11-16T04:10:02Z",
-        "validation": {"success": True, "accepted": 11870, "refused": 14, "warnings": []},
-    },
-}
+_PUBLISHED: Final = datetime(2026, 11, 16, 4, 10, 2, tzinfo=UTC)
+EXAMPLE: Final = ModelInfo(
+    **dict(EXAMPLE_VERDICT.model),
+    run_id="4f1d8a2c9b3e4d5f8a7b6c5d4e3f2a1b",
+    git_revision="1c38f59c2d0f4f0fb3a2e4f1f9a3f6f2d7a2b9c4",
+    input_size=64,
+    threshold=EXAMPLE_VERDICT.threshold,
+    band=(0.41, 0.63),
+    alpha=0.02,
+    operating_points={"0.01": 0.88, "0.05": 0.66},
+    metrics={"accuracy": 0.977},
+    loaded_at=_PUBLISHED,
+    lineage=Lineage(
+        dag_run_id="asset_triggered__2026-11-16T02:31:00+00:00",
+        gate="passed",
+        gate_reason="all 31 rules passed",
+        gate_champion="6",
+        gate_lines=[Rule("accuracy", 0.977, 0.85, passed=True, detail="97.70 %, at least 85.00 %")],
+        promotion_reason="gate",
+        promoted_at=_PUBLISHED,
+        validation=Validation(success=True, accepted=11870, refused=14, warnings=[]),
+    ),
+)
 """What the documentation shows."""
 
 
 @blueprint.get("/model")
 @blueprint.doc(responses=answers("not_ready"))
-@blueprint.output(ModelInfo, description="The detector in service", example=EXAMPLE)
+@blueprint.output(ModelInfo, description="The detector in service", example=EXAMPLE.model_dump(mode="json"))
 def model() -> ModelInfo:
     """Describe the detector in service.
 

@@ -5,7 +5,7 @@ from flask import Response, request
 
 from service.answers.options import read_options
 from service.answers.problems import IMAGE, VERDICT, answers
-from service.answers.verdict import EXAMPLE, Verdict
+from service.answers.verdict import EXAMPLE_VERDICT, Verdict
 from service.context import context
 from service.protection.uploads import read_image_bytes
 from service.verdicts.answering import respond
@@ -16,7 +16,7 @@ blueprint = APIBlueprint("predict", __name__)
 
 @blueprint.post("/predict")
 @blueprint.doc(responses=answers(*IMAGE, *VERDICT))
-@blueprint.output(Verdict, description="The verdict", example=EXAMPLE)
+@blueprint.output(Verdict, description="The verdict", example=EXAMPLE_VERDICT.model_dump(mode="json"))
 def predict() -> Response:
     """Judge an image.
 

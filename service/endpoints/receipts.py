@@ -1,5 +1,6 @@
 """POST /receipts/verify and GET /receipts/key: whether a receipt is ours, and the key with which anyone can tell."""
 
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from apiflask import APIBlueprint
@@ -9,7 +10,7 @@ from pydantic import BaseModel, Field, ValidationError
 from service.answers import jws
 from service.answers.problems import BODY, Refusal, answers
 from service.answers.receipts import Attested
-from service.answers.verdict import EXAMPLE
+from service.answers.verdict import EXAMPLE_VERDICT
 from service.context import context
 
 blueprint = APIBlueprint("receipts", __name__)
@@ -42,31 +43,24 @@ class PublicKey(BaseModel):
     alg: Literal["EdDSA"] = Field(description="The algorithm of the signatures")
 
 
-_FACTS: Final = ("id", "label", "decision", "probability", "threshold", "operating_point", "stability", "model")
-PRESENTED_EXAMPLE: Final = {"receipt": "eyJhbGciOiJFZERTQSIs….eyJpZCI6IjBmOGMxYzVk….QeUw0mSO5xGZ2b5r…"}
-CHECKED_EXAMPLE: Final = {
-    "valid": True,
-    "statement": {name: EXAMPLE[name] for name in _FACTS}
-    | {
-        "image_sha256": "c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",
-        "request_id": EXAMPLE["request_id"],
-        "issued_at": "2026-11-23T09:41:07Z",
-    },
-}
-KEY_EXAMPLE: Final = {
-    "kty": "OKP",
-    "crv": "Ed25519",
-    "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
-    "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
-    "use": "sig",
-    "alg": "EdDSA",
-}
+PRESENTED: Final = Presented(receipt="eyJhbGciOiJFZERTQSIs….eyJpZCI6IjBmOGMxYzVk….QeUw0mSO5xGZ2b5r…")
+_CHECKED: Final = Checked(
+    statement=Attested.of(EXAMPLE_VERDICT, issued_at=datetime(2026, 11, 23, 9, 41, 7, tzinfo=UTC))
+)
+_KEY: Final = PublicKey(
+    kty="OKP",
+    crv="Ed25519",
+    x="11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    kid="kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+    use="sig",
+    alg="EdDSA",
+)
 """As the documentation shows them; the key is that of RFC 8037."""
 
 
 @blueprint.post("/receipts/verify")
 @blueprint.doc(responses=answers(*BODY, "bad_request", "receipts_off", "receipt_not_valid"))
-@blueprint.output(Checked, description="The receipt is ours", example=CHECKED_EXAMPLE)
+@blueprint.output(Checked, description="The receipt is ours", example=_CHECKED.model_dump(mode="json"))
 def verify_receipt() -> Checked:
     """Check a receipt.
 
@@ -82,7 +76,7 @@ def verify_receipt() -> Checked:
 
 @blueprint.get("/receipts/key")
 @blueprint.doc(responses=answers("receipts_off"))
-@blueprint.output(PublicKey, description="The public key", example=KEY_EXAMPLE)
+@blueprint.output(PublicKey, description="The public key", example=_KEY.model_dump(mode="json"))
 def receipt_key() -> PublicKey:
     """Tell the key that receipts are checked with.
 

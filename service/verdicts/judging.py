@@ -28,7 +28,7 @@ TENSOR_ROWS: Final = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class DecisionRule:
     """How a probability is decided: `operating_point` is the false-positive rate asked for, None: the card's own rule.
 
     From `threshold` on the label is 'ai'; in `band` (ends included) the decision is 'unsure'.
@@ -50,7 +50,7 @@ class Judged:
     version: Pointer
     seen: Seen
     scores: Scores
-    rule: Rule
+    rule: DecisionRule
     inference: float
 
     @property
@@ -112,10 +112,10 @@ def score_views(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
     return Scores.join([detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)])
 
 
-def _choose_rule(card: Card, options: Options) -> Rule:
+def _choose_rule(card: Card, options: Options) -> DecisionRule:
     rate = options.max_fpr
     if rate is None:
-        return Rule(threshold=card.threshold, band=card.band, operating_point=None)
+        return DecisionRule(threshold=card.threshold, band=card.band, operating_point=None)
     if rate not in card.operating_points:
         known = ", ".join(card.operating_points) or "none"
         raise Refusal(
@@ -123,10 +123,10 @@ def _choose_rule(card: Card, options: Options) -> Rule:
             f"the detector in service has no operating point for max_fpr={rate[:40]}; it has: {known}",
         )
     threshold = card.operating_points[rate]
-    return Rule(threshold=threshold, band=band_below(threshold, card.band), operating_point=rate)
+    return DecisionRule(threshold=threshold, band=band_below(threshold, card.band), operating_point=rate)
 
 
-def _score(seen: Sequence[Seen], model: ServedModel, rule: Rule) -> list[Judged]:
+def _score(seen: Sequence[Seen], model: ServedModel, rule: DecisionRule) -> list[Judged]:
     """Score the views of all images; each image bears an equal share of the time."""
     started = perf_counter()
     views = seen[0].views if len(seen) == 1 else np.concatenate([one.views for one in seen])

@@ -19,7 +19,6 @@ from model.settings import Settings
 from service.answers import receipts
 from service.answers.receipts import Notary
 from service.app import create_app
-from service.endpoints.receipts import CHECKED_EXAMPLE, KEY_EXAMPLE, Checked, PublicKey
 
 Draw = Callable[..., bytes]
 
@@ -135,11 +134,6 @@ def test_a_key_that_cannot_be_used_stops_the_start_with_the_way_out(tmp_path: Pa
     for name, words in {"absent.pem": "No such file", "ec.pem": "Ed25519", "text.pem": "no private key"}.items():
         with pytest.raises(SettingsError, match=f"TRUEGRAIN_RECEIPT_KEY.*{words}.*new-key"):
             create_app(Settings(home=tmp_path / "home", receipt_key=str(tmp_path / name)))
-
-
-def test_the_examples_in_the_documentation_are_answers() -> None:
-    assert Checked.model_validate(CHECKED_EXAMPLE).model_dump(mode="json") == CHECKED_EXAMPLE
-    assert PublicKey.model_validate(KEY_EXAMPLE).model_dump(mode="json") == KEY_EXAMPLE
 
 
 def test_each_image_of_a_batch_has_its_own_receipt(signing: FlaskClient, draw: Draw) -> None:

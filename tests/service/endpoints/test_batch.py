@@ -11,7 +11,6 @@ from structlog.testing import capture_logs
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
-from service.endpoints.batch import BATCH_EXAMPLE, Batch
 from service.protection.uploads import MOST_FILES, MULTIPART_OVERHEAD
 from service.verdicts.image_views import BATCH_WEIGHT
 
@@ -135,7 +134,3 @@ def test_the_log_sums_a_batch_up_in_one_line(client: FlaskClient, draw: Draw) ->
         send(client, [draw(230), draw(20), draw(21), b""])
     (line,) = (line for line in lines if line["event"] == "request")
     assert (line["version"], line["decisions"]) == ("4", {"ai": 1, "real": 2})
-
-
-def test_the_example_in_the_documentation_is_a_batch() -> None:
-    assert Batch.model_validate(BATCH_EXAMPLE).model_dump(mode="json") == BATCH_EXAMPLE

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from flask.testing import FlaskClient
 
-from service.endpoints.compare import EXAMPLE, Comparison
+from service.endpoints.compare import Comparison
 
 Draw = Callable[..., bytes]
 Metric = Callable[..., float]
@@ -61,7 +61,3 @@ def test_without_a_shadow_the_problem_says_how_to_name_one(
     assert answer.json is not None
     assert answer.json["reason"] == "no_shadow"
     assert "alias 'shadow'" in answer.json["detail"]
-
-
-def test_the_example_in_the_documentation_is_a_comparison() -> None:
-    assert Comparison.model_validate(EXAMPLE).model_dump(mode="json") == EXAMPLE

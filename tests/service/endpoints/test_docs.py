@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
 
 from model.dataset.manifest import version_id
 from service.answers.problems import PROBLEMS
@@ -125,6 +126,16 @@ def test_the_type_of_a_problem_leads_to_its_description(client: FlaskClient) -> 
     assert problem is not None
     path, anchor = problem["type"].split("#")
     assert f'id="{anchor}"' in client.get(path).text
+
+
+def test_every_example_is_what_its_schema_says(spec: dict[str, Any]) -> None:
+    operations = [operation for of in spec["paths"].values() for operation in of.values()]
+    contents = [part for one in operations for part in (one.get("requestBody", {}), *one["responses"].values())]
+    bodies = [body for part in contents for body in part.get("content", {}).values() if "example" in body]
+    assert len(bodies) > 10
+    for body in bodies:
+        schema = body["schema"] | {"components": spec["components"]}
+        Draft202012Validator(schema).validate(body["example"])
 
 
 def test_examples_name_dataset_versions_as_the_lake_does(spec: dict[str, Any]) -> None:

@@ -10,7 +10,6 @@ import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
-from service.endpoints.explain import EXPLANATION_EXAMPLE, Explanation
 from service.verdicts.heat_map import LONGEST_SIDE, draw_overlay
 
 Draw = Callable[..., bytes]
@@ -112,7 +111,3 @@ def test_an_explanation_is_counted_as_a_verdict_and_by_the_test_of_its_map(
     assert metric("truegrain_predictions_total") == 2
     assert metric("truegrain_explanations_total", faithful="true") == 1
     assert metric("truegrain_explanations_total", faithful="false") == 1
-
-
-def test_the_example_in_the_documentation_is_an_explanation() -> None:
-    assert Explanation.model_validate(EXPLANATION_EXAMPLE).model_dump(mode="json") == EXPLANATION_EXAMPLE

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from model.monitoring.terms import Cause
-from service.endpoints.health import EXAMPLE, SILENT_SECONDS, Health, find_drift, find_drift_troubles, find_troubles
+from service.endpoints.health import SILENT_SECONDS, Health, find_drift, find_drift_troubles, find_troubles
 from service.status import drift
 from service.status.drift import SILENT, DriftStatus, describe
 from service.status.follower import FollowerStatus, Outcome, write_status
@@ -121,7 +121,3 @@ def test_a_status_that_cannot_be_read_is_a_silent_monitor(home: Path, client: Fl
     (home / "run").mkdir(parents=True)
     (home / "run" / "drift.json").write_text("{")
     assert client.get("/health").json["drift"]["cause"] == "silent"
-
-
-def test_the_example_in_the_documentation_is_an_answer() -> None:
-    assert Health.model_validate(EXAMPLE).model_dump(mode="json") == EXAMPLE

@@ -8,7 +8,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from model.images.decoding import FORMATS
-from service.answers.verdict import EXAMPLE, Verdict
+from service.answers.verdict import Verdict
 
 Draw = Callable[..., bytes]
 Publish = Callable[..., object]
@@ -78,7 +78,3 @@ def test_a_multipart_file_gets_the_verdict_of_the_same_bytes_sent_raw(client: Fl
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_accepted_format_is_judged(client: FlaskClient, draw: Draw, kind: str) -> None:
     assert post(client, draw(230, kind=kind)).image.format == kind
-
-
-def test_the_example_in_the_documentation_is_a_verdict() -> None:
-    assert Verdict.model_validate(EXAMPLE).model_dump(mode="json") == EXAMPLE

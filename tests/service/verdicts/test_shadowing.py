@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from model.images.decoding import Limits
 from model.settings import Settings
 from service.answers.options import Options
-from service.answers.verdict import EXAMPLE, Verdict
+from service.answers.verdict import EXAMPLE_VERDICT
 from service.app import create_app
 from service.metrics.service import Metrics
 from service.status.pointer import pointer_path
@@ -77,7 +77,7 @@ def test_no_more_images_wait_than_are_allowed(home: Path, publish: Publish, draw
     store.refresh()
     idle = Shadowing(store, metrics, limits=Limits(), share=1.0)
     for _ in range(MOST_WAITING + 3):
-        idle.offer(draw(), Options(), Verdict.model_validate(EXAMPLE))
+        idle.offer(draw(), Options(), EXAMPLE_VERDICT)
     assert metrics.registry.get_sample_value("truegrain_shadow_skipped_total", {"reason": "busy"}) == 3
 
 
@@ -101,5 +101,5 @@ def test_without_a_shadow_nothing_is_held(home: Path, draw: Draw) -> None:
         limits=Limits(),
         share=1.0,
     )
-    alone.offer(draw(), Options(), Verdict.model_validate(EXAMPLE))
+    alone.offer(draw(), Options(), EXAMPLE_VERDICT)
     assert alone._waiting.empty()
