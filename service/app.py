@@ -44,7 +44,9 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         queue=Queue(places=settings.queue, patience=settings.queue_seconds),
         store=ModelStore(pointer_path(settings.home), metrics),
         shadow=shadow,
-        shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share),
+        shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share)
+        if settings.shadow_share
+        else None,
         predictions=PredictionLog(
             settings.predictions_url, metrics, days=settings.prediction_days, journals=settings.home / "journal"
         ),

@@ -38,7 +38,7 @@ class Context:
     store: ModelStore
     queue: Queue
     shadow: ModelStore
-    shadowing: Shadowing
+    shadowing: Shadowing | None
     predictions: PredictionLog
     reports: Reports
     notary: Notary | None
@@ -46,12 +46,14 @@ class Context:
     def start(self) -> None:
         """Take the last good detectors into service and start the threads; call it after the fork."""
         for part in (self.metrics, self.store, self.shadow, self.shadowing, self.predictions):
-            part.start()
+            if part is not None:
+                part.start()
 
     def stop(self) -> None:
         """End the threads, once what they hold is done with."""
         for part in (self.store, self.shadow, self.shadowing, self.predictions, self.metrics):
-            part.stop()
+            if part is not None:
+                part.stop()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -104,7 +106,7 @@ class Context:
 
         Raises Refusal `not_ready` as long as no version was ever promoted and fetched.
         """
-        model = self.store.serving()
+        model = self.store.current or self.store.refresh()  # so that no worker lacks what another one serves
         if model is None:
             raise Refusal("not_ready", "no detector is in service yet: none was promoted, or it is still being fetched")
         return model
@@ -120,7 +122,7 @@ class Context:
 
     def require_shadow(self) -> ServedModel:
         """Return the shadow, as `require_model` does; raises Refusal `no_shadow` when there is none."""
-        model = self.shadow.serving()
+        model = self.shadow.current or self.shadow.refresh()
         if model is None:
             raise Refusal(
                 "no_shadow", "no version is compared with production: give one the alias 'shadow' in the registry"

@@ -29,5 +29,6 @@ def predict() -> Response:
     with shared.turn():
         judged = judge(data, model, limits=shared.limits, options=options)
     verdict = shared.deliver(judged, data, options)
-    shared.shadowing.offer(data, options, verdict)
+    if shared.shadowing:
+        shared.shadowing.offer(data, options, verdict)
     return respond(verdict)

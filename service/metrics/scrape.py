@@ -2,20 +2,15 @@
 
 import struct
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from apiflask import APIFlask
 from flask import Response, request
-from prometheus_client import Gauge
 from prometheus_flask_exporter import PrometheusMetrics
 
 from service.answers.problems import Answers
 from service.metrics.service import Metrics
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _ATTEMPTS: Final = 10
 _PAUSE_SECONDS: Final = 0.05
@@ -29,7 +24,7 @@ def init_app(app: APIFlask, ours: Metrics) -> None:
     By route and not by path, or every guessed address would become a series. With PROMETHEUS_MULTIPROC_DIR set the
     exporter reads the files of all processes, so one class serves one worker as well as many.
     """
-    app.wsgi_app = _counted(app.wsgi_app, ours.in_flight)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = ours.counting(app.wsgi_app)  # type: ignore[assignment, method-assign]
     exporter = PrometheusMetrics(app, path=None, group_by="url_rule", registry=ours.registry)
 
     @app.get("/metrics")
@@ -50,14 +45,3 @@ def _read(exporter: PrometheusMetrics) -> tuple[str, str]:
             return exporter.generate_metrics(*asked)  # type: ignore[no-any-return]
         time.sleep(_PAUSE_SECONDS)
     return exporter.generate_metrics(*asked)  # type: ignore[no-any-return]
-
-
-def _counted(application: "WSGIApplication", in_flight: Gauge) -> "WSGIApplication":
-    def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        in_flight.inc()
-        try:
-            return application(environment, start_response)
-        finally:
-            in_flight.dec()
-
-    return answer

@@ -1,11 +1,11 @@
-"""Every metric Truegrain's service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
+"""The metrics that the service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -13,11 +13,14 @@ from prometheus_client import Counter, Gauge, Histogram
 from model.labels import CLASSES
 from service.answers.problems import PROBLEMS
 from service.answers.verdict import Decision, Verdict
-from service.collectors import Registry
+from service.metrics.collectors import Registry
 from service.metrics.gauges import make_gauge
 from service.status.follower import Outcome
 from service.status.pointer import Alias, Pointer
 from service.status.prediction_log import STATES, LogStatus
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SETTLE_SECONDS: Final = 0.5
 """How long a measurement may wait to be added; a worker that is killed takes those with it."""
@@ -56,7 +59,7 @@ class Metrics:
         self._stage_seconds = {stage: stage_seconds.labels(stage) for stage in _STAGES}
         self._queue_seconds = measure("queue_seconds", "Time a request stood in line before it could compute", _SECONDS)
         self._compute_seconds = count("compute_seconds", "Time in which workers computed for requests, of all kinds")
-        self.in_flight = show(
+        self._in_flight = show(
             "requests_in_flight", "Requests begun and not answered, this scrape among them", mode="livesum"
         )
         self._workers = show("workers", "Workers alive", mode="livesum")
@@ -140,6 +143,15 @@ class Metrics:
             while self._due:
                 self._due.popleft()()
 
+    def counting(self, application: "WSGIApplication") -> "WSGIApplication":
+        """Return the application with its requests in flight counted."""
+
+        def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+            with self._in_flight.track_inprogress():
+                return application(environment, start_response)
+
+        return answer
+
     def turned_away_unread(self, *, status: int) -> None:
         """Count a POST that is `overloaded` and that Flask, and so the exporter, does not see."""
         self.rejections.labels("overloaded").inc()
@@ -147,7 +159,7 @@ class Metrics:
 
     def turn_ended(self, *, waited: float, computed: float) -> None:
         """Add the seconds for which a request stood in line, and held its worker."""
-        self._due.append(partial(self._add_turn, waited, computed))
+        self._due += partial(self._queue_seconds.observe, waited), partial(self._compute_seconds.inc, computed)
 
     def file_received(self, size: int) -> None:
         """Add an image file of so many bytes."""
@@ -204,10 +216,6 @@ class Metrics:
                 self.settle()
             except Exception:  # of one measurement; the thread goes on with the others
                 log.exception("measurement not added")
-
-    def _add_turn(self, waited: float, computed: float) -> None:
-        self._queue_seconds.observe(waited)
-        self._compute_seconds.inc(computed)
 
     def _add_verdict(self, verdict: Verdict) -> None:
         self._probability.observe(verdict.probability)

@@ -1,4 +1,4 @@
-"""The detector of an alias: loaded from where its pointer file points, replaced in one step when that changes."""
+"""Keeps the detector of an alias loaded, and replaces it in one step when its pointer file names another one."""
 
 import threading
 import time
@@ -51,19 +51,14 @@ class ModelStore:
         """Leave `current` as it is from now on."""
         self._stopped.set()
 
-    def serving(self) -> ServedModel | None:
-        """Return `current`; while there is none, look first, so that no worker is without what another one serves."""
-        if self.current is None:
-            self.refresh()
-        return self.current
-
-    def refresh(self) -> None:
-        """Load the version that the pointer names, unless that was tried already.
+    def refresh(self) -> ServedModel | None:
+        """Load the version that the pointer names, unless that was tried already; return `current`.
 
         A version that cannot be loaded is logged and counted, and the current one stays in service.
         """
         with self._looking:
             self._look()
+            return self.current
 
     def _look(self) -> None:
         signature = self._signature()

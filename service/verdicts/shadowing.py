@@ -1,4 +1,4 @@
-"""Shadowing: a share of the images is judged by the shadow as well, out of the way of the requests, and compared."""
+"""Has a share of the images judged by the shadow too, out of the way of the requests, and compares the verdicts."""
 
 import os
 import queue
@@ -45,8 +45,7 @@ class Shadowing:
 
     def start(self) -> None:
         """Start comparing; call it after the fork."""
-        if self._share > 0:
-            self._thread.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Stop after the image at hand and those that wait."""

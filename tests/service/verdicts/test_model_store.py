@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,20 +60,6 @@ def test_an_unchanged_pointer_loads_nothing(store: ModelStore, publish: Publish)
     loaded = store.current
     store.refresh()
     assert store.current is loaded
-
-
-def test_who_asks_for_the_first_version_before_it_was_seen_loads_it_once_for_all(home: Path, publish: Publish) -> None:
-    metrics = Metrics()
-    store = ModelStore(pointer_path(home), metrics)
-    assert store.serving() is None
-    publish("1")
-    with ThreadPoolExecutor(8) as pool:
-        served = [asked.result() for asked in [pool.submit(store.serving) for _ in range(8)]]
-    assert served == [store.current] * 8
-    assert version_of(store) == "1"
-    assert metrics.registry.get_sample_value("truegrain_model_loads_total") == 1
-    publish("2", bias=1.0)
-    assert store.serving() is served[0], "a version that replaces another is not waited for"
 
 
 @pytest.mark.parametrize("file", ["model.onnx", "card.json", "golden.npz"])
