@@ -1,14 +1,16 @@
-"""Bytes -> upright RGB image, or InvalidImage."""
+"""Decodes the bytes of an image file into an upright RGB image, or raises InvalidImage."""
 
 import io
+import re
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from model.errors import InvalidImage
-from model.images.scans import MOST_SCANS, has_too_many_scans
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """The formats decoded. Pillow knows some forty more; each is a decoder an attacker could reach."""
@@ -40,7 +42,26 @@ _CONTAINED: Final = {"MPO": "JPEG"}
 _RUN_LENGTHS: Final = (1, 2)
 """The compressions of BMP that Pillow decodes in Python, pixel by pixel."""
 
+MOST_SCANS: Final = 100
+"""What libtiff allows the JPEGs in its files (LIBTIFF_JPEG_MAX_ALLOWED_SCAN_NUMBER); a progressive photograph has ten.
+
+Pillow allows any number: 75 bytes make a scan that takes 20 ms, so a file of 15 MB could take an hour."""
+
+_START_OF_SCAN: Final = re.compile(rb"\xff\xda")
+_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""A marker that is not stuffed data, a restart or a fill byte."""
+
+_LUMINANCE_TABLE: Final = (
+    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
+    51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121,
+    120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
+)  # fmt: skip
+"""The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
+
 _BACKGROUND: Final = (255, 255, 255)
+
+Tables = tuple[tuple[int, tuple[int, ...]], ...]
+"""The quantisation tables of a JPEG, each with its number."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +81,8 @@ class DecodedImage:
     """An image as it should be looked at, and what its file was.
 
     `rgb` is upright (EXIF orientation applied), transparency laid on white, 8 bits a channel; of an animation it is
-    the first frame. `format` and `mode` are those of the file; `width` and `height` those of `rgb`.
+    the first frame. `format` and `mode` are those of the file; `width` and `height` those of `rgb`. `jpeg_quality` is
+    libjpeg's quality setting (1-100), estimated from the quantisation table; None if the file is no JPEG.
     """
 
     rgb: Image.Image
@@ -68,6 +90,7 @@ class DecodedImage:
     mode: str
     width: int
     height: int
+    jpeg_quality: int | None
 
 
 def decode(data: bytes, *, limits: Limits = Limits()) -> DecodedImage:
@@ -77,14 +100,16 @@ def decode(data: bytes, *, limits: Limits = Limits()) -> DecodedImage:
 
 def load(image: Image.Image) -> DecodedImage:
     """Decode the pixels of what `open_image` returned, which is used up by it; raises InvalidImage."""
+    # Asked before the pixels: while Pillow decodes, it may learn more of a file, and forget some.
     stored_format, mode = _CONTAINED.get(str(image.format), str(image.format)), image.mode
+    quality = _estimate_quality(read_tables(image))
     try:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         rgb = _to_rgb(image)
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes; all of it means: broken
         raise InvalidImage("broken", f"the {stored_format} file is damaged or cut off: {error}") from error
-    return DecodedImage(rgb, stored_format, mode, rgb.width, rgb.height)
+    return DecodedImage(rgb, stored_format, mode, rgb.width, rgb.height, quality)
 
 
 def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
@@ -105,6 +130,11 @@ def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
         raise _too_many_pixels(f"the image has {image.width} x {image.height} pixels", limits)
     _check_effort(image, data)
     return image
+
+
+def read_tables(header: Image.Image) -> Tables:
+    """Return the quantisation tables of what `open_image` returned; none if it is no JPEG."""
+    return tuple((number, tuple(table)) for number, table in getattr(header, "quantization", {}).items())
 
 
 def _check_effort(image: Image.Image, data: bytes) -> None:
@@ -150,3 +180,32 @@ def _unrecognised(data: bytes) -> InvalidImage:
         if signature in data[:64]:
             return InvalidImage("format_not_allowed", f"{name} files are not accepted; {accepted}")
     return InvalidImage("not_an_image", f"the file is no image that can be read; {accepted}")
+
+
+def has_too_many_scans(jpeg: bytes) -> bool:
+    """Tell whether the first image in a JPEG file, the one that is decoded, has more than MOST_SCANS scans."""
+    # Few files hold as many of these two bytes at all, the videos behind some telephones' photographs do.
+    if next(islice(_START_OF_SCAN.finditer(jpeg), MOST_SCANS, None), None) is None:
+        return False
+    return _count_scans(jpeg) > MOST_SCANS
+
+
+def _count_scans(jpeg: bytes) -> int:
+    """Walk from segment to segment until the image ends, or has MOST_SCANS + 1 scans."""
+    scans, position = 0, len(b"\xff\xd8")
+    while scans <= MOST_SCANS and (marker := _MARKER.search(jpeg, position)) and marker[0] != b"\xff\xd9":
+        scans += marker[0] == b"\xff\xda"
+        position = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2])
+    return scans
+
+
+@lru_cache(maxsize=1024)
+def _estimate_quality(tables: Tables) -> int | None:
+    """Estimate libjpeg's quality setting by undoing its scaling of the luminance table."""
+    luminance = dict(tables).get(0)
+    if luminance is None:
+        return None
+    # Pillow hands tables out in row order; the sum is the same in any order.
+    scale = 100.0 * sum(luminance) / sum(_LUMINANCE_TABLE)
+    quality = (200.0 - scale) / 2.0 if scale <= 100.0 else 5000.0 / scale
+    return int(np.clip(round(quality), 1, 100))

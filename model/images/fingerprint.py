@@ -10,14 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import InvalidImage
-from model.images.decoding import SOURCE_LIMITS, load, open_image
-
-_LUMINANCE_TABLE = (
-    16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
-    51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121,
-    120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
-)  # fmt: skip
-"""The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
+from model.images.decoding import SOURCE_LIMITS, Tables, load, open_image, read_tables
 
 _WHITE: Final = 255
 
@@ -25,8 +18,6 @@ _SIDE: Final = 32
 _FREQUENCIES: Final = 8
 _COSINES: Final = 2 * np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))
 """The lowest rows of the matrix of the cosine transform (DCT-II): frequencies x pixels."""
-
-_Tables = tuple[tuple[int, tuple[int, ...]], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +55,7 @@ def fingerprint(data: bytes) -> Fingerprint:
         header = open_image(data, limits=SOURCE_LIMITS)
         # Asked of the header: while Pillow decodes, it may learn more of a file, and forget some.
         has_icc, has_exif = "icc_profile" in header.info, "exif" in header.info
-        tables, quality = _tables(header), jpeg_quality(header)
+        tables = read_tables(header)
         image = load(header)
     except InvalidImage as error:
         return Fingerprint(sha256=sha256, bytes=len(data), decode_error=f"{error.reason}: {error}")
@@ -79,7 +70,7 @@ def fingerprint(data: bytes) -> Fingerprint:
         height=image.height,
         format=image.format,
         mode=image.mode,
-        jpeg_quality=quality,
+        jpeg_quality=image.jpeg_quality,
         has_icc=has_icc,
         has_exif=has_exif,
         quantization=_quantization(tables),
@@ -111,17 +102,8 @@ def perceptual_hash(grey: Image.Image) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), signed=True)
 
 
-def jpeg_quality(header: Image.Image) -> int | None:
-    """Estimate libjpeg's quality setting (1-100) of what `open_image` returned; None when it is no JPEG."""
-    return _estimate_quality(_tables(header))
-
-
-def _tables(header: Image.Image) -> _Tables:
-    return tuple((number, tuple(table)) for number, table in getattr(header, "quantization", {}).items())
-
-
 @lru_cache(maxsize=1024)
-def _quantization(tables: _Tables) -> str | None:
+def _quantization(tables: Tables) -> str | None:
     as_lists = [(number, list(table)) for number, table in sorted(tables)]
     return hashlib.sha256(repr(as_lists).encode()).hexdigest()[:16] if tables else None
 
@@ -141,15 +123,3 @@ def _deviation(levels: NDArray[np.uint8]) -> float:
     """Return the standard deviation; NumPy's own takes longer to begin than a small picture to decode."""
     away = levels - levels.sum() / levels.size
     return float(np.sqrt((away * away).sum() / levels.size))
-
-
-@lru_cache(maxsize=1024)
-def _estimate_quality(tables: _Tables) -> int | None:
-    """Undo libjpeg's scaling of the luminance table."""
-    luminance = dict(tables).get(0)
-    if luminance is None:
-        return None
-    # Pillow hands tables out in row order; the sum is the same in any order.
-    scale = 100.0 * sum(luminance) / sum(_LUMINANCE_TABLE)
-    quality = (200.0 - scale) / 2.0 if scale <= 100.0 else 5000.0 / scale
-    return int(np.clip(round(quality), 1, 100))

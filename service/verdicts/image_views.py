@@ -13,7 +13,6 @@ from PIL import Image
 from model.errors import InvalidImage
 from model.images.decoding import Limits, load, open_image
 from model.images.degradations import DEGRADATIONS, RESHIPPED
-from model.images.fingerprint import jpeg_quality
 from model.images.preprocess import Preprocess
 from service.answers.verdict import ImageFacts
 from service.protection.uploads import BATCH_WEIGHT
@@ -72,7 +71,6 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
             f"the image has {opened.width} x {opened.height} pixels; to examine its stability it is stored as JPEG,"
             f" whose sides have at most {LONGEST_JPEG_SIDE:,}",
         )
-    quality = jpeg_quality(opened)
     decoded = load(opened)
     decoded_at = perf_counter()
     views = _see(decoded.rgb, preprocess, reship=reship)
@@ -85,7 +83,7 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
             height=decoded.height,
         ),
         bytes=len(data),
-        jpeg_quality=quality,
+        jpeg_quality=decoded.jpeg_quality,
         views=views,
         decode=decoded_at - started,
         preprocess=preprocessed_at - decoded_at,
