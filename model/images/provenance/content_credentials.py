@@ -1,4 +1,4 @@
-"""Content Credentials: what a C2PA manifest, signed inside the file, records about where the picture comes from."""
+"""Reads Content Credentials: what a C2PA manifest, signed inside the file, records about the picture's origin."""
 
 import io
 import json
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from model.images.provenance.findings import SOURCE_TYPES, Finding, Says, tidy
 
-_MANIFEST_STORE: Final = bytes.fromhex("63327061 0011 0010 8000 00AA00389B71")
+MANIFEST_STORE: Final = bytes.fromhex("63327061 0011 0010 8000 00AA00389B71")
 """The JUMBF type of a manifest store (C2PA specification 2, 11.1): a file without these bytes has none."""
 
 _OFFLINE: Final = {
@@ -24,13 +24,11 @@ _STRONGEST: Final[tuple[Says, ...]] = ("ai", "nothing", "real")
 
 
 def read_credentials(data: bytes, *, format_: str) -> tuple[Finding, ...]:
-    """Return what the Content Credentials of a file say: one finding, or none without them.
+    """Return what the Content Credentials of a file with a MANIFEST_STORE say: one finding, or none.
 
-    None either where c2pa-python is not installed. Nothing is fetched over the network. Raises whatever the library
+    There is none if c2pa-python is not installed. Nothing is fetched over the network. Raises whatever the library
     raises on a broken manifest.
     """
-    if _MANIFEST_STORE not in data:
-        return ()
     try:
         report = _read_store(data, f"image/{format_.lower()}")
     except ImportError:  # the extra `c2pa` is not installed

@@ -1,25 +1,94 @@
-"""Provenance: what a file says about where its picture comes from, beside the pixels and never instead of them."""
+"""Reads what a file says about where its picture comes from: Content Credentials, its camera, image generators.
 
-from collections.abc import Callable, Mapping
+It stands beside what the pixels say, and never in place of that.
+"""
+
+import html
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
-from model.images.provenance.content_credentials import read_credentials
-from model.images.provenance.embedded_text import read_texts
-from model.images.provenance.findings import Finding, tidy
-from model.images.provenance.generator_marks import find_generators
+from PIL import ExifTags, Image
+
+from model.images.decoding import FORMATS
+from model.images.provenance.content_credentials import MANIFEST_STORE, read_credentials
+from model.images.provenance.findings import SOURCE_TYPES, Finding, tidy
+
+XMP: Final = "XMP"
+"""Key of the XMP packet, which is XML."""
+
+MOST_TEXTS: Final = 64
+LONGEST_TEXT: Final = 65_536
+"""Texts read of a file; characters kept of one text, and bytes looked at of an XMP packet."""
+
+_EXIF: Final = ("Make", "Model", "Software", "ImageDescription", "Artist")
+_EXIF_CAPTURE: Final = ("LensModel", "UserComment")
+_CREATOR_TOOL: Final = re.compile(r'xmp:CreatorTool(?:=["\']|>)([^"\'<]{1,200})')
+_JPEG: Final = b"\xff\xd8"
+_JPEG_TEXTS: Final = (b"Exif\0", b"<x:xmpmeta", b"\xff\xfe")
+"""What stands in a JPEG with texts: EXIF, XMP, a comment (ITU-T T.81, B.2.4.5). Most have none, and are not opened."""
+
+_CHARSET_BYTES: Final = 8
+"""A UserComment begins with the name of its character set (Exif 2.32, 4.6.5)."""
 
 _NAMES: Final = {"EXIF Make", "EXIF Model", "EXIF Software"}
 """Where cameras have their names, and some generators theirs or their settings."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A generator writes a text that matches `text` where `place` matches; patterns take time linear in the text."""
+
+    generator: str
+    place: re.Pattern[str]
+    text: re.Pattern[str]
+
+
+def _mark(generator: str, place: str, text: str) -> Mark:
+    return Mark(generator, re.compile(place), re.compile(text))
+
+
+_SETTINGS: Final = r"PNG parameters|EXIF UserComment|comment"
+_TOOL: Final = r"EXIF Software|PNG Software|XMP CreatorTool"
+
+MARKS: Final = (
+    _mark("Stable Diffusion web UI", _SETTINGS, r"\bSteps: \d+, (?:Sampler|Size|Seed|CFG scale|Schedule type): "),
+    _mark(
+        "ComfyUI",
+        r"PNG (?:prompt|workflow)|EXIF (?:Make|Model|ImageDescription|UserComment)",
+        r'"(?:class_type|last_node_id)"',
+    ),
+    _mark("NovelAI", _TOOL, r"^NovelAI"),
+    _mark("InvokeAI", r"PNG (?:invokeai_(?:metadata|graph|workflow)|sd-metadata|Dream)", r"\S"),
+    _mark("Fooocus", r"PNG fooocus_scheme", r"\S"),
+    _mark("SwarmUI", _SETTINGS, r'"sui_image_params"'),
+    _mark("Easy Diffusion", r"PNG use_stable_diffusion_model", r"\S"),
+    _mark("Draw Things", _TOOL, r"^Draw Things"),
+    _mark("Midjourney", rf"PNG Description|EXIF ImageDescription|{XMP}", r"\bJob ID: [0-9a-f]{8}-"),
+    _mark("DALL·E", _TOOL, r"DALL[·-]?E|OpenAI"),
+    _mark("Adobe Firefly", _TOOL, r"^Adobe Firefly"),
+    _mark("Google AI", XMP, r"Credit\W{1,2}Made with Google AI"),
+    # The sampling scripts of FLUX and their offspring; Make and Model then name the generator.
+    _mark("a generator of the FLUX family", _TOOL, r"^AI generated;"),
+    # The mandatory implicit label of GB 45438-2025, annex E, whose Label 1 is 'certainly generated'.
+    _mark("label AIGC (GB 45438)", rf"PNG AIGC|{XMP}|EXIF UserComment", r"AIGC\W.{0,40}?Label\W{1,16}1\b"),
+)
+"""How generators sign, after public code that writes or reads their files; a place is matched as a whole."""
+
+_SOURCE_TYPE: Final = re.compile(r"newscodes/digitalsourcetype/(\w{1,64})")
 
 
 def read_provenance(data: bytes, *, format_: str) -> tuple[Finding, ...]:
     """Return what the image file `data`, whose format Pillow calls `format_`, says: credentials, camera, generators.
 
     Never raises: what cannot be read says nothing. The pixels are not decoded and nothing is fetched; the work is
-    bounded by the limits of the modules that read.
+    bounded by MOST_TEXTS, LONGEST_TEXT and the limits of `content_credentials`.
     """
-    credentials = _attempt(lambda: read_credentials(data, format_=format_))
-    return (*credentials, *_attempt(lambda: _read_texts(data)))
+    credentials = _attempt(lambda: read_credentials(data, format_=format_)) if MANIFEST_STORE in data else ()
+    return (*credentials, *_attempt(lambda: _interpret(read_texts(data))))
 
 
 def _attempt(read: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:
@@ -29,16 +98,102 @@ def _attempt(read: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:
         return ()
 
 
-def _read_texts(data: bytes) -> tuple[Finding, ...]:
-    texts = read_texts(data)
-    return (*_find_camera(texts), *find_generators(texts))
+def _interpret(texts: Mapping[str, str]) -> tuple[Finding, ...]:
+    return (*_find_camera(texts), *_find_generators(texts)) if texts else ()
+
+
+def read_texts(data: bytes) -> dict[str, str]:
+    """Return the texts of an image file by where they stand.
+
+    Such as 'EXIF Make', 'PNG parameters', 'comment', 'XMP CreatorTool', and XMP, the packet as a whole. At most
+    MOST_TEXTS, of LONGEST_TEXT characters each; the pixels are not decoded. Raises whatever Pillow raises on a broken
+    file.
+    """
+    if data.startswith(_JPEG) and not any(mark in data for mark in _JPEG_TEXTS):
+        return {}
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        texts = dict(islice(_read_container(image), MOST_TEXTS))
+        texts |= _read_exif(image)
+    if packet := _find_xmp(data) or texts.get(XMP):
+        texts |= _read_xmp(packet)
+    return {place: text[:LONGEST_TEXT] for place, text in texts.items()}
+
+
+def _read_container(image: Image.Image) -> Iterator[tuple[str, str]]:
+    for key, value in image.info.items():
+        if key == "comment":
+            yield "comment", _decode(value)
+        elif key == "XML:com.adobe.xmp":  # in a PNG it may be compressed, so that looking for it as bytes fails
+            yield XMP, value
+        elif isinstance(value, str) and image.format == "PNG":
+            yield f"PNG {key}", value
+
+
+def _read_exif(image: Image.Image) -> dict[str, str]:
+    if image.format == "PNG" and "exif" not in image.info:
+        return {}  # Pillow would decode the pixels to look behind them
+    exif = image.getexif()
+    named = {name: exif.get(ExifTags.Base[name]) for name in _EXIF}
+    capture: Mapping[int, object] = exif.get_ifd(ExifTags.IFD.Exif)
+    named |= {name: capture.get(ExifTags.Base[name]) for name in _EXIF_CAPTURE}
+    return {f"EXIF {name}": _decode(value) for name, value in named.items() if isinstance(value, str | bytes) and value}
+
+
+def _find_xmp(data: bytes) -> str | None:
+    """Find the packet as bytes, which works in every container (XMP Specification Part 3, 'packet scanning')."""
+    start = data.find(b"<x:xmpmeta")
+    if start < 0:
+        return None
+    packet, _, _ = data[start : start + LONGEST_TEXT].partition(b"</x:xmpmeta>")
+    return html.unescape(packet.decode(errors="replace"))
+
+
+def _read_xmp(packet: str) -> dict[str, str]:
+    tool = _CREATOR_TOOL.search(packet)
+    return {XMP: packet} | ({f"{XMP} CreatorTool": tool[1]} if tool else {})
+
+
+def _decode(value: str | bytes) -> str:
+    if isinstance(value, str):
+        return value
+    charset, text = value[:_CHARSET_BYTES], value[_CHARSET_BYTES:]
+    if charset == b"UNICODE\0":  # UTF-16 in an order the standard leaves open; the first character is mostly ASCII
+        return text.decode("utf-16-le" if text[1:2] == b"\0" else "utf-16-be", errors="replace")
+    return (text if charset == b"ASCII\0\0\0" else value).decode(errors="replace")
 
 
 def _find_camera(texts: Mapping[str, str]) -> tuple[Finding, ...]:
     naming = {place: text for place, text in texts.items() if place in _NAMES}
     make, model, lens = (tidy(texts.get(f"EXIF {tag}", "")) for tag in ("Make", "Model", "LensModel"))
     camera = model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
-    if not camera or find_generators(naming):
+    if not camera or _find_generators(naming):
         return ()
     detail = f"the file's EXIF, unsigned, names the camera {camera}{f' with the lens {lens}' if lens else ''}"
     return (Finding(source="camera", says="real", name=camera, detail=detail),)
+
+
+def _find_generators(texts: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return a finding for each generator whose mark is in `texts` (see `read_texts`), each once."""
+    named = {finding.name: finding for finding in _match(texts)}
+    return (*named.values(), *_find_declared(texts.get(XMP, "")))
+
+
+def _match(texts: Mapping[str, str]) -> Iterator[Finding]:
+    for mark in MARKS:
+        for place, text in texts.items():
+            if mark.place.fullmatch(place) and (found := mark.text.search(text)):
+                excerpt = tidy(text[found.start() :])
+                detail = f"{place} reads '{excerpt}', as {mark.generator} writes it"
+                yield Finding(source="generator_text", says="ai", name=mark.generator, detail=detail)
+
+
+def _find_declared(xmp: str) -> Iterator[Finding]:
+    """Find what the packet declares as IPTC's Digital Source Type."""
+    for kind in sorted(set(_SOURCE_TYPE.findall(xmp)) & SOURCE_TYPES.keys()):
+        says, words = SOURCE_TYPES[kind]
+        yield Finding(
+            source="camera" if says == "real" else "generator_text",
+            says=says,
+            name=f"Digital Source Type {kind}",
+            detail=f"the file's XMP declares, unsigned, that the picture was {words}",
+        )

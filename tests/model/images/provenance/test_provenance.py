@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, PngImagePlugin
 
-from model.images.provenance.embedded_text import LONGEST_TEXT, MOST_TEXTS
 from model.images.provenance.findings import Finding
-from model.images.provenance.reading import read_provenance
+from model.images.provenance.reading import LONGEST_TEXT, MOST_TEXTS, read_provenance
 from support.credentials import IPTC, sign
 
 Save = Callable[..., bytes]
