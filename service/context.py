@@ -1,4 +1,4 @@
-"""What the request handlers share: the limits, the metrics, the detectors in service, the turn to compute."""
+"""What request handlers share: the detectors in service, the turn to compute, how a verdict is given and recorded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

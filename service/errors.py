@@ -1,4 +1,4 @@
-"""Every HTTP answer to an error: exceptions in, RFC 9457 problem+json out."""
+"""Answers every error with a problem: exceptions in, RFC 9457 problem+json out."""
 
 from http import HTTPStatus
 

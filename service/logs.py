@@ -1,4 +1,4 @@
-"""The log: one JSON object a line on standard output, for our own lines, Flask's and gunicorn's alike; no secrets."""
+"""Configures the log: one JSON object a line on standard output, also for Flask and gunicorn, without secrets."""
 
 import logging.config
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""A name for every request, and one line of log about it. Images never enter the log, only their hash."""
+"""Names every request and writes one line of log about it. Images never enter the log, only their hash."""
 
 import re
 from time import perf_counter

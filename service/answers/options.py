@@ -1,4 +1,4 @@
-"""What a caller may ask of a verdict, read from the query of a request."""
+"""Reads from the query of a request what its caller asks of a verdict."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Final

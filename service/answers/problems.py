@@ -1,4 +1,4 @@
-"""Every way a request can fail: a word, an HTTP status, a title; and how that reads as RFC 9457 problem+json."""
+"""Every way a request can fail, with a word, an HTTP status and a title, worded as RFC 9457 problem+json."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Self

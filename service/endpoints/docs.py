@@ -1,4 +1,4 @@
-"""GET /docs: the API for people, rendered from its own OpenAPI document. Needs no script and no other host."""
+"""GET /docs: the API for people, rendered from its OpenAPI document, without a script or another host."""
 
 import json
 from functools import partial

@@ -1,4 +1,4 @@
-"""POST /predict/explain: a verdict, and the places of the image that spoke for it."""
+"""POST /predict/explain: a verdict, and a map of the places of the image that spoke for it."""
 
 import base64
 from typing import Final, Self

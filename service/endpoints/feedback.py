@@ -1,4 +1,4 @@
-"""POST and DELETE /feedback: what an image really is, according to who asked about it; and second thoughts."""
+"""POST and DELETE /feedback: takes a report of what an image really is, and withdraws it."""
 
 import hashlib
 from collections.abc import Iterator

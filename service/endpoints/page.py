@@ -1,4 +1,4 @@
-"""GET /: the page on which people have pictures judged, without a word of JSON."""
+"""GET /: the page on which people have pictures judged."""
 
 from apiflask import APIBlueprint
 from flask import render_template

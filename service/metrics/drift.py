@@ -1,4 +1,4 @@
-"""What the monitor exports: the last measurement of drift as gauges, each with a bounded set of labels."""
+"""The metrics about drift, which the monitor sets: its last measurement, as gauges with bounded sets of labels."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""How every gauge of Truegrain's processes is made."""
+"""Makes the gauges that Truegrain's processes export."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""GET /metrics: what Prometheus scrapes, summed over the workers and the follower."""
+"""GET /metrics: what Prometheus scrapes, summed over the workers and the sidecars."""
 
 import struct
 import time

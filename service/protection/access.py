@@ -1,4 +1,4 @@
-"""Who may call what: each request's key, the role that its route needs, and the refusal when they do not match."""
+"""Decides who may call what: a request needs a key with the role of its route, or is refused."""
 
 from datetime import UTC, datetime
 from functools import partial

@@ -1,4 +1,4 @@
-"""The images that a request carries: their bytes, in memory, or a Refusal that says how to send them."""
+"""Reads the images that a request carries into memory, or raises a Refusal that says how to send them."""
 
 import io
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Reports: what users say that an image is, each one a file in the lake that waits for its review."""
+"""Keeps the reports in which users say what an image is, each a file in the lake that waits for its review."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Follows the registry: brings the versions in production and in its shadow here and points the workers to them.
+"""Follows the registry: downloads the versions in production and shadow, and points the workers to them.
 
 A process of its own, `python -m service.sidecars.follower`, so that the workers never wait for the registry nor load
 its client.

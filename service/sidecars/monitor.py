@@ -1,4 +1,4 @@
-"""Watches for drift: measures recent predictions, and tells the workers, the fleet and Prometheus what came of it.
+"""Watches for drift: measures recent predictions for GET /health, Prometheus and the other hosts.
 
 A process of its own, `python -m service.sidecars.monitor`, so that no request ever waits for a measurement.
 """

@@ -1,4 +1,4 @@
-"""The map of an explanation as a picture: what to lay over the image that was judged."""
+"""Draws the map of an explanation as a picture to lay over the image that was judged."""
 
 import io
 from typing import Final
