@@ -47,9 +47,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share)
         if settings.shadow_share
         else None,
-        predictions=PredictionLog(
-            settings.predictions_url, metrics, days=settings.prediction_days, journals=settings.home / "journal"
-        ),
+        predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days, home=settings.home),
         reports=Reports(settings.lake_url, lock=settings.reports_lock),
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )

@@ -105,7 +105,7 @@ class Metrics:
         )
         self.predictions_logged = count(
             "predictions_logged",
-            "Predictions written to the log, refused by its database, dropped, or unreadable in the journal",
+            "Predictions written to the log, refused by its database, dropped, or unreadable in an outbox",
             "outcome",
         )
         self._log_state = show(
@@ -115,7 +115,7 @@ class Metrics:
             mode="livemax",
         )
         self._log_waiting = show(
-            "prediction_log_waiting", "Predictions in the journals, not in the database yet", mode="livesum"
+            "prediction_log_waiting", "Predictions in the outboxes, not in the database yet", mode="livesum"
         )
         self._log_lag = show("prediction_log_lag_seconds", "For how long the oldest of them has waited", mode="livemax")
         self.feedback = count(

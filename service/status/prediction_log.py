@@ -20,10 +20,12 @@ _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 _MEANING: Final = {
     "locked": "somebody else holds the lock on its database",
-    "full": "there is no room in its database or for its journal",
-    "gone": "its database does not answer, or the folder of its journal cannot be reached",
-    "failing": "its database or the program refuses to write, for what the service's log says",
+    "full": "there is no room in its database or for its outbox",
+    "gone": "its database does not answer, or the folder of its outbox cannot be reached",
+    "failing": "its database, its outbox or the program refuses to write, for what the service's log says",
 }
+
+_LOST: Final = "there was no room for them, or their outbox is damaged"
 
 
 class LogStatus(BaseModel):
@@ -47,7 +49,7 @@ class LogStatus(BaseModel):
         elif self.lag_seconds > LATE_SECONDS:
             found.append(f"the prediction log is late: its database is slow, or does not answer at all; {waits}")
         if self.dropped:
-            found.append(f"the prediction log has lost {self.dropped:,} predictions for which there was no room")
+            found.append(f"the prediction log has lost {self.dropped:,} predictions: {_LOST}")
         return found
 
 
@@ -59,7 +61,9 @@ def name_trouble(error: BaseException) -> State:
         return "locked"
     if code in _FULL or getattr(cause, "errno", None) in _NO_ROOM:
         return "full"
-    is_away = isinstance(error, (SQLAlchemyError, OSError)) and not isinstance(error, ProgrammingError)
+    is_away = isinstance(error, (SQLAlchemyError, sqlite3.OperationalError, OSError)) and not isinstance(
+        error, ProgrammingError
+    )
     return "gone" if is_away else "failing"
 
 

@@ -135,12 +135,12 @@ def test_the_database_server_dies_and_comes_back(tiny_artifact: Callable[..., Pa
         await_true(lambda: all(health(service)["log"]["state"] == "ok" for _ in range(8)), what="all to be well")
 
 
-def test_the_disk_of_the_database_and_of_the_journal_is_full(
+def test_the_disk_of_the_database_and_of_the_outbox_is_full(
     tiny_artifact: Callable[..., Path], small_disk: Path
 ) -> None:
     url = f"sqlite:///{small_disk}/predictions.db"
     with serving(tiny_artifact(), predictions=url, queue=8, workers=1) as service:
-        (service.home / "journal").symlink_to(small_disk)
+        (service.home / "outbox").symlink_to(small_disk)
         given = ask(service, 20)
         await_logged(url, given)
         with filled(small_disk):

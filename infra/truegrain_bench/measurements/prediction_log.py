@@ -51,7 +51,7 @@ def logged_predictions() -> Iterator[Figure]:
         folder = Path(name)
         url = f"sqlite:///{folder / 'predictions.db'}"
         with pool(CORES) as workers:
-            shares = [workers.submit(_record, url, folder / "journal", ROWS // CORES) for _ in range(CORES)]
+            shares = [workers.submit(_record, url, folder, ROWS // CORES) for _ in range(CORES)]
             grown = max(share.result() for share in shares)
         kept = _count(url)
         artifact = torch.submit(untrained, SMALL, folder / "artifact").result()
@@ -94,9 +94,9 @@ def _cost(service: Service, photo: Path) -> float:
     return float((service.worker_seconds() - begin) / verdicts)
 
 
-def _record(url: str, journals: Path, count: int) -> int:
+def _record(url: str, home: Path, count: int) -> int:
     """Record so many predictions as one worker does; return by how many bytes it grew once it had settled."""
-    log, process = PredictionLog(url, Metrics(), days=30, journals=journals), psutil.Process()
+    log, process = PredictionLog(url, Metrics(), days=30, home=home), psutil.Process()
     log.start()
     held = []
     for number in range(count):

@@ -30,6 +30,6 @@ def test_the_bare_service_judges_and_remembers_nothing(
 
 def test_every_prediction_that_is_sent_is_counted_in_the_database(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/predictions.db"
-    measured._record(url, tmp_path / "journal", 1_500)
-    measured._record(url, tmp_path / "journal", 500)
+    measured._record(url, tmp_path, 1_500)
+    measured._record(url, tmp_path, 500)
     assert measured._count(url) == 2_000

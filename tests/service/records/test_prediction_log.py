@@ -1,8 +1,6 @@
 """What was predicted is remembered, whatever becomes of the database, and no request waits for that."""
 
 import contextlib
-import errno
-import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +10,7 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
+from pydantic import TypeAdapter
 from sqlalchemy import Engine
 from sqlalchemy.exc import DataError
 from structlog.testing import capture_logs
@@ -20,7 +19,8 @@ from model.monitoring import database as engines
 from model.monitoring import predictions as table
 from model.monitoring.predictions import Prediction
 from service.metrics.service import Metrics
-from service.records import journal, prediction_log, retention
+from service.records import outbox, prediction_log, retention
+from service.records.outbox import Outbox
 from service.records.prediction_log import PredictionLog
 from service.status import prediction_log as log_status
 from support.predictions import predict
@@ -46,13 +46,11 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def open_log(database: Path, metrics: Metrics) -> Iterator[Callable[[], PredictionLog]]:
-    """`open_log()` gives a log of that database; several share their journals, as workers do."""
+    """`open_log()` gives a log of that database; several share their home, as workers do."""
     logs: list[PredictionLog] = []
 
     def open_() -> PredictionLog:
-        logs.append(
-            PredictionLog(f"sqlite:///{database}", metrics, days=30, journals=database.parents[1] / "run" / "journal")
-        )
+        logs.append(PredictionLog(f"sqlite:///{database}", metrics, days=30, home=database.parents[1] / "run"))
         return logs[-1]
 
     yield open_
@@ -120,7 +118,7 @@ def test_all_that_waits_is_written_before_the_end(
     predictions.stop()
     assert count(database) == 2 * prediction_log.MOST_AT_ONCE + 7
     assert logged(metrics, "written") == 2 * prediction_log.MOST_AT_ONCE + 7
-    assert list((tmp_path / "run" / "journal").iterdir()) == []
+    assert list((tmp_path / "run" / "outbox").iterdir()) == []
 
 
 def test_what_comes_while_others_are_written_is_written_too(
@@ -193,21 +191,25 @@ def test_a_database_that_was_deleted_is_made_anew(predictions: PredictionLog, da
     wait_until(lambda: count(database) == 1, what="the second prediction in a new database")
 
 
-def test_a_journal_that_cannot_be_written_costs_nothing_while_memory_lasts(
-    open_log: Callable[[], PredictionLog], database: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refuse(*_: object) -> int:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(prediction_log, "MOST_IN_MEMORY", 5)
-    log = open_log()
+@contextlib.contextmanager
+def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let no outbox be made for the while: not even its table finds room."""
     with monkeypatch.context() as full:
-        full.setattr(os, "write", refuse)
+        full.setattr(outbox, "MOST_BYTES", 4096)
+        yield
+
+
+def test_an_outbox_that_cannot_be_written_costs_nothing_while_memory_lasts(
+    predictions: PredictionLog, database: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = predictions
+    monkeypatch.setattr(outbox, "MOST_IN_MEMORY", 5)
+    with no_room(monkeypatch):
         for number in range(8):
             log.record(predict(number))
     status = log.status()
     assert (status.state, status.waiting, status.dropped) == ("full", 5, 3)
-    assert log._memory.age > 0 and status.lag_seconds <= log.status().lag_seconds
+    assert status.lag_seconds <= log.status().lag_seconds
     waits, lost = status.troubles()
     assert "the prediction log is full" in waits
     assert "lost 3 predictions" in lost
@@ -221,15 +223,14 @@ def test_what_waits_in_memory_is_written_though_no_more_comes(
     predictions: PredictionLog, database: Path, wait_until: Wait, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(prediction_log, "MOST_AT_ONCE", 3)
-    with monkeypatch.context() as full:
-        full.setattr(journal, "MOST_BYTES", 0)
+    with no_room(monkeypatch):
         for number in range(8):
             predictions.record(predict(number))
-    predictions.start()
-    wait_until(lambda: count(database) == 8, what="the predictions, though nobody stops the log")
+        predictions.start()
+        wait_until(lambda: count(database) == 8, what="the predictions, though nobody stops the log")
 
 
-def test_what_waits_in_memory_at_the_end_goes_into_the_journal_if_it_can(
+def test_what_waits_in_memory_at_the_end_goes_into_the_outbox_if_it_can(
     predictions: PredictionLog,
     open_log: Callable[[], PredictionLog],
     database: Path,
@@ -237,11 +238,10 @@ def test_what_waits_in_memory_at_the_end_goes_into_the_journal_if_it_can(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     database.parent.touch()
-    with monkeypatch.context() as full:
-        full.setattr(journal, "MOST_BYTES", 0)
+    with no_room(monkeypatch):
         predictions.record(predict(1))
-    predictions.start()
-    wait_until(lambda: predictions.status().state == "gone", what="the database to be missed")
+        predictions.start()
+        wait_until(lambda: predictions.status().state == "gone", what="the database to be missed")
     predictions.stop()
     database.parent.unlink()
     log = open_log()
@@ -285,16 +285,21 @@ def test_a_database_that_hangs_is_seen_though_the_thread_that_writes_says_nothin
 
 
 def test_what_waits_in_memory_for_a_database_that_hangs_is_left_to_the_next_start(
-    predictions: PredictionLog, hung: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predictions: PredictionLog,
+    hung: Callable[[], None],
+    database: Path,
+    tmp_path: Path,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(prediction_log, "STOP_SECONDS", 0.1)
-    with monkeypatch.context() as full:
-        full.setattr(journal, "MOST_BYTES", 0)
+    with no_room(monkeypatch):
         for number in range(8):
             predictions.record(predict(number))
-    predictions.start()
+        predictions.start()
+        wait_until(database.exists, what="the database to hang")
     predictions.stop()
-    [left] = journal.Journal.abandoned(tmp_path / "run" / "journal")
+    [left] = Outbox.abandoned(tmp_path / "run" / "outbox")
     assert [row and row.id for row in left.peek(10)] == [predict(number).id for number in range(8)]
     left.close()
     hung()
@@ -302,21 +307,62 @@ def test_what_waits_in_memory_for_a_database_that_hangs_is_left_to_the_next_star
     predictions._engine.dispose()
 
 
-def test_an_abandoned_journal_that_cannot_be_read_holds_up_no_other(
-    predictions: PredictionLog, database: Path, tmp_path: Path, wait_until: Wait
+def leave_behind(root: Path, count: int) -> Path:
+    """Leave the outbox of a worker that ended, and return its file."""
+    left = Outbox(root)
+    for number in range(count):
+        assert left.append(predict(number))
+    [file] = root.glob("*.outbox")
+    left.close()
+    return file
+
+
+def test_an_abandoned_outbox_that_cannot_be_read_holds_up_no_other(
+    predictions: PredictionLog,
+    database: Path,
+    tmp_path: Path,
+    wait_until: Wait,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    unreadable = tmp_path / "run" / "journal" / "left behind" / "000000001.jsonl"
-    unreadable.parent.mkdir(parents=True)
-    unreadable.write_bytes(b"{}\n")
-    [left] = journal.Journal.abandoned(tmp_path / "run" / "journal")
-    unreadable.unlink()
-    unreadable.mkdir()  # to open it is an error, and not that it is missing
+    def fail(_: int) -> list[Prediction | None]:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    unreadable = leave_behind(tmp_path / "run" / "outbox", 1)
+    [left] = Outbox.abandoned(unreadable.parent)
+    monkeypatch.setattr(left, "peek", fail)
     predictions._abandoned.append(left)
     predictions.start()
     predictions.record(predict(1))
     wait_until(lambda: count(database) == 1, what="the prediction of this worker")
     wait_until(lambda: predictions.status().state == "gone", what="the trouble to be named")
     assert unreadable.exists()
+
+
+def test_an_outbox_that_is_damaged_is_named_and_counted_and_the_log_goes_on(
+    predictions: PredictionLog, database: Path, metrics: Metrics, tmp_path: Path, wait_until: Wait
+) -> None:
+    file = leave_behind(tmp_path / "run" / "outbox", 100)
+    with file.open("r+b") as opened:
+        opened.seek(5 * 4096)
+        opened.write(bytes(4096))
+    [predictions._outbox] = Outbox.abandoned(file.parent)
+    predictions.start()
+    predictions.record(predict(100))
+    wait_until(lambda: predictions.status().state == "failing", what="the trouble to be named")
+    predictions.record(predict(101))
+    wait_until(lambda: count(database) == 1 and predictions.status().state == "ok", what="the log to go on")
+    assert logged(metrics, "unreadable") == predictions.status().dropped == 101
+    [trouble] = predictions.status().troubles()
+    assert "lost 101 predictions" in trouble and "their outbox is damaged" in trouble
+
+
+def test_an_abandoned_outbox_that_is_damaged_is_counted(
+    predictions: PredictionLog, metrics: Metrics, tmp_path: Path
+) -> None:
+    leave_behind(tmp_path / "run" / "outbox", 3).write_bytes(b"no database at all" * 1000)
+    predictions.start()
+    predictions.stop()
+    assert logged(metrics, "unreadable") == predictions.status().dropped == 1
 
 
 def test_a_row_that_the_database_refuses_costs_no_other(
@@ -358,17 +404,30 @@ def test_whatever_goes_wrong_the_predictions_after_it_are_written(
     wait_until(lambda: count(database) == 1, what="the prediction")
 
 
-def test_a_row_that_cannot_be_read_from_the_journal_is_counted(
+def test_a_row_that_cannot_be_read_from_an_outbox_is_counted(
     predictions: PredictionLog, database: Path, metrics: Metrics, tmp_path: Path
 ) -> None:
-    for number in range(3):
-        predictions.record(predict(number))
-    [file] = (tmp_path / "run" / "journal").rglob("*.jsonl")
-    file.write_bytes(file.read_bytes().replace(b"{", b"[", 1))
+    file = leave_behind(tmp_path / "run" / "outbox", 3)
+    with contextlib.closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("UPDATE waiting SET prediction = ? WHERE number = 1", (b"[",))
     predictions.start()
     predictions.stop()
     assert count(database) == 2
+    assert logged(metrics, "unreadable") == predictions.status().dropped == 1
+
+
+def test_what_an_earlier_release_left_in_a_journal_is_written(
+    predictions: PredictionLog, database: Path, metrics: Metrics, tmp_path: Path
+) -> None:
+    file = tmp_path / "run" / "journal" / "e5c1" / "000000001.jsonl"
+    file.parent.mkdir(parents=True)
+    rows = [TypeAdapter(Prediction).dump_json(predict(number)) for number in range(3)]
+    file.write_bytes(b"\n".join([*rows, b'{"id": "cut o']))
+    predictions.start()
+    predictions.stop()
+    assert count(database) == 3
     assert logged(metrics, "unreadable") == 1
+    assert not (tmp_path / "run" / "journal").exists()
 
 
 def test_old_predictions_are_not_found(predictions: PredictionLog) -> None:

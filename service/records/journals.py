@@ -1,0 +1,39 @@
+"""The predictions that an earlier release of the service left in files of JSON lines, one folder a worker."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from pathlib import Path
+
+from model.monitoring.predictions import Prediction
+from service.records.outbox import decode
+
+
+def read_journals(root: Path, most: int) -> Iterator[list[Prediction | None]]:
+    """Yield the predictions in all folders of `root`, `most` at once; None stands for one that cannot be read.
+
+    A file is deleted once its last predictions were taken. The folder of a worker that lives is left to that worker.
+    """
+    for folder in sorted(root.glob("*/")):
+        with suppress(BlockingIOError, FileNotFoundError), _locked(folder):  # another worker reads it, or has read it
+            for path in sorted(folder.glob("*.jsonl")):
+                with path.open("rb") as file:
+                    while lines := list(islice(file, most)):
+                        yield [decode(line) for line in lines]
+                path.unlink()
+            folder.rmdir()
+    with suppress(OSError):  # a folder is still there, or `root` is not
+        root.rmdir()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock on a folder as the worker that wrote into it did; raises BlockingIOError while it is held."""
+    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(lock)
