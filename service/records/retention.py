@@ -1,4 +1,4 @@
-"""Retention: predictions of too long ago, or of the future, are deleted, and never because a clock jumped."""
+"""Deletes predictions that are older than some days, and those dated in the future; pauses after a clock change."""
 
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -14,7 +14,7 @@ STEADY_SECONDS: Final = 600.0
 """Seconds without a clock jump before anything is deleted by age; also the pause between deletions."""
 
 JUMP_SECONDS: Final = 60.0
-"""How far a clock may move within that time by being set right, which is no jump."""
+"""A clock that is set right within that time moves by less; a larger move is a jump."""
 
 AHEAD: Final = timedelta(days=1)
 """How far ahead a prediction may be dated; one that is further keeps drift from being measured until its day comes."""
@@ -31,46 +31,39 @@ class Retention:
     def __init__(self, engine: Engine, *, days: int) -> None:
         self._engine = engine
         self._kept = timedelta(days=days)
-        self._since = _Times()
+        self._wall, self._ticks = utc_now().timestamp(), monotonic()
 
     def first_kept(self) -> datetime:
         """Return the time (UTC) before which predictions are too old."""
         return utc_now() - self._kept
 
     def step(self) -> None:
-        """Delete some of what is too old or ahead, if it is time for that.
+        """Delete at most MOST_AT_ONCE rows of each kind, if the clock was steady for STEADY_SECONDS.
 
-        Raises SQLAlchemyError when the database is away. A clock that jumps ahead makes everything look old, and one
-        that was wrong is mostly right again soon.
+        If the clock jumps ahead, all rows look old; most clocks are soon right again. Raises SQLAlchemyError when the
+        database is away.
         """
-        now = _Times()
-        if now.monotonic - self._since.monotonic < STEADY_SECONDS:
+        wall, ticks = utc_now().timestamp(), monotonic()
+        passed = ticks - self._ticks
+        if passed < STEADY_SECONDS:
             return
-        jump = now.wall - self._since.wall - (now.monotonic - self._since.monotonic)
+        jump = wall - self._wall - passed
         if abs(jump) > JUMP_SECONDS:
             log.warning("clock jumped", seconds=round(jump), kept_for_now=True)
-        elif MOST_AT_ONCE in (self._forget_old(), self._forget_ahead()):
-            return  # there is more of it; the next step goes on
-        self._since = now
+        elif MOST_AT_ONCE in (self._delete_old_rows(), self._delete_future_rows()):
+            return  # there are more; the next step goes on
+        self._wall, self._ticks = wall, ticks
 
-    def _forget_old(self) -> int:
+    def _delete_old_rows(self) -> int:
         return forget(self._engine, until=self.first_kept(), most=MOST_AT_ONCE)
 
-    def _forget_ahead(self) -> int:
-        """Delete what a host whose clock was wrong has dated ahead; the clock here may be behind, also steadily."""
+    def _delete_future_rows(self) -> int:
+        """Delete what a host with a wrong clock has dated ahead: of the clock here, and of the database's clock."""
         now = max(utc_now(), read_clock(self._engine))
         count = delete_future_rows(self._engine, of=now + AHEAD, most=MOST_AT_ONCE)
         if count:
             log.warning("predictions of the future deleted", count=count)
         return count
-
-
-class _Times:
-    """Now, as the wall clock has it and as the one that never jumps, both in seconds."""
-
-    def __init__(self) -> None:
-        self.wall = utc_now().timestamp()
-        self.monotonic = monotonic()
 
 
 def utc_now() -> datetime:
