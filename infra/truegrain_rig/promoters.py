@@ -11,6 +11,9 @@ from typing import Any
 
 from model.errors import RegistryError, RegistryUnavailable
 from model.registry import PREVIOUS, PRODUCTION, Registry
+from model.registry.client import open_client
+from model.registry.promotion import promote, rollback
+from model.registry.state import look
 
 PATIENCE = MappingProxyType({"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"})
 """Environment of all promoters: a server that many ask at once is slow, and silence would leave changes unfinished."""
@@ -35,20 +38,27 @@ class Promoter:
 
     def act(self) -> None:
         """Promote or roll back; a refusal, such as that there is nothing to go back to, is fine."""
-        registry = Registry(self.tracking_uri, model_name=self.model_name, lock=self.lock, experiment="promoters")
-        if self.dies_at is not None:
-            connection = registry._connection
-            vars(connection)["client"] = _Mortal(connection.client, self.dies_at)
+        registry = Registry(
+            self.tracking_uri,
+            model_name=self.model_name,
+            lock=self.lock,
+            experiment="promoters",
+            make_client=self._open_client,
+        )
         try:
             if self.version:
-                registry.promote(self.version, reason="race")
+                promote(registry, self.version, reason="race")
             else:
-                registry.rollback(reason="race")
+                rollback(registry, reason="race")
         except RegistryUnavailable:
             raise
         except RegistryError:
             if self.version:
                 raise
+
+    def _open_client(self, tracking_uri: str) -> Any:
+        client = open_client(tracking_uri)
+        return client if self.dies_at is None else _Mortal(client, self.dies_at)
 
     def start(self) -> Callable[[], int | None]:
         """Act in a process of its own; what is returned waits for its end: 0, or KILLED when it was killed."""
@@ -88,13 +98,13 @@ def add_version(registry: Registry) -> str:
     return registry.register(run.id, tags={"gate": "passed"}).version
 
 
-def violations(registry: Registry, model_name: str) -> list[str]:
+def violations(registry: Registry) -> list[str]:
     """Name what is wrong: production is one version, stages mirror it, and the history leads to it without gaps."""
-    client = registry._client
+    client, model_name = registry.client, registry.model_name
     aliases = {alias: str(version) for alias, version in client.get_registered_model(model_name).aliases.items()}
     found = client.search_model_versions(f"name = '{model_name}'")
     staged = [str(version.version) for version in found if version.current_stage == "Production"]
-    history = registry.history()
+    history = look(registry).history.changes
     wrong = {
         "stages": staged != [aliases.get(PRODUCTION)],
         "numbers": [change.number for change in history] != list(range(1, len(history) + 1)),

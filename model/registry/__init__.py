@@ -1,63 +1,74 @@
 """The model registry: what runs have found, which detectors there are, and which of them is in production.
 
-The only part that talks to MLflow. `Registry` is all that others need of it.
+The only part that talks to MLflow. `Registry` is where one begins; `model.registry.promotion` changes production.
 """
 
-import os
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from functools import partial
+import contextlib
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import KW_ONLY, dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from model.registry import promotion, runs, state, versions
-from model.registry.client import CLIENT_ENVIRONMENT, Connection, translated
-from model.registry.history import Change
-from model.registry.promotion import FAILED, NOTHING, OVERRIDDEN, PASSED
-from model.registry.runs import Run
-from model.registry.versions import CANDIDATE, FULL, INT8, PREVIOUS, PRODUCTION, ModelVersion
+from model.detectors import artifact
+from model.errors import RegistryError
+from model.lock import locked
+from model.registry.client import MISSING, PRESENT, open_client, skipped_on, upsert
+from model.registry.run_files import FULL, INT8
+from model.registry.runs import Run, create_run
+from model.registry.versions import CANDIDATE, PREVIOUS, PRODUCTION, ModelVersion, describe
 from model.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion as Entity
 
 __all__ = [
     "CANDIDATE",
-    "FAILED",
     "FULL",
     "INT8",
-    "NOTHING",
-    "OVERRIDDEN",
-    "PASSED",
     "PREVIOUS",
     "PRODUCTION",
-    "Change",
     "ModelVersion",
     "Registry",
     "Run",
     "connect",
 ]
 
+_RUN_ID_LENGTH = 32
+_TURN_SECONDS = 60
+"""How long one waits for another's promotion, which is many requests."""
 
+
+@dataclass(frozen=True)
 class Registry:
-    """The model registry at `tracking_uri`. `lock` is a file shared by all who change which version is in production.
+    """The versions of one model and the runs of one experiment, on the MLflow server at `tracking_uri`.
 
-    Nothing is contacted before the first call. Every method raises RegistryUnavailable when the registry does not
-    answer and RegistryError when it refuses. The aliases are the truth; the stages that MLflow has deprecated mirror
-    them for tools that still read stages.
-
-    Promoters on one host, or on hosts that open the same lock file, come one after the other. Where there is no common
-    lock the history is still one line without gaps and production ends as its last entry says; only a host that stalls
-    in the middle of a change, and dies before it looks again, can move production late, which is then found and
-    recorded like a move by hand.
+    `lock` is a file shared by all who change which version is in production. Nothing is contacted before the first
+    call. Every call raises RegistryUnavailable when the server does not answer and RegistryError when it refuses.
+    `make_client` gives a client whose calls do so.
     """
 
-    def __init__(self, tracking_uri: str, *, model_name: str, lock: Path, experiment: str) -> None:
-        for variable, value in CLIENT_ENVIRONMENT.items():
-            os.environ.setdefault(variable, value)
-        self._connection = Connection(tracking_uri, model_name, lock, experiment)
+    tracking_uri: str
+    _: KW_ONLY
+    model_name: str
+    lock: Path
+    experiment: str
+    make_client: Callable[[str], "MlflowClient"] = open_client
 
+    @cached_property
+    def client(self) -> "MlflowClient":
+        """MLflow's client, made on first use."""
+        return self.make_client(self.tracking_uri)
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Hold the lock under which versions are made and production changes hands; raises LockHeld."""
+        return locked(self.lock, seconds=_TURN_SECONDS)
+
+    @contextmanager
     def run(
         self,
         name: str,
@@ -65,112 +76,126 @@ class Registry:
         params: Mapping[str, object],
         tags: Mapping[str, str] = MappingProxyType({}),
         run_id: str | None = None,
-    ) -> AbstractContextManager[Run]:
+    ) -> Iterator[Run]:
         """Open a run to log to, a new one or that of `run_id`; it ends FINISHED, or FAILED when the block raises."""
-        return runs.open_run(self._connection, name, params=params, tags=tags, run_id=run_id)
+        run = Run(run_id or create_run(self.client, self.experiment, name), self.client)
+        self.client.update_run(run.id, status="RUNNING")
+        run.describe(params, tags)
+        try:
+            yield run
+        except BaseException:
+            with contextlib.suppress(RegistryError):  # what ended the block is the error to report
+                self.client.set_terminated(run.id, "FAILED")
+            raise
+        self.client.set_terminated(run.id, "FINISHED")
 
-    @translated()
-    def log_artifact(self, run: Run, folder: Path, *, variant: str = FULL) -> None:
-        """Log the artifact in `folder` with what `mlflow models serve` needs; ArtifactError when it is broken."""
-        versions.log_artifact(run, folder, variant)
-
-    @translated()
     def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
         """Return a file that was logged to a run, or None when the run has none of that name."""
-        return runs.read_file(self._client, run_id, artifact_file)
+        with tempfile.TemporaryDirectory() as aside, skipped_on(*MISSING):
+            return Path(self.client.download_artifacts(run_id, artifact_file, aside)).read_bytes()
+        return None
 
-    @translated()
     def page_address(self, run_id: str, artifact_file: str, *, root: str) -> str:
         """Return where MLflow, which a browser finds at `root`, shows a file of a run."""
-        return runs.page_address(self._client, run_id, artifact_file, root)
+        experiment = self.client.get_run(run_id).info.experiment_id
+        return f"{root.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{artifact_file}"
 
-    @translated()
     def download(self, version_or_run_id: str, into: Path, *, variant: str = FULL) -> Path:
         """Fetch the files of an artifact, that of a version or of a run, into `into` and return that folder.
 
         `variant` chooses among those of a run; a version is the one it was registered with. Nothing is checked here;
         `model.detectors.detector.Detector.load` does.
         """
-        return versions.download(self._connection, version_or_run_id, into, variant)
+        run_id = version_or_run_id
+        if len(version_or_run_id) != _RUN_ID_LENGTH:
+            version = self.require(version_or_run_id)
+            run_id, variant = version.run_id, version.variant
+        into.mkdir(parents=True, exist_ok=True)
+        for name in artifact.FILES:
+            self.client.download_artifacts(run_id, f"{variant}/{name}", str(into))
+        with skipped_on(*MISSING):  # an artifact without one can be served, its traffic compared with nothing
+            self.client.download_artifacts(run_id, f"{variant}/{artifact.REFERENCE}", str(into))
+        return into
 
-    @translated()
     def register(self, run_id: str, *, tags: Mapping[str, str], variant: str = FULL) -> ModelVersion:
         """Make a variant of a run's artifact a version of the model; one that is registered already keeps its version.
 
-        Raises RegistryError when there is no such run.
+        Either way the version has `tags`. Raises RegistryError when there is no such run.
         """
-        with self._connection.locked():
-            return versions.register(self._connection, run_id, tags=tags, variant=variant)
+        with self.locked():
+            registered = {version.variant: version.version for version in self._registered_from(run_id)}
+            version = registered.get(variant)
+            if version is None:
+                version = self._create(run_id, variant, tags)
+            else:
+                self.tag(version, tags)
+            return self.require(version)
 
-    @translated()
     def find(self, run_id: str) -> ModelVersion | None:
         """Return the version that was registered from a run, the newest when several of its variants were."""
-        return versions.find(self._connection, run_id)
+        return self._newest(self._registered_from(run_id))
 
-    @translated()
     def find_trained(self, dataset_version: str) -> ModelVersion | None:
-        """Return the newest version that was trained on a dataset version, None when none was."""
-        return versions.find_trained(self._connection, dataset_version)
+        """Return the newest version that was trained on a dataset version, promoted or not; None when none was."""
+        return self._newest(self._listed(f" and tags.dataset_version = '{dataset_version}'"))
 
-    @translated()
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
-        """Return the version that an alias ("production") or a number ("3") stands for."""
-        return versions.resolve(self._connection, alias_or_version)
+        """Return the version that an alias ("production") or a number ("3") stands for, None when there is none."""
+        with skipped_on(*MISSING):
+            if alias_or_version.isdecimal():
+                return ModelVersion.read(self.client.get_model_version(self.model_name, alias_or_version))
+            return ModelVersion.read(self.client.get_model_version_by_alias(self.model_name, alias_or_version))
+        return None
 
-    @translated()
+    def require(self, alias_or_version: str) -> ModelVersion:
+        """Return what `resolve` does; raises RegistryError, with what there is, for None."""
+        found = self.resolve(alias_or_version)
+        if found is None:
+            raise RegistryError(f"model '{self.model_name}' has no '{alias_or_version}': {self._describe()}")
+        return found
+
     def versions(self) -> list[ModelVersion]:
         """Return all versions of the model, without their aliases."""
-        return versions.list_all(self._connection)
+        return self._listed()
 
-    @translated()
+    def search(self, condition: str = "") -> "list[Entity]":
+        """Return the versions that meet a condition, as MLflow's entities without their aliases."""
+        return list(self.client.search_model_versions(f"name = '{self.model_name}'{condition}"))
+
     def tag(self, version: str, tags: Mapping[str, str]) -> None:
         """Set tags of a version; other tags stay."""
-        versions.tag(self._connection, version, tags)
+        for key, value in tags.items():
+            upsert(partial(self.client.set_model_version_tag, self.model_name, version, key, value))
 
-    @translated()
     def set_alias(self, alias: str, version: str) -> None:
-        """Let `alias` stand for `version`. For production use `promote`: this would be taken for a move by hand."""
-        self._client.set_registered_model_alias(self._connection.model_name, alias, version)
+        """Let `alias` stand for `version`.
 
-    @translated()
-    def promote(
-        self, version: str, *, reason: str, by: str = "", override: bool = False, judged_against: str | None = None
-    ) -> ModelVersion:
-        """Put `version`, a number or an alias, into production and remember the one it replaces as 'previous'.
-
-        The gate must have passed it, unless `override`, which the tag `gate` and the history then say. With
-        `judged_against` (a version, "none" for nothing) it must still be that which is in production. `by` is who wants
-        it, this process's user when empty. Promoting what is in production changes nothing. Killed half-way, the next
-        promotion, rollback or repair completes it.
+        For production use `model.registry.promotion.promote`: this would be taken for a move by hand.
         """
-        choose = partial(promotion.choose_promotion, version=version, override=override, judged_against=judged_against)
-        return versions.require(self._connection, promotion.change(self._connection, choose, reason=reason, by=by))
+        self.client.set_registered_model_alias(self.model_name, alias, version)
 
-    @translated()
-    def rollback(self, *, reason: str, to: str | None = None, by: str = "") -> ModelVersion:
-        """Put the version that was in production before, or `to`, back; 'previous' becomes what it replaces.
+    def _listed(self, condition: str = "") -> list[ModelVersion]:
+        return [ModelVersion.read(entity) for entity in self.search(condition)]
 
-        `to` is a number or an alias. When the one before was deleted it is the one before that. Raises RegistryError
-        when there is no such version, or when `to` neither was in production nor passed the gate. When it is in
-        production already nothing changes.
-        """
-        choose = partial(promotion.choose_rollback, to=to)
-        return versions.require(self._connection, promotion.change(self._connection, choose, reason=reason, by=by))
+    def _registered_from(self, run_id: str) -> list[ModelVersion]:
+        return self._listed(f" and run_id = '{run_id}'")
 
-    @translated()
-    def repair(self) -> None:
-        """Finish a change of production that was cut short, and write down one that was made by hand in MLflow."""
-        with self._connection.locked():
-            promotion.mend(self._connection)
+    def _newest(self, found: Sequence[ModelVersion]) -> ModelVersion | None:
+        # Asked for again by number, because a search returns versions without their aliases.
+        return self.require(max(found, key=lambda version: int(version.version)).version) if found else None
 
-    @translated()
-    def history(self) -> tuple[Change, ...]:
-        """Return every change of production, the first first; moves by hand since the last one are not in it yet."""
-        return state.look(self._connection).history.changes
+    def _create(self, run_id: str, variant: str, tags: Mapping[str, str]) -> str:
+        client, name = self.client, self.model_name
+        source = f"{client.get_run(run_id).info.artifact_uri}/{variant}"
+        with skipped_on(PRESENT):
+            client.create_registered_model(name)
+        return str(client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=0).version)
 
-    @property
-    def _client(self) -> "MlflowClient":
-        return self._connection.client
+    def _describe(self) -> str:
+        with skipped_on(*MISSING):
+            aliases = self.client.get_registered_model(self.model_name).aliases
+            return describe(aliases, [str(entity.version) for entity in self.search()])
+        return describe({}, [])
 
 
 def connect(settings: Settings) -> Registry:

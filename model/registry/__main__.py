@@ -7,16 +7,21 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import structlog
+
 from model.detectors import signature
 from model.detectors.detector import Detector
 from model.errors import TruegrainError
-from model.registry import Change, Registry, connect
+from model.registry import Registry, connect, promotion
+from model.registry.history import Change
+from model.registry.state import look
 from model.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks; return the exit status, 1 with the reason on stderr when that failed."""
     asked = _parse(arguments)
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))  # stdout is for the history
     try:
         registry = connect(Settings.from_environment(os.environ))
         sys.stdout.write(_carry_out(registry, asked))
@@ -28,14 +33,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _carry_out(registry: Registry, asked: argparse.Namespace) -> str:
     if asked.command == "promote":
-        registry.promote(asked.version, reason=asked.reason, override=asked.override)
+        promotion.promote(registry, asked.version, reason=asked.reason, override=asked.override)
     elif asked.command == "rollback":
-        registry.rollback(reason=asked.reason, to=asked.to)
+        promotion.rollback(registry, reason=asked.reason, to=asked.to)
     elif asked.command == "repair":
-        registry.repair()
+        promotion.repair(registry)
     elif asked.command == "sign":
         _sign(registry, asked.version, asked.key)
-    return "".join(f"{_line(change)}\n" for change in registry.history())
+    return "".join(f"{_line(change)}\n" for change in look(registry).history.changes)
 
 
 def _sign(registry: Registry, version: str, key: Path) -> None:

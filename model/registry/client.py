@@ -1,14 +1,11 @@
-"""The edge to MLflow: how its client behaves here, and its errors in our words."""
+"""MLflow's client as it behaves here: it gives up early, and its errors are ours."""
 
-import functools
+import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
 
 from model.errors import RegistryError, RegistryUnavailable
-from model.lock import locked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,34 +24,30 @@ CLIENT_ENVIRONMENT = {
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """No such run, version or file; the second is how MLflow reports an alias that nobody has set."""
 PRESENT = "RESOURCE_ALREADY_EXISTS"
-_TURN_SECONDS = 60
-"""How long one waits for another's promotion, which is many requests."""
 RACED = "BAD_REQUEST"
-"""MLflow 3.17 looks for a tag or an alias and then adds it; to whom another came first in between, it says this."""
+"""MLflow 3.17 looks for a tag or an alias and then adds it. The loser of a race between two writers gets this code."""
 
 
-@dataclass(frozen=True)
-class Connection:
-    """Which model of which MLflow server is meant; nothing is contacted before the first call of `client`.
+class Translating:
+    """A client of MLflow whose calls raise RegistryUnavailable or RegistryError, never an error of MLflow."""
 
-    `lock` is a file shared by all who change which version is in production, `experiment` the one for new runs.
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return translated()(getattr(self._client, name))
+
+
+def open_client(tracking_uri: str) -> "MlflowClient":
+    """Return a `Translating` client of the server at `tracking_uri`; its first call is the first contact.
+
+    MLflow is imported here, not before: the import takes seconds, and telemetry starts with it.
     """
+    for variable, value in CLIENT_ENVIRONMENT.items():
+        os.environ.setdefault(variable, value)
+    from mlflow import MlflowClient
 
-    tracking_uri: str
-    model_name: str
-    lock: Path
-    experiment: str
-
-    @functools.cached_property
-    def client(self) -> "MlflowClient":
-        """MLflow's client, imported on first use."""
-        from mlflow import MlflowClient
-
-        return MlflowClient(self.tracking_uri, registry_uri=self.tracking_uri)
-
-    def locked(self) -> AbstractContextManager[None]:
-        """Hold the lock under which versions are made and production changes hands; raises LockHeld."""
-        return locked(self.lock, seconds=_TURN_SECONDS)
+    return cast("MlflowClient", Translating(MlflowClient(tracking_uri, registry_uri=tracking_uri)))
 
 
 @contextmanager
@@ -74,22 +67,12 @@ def translated() -> Iterator[None]:
         raise RegistryError(f"the model registry refused: {error}") from error
 
 
-def _is_silence(error: Exception) -> bool:
-    """Tell a request that nobody answered properly, by what MLflow's own error hides, from one that was refused."""
-    from requests import HTTPError, RequestException
-
-    hidden = error if isinstance(error, RequestException) else error.__cause__ or error.__context__
-    return isinstance(hidden, RequestException) and not isinstance(hidden, HTTPError)
-
-
 def upsert(write: Callable[[], None]) -> None:
     """Set a tag or an alias, once more when another has added the same one at the same moment: now it is there."""
-    from mlflow.exceptions import MlflowException
-
     try:
         write()
-    except MlflowException as error:
-        if error.error_code != RACED:
+    except RegistryError as error:
+        if _code(error) != RACED:
             raise
         write()
 
@@ -97,10 +80,21 @@ def upsert(write: Callable[[], None]) -> None:
 @contextmanager
 def skipped_on(*error_codes: str) -> Iterator[None]:
     """Leave the block silently when the server answers with one of these codes."""
-    from mlflow.exceptions import MlflowException
-
     try:
         yield
-    except MlflowException as error:
-        if error.error_code not in error_codes:
+    except RegistryError as error:
+        if _code(error) not in error_codes:
             raise
+
+
+def _code(error: RegistryError) -> str | None:
+    """Return MLflow's code of a refusal; None for an error that has another cause than an answer of the server."""
+    return getattr(error.__cause__, "error_code", None)
+
+
+def _is_silence(error: Exception) -> bool:
+    """Tell a request that nobody answered properly, by what MLflow's own error hides, from one that was refused."""
+    from requests import HTTPError, RequestException
+
+    hidden = error if isinstance(error, RequestException) else error.__cause__ or error.__context__
+    return isinstance(hidden, RequestException) and not isinstance(hidden, HTTPError)

@@ -12,16 +12,14 @@ import uuid
 from collections.abc import Container
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, Self
+from typing import Literal, Self
 
 from pydantic import TypeAdapter
 
 from model.errors import RegistryError
-from model.registry.client import MISSING, Connection, skipped_on
+from model.registry import Registry
+from model.registry.client import MISSING, skipped_on
 from model.registry.runs import create_run
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
 TAG = "history"
 """Tag of the registered model: the id of the run that holds its history."""
@@ -101,12 +99,12 @@ class History:
 _CHANGE = TypeAdapter(Change)
 
 
-def read(client: "MlflowClient", run_id: str | None) -> History | None:
+def read(registry: Registry, run_id: str | None) -> History | None:
     """Read the history that a run holds; None when there is no such run. RegistryError when it was put in the bin."""
     if run_id is None:
         return None
     with skipped_on(*MISSING):
-        run = client.get_run(run_id)
+        run = registry.client.get_run(run_id)
         if run.info.lifecycle_stage != "active":
             raise RegistryError(
                 f"run {run_id}, the history of promotions, was deleted: `mlflow runs restore --run-id {run_id}` first"
@@ -117,33 +115,31 @@ def read(client: "MlflowClient", run_id: str | None) -> History | None:
     return None
 
 
-def begin(connection: Connection) -> History:
+def begin(registry: Registry) -> History:
     """Begin the history of a model that has none."""
-    client, name = connection.client, connection.model_name
+    client, name = registry.client, registry.model_name
     note = {"mlflow.note.content": NOTE}
-    run_id = create_run(client, f"{connection.experiment}-history", f"promotions of {name}", note)
+    run_id = create_run(client, f"{registry.experiment}-history", f"promotions of {name}", note)
     client.set_terminated(run_id)
     client.set_registered_model_tag(name, TAG, run_id)
     return History(run_id)
 
 
-def append(client: "MlflowClient", history: History, change: Change) -> bool:
+def append(registry: Registry, history: History, change: Change) -> bool:
     """Write the change that follows `history`; False when somebody else has written another of that number."""
-    from mlflow.exceptions import MlflowException
-
     try:
-        client.log_param(history.run_id, change.key, _CHANGE.dump_json(change).decode())
-    except MlflowException:
-        latest = read(client, history.run_id)
+        registry.client.log_param(history.run_id, change.key, _CHANGE.dump_json(change).decode())
+    except RegistryError:
+        latest = read(registry, history.run_id)
         if latest is None or len(latest.changes) < change.number:
             raise
         return latest.changes[change.number - 1] == change
     return True
 
 
-def mark_done(client: "MlflowClient", history: History) -> None:
+def mark_done(registry: Registry, history: History) -> None:
     """Write down that aliases and stages have followed the last change."""
-    client.log_param(history.run_id, history.changes[-1].done_key, "yes")
+    registry.client.log_param(history.run_id, history.changes[-1].done_key, "yes")
 
 
 def _whoami() -> str:

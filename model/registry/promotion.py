@@ -1,25 +1,32 @@
-"""Promotion: what moves production from one version to another, and finishes or writes down what others left behind.
+"""Promotion, rollback and repair: the functions that change which version is in production.
 
-The history says what production has to be; the alias `production`, the alias `previous` and the deprecated stage follow
-it, in this order, and a mark in the history says that they have. Whoever is killed in between has either changed
-nothing or is finished by the next who calls `mend`. What differs although the mark is there was moved by hand, in
-MLflow's UI say: that is respected, and becomes the next entry of the history.
+The history says what production has to be. The alias `production`, the alias `previous` and the deprecated stage follow
+the history, in this order; a mark in the history says that they have. A process that is killed in between has either
+changed nothing, or the next promotion, rollback or repair finishes the change. If production differs although the mark
+is there, somebody has moved it by hand, in MLflow's UI say. That is respected, and becomes the next entry of the
+history. The aliases are the truth; the stages that MLflow has deprecated mirror them for tools that still read stages.
+
+Promoters on one host, or on hosts that open the same lock file, come one after the other. Where there is no common
+lock the history is still one line without gaps and production ends as its last entry says; only a host that stalls
+in the middle of a change, and dies before it looks again, can move production late, which is then found and
+recorded like a move by hand.
 """
 
 import dataclasses
-import logging
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+import structlog
+
 from model.errors import RegistryError
+from model.registry import PREVIOUS, PRODUCTION, ModelVersion, Registry
 from model.registry import history as histories
-from model.registry.client import Connection, upsert
+from model.registry.client import upsert
 from model.registry.history import Change, History, How
 from model.registry.state import ARCHIVED, STAGE, RegistryState, look
-from model.registry.versions import PREVIOUS, PRODUCTION, tag
 
 SECOND_LOOK_SECONDS = 1.0
 """What is unfinished or moved is looked at twice: a host that does not share our lock may just be at it."""
@@ -33,7 +40,7 @@ ADMITTED = (PASSED, OVERRIDDEN)
 NOTHING = "none"
 """What a version was judged against when nothing was in production."""
 
-log = logging.getLogger("truegrain.promotion")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -44,20 +51,56 @@ class Wish:
     version: str
 
 
-def change(connection: Connection, choose: Callable[[RegistryState], Wish], *, reason: str, by: str) -> str:
+def promote(
+    registry: Registry,
+    version: str,
+    *,
+    reason: str,
+    by: str = "",
+    override: bool = False,
+    judged_against: str | None = None,
+) -> ModelVersion:
+    """Put `version`, a number or an alias, into production and remember the one it replaces as 'previous'.
+
+    The gate must have passed it, unless `override`, which the tag `gate` and the history then say. With
+    `judged_against` (a version, "none" for nothing) it must still be that which is in production. `by` is who wants
+    it, this process's user when empty. Promoting what is in production changes nothing. Killed half-way, the next
+    promotion, rollback or repair completes it.
+    """
+    choose = partial(choose_promotion, version=version, override=override, judged_against=judged_against)
+    return _change(registry, choose, reason=reason, by=by)
+
+
+def rollback(registry: Registry, *, reason: str, to: str | None = None, by: str = "") -> ModelVersion:
+    """Put the version that was in production before, or `to`, back; 'previous' becomes what it replaces.
+
+    `to` is a number or an alias. When the one before was deleted it is the one before that. Raises RegistryError when
+    there is no such version, or when `to` neither was in production nor passed the gate. When it is in production
+    already nothing changes.
+    """
+    return _change(registry, partial(choose_rollback, to=to), reason=reason, by=by)
+
+
+def repair(registry: Registry) -> None:
+    """Finish a change of production that was cut short, and write down one that was made by hand in MLflow."""
+    with registry.locked():
+        _mend(registry)
+
+
+def _change(registry: Registry, choose: Callable[[RegistryState], Wish], *, reason: str, by: str) -> ModelVersion:
     """Bring into production what `choose` wishes for, once all that was left behind is mended; return the version.
 
     Changes nothing when that is in production. Raises what `choose` raises.
     """
-    with connection.locked():
+    with registry.locked():
         for _ in range(ATTEMPTS):
-            scene = mend(connection)
+            scene = _mend(registry)
             wish = choose(scene)
             if scene.production == wish.version:
-                return wish.version
+                return registry.require(wish.version)
             following = scene.history.follow(wish.how, wish.version, reason=reason, by=by)
-            if _record(connection, scene, following):
-                return wish.version
+            if _record(registry, scene, following):
+                return registry.require(wish.version)
     raise RegistryError("others without our lock keep changing production: find out who does, and try again")
 
 
@@ -97,64 +140,61 @@ def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
     return Wish("rollback", version)
 
 
-def mend(connection: Connection) -> RegistryState:
-    """Finish a change that was cut short and record one that was made by hand; return what is so then.
-
-    Call it under the lock. A scene without versions is that of a model that does not exist.
-    """
-    scene = look(connection)
+def _mend(registry: Registry) -> RegistryState:
+    """Do what `repair` promises, under the lock; return what is so then, without versions for a model not there."""
+    scene = look(registry)
     if scene.at_rest:
         return scene
     time.sleep(SECOND_LOOK_SECONDS)
     for _ in range(ATTEMPTS):
-        scene = look(connection)
+        scene = look(registry)
         if scene.at_rest:
             return scene
-        _mend_one(connection, scene)
+        _mend_one(registry, scene)
     raise RegistryError("others without our lock keep changing production: find out who does, and try again")
 
 
-def _mend_one(connection: Connection, scene: RegistryState) -> None:
+def _mend_one(registry: Registry, scene: RegistryState) -> None:
     history, moved = scene.history, scene.moved_by_hand
     if not history.done and scene.can_be_finished:
-        log.warning("finishing change %s of production, which was cut short", len(history.changes))
-        _carry_out(connection, scene, history)
+        log.warning("finishing a change of production that was cut short", number=len(history.changes))
+        _carry_out(registry, scene, history)
     elif not history.done:  # what is in production since is found, and written down, at the next look
-        histories.mark_done(connection.client, history)
+        histories.mark_done(registry, history)
     elif moved is not None:
         what, version = moved
-        log.warning("production was moved from %s to %s by hand", history.production, version)
+        log.warning("production was moved by hand", before=history.production, now=version)
         following = history.follow("by hand", version, reason=f"{what} moved in MLflow", by="unknown")
         if not history.changes:  # what was there before the history: 'previous' is where a rollback has to go
             following = dataclasses.replace(following, from_version=scene.aliases.get(PREVIOUS))
-        _record(connection, scene, following)
+        _record(registry, scene, following)
     else:
-        _follow(connection, scene, history)
+        _follow(registry, scene, history)
 
 
-def _record(connection: Connection, scene: RegistryState, following: Change) -> bool:
+def _record(registry: Registry, scene: RegistryState, following: Change) -> bool:
     """Write a change into the history and carry it out; False when somebody else's came first."""
-    history = scene.history if scene.history.run_id else histories.begin(connection)
-    if not histories.append(connection.client, history, following):
+    history = scene.history if scene.history.run_id else histories.begin(registry)
+    if not histories.append(registry, history, following):
         return False
-    _carry_out(connection, scene, history.extended(following))
+    _carry_out(registry, scene, history.extended(following))
     return True
 
 
-def _carry_out(connection: Connection, scene: RegistryState, history: History) -> None:
+def _carry_out(registry: Registry, scene: RegistryState, history: History) -> None:
     """Let aliases, stage and tags follow the history, and what others have added to it meanwhile."""
     while True:
-        _follow(connection, scene, history)
-        latest = histories.read(connection.client, history.run_id)
+        _follow(registry, scene, history)
+        latest = histories.read(registry, history.run_id)
         if latest is None or latest.changes == history.changes:
             break
         history = latest
-    _tag(connection, scene, history.changes[-1])
-    histories.mark_done(connection.client, history)
+    _tag(registry, scene, history.changes[-1])
+    histories.mark_done(registry, history)
 
 
-def _follow(connection: Connection, scene: RegistryState, history: History) -> None:
-    client, name = connection.client, connection.model_name
+def _follow(registry: Registry, scene: RegistryState, history: History) -> None:
+    client, name = registry.client, registry.model_name
     version, previous = history.production, history.previous(scene.stages)
     if version is not None:
         upsert(partial(client.set_registered_model_alias, name, PRODUCTION, version))
@@ -171,12 +211,12 @@ def _follow(connection: Connection, scene: RegistryState, history: History) -> N
                 client.transition_model_version_stage(name, staged, ARCHIVED)
 
 
-def _tag(connection: Connection, scene: RegistryState, change: Change) -> None:
+def _tag(registry: Registry, scene: RegistryState, change: Change) -> None:
     """Show on the versions themselves why they were promoted, or rolled back from."""
     back = change.how == "rollback"
     if change.to_version is not None:
         reason = f"rollback: {change.reason}" if back else change.reason
         gate = {"gate": OVERRIDDEN} if change.how == "override" else {}
-        tag(connection, change.to_version, {"promotion_reason": reason, "promoted_at": change.at} | gate)
+        registry.tag(change.to_version, {"promotion_reason": reason, "promoted_at": change.at} | gate)
     if back and change.from_version is not None and change.from_version in scene.stages:
-        tag(connection, change.from_version, {"rollback_reason": change.reason, "rolled_back_at": change.at})
+        registry.tag(change.from_version, {"rollback_reason": change.reason, "rolled_back_at": change.at})

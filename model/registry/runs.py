@@ -1,11 +1,9 @@
 """Runs: what a step of the loop found and made, as MLflow keeps it."""
 
-import contextlib
 import json
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +11,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from model.errors import RegistryError
-from model.registry.client import MISSING, PRESENT, Connection, skipped_on, translated
+from model.registry.client import PRESENT, skipped_on
+from model.registry.mlflow_model import pack
+from model.registry.run_files import FULL
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,7 +26,16 @@ class Run:
     id: str
     client: "MlflowClient"
 
-    @translated()
+    def describe(self, params: Mapping[str, object], tags: Mapping[str, str]) -> None:
+        """Log what the run was started with."""
+        from mlflow.entities import Param, RunTag
+
+        self.client.log_batch(
+            self.id,
+            params=[Param(key, str(value)) for key, value in params.items()],
+            tags=[RunTag(key, value) for key, value in tags.items()],
+        )
+
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log numbers, of one epoch when `step` is given."""
         from mlflow.entities import Metric
@@ -34,7 +43,6 @@ class Run:
         now = time.time_ns() // 1_000_000
         self.client.log_batch(self.id, metrics=[Metric(k, float(v), now, step or 0) for k, v in metrics.items()])
 
-    @translated()
     def log_dataset(
         self, name: str, *, digest: str, source: str, schema: pa.Schema, profile: Mapping[str, object]
     ) -> None:
@@ -55,30 +63,16 @@ class Run:
         )
         self.client.log_inputs(self.id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
 
-    @translated()
     def log_folder(self, path: Path, artifact_path: str | None = None) -> None:
         """Log the content of a folder under `artifact_path`."""
         self.client.log_artifacts(self.id, str(path), artifact_path)
 
-
-@contextmanager
-def open_run(
-    connection: Connection, name: str, *, params: Mapping[str, object], tags: Mapping[str, str], run_id: str | None
-) -> Iterator[Run]:
-    """Open a run to log to, a new one or that of `run_id`; it ends FINISHED, or FAILED when the block raises."""
-    client = connection.client
-    with translated():
-        run = Run(run_id or create_run(client, connection.experiment, name), client)
-        client.update_run(run.id, status="RUNNING")
-        _describe_run(run, params, tags)
-    try:
-        yield run
-    except BaseException:
-        with contextlib.suppress(RegistryError), translated():  # what ended the block is the error to report
-            client.set_terminated(run.id, "FAILED")
-        raise
-    with translated():
-        client.set_terminated(run.id, "FINISHED")
+    def log_artifact(self, folder: Path, *, variant: str = FULL) -> None:
+        """Log the artifact in `folder` with what `mlflow models serve` needs; ArtifactError when it is broken."""
+        with tempfile.TemporaryDirectory() as aside:
+            packed = Path(aside) / variant
+            pack(folder, packed)
+            self.log_folder(packed, variant)
 
 
 def create_run(client: "MlflowClient", experiment: str, name: str, tags: dict[str, str] | None = None) -> str:
@@ -89,29 +83,6 @@ def create_run(client: "MlflowClient", experiment: str, name: str, tags: dict[st
     if found is None:
         raise RegistryError(f"experiment '{experiment}' was deleted while a run was being created; try again")
     return str(client.create_run(found.experiment_id, run_name=name, tags=tags).info.run_id)
-
-
-def read_file(client: "MlflowClient", run_id: str, artifact_file: str) -> bytes | None:
-    """Return a file that was logged to a run, or None when the run has none of that name."""
-    with tempfile.TemporaryDirectory() as aside, skipped_on(*MISSING):
-        return Path(client.download_artifacts(run_id, artifact_file, aside)).read_bytes()
-    return None
-
-
-def page_address(client: "MlflowClient", run_id: str, artifact_file: str, root: str) -> str:
-    """Return where MLflow, which a browser finds at `root`, shows a file of a run."""
-    experiment = client.get_run(run_id).info.experiment_id
-    return f"{root.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{artifact_file}"
-
-
-def _describe_run(run: Run, params: Mapping[str, object], tags: Mapping[str, str]) -> None:
-    from mlflow.entities import Param, RunTag
-
-    run.client.log_batch(
-        run.id,
-        params=[Param(key, str(value)) for key, value in params.items()],
-        tags=[RunTag(key, value) for key, value in tags.items()],
-    )
 
 
 def _describe_column(field: pa.Field) -> dict[str, object]:

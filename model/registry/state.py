@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from model.errors import RegistryError
-from model.registry.client import MISSING, Connection, skipped_on
+from model.registry import PREVIOUS, PRODUCTION, Registry
+from model.registry.client import MISSING, skipped_on
 from model.registry.history import TAG, History, read
-from model.registry.versions import PREVIOUS, PRODUCTION, describe, search
+from model.registry.versions import describe
 
 STAGE = "Production"
 ARCHIVED = "Archived"
@@ -74,20 +75,18 @@ class RegistryState:
         return version
 
     def __str__(self) -> str:
-        if not self.stages:
-            return "nothing is registered under that name"
-        return describe(self.aliases, sorted(map(int, self.stages)))
+        return describe(self.aliases, self.stages)
 
 
-def look(connection: Connection) -> RegistryState:
+def look(registry: Registry) -> RegistryState:
     """Read the registry; changes nothing."""
     with skipped_on(*MISSING):
-        model = connection.client.get_registered_model(connection.model_name)
-        versions = search(connection)
+        model = registry.client.get_registered_model(registry.model_name)
+        versions = registry.search()
         return RegistryState(
             aliases={alias: str(version) for alias, version in model.aliases.items()},
             gates={str(entity.version): entity.tags.get("gate", "") for entity in versions},
             stages={str(entity.version): entity.current_stage or "" for entity in versions},
-            history=read(connection.client, model.tags.get(TAG)) or History(""),
+            history=read(registry, model.tags.get(TAG)) or History(""),
         )
     return RegistryState({}, {}, {}, History(""))

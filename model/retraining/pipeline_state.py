@@ -12,7 +12,8 @@ from upath import UPath
 from model.dataset.lake import Lake
 from model.dataset.manifest import SPLITS, count_rows
 from model.labels import CLASSES
-from model.registry import FAILED, OVERRIDDEN, PASSED, ModelVersion
+from model.registry import ModelVersion
+from model.registry.promotion import FAILED, OVERRIDDEN, PASSED
 
 UNDECIDED: Final = "undecided"
 GATES: Final = (PASSED, FAILED, OVERRIDDEN, UNDECIDED)

@@ -13,18 +13,8 @@ from model.evaluation.gate.decision import Decision, decide
 from model.evaluation.gate.policy import read_policy
 from model.evaluation.report import Report
 from model.pages.gallery import draw_gallery
-from model.registry import (
-    CANDIDATE,
-    FAILED,
-    FULL,
-    INT8,
-    NOTHING,
-    PASSED,
-    PRODUCTION,
-    ModelVersion,
-    Registry,
-    connect,
-)
+from model.registry import CANDIDATE, FULL, INT8, PRODUCTION, ModelVersion, Registry, connect, promotion
+from model.registry.promotion import FAILED, NOTHING, PASSED
 from model.registry.run_files import CHAMPION, DECISION, DECISION_INT8, GALLERY, PAGE, REPORT, REPORT_INT8
 from model.retraining.run_records import draw_page, log_text, read_card, read_report
 from model.settings import Settings
@@ -64,7 +54,7 @@ def evaluate_run(settings: Settings, run_id: str) -> None:
         log_text(run, GALLERY, draw_gallery(challenger, lake, manifest, report).to_json())
         if registry.read_file(run_id, f"{INT8}/{CARD}") is not None:
             log_text(run, REPORT_INT8, measure(load_detector(registry, run_id, variant=INT8)).to_json())
-        registry.repair()  # who is champion since somebody moved production by hand is in the history before it is used
+        promotion.repair(registry)  # who is champion since somebody moved production by hand is in the history before it is used
         production = registry.resolve(PRODUCTION)
         if production is not None and production.run_id != run_id:
             log_text(run, CHAMPION, measure(load_detector(registry, production.version)).to_json())
@@ -114,7 +104,8 @@ def promote_run(settings: Settings, run_id: str, *, reason: str) -> ModelVersion
     version = registry.find(run_id)
     if version is None:
         raise RegistryError(f"run {run_id} may not be promoted: the gate says 'not decided', not 'passed'")
-    return registry.promote(
+    return promotion.promote(
+        registry,
         version.version,
         reason=reason,
         by=version.tags.get("dag_run_id", ""),
@@ -124,7 +115,7 @@ def promote_run(settings: Settings, run_id: str, *, reason: str) -> ModelVersion
 
 def rollback(settings: Settings, *, reason: str, to: str | None = None, by: str = "") -> ModelVersion:
     """Put the previous detector, or `to`, a version or an alias, back into production; `by` is who wants it."""
-    return connect(settings).rollback(reason=reason, to=to, by=by)
+    return promotion.rollback(connect(settings), reason=reason, to=to, by=by)
 
 
 def report_address(settings: Settings, run_id: str) -> str:

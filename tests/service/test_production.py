@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from model.registry import ModelVersion, Registry
+from model.registry.promotion import promote, rollback
 from truegrain_rig.busy_clients import asking
 
 Serve = Callable[..., Any]
@@ -27,7 +28,7 @@ def add(models: Registry, tiny_artifact: Callable[..., Path]) -> Add:
 
     def add_version(bias: float) -> ModelVersion:
         with models.run("train", params={}) as run:
-            models.log_artifact(run, tiny_artifact(bias))
+            run.log_artifact(tiny_artifact(bias))
         return models.register(run.id, tags={"gate": "passed"})
 
     return add_version
@@ -58,13 +59,13 @@ def test_promotions_and_a_rollback_under_load_fail_no_request(
     first, second = add(0.0), add(2.0)
     service = start(queue=8, queue_seconds=30)
     assert service.get("/readyz").status_code == 503, "nothing is promoted yet"
-    models.promote(first.version, reason="the first")
+    promote(models, first.version, reason="the first")
     wait_until(lambda: service.get("/readyz").ok, what="a worker to be ready")
     with load(service) as answers:
         service.await_version(first.version)
-        models.promote(second.version, reason="better")
+        promote(models, second.version, reason="better")
         service.await_version(second.version)
-        models.rollback(reason="worse after all")
+        rollback(models, reason="worse after all")
         service.await_version(first.version)
     assert [answer.text for answer in answers if answer.status_code != 200] == []
     told = {(a["model"]["version"], a["model"]["sha256"], a["probability"]) for a in (a.json() for a in answers)}
@@ -76,7 +77,7 @@ def test_the_version_with_the_alias_shadow_is_compared_with_production(
     start: Serve, models: Registry, add: Add, draw: Draw, wait_until: Callable[..., None]
 ) -> None:
     first, second = add(0.0), add(2.0)
-    models.promote(first.version, reason="the first")
+    promote(models, first.version, reason="the first")
     models.set_alias("shadow", second.version)
     service = start(shadow_share=1.0)
     service.await_version(first.version)
@@ -102,7 +103,7 @@ def test_a_corrupted_version_is_refused_counted_and_logged_while_the_old_one_ser
     start: Serve, models: Registry, add: Add, draw: Draw, tmp_path: Path, wait_until: Callable[..., None]
 ) -> None:
     good = add(0.0)
-    models.promote(good.version, reason="the first")
+    promote(models, good.version, reason="the first")
     service = start()
     service.await_version(good.version)
     corrupted = add(2.0)
@@ -110,12 +111,12 @@ def test_a_corrupted_version_is_refused_counted_and_logged_while_the_old_one_ser
     (tmp_path / "evil" / "model.onnx").write_bytes(b"not what was registered")
     with models.run("tamper", params={}, run_id=corrupted.run_id) as run:
         run.log_folder(tmp_path / "evil", "detector")
-    models.promote(corrupted.version, reason="nobody noticed")
+    promote(models, corrupted.version, reason="nobody noticed")
     wait_until(lambda: "version refused" in service.log.read_text(), what="the refusal in the log")
     assert service.predict(draw()).json()["model"]["version"] == good.version
     assert service.metric("truegrain_model_load_failures_total") >= 1
     assert service.metric("truegrain_follower_polls_total", outcome="refused") >= 1
-    models.rollback(reason="it is corrupted")
+    rollback(models, reason="it is corrupted")
     assert service.predict(draw()).json()["model"]["version"] == good.version
 
 
@@ -123,7 +124,7 @@ def test_the_last_good_copy_serves_when_the_registry_is_down(
     start: Serve, models: Registry, add: Add, draw: Draw, wait_until: Callable[..., None]
 ) -> None:
     version = add(0.0)
-    models.promote(version.version, reason="the first")
+    promote(models, version.version, reason="the first")
     before = start()
     before.await_version(version.version)
     before.stop()

@@ -11,6 +11,8 @@ from pathlib import Path
 from unittest.mock import patch
 
 from model.registry import PRODUCTION, Registry
+from model.registry.promotion import promote
+from model.registry.state import look
 from truegrain_bench.results.results import Figure
 from truegrain_rig.mlflow_server import running_mlflow
 from truegrain_rig.promoters import KILLED, PATIENCE, Promoter, add_version, violations
@@ -47,7 +49,7 @@ class Ring:
         for _ in VERSIONS:
             add_version(self.registry)
         for version in VERSIONS[:2]:
-            self.registry.promote(version, reason="a beginning")
+            promote(self.registry, version, reason="a beginning")
 
     def promoter(self, version: str, *, dies_at: int | None = None) -> Promoter:
         """One who wants `version` in production, or the one before when that is empty."""
@@ -59,9 +61,10 @@ class Ring:
 
     def wrong(self) -> int:
         """How much is wrong now; what it is goes to stderr."""
-        found = violations(self.registry, self._name)
+        found = violations(self.registry)
         if found:
-            sys.stderr.write(f"{self._name}: {', '.join(found)}; the last change: {self.registry.history()[-1]}\n")
+            last = look(self.registry).history.changes[-1]
+            sys.stderr.write(f"{self._name}: {', '.join(found)}; the last change: {last}\n")
         return len(found)
 
 

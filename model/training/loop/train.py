@@ -14,7 +14,7 @@ from model.dataset.lake import Lake
 from model.dataset.manifest import SCHEMA, read_manifest
 from model.files import write_text
 from model.images.preprocess import Preprocess
-from model.registry import INT8, Registry, Run, connect
+from model.registry import INT8, Run, connect
 from model.settings import Settings
 from model.sources.labelled_image import NOT_STATED
 from model.training.config import TrainConfig
@@ -62,7 +62,7 @@ def train(
         _log_dataset(run, lake, dataset_version, licences=licences)
         report = _reporter(run, config)
         progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, place=place)
-        _publish(registry, run, network, val_samples, config, progress, settings=settings, version=dataset_version)
+        _publish(run, network, val_samples, config, progress, settings=settings, version=dataset_version)
     result = _result(run, dataset_version, progress, seconds=time.monotonic() - started)
     write_text(UPath(done), json.dumps(result))
     return result
@@ -112,7 +112,6 @@ def _log_dataset(run: Run, lake: Lake, version: str, *, licences: Mapping[str, i
 
 
 def _publish(
-    registry: Registry,
     run: Run,
     network: Network,
     val: Samples,
@@ -135,12 +134,12 @@ def _publish(
         metrics=metrics,
         folder=folder / "artifact",
     )
-    registry.log_artifact(run, folder / "artifact")
+    run.log_artifact(folder / "artifact")
     if config.int8:
         speed = release_int8(folder / "artifact", val, folder=folder / "artifact-int8")
         print(speed, flush=True)
         if speed.worth:
-            registry.log_artifact(run, folder / "artifact-int8", variant=INT8)
+            run.log_artifact(folder / "artifact-int8", variant=INT8)
 
 
 def _folder(settings: Settings, config: TrainConfig, version: str) -> Path:

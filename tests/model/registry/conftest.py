@@ -30,7 +30,7 @@ def release(models: Registry, tiny_artifact: Callable[[float], Path]) -> Callabl
 
     def release_version(bias: float) -> ModelVersion:
         with models.run("train", params={}) as run:
-            models.log_artifact(run, tiny_artifact(bias))
+            run.log_artifact(tiny_artifact(bias))
         return models.register(run.id, tags={"gate": "passed"})
 
     return release_version

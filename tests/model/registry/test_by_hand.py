@@ -6,6 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from model.registry import ModelVersion, Registry, promotion
+from model.registry.promotion import promote, repair, rollback
+from model.registry.state import look
 
 Add = Callable[..., ModelVersion]
 
@@ -21,81 +23,90 @@ def name(models: Registry, add: Add) -> str:
     """A model with four versions, of which 1 and then 2 were promoted."""
     name = {add().name for _ in range(4)}.pop()
     for version in ("1", "2"):
-        models.promote(version, reason="better")
+        promote(models, version, reason="better")
     return name
 
 
 def situation(models: Registry, name: str) -> tuple[dict[str, str], list[str]]:
     """The aliases, and the versions in stage Production."""
-    found = models._client.search_model_versions(f"name = '{name}'")
-    aliases = {alias: str(version) for alias, version in models._client.get_registered_model(name).aliases.items()}
+    found = models.client.search_model_versions(f"name = '{name}'")
+    aliases = {alias: str(version) for alias, version in models.client.get_registered_model(name).aliases.items()}
     return aliases, [str(version.version) for version in found if version.current_stage == "Production"]
 
 
 def move_stage(models: Registry, name: str, version: str, stage: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        models._client.transition_model_version_stage(name, version, stage)
+        models.client.transition_model_version_stage(name, version, stage)
 
 
 def test_an_alias_moved_by_hand_stays_and_a_rollback_goes_back_to_what_was_served(models: Registry, name: str) -> None:
-    models._client.set_registered_model_alias(name, "production", "4")
-    models.repair()
+    models.client.set_registered_model_alias(name, "production", "4")
+    repair(models)
     assert situation(models, name) == ({"production": "4", "previous": "2"}, ["4"])
-    change = models.history()[-1]
+    change = look(models).history.changes[-1]
     assert (change.how, change.from_version, change.to_version, change.by) == ("by hand", "2", "4", "unknown")
-    assert models.rollback(reason="that was rash").version == "2"
+    assert rollback(models, reason="that was rash").version == "2"
 
 
 def test_a_move_by_hand_is_noticed_by_the_next_promotion(models: Registry, name: str) -> None:
-    models._client.set_registered_model_alias(name, "production", "4")
-    models.promote("3", reason="better")
-    assert [(change.from_version, change.to_version) for change in models.history()][-2:] == [("2", "4"), ("4", "3")]
+    models.client.set_registered_model_alias(name, "production", "4")
+    promote(models, "3", reason="better")
+    assert [(change.from_version, change.to_version) for change in look(models).history.changes][-2:] == [
+        ("2", "4"),
+        ("4", "3"),
+    ]
     assert situation(models, name) == ({"production": "3", "previous": "4"}, ["3"])
 
 
 def test_a_stage_moved_by_hand_is_a_promotion(models: Registry, name: str) -> None:
     move_stage(models, name, "3", "Production")
-    models.repair()
+    repair(models)
     assert situation(models, name) == ({"production": "3", "previous": "2"}, ["3"])
-    assert models.history()[-1].reason == "stage moved in MLflow"
+    assert look(models).history.changes[-1].reason == "stage moved in MLflow"
 
 
 def test_stages_that_cannot_be_understood_are_set_right(models: Registry, name: str) -> None:
     for version in ("3", "4"):
         move_stage(models, name, version, "Production")
-    models.repair()
+    repair(models)
     assert situation(models, name) == ({"production": "2", "previous": "1"}, ["2"])
     move_stage(models, name, "2", "Archived")
-    models.repair()
+    repair(models)
     assert situation(models, name) == ({"production": "2", "previous": "1"}, ["2"])
-    assert len(models.history()) == 2
+    assert len(look(models).history.changes) == 2
 
 
 def test_an_alias_taken_away_by_hand_leaves_nothing_in_production(models: Registry, name: str) -> None:
-    models._client.delete_registered_model_alias(name, "production")
-    models.repair()
+    models.client.delete_registered_model_alias(name, "production")
+    repair(models)
     assert situation(models, name) == ({"previous": "2"}, [])
-    assert models.history()[-1].to_version is None
-    assert models.rollback(reason="it was needed").version == "2"
+    assert look(models).history.changes[-1].to_version is None
+    assert rollback(models, reason="it was needed").version == "2"
 
 
 def test_a_production_version_that_was_deleted_is_followed_by_the_one_before(models: Registry, name: str) -> None:
-    models._client.delete_model_version(name, "2")
-    assert models.rollback(reason="it is gone").version == "1"
-    assert [(change.from_version, change.to_version) for change in models.history()][-2:] == [("2", None), (None, "1")]
+    models.client.delete_model_version(name, "2")
+    assert rollback(models, reason="it is gone").version == "1"
+    assert [(change.from_version, change.to_version) for change in look(models).history.changes][-2:] == [
+        ("2", None),
+        (None, "1"),
+    ]
     assert situation(models, name) == ({"production": "1"}, ["1"])
 
 
 def test_a_previous_moved_by_hand_is_put_back(models: Registry, name: str) -> None:
-    models._client.set_registered_model_alias(name, "previous", "4")
-    assert models.rollback(reason="worse").version == "1"
+    models.client.set_registered_model_alias(name, "previous", "4")
+    assert rollback(models, reason="worse").version == "1"
 
 
 def test_a_registry_in_use_before_its_history_is_taken_over_as_it_is(models: Registry, add: Add) -> None:
     name = {add().name for _ in range(3)}.pop()
     for alias, version in (("previous", "1"), ("production", "2")):
         models.set_alias(alias, version)
-    models.promote("3", reason="better")
-    assert [(change.from_version, change.to_version) for change in models.history()] == [("1", "2"), ("2", "3")]
+    promote(models, "3", reason="better")
+    assert [(change.from_version, change.to_version) for change in look(models).history.changes] == [
+        ("1", "2"),
+        ("2", "3"),
+    ]
     assert situation(models, name) == ({"production": "3", "previous": "2"}, ["3"])

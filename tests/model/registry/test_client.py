@@ -9,9 +9,9 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
 
-from model.errors import RegistryUnavailable
+from model.errors import RegistryError, RegistryUnavailable
 from model.registry import Registry
-from model.registry.client import upsert
+from model.registry.client import translated, upsert
 from support.listening import Quiet, listening
 
 Write = Callable[..., Path]
@@ -64,6 +64,7 @@ def refusals() -> list[int]:
 
 @pytest.fixture
 def write(refusals: list[int]) -> Callable[[], None]:
+    @translated()
     def write_or_refuse() -> None:
         if refusals:
             raise MlflowException("UNIQUE constraint failed: model_version_tags.key", error_code=refusals.pop())
@@ -84,5 +85,5 @@ def test_a_tag_that_is_refused_for_good_is_an_error(
     refusals: list[int], write: Callable[[], None], refused: list[int]
 ) -> None:
     refusals.extend(refused)
-    with pytest.raises(MlflowException):
+    with pytest.raises(RegistryError, match="UNIQUE constraint failed"):
         upsert(write)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from model.registry import promotion
+from model.registry.promotion import repair
+from model.registry.state import look
 from truegrain_bench.measurements.promotion import Ring, Tally, kill, race
 from truegrain_rig.promoters import KILLED, PATIENCE, Promoter, violations
 
@@ -44,7 +46,7 @@ def test_whatever_is_killed_anywhere_is_finished_by_the_next_or_has_not_begun(
         assert previous is not None
         to = "" if what == "rollback" else previous.version
         ended = ring.promoter(to, dies_at=step).start()()
-        ring.registry.repair()
+        repair(ring.registry)
         assert ring.wrong() == 0
         after = ring.registry.resolve("production")
         assert after is not None
@@ -60,14 +62,14 @@ def test_what_a_person_does_before_a_killed_promotion_is_finished_is_what_counts
     fresh_ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(promotion, "SECOND_LOOK_SECONDS", 0)
-    client, name = fresh_ring.registry._client, fresh_ring.promoter("").model_name
+    client, name = fresh_ring.registry.client, fresh_ring.registry.model_name
     assert fresh_ring.promoter("3", dies_at=WRITTEN).start()() == KILLED
     client.set_registered_model_alias(name, "production", "4")
-    fresh_ring.registry.repair()
+    repair(fresh_ring.registry)
     assert fresh_ring.promoter("3", dies_at=WRITTEN).start()() == KILLED
     client.delete_model_version(name, "3")
-    fresh_ring.registry.repair()
-    changes = [(change.from_version, change.to_version) for change in fresh_ring.registry.history()]
+    repair(fresh_ring.registry)
+    changes = [(change.from_version, change.to_version) for change in look(fresh_ring.registry).history.changes]
     assert changes[2:] == [("2", "3"), ("3", "4"), ("4", "3"), ("3", "4")]
     production, previous = (fresh_ring.registry.resolve(alias) for alias in ("production", "previous"))
     assert (production and production.version, previous and previous.version) == ("4", "2")
@@ -85,5 +87,5 @@ def test_hosts_without_a_common_lock_still_write_one_history(fresh_ring: Ring, t
     hosts = [replace(fresh_ring.promoter(version), lock=tmp_path / version) for version in ("1", "3", "4")]
     with ThreadPoolExecutor(len(hosts)) as threads:
         list(threads.map(Promoter.act, hosts))
-    fresh_ring.registry.repair()
-    assert set(violations(fresh_ring.registry, fresh_ring.promoter("").model_name)) <= {"hand"}
+    repair(fresh_ring.registry)
+    assert set(violations(fresh_ring.registry)) <= {"hand"}

@@ -1,12 +1,14 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from model.detectors.signature import TAG, PrivateKey, verify
 from model.registry import ModelVersion, Registry
 from model.registry.__main__ import main
+from model.registry.promotion import promote
 
 Add = Callable[..., ModelVersion]
 
@@ -14,10 +16,12 @@ Add = Callable[..., ModelVersion]
 @pytest.fixture(autouse=True)
 def environment(
     models: Registry, mlflow_server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
+) -> Iterator[None]:
     monkeypatch.setenv("TRUEGRAIN_TRACKING_URI", mlflow_server)
     monkeypatch.setenv("TRUEGRAIN_MODEL_NAME", request.node.name)
-    monkeypatch.setenv("TRUEGRAIN_LOCK", str(models._connection.lock))
+    monkeypatch.setenv("TRUEGRAIN_LOCK", str(models.lock))
+    yield
+    structlog.reset_defaults()
 
 
 def test_every_command_prints_the_history(add: Add, capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,10 +43,20 @@ def test_every_command_prints_the_history(add: Add, capsys: pytest.CaptureFixtur
 
 def test_a_version_may_be_named_by_its_alias(add: Add, models: Registry, capsys: pytest.CaptureFixture[str]) -> None:
     for version in (add(), add()):
-        models.promote(version.version, reason="better")
+        promote(models, version.version, reason="better")
     assert main(["rollback", "--to", "previous", "--reason", "worse"]) == 0
     assert main(["promote", "previous", "--reason", "nothing was wrong"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].split()[2:6] == ["promotion", "1", "->", "2"]
+
+
+def test_what_a_repair_notices_goes_to_stderr_and_the_history_alone_to_stdout(
+    add: Add, models: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models.set_alias("production", add().version)
+    assert main(["repair"]) == 0
+    printed = capsys.readouterr()
+    assert [line.split()[2:7] for line in printed.out.splitlines()] == [["by", "hand", "-", "->", "1"]]
+    assert "production was moved by hand" in printed.err
 
 
 def test_a_refusal_is_a_sentence_and_an_exit_status(add: Add, capsys: pytest.CaptureFixture[str]) -> None:

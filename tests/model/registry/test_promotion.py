@@ -1,6 +1,7 @@
 """What changes production, what may, and what the history says of it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ import requests
 
 from model.errors import RegistryError, RegistryUnavailable
 from model.registry import ModelVersion, Registry
+from model.registry.client import Translating
 from model.registry.history import LONGEST_REASON, append
+from model.registry.promotion import promote, repair, rollback
 from model.registry.state import look
 
 Add = Callable[..., ModelVersion]
@@ -20,58 +23,58 @@ def version_of(models: Registry, alias: str) -> str | None:
 
 
 def stages(models: Registry, name: str) -> dict[str, str]:
-    found = models._client.search_model_versions(f"name = '{name}'")
+    found = models.client.search_model_versions(f"name = '{name}'")
     return {str(version.version): version.current_stage for version in found}
 
 
 def steps(models: Registry) -> list[tuple[str, str | None, str | None]]:
-    return [(change.how, change.from_version, change.to_version) for change in models.history()]
+    return [(change.how, change.from_version, change.to_version) for change in look(models).history.changes]
 
 
 def test_a_promotion_moves_production_and_keeps_the_previous(models: Registry, add: Add) -> None:
     first, second = add(), add()
-    models.promote(first.version, reason="the first")
-    promoted = models.promote(second.version, reason="better", by="the gate")
+    promote(models, first.version, reason="the first")
+    promoted = promote(models, second.version, reason="better", by="the gate")
     assert promoted == models.resolve("production")
     assert (promoted.version, promoted.tags["promotion_reason"]) == (second.version, "better")
     assert version_of(models, "previous") == first.version
     assert stages(models, first.name) == {"1": "Archived", "2": "Production"}
-    change = models.history()[-1]
+    change = look(models).history.changes[-1]
     assert (change.by, change.reason, change.at) == ("the gate", "better", promoted.tags["promoted_at"])
     assert steps(models) == [("promotion", None, "1"), ("promotion", "1", "2")]
 
 
 def test_promoting_the_production_version_changes_nothing(models: Registry, add: Add) -> None:
     for version in (add(), add()):
-        models.promote(version.version, reason="better")
-    before = models.resolve("production"), models.resolve("previous"), models.history()
-    models.promote("2", reason="again")
-    assert (models.resolve("production"), models.resolve("previous"), models.history()) == before
+        promote(models, version.version, reason="better")
+    before = models.resolve("production"), models.resolve("previous"), look(models).history.changes
+    promote(models, "2", reason="again")
+    assert (models.resolve("production"), models.resolve("previous"), look(models).history.changes) == before
 
 
 def test_a_model_that_does_not_exist_has_no_history_and_nothing_to_repair(models: Registry) -> None:
-    models.repair()
-    assert models.history() == ()
+    repair(models)
+    assert look(models).history.changes == ()
 
 
 def test_a_rollback_returns_to_the_previous_version_and_can_be_rolled_back(models: Registry, add: Add) -> None:
     for version in (add(), add()):
-        models.promote(version.version, reason="better")
-    restored = models.rollback(reason="it calls cats AI")
+        promote(models, version.version, reason="better")
+    restored = rollback(models, reason="it calls cats AI")
     assert (restored.version, restored.tags["promotion_reason"]) == ("1", "rollback: it calls cats AI")
     assert restored == models.resolve("production")
     replaced = models.resolve("previous")
     assert replaced is not None
     assert (replaced.version, replaced.tags["rollback_reason"]) == ("2", "it calls cats AI")
     assert stages(models, restored.name) == {"1": "Production", "2": "Archived"}
-    assert models.rollback(reason="they were AI").version == "2"
+    assert rollback(models, reason="they were AI").version == "2"
     assert steps(models)[2:] == [("rollback", "2", "1"), ("rollback", "1", "2")]
 
 
 def test_a_rollback_can_name_its_version(models: Registry, add: Add) -> None:
     for version in (add(), add(), add()):
-        models.promote(version.version, reason="newer")
-    assert models.rollback(reason="far back", to="1").version == "1"
+        promote(models, version.version, reason="newer")
+    assert rollback(models, reason="far back", to="1").version == "1"
     assert version_of(models, "previous") == "3"
 
 
@@ -98,103 +101,103 @@ def test_an_alias_that_does_not_exist_is_named_with_what_there_is(models: Regist
 
 def test_a_rollback_skips_a_previous_version_that_was_deleted(models: Registry, add: Add) -> None:
     for version in (add(), add(), add()):
-        models.promote(version.version, reason="newer")
-    models._client.delete_model_version(version.name, "2")
+        promote(models, version.version, reason="newer")
+    models.client.delete_model_version(version.name, "2")
     with pytest.raises(RegistryError, match="there is no version '2', it was deleted: its versions are 1, 3"):
-        models.rollback(reason="worse", to="2")
-    assert models.rollback(reason="worse").version == "1"
+        rollback(models, reason="worse", to="2")
+    assert rollback(models, reason="worse").version == "1"
 
 
 def test_a_rollback_without_a_previous_version_says_what_there_is(models: Registry, add: Add) -> None:
-    models.promote(add().version, reason="the first")
+    promote(models, add().version, reason="the first")
     with pytest.raises(RegistryError, match="no version to go back to: its versions are 1, its aliases production=1"):
-        models.rollback(reason="worse")
+        rollback(models, reason="worse")
 
 
 def test_a_rollback_to_what_never_served_needs_the_gate(models: Registry, add: Add) -> None:
-    models.promote(add().version, reason="the first")
+    promote(models, add().version, reason="the first")
     refused, passed = add("failed"), add("passed")
     with pytest.raises(RegistryError, match="version 2 was never in production, and the gate says 'failed'"):
-        models.rollback(reason="try this", to=refused.version)
-    assert models.rollback(reason="try this", to=passed.version).version == "3"
+        rollback(models, reason="try this", to=refused.version)
+    assert rollback(models, reason="try this", to=passed.version).version == "3"
 
 
 def test_a_version_that_does_not_exist_cannot_be_promoted(models: Registry, add: Add) -> None:
     with pytest.raises(RegistryError, match="no version '3': nothing is registered"):
-        models.promote("3", reason="typo")
+        promote(models, "3", reason="typo")
     add()
     with pytest.raises(RegistryError, match="no version '3': its versions are 1, its aliases none"):
-        models.promote("3", reason="typo")
+        promote(models, "3", reason="typo")
 
 
 def test_what_the_gate_refused_is_promoted_only_on_purpose_which_stays_visible(models: Registry, add: Add) -> None:
-    models.promote(add().version, reason="the first")
+    promote(models, add().version, reason="the first")
     refused = add("failed").version
     with pytest.raises(RegistryError, match=r"the gate says 'failed'.* model\.registry promote 2 --override"):
-        models.promote(refused, reason="I like it")
+        promote(models, refused, reason="I like it")
     assert version_of(models, "production") == "1"
-    promoted = models.promote(refused, reason="we have nothing else", override=True)
+    promoted = promote(models, refused, reason="we have nothing else", override=True)
     assert promoted.tags["gate"] == "overridden"
     assert steps(models)[-1] == ("override", "1", "2")
 
 
 def test_a_version_that_a_person_tagged_as_overridden_may_be_promoted(models: Registry, add: Add) -> None:
     version = add("failed")
-    models._client.set_model_version_tag(version.name, version.version, "gate", "overridden")
-    models.promote(version.version, reason="as its tag says")
+    models.client.set_model_version_tag(version.name, version.version, "gate", "overridden")
+    promote(models, version.version, reason="as its tag says")
     assert steps(models) == [("override", None, "1")]
 
 
 def test_a_version_that_was_archived_by_hand_before_it_served_is_not_promoted(models: Registry, add: Add) -> None:
     version = add()
     with pytest.warns(FutureWarning, match="deprecated"):
-        models._client.transition_model_version_stage(version.name, version.version, "Archived")
+        models.client.transition_model_version_stage(version.name, version.version, "Archived")
     with pytest.raises(RegistryError, match="version 1 was archived by hand"):
-        models.promote(version.version, reason="better")
+        promote(models, version.version, reason="better")
 
 
 def test_what_was_judged_against_another_version_is_not_promoted(models: Registry, add: Add) -> None:
     first, second, third = (add().version for _ in range(3))
-    models.promote(first, reason="the first", judged_against="none")
-    models.promote(second, reason="better", judged_against=first)
+    promote(models, first, reason="the first", judged_against="none")
+    promote(models, second, reason="better", judged_against=first)
     with pytest.raises(RegistryError, match="version 3 was judged against 1, but 2 is in production now"):
-        models.promote(third, reason="better", judged_against=first)
+        promote(models, third, reason="better", judged_against=first)
     with pytest.raises(RegistryError, match="version 3 was judged against none, but 2"):
-        models.promote(third, reason="better", judged_against="none")
-    assert models.promote(second, reason="the task ran again", judged_against=first).version == second
+        promote(models, third, reason="better", judged_against="none")
+    assert promote(models, second, reason="the task ran again", judged_against=first).version == second
 
 
 def test_a_named_version_is_restored_even_when_nothing_is_in_production(models: Registry, add: Add) -> None:
     version = add()
-    models.promote(version.version, reason="the first")
-    models._client.delete_registered_model_alias(version.name, "production")
-    assert models.rollback(reason="the alias was deleted", to=version.version).aliases == ("production",)
+    promote(models, version.version, reason="the first")
+    models.client.delete_registered_model_alias(version.name, "production")
+    assert rollback(models, reason="the alias was deleted", to=version.version).aliases == ("production",)
 
 
 def test_a_long_reason_is_cut_rather_than_refused(models: Registry, add: Add) -> None:
-    models.promote(add().version, reason="worse on “naïve” photos; " * 1_000)
-    assert len(models.history()[-1].reason) == LONGEST_REASON
+    promote(models, add().version, reason="worse on “naïve” photos; " * 1_000)
+    assert len(look(models).history.changes[-1].reason) == LONGEST_REASON
 
 
 def test_a_history_that_was_thrown_away_is_asked_back_before_anything_moves(models: Registry, add: Add) -> None:
     first, second = add(), add()
-    models.promote(first.version, reason="the first")
-    run_id = models._client.get_registered_model(first.name).tags["history"]
-    models._client.delete_run(run_id)
+    promote(models, first.version, reason="the first")
+    run_id = models.client.get_registered_model(first.name).tags["history"]
+    models.client.delete_run(run_id)
     with pytest.raises(RegistryError, match=f"mlflow runs restore --run-id {run_id}"):
-        models.promote(second.version, reason="better")
+        promote(models, second.version, reason="better")
     assert version_of(models, "production") == first.version
-    models._client.restore_run(run_id)
-    assert models.promote(second.version, reason="better").version == second.version
+    models.client.restore_run(run_id)
+    assert promote(models, second.version, reason="better").version == second.version
 
 
 def test_of_two_who_write_the_next_entry_one_loses(models: Registry, add: Add) -> None:
-    models.promote(add().version, reason="the first")
-    client, history = models._client, look(models._connection).history
+    promote(models, add().version, reason="the first")
+    history = look(models).history
     entries = [history.follow("promotion", "1", reason="better", by="twins") for _ in range(2)]
-    assert [append(client, history, entry) for entry in entries] == [True, False]
-    assert append(client, history, entries[0])  # it asks again because the answer was lost
-    assert models.history()[1:] == (entries[0],)
+    assert [append(models, history, entry) for entry in entries] == [True, False]
+    assert append(models, history, entries[0])  # it asks again because the answer was lost
+    assert look(models).history.changes[1:] == (entries[0],)
 
 
 class Vanishing:
@@ -215,13 +218,11 @@ class Vanishing:
 
 def test_a_registry_that_goes_away_in_a_promotion_says_how_to_finish_it(models: Registry, add: Add) -> None:
     first, second = add(), add()
-    models.promote(first.version, reason="the first")
-    client = models._client
-    vars(models._connection)["client"] = Vanishing(client, "set_registered_model_alias")
+    promote(models, first.version, reason="the first")
+    vanishing = Translating(Vanishing(models.client, "set_registered_model_alias"))
     with pytest.raises(RegistryUnavailable, match="does not answer; once it does, repeat the step: it finishes what"):
-        models.promote(second.version, reason="better")
-    vars(models._connection)["client"] = client
+        promote(replace(models, make_client=lambda _: vanishing), second.version, reason="better")
     assert version_of(models, "production") == first.version
-    models.promote(second.version, reason="once more")
+    promote(models, second.version, reason="once more")
     assert steps(models) == [("promotion", None, "1"), ("promotion", "1", "2")]
-    assert models.history()[-1].reason == "better"
+    assert look(models).history.changes[-1].reason == "better"

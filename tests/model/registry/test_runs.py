@@ -17,7 +17,7 @@ def test_a_dataset_is_an_input_of_its_run_once_however_often_it_is_logged(models
         with models.run("train", params={}, run_id=run_id) as run:
             run.log_dataset("2026-01", digest="0123", source="s3://lake/2026", schema=schema, profile={"images": 3})
         run_id = run.id
-    (logged,) = models._client.get_run(run.id).inputs.dataset_inputs
+    (logged,) = models.client.get_run(run.id).inputs.dataset_inputs
     assert (logged.dataset.name, logged.dataset.digest, logged.dataset.source_type) == ("2026-01", "0123", "s3")
     assert json.loads(logged.dataset.profile) == {"images": 3}
     assert json.loads(logged.dataset.schema)["mlflow_colspec"] == [
@@ -34,22 +34,22 @@ def test_a_run_keeps_what_is_logged_to_it(models: Registry, tmp_path: Path) -> N
         run.log_metrics({"loss": 0.5}, step=1)
         run.log_metrics({"loss": 0.25}, step=2)
         run.log_folder(tmp_path / "report", "report")
-    logged = models._client.get_run(run.id)
+    logged = models.client.get_run(run.id)
     assert logged.info.status == "FINISHED"
     assert logged.data.params == {"epochs": "3"}
     assert logged.data.tags["recipe"] == "quick"
-    assert [m.value for m in models._client.get_metric_history(run.id, "loss")] == [0.5, 0.25]
+    assert [m.value for m in models.client.get_metric_history(run.id, "loss")] == [0.5, 0.25]
     assert models.read_file(run.id, "report/page.html") == b"<p>"
 
 
 def test_a_run_that_fails_is_marked_failed_and_can_be_resumed(models: Registry) -> None:
     with pytest.raises(ZeroDivisionError), models.run("train", params={"epochs": 3}) as run:
         raise ZeroDivisionError
-    assert models._client.get_run(run.id).info.status == "FAILED"
+    assert models.client.get_run(run.id).info.status == "FAILED"
     with models.run("train", params={"epochs": 3}, run_id=run.id) as resumed:
-        assert models._client.get_run(run.id).info.status == "RUNNING"
+        assert models.client.get_run(run.id).info.status == "RUNNING"
     assert resumed.id == run.id
-    assert models._client.get_run(run.id).info.status == "FINISHED"
+    assert models.client.get_run(run.id).info.status == "FINISHED"
 
 
 def test_a_file_that_was_never_logged_is_none(models: Registry) -> None:

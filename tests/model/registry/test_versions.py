@@ -33,7 +33,7 @@ def test_an_artifact_without_a_reference_comes_back_without(
     folder = tiny_artifact()
     (folder / artifact.REFERENCE).unlink()
     with models.run("train", params={}) as run:
-        models.log_artifact(run, folder)
+        run.log_artifact(folder)
     fetched = models.download(run.id, tmp_path / "fetched")
     assert sorted(path.name for path in fetched.iterdir()) == sorted(artifact.FILES)
 
@@ -42,7 +42,7 @@ def test_a_broken_artifact_is_not_logged(models: Registry, tiny_artifact: Write)
     folder = tiny_artifact()
     (folder / artifact.MODEL).write_bytes(b"altered")
     with pytest.raises(ArtifactError, match="altered"), models.run("train", params={}) as run:
-        models.log_artifact(run, folder)
+        run.log_artifact(folder)
     assert models.read_file(run.id, f"{registry.FULL}/{artifact.CARD}") is None
 
 
@@ -52,7 +52,7 @@ def test_mlflow_serves_a_logged_artifact_with_the_detectors_own_answers(
     run_id = release(1.0).run_id
     from mlflow import pyfunc  # after the registry, which silences what this import warns about
 
-    models._client.download_artifacts(run_id, registry.FULL, str(tmp_path))
+    models.client.download_artifacts(run_id, registry.FULL, str(tmp_path))
     served = pyfunc.load_model(str(tmp_path / registry.FULL))
     pixels = np.random.default_rng(3).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
     expected = Detector.load(tmp_path / registry.FULL).score(pixels)
@@ -76,8 +76,8 @@ def test_the_variants_of_a_run_are_versions_of_their_own(
     models: Registry, tiny_artifact: Write, tmp_path: Path
 ) -> None:
     with models.run("train", params={}) as run:
-        models.log_artifact(run, tiny_artifact(1.0))
-        models.log_artifact(run, tiny_artifact(2.0), variant=registry.INT8)
+        run.log_artifact(tiny_artifact(1.0))
+        run.log_artifact(tiny_artifact(2.0), variant=registry.INT8)
     full = models.register(run.id, tags={})
     small = models.register(run.id, tags={}, variant=registry.INT8)
     assert (full.version, full.variant, small.version, small.variant) == ("1", registry.FULL, "2", registry.INT8)

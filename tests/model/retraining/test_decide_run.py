@@ -13,6 +13,7 @@ from model.errors import RegistryError, SettingsError
 from model.evaluation.gate.decision import Decision
 from model.evaluation.report import Latency, Report
 from model.registry import FULL, INT8, Registry, connect
+from model.registry.promotion import promote
 from model.retraining import steps
 from model.retraining.steps import decide_run, evaluate_run, find_trained
 from model.settings import Settings
@@ -38,7 +39,7 @@ class Trainer:
             for variant, its_bias in ((FULL, bias), (INT8, int8)):
                 if its_bias is not None:
                     folder = self.write(its_bias, dataset_version=self.dataset_version)
-                    self.registry.log_artifact(run, folder, variant=variant)
+                    run.log_artifact(folder, variant=variant)
         return run.id
 
     def report(self, run_id: str, tmp_path: Path, reports: Mapping[str, Report]) -> None:
@@ -92,7 +93,7 @@ def test_a_first_good_run_is_registered_as_a_candidate_with_the_reason(
         "dag_run_id": "manual__1",
         "retrain_reason": "a new camera",
     }
-    assert trainer.registry._client.get_run(run_id).data.tags["retrain_reason"] == "a new camera"
+    assert trainer.registry.client.get_run(run_id).data.tags["retrain_reason"] == "a new camera"
     assert Decision.from_json(trainer.registry.read_file(run_id, "decision.json") or b"") == decision
 
 
@@ -134,7 +135,7 @@ def test_the_same_detector_trained_again_is_refused_for_that_reason(
 ) -> None:
     first = evaluated(0.0)
     decide_run(settings, first)
-    trainer.registry.promote("1", reason="first")
+    promote(trainer.registry, "1", reason="first")
     again = evaluated(0.0, others={"champion.json": make_report(GOOD, name=hash_of(trainer, 0.0))})
     decision = decide_run(settings, again)
     assert not decision.promote
@@ -149,7 +150,7 @@ def test_the_decision_that_put_a_run_into_production_stands(
 ) -> None:
     run_id = evaluated(0.0)
     decision = decide_run(settings, run_id)
-    trainer.registry.promote("1", reason="first")
+    promote(trainer.registry, "1", reason="first")
     before = trainer.registry.resolve("production")
     assert decide_run(settings, run_id) == decision
     assert trainer.registry.resolve("production") == before
@@ -162,7 +163,7 @@ def test_a_run_that_was_compared_with_another_champion_is_evaluated_anew(
     challenger, other = trainer.train(0.0), trainer.train(0.5)
     evaluate_run(settings, challenger)
     trainer.registry.register(other, tags={"gate": "passed"})
-    trainer.registry.promote("1", reason="meanwhile")
+    promote(trainer.registry, "1", reason="meanwhile")
     decide_run(settings, challenger)
     champion = Report.from_json(trainer.registry.read_file(challenger, "champion.json") or b"")
     assert champion.onnx_sha256 == hash_of(trainer, 0.5)
@@ -175,7 +176,7 @@ def test_when_production_never_holds_still_nothing_is_decided(
     settings: Settings, trainer: Trainer, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer.registry.register(trainer.train(0.5), tags={"gate": "passed"})
-    trainer.registry.promote("1", reason="meanwhile")
+    promote(trainer.registry, "1", reason="meanwhile")
     run_id = evaluated(0.0, others={"champion.json": make_report(GOOD, name="yet another")})
     monkeypatch.setattr(steps, "evaluate_run", lambda *_: None)
     with pytest.raises(RegistryError, match="production changed from version 1 while it was judged; decide again"):

@@ -37,7 +37,7 @@ def train(registry: Registry, version: str, tiny_artifact: Write) -> Callable[..
         kept_from = dataclasses.replace(card, training={"leave_out": leave_out})
         (folder / artifact.CARD).write_text(kept_from.to_json())
         with registry.run("train", params={}) as run:
-            registry.log_artifact(run, folder)
+            run.log_artifact(folder)
         return run.id
 
     return log

@@ -26,7 +26,7 @@ def train(
 
     def log(bias: float) -> str:
         with registry.run("train", params={}) as run:
-            registry.log_artifact(run, tiny_artifact(bias, dataset_version=version))
+            run.log_artifact(tiny_artifact(bias, dataset_version=version))
         return run.id
 
     return log
@@ -63,7 +63,7 @@ def test_an_evaluated_run_carries_its_reports_and_metrics(settings: Settings, re
     assert report.overall["accuracy"].value == 57 / 60
     assert registry.read_file(run_id, "champion.json") is None
     assert b"Gate: promote" in (registry.read_file(run_id, "report.html") or b"")
-    logged = registry._client.get_run(run_id)
+    logged = registry.client.get_run(run_id)
     assert logged.info.status == "FINISHED"
     assert logged.data.metrics["test_accuracy"] == 57 / 60
     assert {"test_f1", "test_auroc", "test_ece"} < logged.data.metrics.keys()
@@ -106,7 +106,7 @@ def test_an_int8_variant_has_a_report_of_its_own(
     version = registry.read_file(run_id, f"{FULL}/card.json") or b""
     smaller = tiny_artifact(SLIGHTLY_WRONG, dataset_version=json.loads(version)["dataset_version"])
     with registry.run("train", params={}, run_id=run_id) as run:
-        registry.log_artifact(run, smaller, variant=INT8)
+        run.log_artifact(smaller, variant=INT8)
     evaluate_run(settings, run_id)
     reports = [
         Report.from_json(registry.read_file(run_id, name) or b"") for name in ("report.json", "report-int8.json")

@@ -83,7 +83,7 @@ def untrained(monkeypatch: pytest.MonkeyPatch, tiny_artifact: Callable[..., Path
     def train(settings: Settings, dataset_version: str) -> str:
         registry = connect(settings)
         with registry.run("train", params={}) as run:
-            registry.log_artifact(run, tiny_artifact(next(biases), dataset_version=dataset_version))
+            run.log_artifact(tiny_artifact(next(biases), dataset_version=dataset_version))
         return run.id
 
     monkeypatch.setattr(lifecycle, "train", train)

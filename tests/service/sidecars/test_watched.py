@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from model.dataset.lake import Lake
 from model.registry import Registry
+from model.registry.promotion import promote
 from service.status.pointer import pointer_path
 from support.observability import AIRFLOW_PAGE, FREE, QUERIES, Query, named_labels
 from support.ordinary_traffic import draw_ordinary
@@ -47,9 +48,9 @@ def models(mlflow_server: str, tmp_path: Path, tiny_artifact: Callable[..., Path
     for gate, bias in (("passed", 0.0), ("failed", 0.5), ("failed", None), ("failed", None)):
         with registry.run("train", params={}) as run:
             if bias is not None:
-                registry.log_artifact(run, tiny_artifact(bias))
+                run.log_artifact(tiny_artifact(bias))
         registry.register(run.id, tags={"gate": gate})
-    registry.promote("1", reason="gate")
+    promote(registry, "1", reason="gate")
     registry.set_alias("shadow", "2")
     return registry
 
