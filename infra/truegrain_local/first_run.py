@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from model.registry import PRODUCTION, ModelVersion, connect
+from model.registry.version_tags import measured
 from model.settings import Settings
 from truegrain_local.airflow_api import AirflowApi
 from truegrain_local.dag_run import follow, task_log
@@ -48,7 +49,7 @@ def _require_production(api: AirflowApi, settings: Settings, progress: Progress,
         )
     if refused:
         progress.say("the new detector was refused, by the gate or by a person")
-    accuracy = version.tags.get("test_accuracy", "unknown")
+    accuracy = version.tags.get(measured("accuracy"), "unknown")
     progress.say(f"version {version.version} is in production, its accuracy on test images is {accuracy}")
     return version
 

@@ -14,6 +14,7 @@ from model.registry import PREVIOUS, PRODUCTION, Registry
 from model.registry.client import open_client
 from model.registry.promotion import promote, rollback
 from model.registry.state import look
+from model.registry.version_tags import GATE, PASSED
 
 PATIENCE = MappingProxyType({"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"})
 """Environment of all promoters: a server that many ask at once is slow, and silence would leave changes unfinished."""
@@ -95,7 +96,7 @@ def add_version(registry: Registry) -> str:
     """Register a detector that passed the gate; it has no artifact, for nobody loads it."""
     with registry.run("train", params={}) as run:
         pass
-    return registry.register(run.id, tags={"gate": "passed"}).version
+    return registry.register(run.id, tags={GATE: PASSED}).version
 
 
 def violations(registry: Registry) -> list[str]:

@@ -19,6 +19,7 @@ from model.lock import locked
 from model.registry.client import MISSING, PRESENT, open_client, skipped_on, upsert
 from model.registry.run_files import FULL, INT8
 from model.registry.runs import Run, create_run
+from model.registry.version_tags import DATASET_VERSION
 from model.registry.versions import CANDIDATE, PREVIOUS, PRODUCTION, ModelVersion, describe
 from model.settings import Settings
 
@@ -137,7 +138,7 @@ class Registry:
 
     def find_trained(self, dataset_version: str) -> ModelVersion | None:
         """Return the newest version that was trained on a dataset version, promoted or not; None when none was."""
-        return self._newest(self._listed(f" and tags.dataset_version = '{dataset_version}'"))
+        return self._newest(self._listed(f" and tags.{DATASET_VERSION} = '{dataset_version}'"))
 
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
         """Return the version that an alias ("production") or a number ("3") stands for, None when there is none."""

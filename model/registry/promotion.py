@@ -24,6 +24,7 @@ import structlog
 from model.errors import RegistryError
 from model.registry import PREVIOUS, PRODUCTION, ModelVersion, Registry
 from model.registry import history as histories
+from model.registry import version_tags as tags
 from model.registry.client import upsert
 from model.registry.history import Change, History, How
 from model.registry.state import ARCHIVED, STAGE, RegistryState, look
@@ -33,12 +34,8 @@ SECOND_LOOK_SECONDS = 1.0
 ATTEMPTS = 10
 """How often one who loses the race for the next entry of the history tries again."""
 
-PASSED, OVERRIDDEN, FAILED = "passed", "overridden", "failed"
-"""Values of the tag `gate` of a version."""
-ADMITTED = (PASSED, OVERRIDDEN)
-"""Those with which a version may go into production; others may only go back."""
-NOTHING = "none"
-"""What a version was judged against when nothing was in production."""
+ADMITTED = (tags.PASSED, tags.OVERRIDDEN)
+"""Values of the tag `gate` with which a version may go into production; others may only go back."""
 
 log = structlog.get_logger(__name__)
 
@@ -112,9 +109,10 @@ def choose_promotion(scene: RegistryState, version: str, *, override: bool, judg
     version = scene.require(version)
     if scene.production == version:
         return Wish("promotion", version)
-    if judged_against not in (None, scene.production or NOTHING):
+    champion = scene.production or tags.NOTHING
+    if judged_against not in (None, champion):
         raise RegistryError(
-            f"version {version} was judged against {judged_against}, but {scene.production or NOTHING} is in production"
+            f"version {version} was judged against {judged_against}, but {champion} is in production"
             " now: clear the task that evaluates it, so that it is judged again"
         )
     gate = scene.gates[version]
@@ -125,7 +123,7 @@ def choose_promotion(scene: RegistryState, version: str, *, override: bool, judg
         )
     if scene.stages[version] == ARCHIVED and not scene.history.has_served(version):
         raise RegistryError(f"version {version} was archived by hand: give it the stage 'None' again to promote it")
-    return Wish("promotion" if gate == PASSED else "override", version)
+    return Wish("promotion" if gate == tags.PASSED else "override", version)
 
 
 def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
@@ -216,7 +214,7 @@ def _tag(registry: Registry, scene: RegistryState, change: Change) -> None:
     back = change.how == "rollback"
     if change.to_version is not None:
         reason = f"rollback: {change.reason}" if back else change.reason
-        gate = {"gate": OVERRIDDEN} if change.how == "override" else {}
-        registry.tag(change.to_version, {"promotion_reason": reason, "promoted_at": change.at} | gate)
+        gate = {tags.GATE: tags.OVERRIDDEN} if change.how == "override" else {}
+        registry.tag(change.to_version, {tags.PROMOTION_REASON: reason, tags.PROMOTED_AT: change.at} | gate)
     if back and change.from_version is not None and change.from_version in scene.stages:
-        registry.tag(change.from_version, {"rollback_reason": change.reason, "rolled_back_at": change.at})
+        registry.tag(change.from_version, {tags.ROLLBACK_REASON: change.reason, tags.ROLLED_BACK_AT: change.at})

@@ -7,6 +7,7 @@ from model.errors import RegistryError
 from model.registry import PREVIOUS, PRODUCTION, Registry
 from model.registry.client import MISSING, skipped_on
 from model.registry.history import TAG, History, read
+from model.registry.version_tags import GATE
 from model.registry.versions import describe
 
 STAGE = "Production"
@@ -85,7 +86,7 @@ def look(registry: Registry) -> RegistryState:
         versions = registry.search()
         return RegistryState(
             aliases={alias: str(version) for alias, version in model.aliases.items()},
-            gates={str(entity.version): entity.tags.get("gate", "") for entity in versions},
+            gates={str(entity.version): entity.tags.get(GATE, "") for entity in versions},
             stages={str(entity.version): entity.current_stage or "" for entity in versions},
             history=read(registry, model.tags.get(TAG)) or History(""),
         )

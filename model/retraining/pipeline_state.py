@@ -13,7 +13,7 @@ from model.dataset.lake import Lake
 from model.dataset.manifest import SPLITS, count_rows
 from model.labels import CLASSES
 from model.registry import ModelVersion
-from model.registry.promotion import FAILED, OVERRIDDEN, PASSED
+from model.registry.version_tags import FAILED, GATE, OVERRIDDEN, PASSED
 
 UNDECIDED: Final = "undecided"
 GATES: Final = (PASSED, FAILED, OVERRIDDEN, UNDECIDED)
@@ -73,7 +73,7 @@ def count_images(lake: Lake, version: str) -> dict[tuple[str, str], int]:
 def survey_registry(versions: Sequence[ModelVersion], production: ModelVersion | None) -> RegistryState:
     """Sum up what the gate has said of all `versions`; `production` is the one in production, if there is one."""
     newest_first = sorted(versions, key=lambda version: int(version.version), reverse=True)
-    said = [version.tags.get("gate", UNDECIDED) for version in newest_first]
+    said = [version.tags.get(GATE, UNDECIDED) for version in newest_first]
     counts = Counter(said)
     return RegistryState(
         gates={gate: counts[gate] for gate in GATES},

@@ -14,15 +14,11 @@ from model.evaluation.gate.policy import read_policy
 from model.evaluation.report import Report
 from model.pages.gallery import draw_gallery
 from model.registry import CANDIDATE, FULL, INT8, PRODUCTION, ModelVersion, Registry, connect, promotion
-from model.registry.promotion import FAILED, NOTHING, PASSED
+from model.registry import version_tags as tags
 from model.registry.run_files import CHAMPION, DECISION, DECISION_INT8, GALLERY, PAGE, REPORT, REPORT_INT8
 from model.retraining.run_records import draw_page, log_text, read_card, read_report
 from model.settings import Settings
 
-JUDGED_AGAINST = "gate_champion"
-"""Tag of a version: the one that the gate compared it with, NOTHING when there was none."""
-RETRAIN_REASON = "retrain_reason"
-"""Tag of a run and of its version: why it was trained."""
 LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
 
 
@@ -50,11 +46,13 @@ def evaluate_run(settings: Settings, run_id: str) -> None:
     with registry.run("evaluate", params={}, run_id=run_id) as run:
         report = measure(challenger)
         log_text(run, REPORT, report.to_json())
-        run.log_metrics({f"test_{name}": report.overall[name].value for name in LOGGED_METRICS})
+        run.log_metrics({tags.measured(name): report.overall[name].value for name in LOGGED_METRICS})
         log_text(run, GALLERY, draw_gallery(challenger, lake, manifest, report).to_json())
         if registry.read_file(run_id, f"{INT8}/{CARD}") is not None:
             log_text(run, REPORT_INT8, measure(load_detector(registry, run_id, variant=INT8)).to_json())
-        promotion.repair(registry)  # who is champion since somebody moved production by hand is in the history before it is used
+        promotion.repair(
+            registry
+        )  # who is champion since somebody moved production by hand is in the history before it is used
         production = registry.resolve(PRODUCTION)
         if production is not None and production.run_id != run_id:
             log_text(run, CHAMPION, measure(load_detector(registry, production.version)).to_json())
@@ -77,7 +75,7 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "", reason:
     report, champion = _read_reports(settings, registry, run_id, production)
     decision, variant = decide(report, champion, policy), FULL
     smaller = read_report(registry, run_id, REPORT_INT8) if decision.promote else None
-    why = {RETRAIN_REASON: reason} if reason else {}
+    why = {tags.RETRAIN_REASON: reason} if reason else {}
     with registry.run("decide", params={}, tags=why, run_id=run_id) as run:
         if smaller is not None:
             of_smaller = decide(smaller, champion, policy, original=report)
@@ -86,10 +84,10 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "", reason:
                 report, decision, variant = smaller, of_smaller, INT8
         log_text(run, DECISION, decision.to_json())
         draw_page(registry, run, report, decision)
-    judged_against = production.version if production is not None and champion is not None else NOTHING
-    tags = _describe(registry, run_id, variant, report, decision)
-    tags |= {JUDGED_AGAINST: judged_against, "dag_run_id": dag_run_id} | why
-    version = registry.register(run_id, tags={name: value for name, value in tags.items() if value}, variant=variant)
+    judged_against = production.version if production is not None and champion is not None else tags.NOTHING
+    told = _describe(registry, run_id, variant, report, decision)
+    told |= {tags.GATE_CHAMPION: judged_against, tags.DAG_RUN_ID: dag_run_id} | why
+    version = registry.register(run_id, tags={name: value for name, value in told.items() if value}, variant=variant)
     if decision.promote:
         registry.set_alias(CANDIDATE, version.version)
     return decision
@@ -108,8 +106,8 @@ def promote_run(settings: Settings, run_id: str, *, reason: str) -> ModelVersion
         registry,
         version.version,
         reason=reason,
-        by=version.tags.get("dag_run_id", ""),
-        judged_against=version.tags.get(JUDGED_AGAINST),
+        by=version.tags.get(tags.DAG_RUN_ID, ""),
+        judged_against=version.tags.get(tags.GATE_CHAMPION),
     )
 
 
@@ -148,12 +146,12 @@ def _read_reports(
 
 
 def _describe(registry: Registry, run_id: str, variant: str, report: Report, decision: Decision) -> dict[str, str]:
-    tags = {
-        "dataset_version": report.dataset_version,
-        "git_sha": read_card(registry, run_id, variant=variant).git_revision,
-        "onnx_sha256": report.onnx_sha256,
-        "gate": PASSED if decision.promote else FAILED,
-        "gate_reason": decision.reason,
-        "report": PAGE,
+    told = {
+        tags.DATASET_VERSION: report.dataset_version,
+        tags.GIT_SHA: read_card(registry, run_id, variant=variant).git_revision,
+        tags.ONNX_SHA256: report.onnx_sha256,
+        tags.GATE: tags.PASSED if decision.promote else tags.FAILED,
+        tags.GATE_REASON: decision.reason,
+        tags.REPORT: PAGE,
     }
-    return tags | {f"test_{name}": f"{report.overall[name].value:.4f}" for name in LOGGED_METRICS}
+    return told | {tags.measured(name): f"{report.overall[name].value:.4f}" for name in LOGGED_METRICS}

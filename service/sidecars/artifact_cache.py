@@ -10,6 +10,7 @@ from model.detectors.artifact import Card
 from model.detectors.detector import Detector
 from model.errors import ArtifactError
 from model.registry import ModelVersion
+from model.registry.version_tags import ONNX_SHA256
 from service.status.pointer import Pointer, read_pointers
 
 SPARE: Final = 1
@@ -80,7 +81,7 @@ class ArtifactCache:
     def _check(self, folder: Path, wanted: ModelVersion) -> Card:
         """Return the card in `folder` if that computes what it promises and has the promised hash and signature."""
         card = Detector.load(folder).card
-        if (promised := wanted.tags.get("onnx_sha256", card.onnx_sha256)) != card.onnx_sha256:
+        if (promised := wanted.tags.get(ONNX_SHA256, card.onnx_sha256)) != card.onnx_sha256:
             raise ArtifactError(f"version {wanted.version} is {card.onnx_sha256}, the registry promised {promised}")
         if self._public_key is not None:
             signature.verify(folder, wanted.tags.get(signature.TAG, ""), self._public_key)

@@ -7,6 +7,7 @@ import structlog
 
 from model.dataset.lake import Lake
 from model.registry import ModelVersion
+from model.registry import version_tags as tags
 from model.registry.run_files import DECISION
 from service.status.lineage import Lineage, Validation
 
@@ -27,9 +28,13 @@ def look_up_lineage(version: ModelVersion, runs: RunFiles, *, lake: str, dataset
     """
     decision = runs.read_file(version.run_id, DECISION)
     rules = json.loads(decision)["rules"] if decision else []
-    told = ("dag_run_id", "gate", "gate_reason", "gate_champion", "promotion_reason", "promoted_at")
     return Lineage(
-        **{name: version.tags.get(name) for name in told},  # type: ignore[arg-type]  # pydantic reads the time
+        dag_run_id=version.tags.get(tags.DAG_RUN_ID),
+        gate=version.tags.get(tags.GATE),
+        gate_reason=version.tags.get(tags.GATE_REASON),
+        gate_champion=version.tags.get(tags.GATE_CHAMPION),
+        promotion_reason=version.tags.get(tags.PROMOTION_REASON),
+        promoted_at=version.tags.get(tags.PROMOTED_AT),  # type: ignore[arg-type]  # pydantic reads the time
         gate_lines=rules,
         validation=_validation(lake, dataset_version),
     )

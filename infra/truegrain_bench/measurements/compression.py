@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from model.registry import connect
 from model.registry.run_files import REPORT
+from model.registry.version_tags import DATASET_VERSION
 from model.retraining.run_records import read_report
 from model.retraining.steps import evaluate_run
 from model.settings import Settings
@@ -17,7 +18,7 @@ COMPRESSION = "jpeg-50"
 def jpeg_drops(stack: Stack) -> Iterator[Figure]:
     """Hold the detector in production, of the quick recipe, against one of the same that was also shown JPEGs."""
     version = stack.summary["version"]
-    hardened = train(stack.settings, version["tags"]["dataset_version"], DEGRADED)
+    hardened = train(stack.settings, version["tags"][DATASET_VERSION], DEGRADED)
     evaluate_run(stack.settings, hardened)
     for name, run_id in (("plain", version["run_id"]), ("hardened", hardened)):
         yield Figure(f"detector.jpeg50_drop_{name}", _drop(stack.settings, run_id), "points", "make bench-full")

@@ -13,6 +13,7 @@ import numpy as np
 import requests
 from PIL import Image
 
+from model.registry.version_tags import measured
 from truegrain_bench.measurements.compression import jpeg_drops
 from truegrain_bench.measurements.twins import CIFAKE_COMMAND, CIFAKE_VARIABLE
 from truegrain_bench.results.results import Figure
@@ -32,7 +33,7 @@ def builtin_loop() -> Iterator[Figure]:
     with running() as stack:
         yield Figure("setup.up_seconds", stack.seconds, "s", SHORT)
         yield Figure("setup.peak_gb", stack.summary["peak_gb"], "GB", SHORT)
-        yield Figure("detector.synthetic_accuracy", _percent(stack.summary, "test_accuracy"), "%", SHORT)
+        yield Figure("detector.synthetic_accuracy", _percent(stack.summary, "accuracy"), "%", SHORT)
         yield Figure("serve.p50_ms", _median_ms(f"{stack.service}/predict"), "ms", SHORT)
 
 
@@ -43,8 +44,8 @@ def seed_loop() -> Iterator[Figure]:
         return
     with running(source=str(Path(source).resolve())) as stack:
         yield Figure("detector.seed_seconds", stack.seconds, "s", FULL)
-        yield Figure("detector.seed_accuracy", _percent(stack.summary, "test_accuracy"), "%", FULL)
-        yield Figure("detector.ece", _percent(stack.summary, "test_ece"), "%", FULL)
+        yield Figure("detector.seed_accuracy", _percent(stack.summary, "accuracy"), "%", FULL)
+        yield Figure("detector.ece", _percent(stack.summary, "ece"), "%", FULL)
         yield from jpeg_drops(stack)
 
 
@@ -57,9 +58,9 @@ def cifake_loop() -> Iterator[Figure]:
     if source is None:
         return
     with running(source=str(Path(source).resolve()), recipe="cifake", home=ROOT / ".local" / "bench-cifake") as stack:
-        yield Figure("detector.cifake_accuracy", _percent(stack.summary, "test_accuracy"), "%", CIFAKE_COMMAND)
-        yield Figure("detector.cifake_auroc", _percent(stack.summary, "test_auroc"), "%", CIFAKE_COMMAND)
-        yield Figure("detector.cifake_ece", _percent(stack.summary, "test_ece"), "%", CIFAKE_COMMAND)
+        yield Figure("detector.cifake_accuracy", _percent(stack.summary, "accuracy"), "%", CIFAKE_COMMAND)
+        yield Figure("detector.cifake_auroc", _percent(stack.summary, "auroc"), "%", CIFAKE_COMMAND)
+        yield Figure("detector.cifake_ece", _percent(stack.summary, "ece"), "%", CIFAKE_COMMAND)
 
 
 def fresh_clone() -> Iterator[Figure]:
@@ -72,7 +73,7 @@ def fresh_clone() -> Iterator[Figure]:
 
 def _percent(summary: dict[str, dict[str, dict[str, str]]], metric: str) -> float:
     """Read what was measured on the frozen test split, as the registry's version tag says."""
-    return round(100 * float(summary["version"]["tags"][metric]), 2)
+    return round(100 * float(summary["version"]["tags"][measured(metric)]), 2)
 
 
 def _median_ms(url: str) -> float:

@@ -80,23 +80,23 @@ def test_a_rollback_can_name_its_version(models: Registry, add: Add) -> None:
 
 def test_a_rollback_and_a_promotion_can_name_an_alias(models: Registry, add: Add) -> None:
     for version in (add(), add(), add()):
-        models.promote(version.version, reason="newer")
-    assert models.rollback(reason="worse", to="previous").version == "2"
-    assert models.rollback(reason="nothing is wrong", to="production").version == "2"
+        promote(models, version.version, reason="newer")
+    assert rollback(models, reason="worse", to="previous").version == "2"
+    assert rollback(models, reason="nothing is wrong", to="production").version == "2"
     models.set_alias("shadow", "1")
-    assert models.rollback(reason="far back", to="shadow").version == "1"
+    assert rollback(models, reason="far back", to="shadow").version == "1"
     models.set_alias("candidate", add().version)
-    assert models.promote("candidate", reason="better").version == "4"
+    assert promote(models, "candidate", reason="better").version == "4"
     assert steps(models)[3:] == [("rollback", "3", "2"), ("rollback", "2", "1"), ("promotion", "1", "4")]
 
 
 def test_an_alias_that_does_not_exist_is_named_with_what_there_is(models: Registry, add: Add) -> None:
-    models.promote(add().version, reason="the first")
+    promote(models, add().version, reason="the first")
     there_is = "there is no alias 'stable': its versions are 1, its aliases production=1"
     with pytest.raises(RegistryError, match=there_is):
-        models.rollback(reason="worse", to="stable")
+        rollback(models, reason="worse", to="stable")
     with pytest.raises(RegistryError, match=there_is):
-        models.promote("stable", reason="better")
+        promote(models, "stable", reason="better")
 
 
 def test_a_rollback_skips_a_previous_version_that_was_deleted(models: Registry, add: Add) -> None:

@@ -1,0 +1,33 @@
+"""The names of a version's tags, and the values that other code compares."""
+
+from typing import Final
+
+DATASET_VERSION: Final = "dataset_version"
+GIT_SHA: Final = "git_sha"
+ONNX_SHA256: Final = "onnx_sha256"
+DAG_RUN_ID: Final = "dag_run_id"
+"""Airflow's run that trained the version; versions made by hand have none."""
+RETRAIN_REASON: Final = "retrain_reason"
+"""Why the version was trained; a tag of its run, too."""
+REPORT: Final = "report"
+"""The file of the run that people read."""
+
+GATE: Final = "gate"
+"""What the gate said: PASSED, FAILED, or OVERRIDDEN by a person; a version that the gate has not judged has none."""
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+OVERRIDDEN: Final = "overridden"
+GATE_REASON: Final = "gate_reason"
+GATE_CHAMPION: Final = "gate_champion"
+"""The version that the gate compared this one with; NOTHING when nothing was in production."""
+NOTHING: Final = "none"
+
+PROMOTION_REASON: Final = "promotion_reason"
+PROMOTED_AT: Final = "promoted_at"
+ROLLBACK_REASON: Final = "rollback_reason"
+ROLLED_BACK_AT: Final = "rolled_back_at"
+
+
+def measured(metric: str) -> str:
+    """Return the name under which a version, and a metric of its run, holds what was measured on test images."""
+    return f"test_{metric}"
