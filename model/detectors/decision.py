@@ -13,7 +13,7 @@ def name_label(probability: float, threshold: float) -> str:
     return CLASSES[AI] if probability >= threshold else CLASSES[REAL]
 
 
-def decide(probability: float, threshold: float, band: tuple[float, float]) -> str:
+def name_decision(probability: float, threshold: float, band: tuple[float, float]) -> str:
     """Return 'unsure' for a probability of AI in `band` (ends included), else 'ai' from `threshold` on, else 'real'."""
     low, high = band
     if low <= probability <= high:

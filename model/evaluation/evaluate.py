@@ -13,7 +13,7 @@ from model import metrics
 from model.dataset.lake import Lake
 from model.dataset.manifest import split_rows
 from model.detectors.artifact import Card
-from model.detectors.decision import UNSURE, decide
+from model.detectors.decision import UNSURE, name_decision
 from model.detectors.detector import Detector
 from model.errors import DatasetError
 from model.estimate import Estimate
@@ -34,7 +34,7 @@ _TIMED_IMAGES: Final = 100
 _WARM_UP_IMAGES: Final = 5
 
 
-def evaluate(
+def evaluate_detector(
     detector: Detector,
     lake: Lake,
     manifest: pd.DataFrame,
@@ -107,7 +107,7 @@ def _measure(labels: Labels, probabilities: Probabilities, card: Card) -> dict[s
 
 def _measure_answers(labels: Labels, probabilities: Probabilities, card: Card) -> dict[str, Estimate]:
     """Measure what is answered and how much of it is wrong; of no answers, nothing is known."""
-    verdicts = np.array([decide(probability, card.threshold, card.band) for probability in probabilities])
+    verdicts = np.array([name_decision(probability, card.threshold, card.band) for probability in probabilities])
     answered = verdicts != UNSURE
     wrong = answered & (verdicts != np.array(CLASSES)[labels])
     count = int(answered.sum())

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model import metrics
-from model.detectors.decision import decide
+from model.detectors.decision import name_decision
 from model.estimate import Estimate
 from model.evaluation.report import Degraded
 from model.images.degradations import DEGRADATIONS, RESHIPPED
@@ -58,6 +58,6 @@ def measure_stability(
     verdict too.
     """
     columns = [list(DEGRADATIONS).index(name) for name in RESHIPPED]
-    verdicts = np.vectorize(lambda probability: decide(probability, threshold, band), otypes=[str])
+    verdicts = np.vectorize(lambda probability: name_decision(probability, threshold, band), otypes=[str])
     same = (verdicts(degraded[:, columns]) == verdicts(before)[:, np.newaxis]).all(axis=1)
     return proportion(int(same.sum()), len(same))

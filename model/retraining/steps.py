@@ -8,8 +8,8 @@ from model.dataset.manifest import read_manifest
 from model.detectors.artifact import CARD
 from model.detectors.detector import Detector
 from model.errors import RegistryError
-from model.evaluation.evaluate import evaluate
-from model.evaluation.gate.decision import Decision, decide
+from model.evaluation.evaluate import evaluate_detector
+from model.evaluation.gate.decision import Decision, judge
 from model.evaluation.gate.policy import read_policy
 from model.evaluation.report import Report
 from model.pages.gallery import draw_gallery
@@ -41,7 +41,7 @@ def evaluate_run(settings: Settings, run_id: str) -> None:
     manifest = read_manifest(lake, dataset_version)
 
     def measure(detector: Detector) -> Report:
-        return evaluate(detector, lake, manifest, dataset_version=dataset_version)
+        return evaluate_detector(detector, lake, manifest, dataset_version=dataset_version)
 
     with registry.run("evaluate", params={}, run_id=run_id) as run:
         report = measure(challenger)
@@ -73,12 +73,12 @@ def decide_run(settings: Settings, run_id: str, *, dag_run_id: str = "", reason:
     if production is not None and production.run_id == run_id and (earlier := registry.read_file(run_id, DECISION)):
         return Decision.from_json(earlier)
     report, champion = _read_reports(settings, registry, run_id, production)
-    decision, variant = decide(report, champion, policy), FULL
+    decision, variant = judge(report, champion, policy), FULL
     smaller = read_report(registry, run_id, REPORT_INT8) if decision.promote else None
     why = {tags.RETRAIN_REASON: reason} if reason else {}
     with registry.run("decide", params={}, tags=why, run_id=run_id) as run:
         if smaller is not None:
-            of_smaller = decide(smaller, champion, policy, original=report)
+            of_smaller = judge(smaller, champion, policy, original=report)
             log_text(run, DECISION_INT8, of_smaller.to_json())
             if of_smaller.promote:
                 report, decision, variant = smaller, of_smaller, INT8

@@ -12,7 +12,7 @@ from model.settings import Settings
 from model.training.config import read_config, recipes
 from model.training.distributed import joined
 from model.training.launch import launch
-from model.training.loop.train import train
+from model.training.loop.train import train_detector
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings.from_environment(os.environ)
         config = read_config(options.recipe or settings.recipe, _overrides(options.set))
         with joined(os.environ) as place:
-            result = train(settings, config, dataset_version=options.dataset, place=place)
+            result = train_detector(settings, config, dataset_version=options.dataset, place=place)
     except TruegrainError as error:
         print(f"training failed: {error}", file=sys.stderr)
         return 1 if isinstance(error, RegistryUnavailable) else HOPELESS_STATUS

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detectors.artifact import Card
-from model.detectors.decision import UNSURE, band_below, decide, measure_stability, name_label
+from model.detectors.decision import UNSURE, band_below, measure_stability, name_decision, name_label
 from model.detectors.detector import Detector, Scores
 from model.errors import InvalidImage
 from model.images.decoding import Limits
@@ -73,7 +73,7 @@ class Judged:
     def decision(self) -> Decision:
         """What to act on: the label, or 'unsure'."""
         is_stable = self.stability in (None, 1)
-        decided = decide(self.probability, self.rule.threshold, self.rule.band) if is_stable else UNSURE
+        decided = name_decision(self.probability, self.rule.threshold, self.rule.band) if is_stable else UNSURE
         return cast(Decision, decided)
 
 

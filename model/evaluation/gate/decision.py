@@ -32,7 +32,7 @@ class Decision(Record):
         return "\n".join(("promote" if self.promote else "do not promote", *lines))
 
 
-def decide(challenger: Report, champion: Report | None, policy: Policy, *, original: Report | None = None) -> Decision:
+def judge(challenger: Report, champion: Report | None, policy: Policy, *, original: Report | None = None) -> Decision:
     """Judge a challenger by its report and by that of the champion, the detector in production, if there is one.
 
     `original` is for a challenger that is a smaller variant of another detector: it must not be worse than that either,

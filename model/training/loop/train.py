@@ -30,7 +30,7 @@ LICENCES: Final = "licences"
 """Tag of a run: the licences of the images of its dataset version, and how many images each has."""
 
 
-def train(
+def train_detector(
     settings: Settings, config: TrainConfig, *, dataset_version: str, place: Process = ALONE
 ) -> dict[str, object]:
     """Train `config` on a dataset version, or finish what was begun; the same call again returns the same result.

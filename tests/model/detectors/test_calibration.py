@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.special import expit
 
 from model.detectors.calibration import calibrate, choose_threshold, conformal_band, fit_temperature, operating_points
-from model.detectors.decision import decide
+from model.detectors.decision import name_decision
 from model.labels import AI, REAL
 from model.metrics import Labels, Probabilities
 
@@ -94,7 +94,7 @@ def test_few_images_of_a_class_promise_little_and_do_not_move_the_threshold(few:
     labels = np.where(np.arange(22) < 3, few, 1 - few)
     limits = calibrate(np.where(labels == AI, 0.999, 0.001), labels)
     assert (limits.threshold, limits.alpha) == (0.5, 0.25)
-    assert [decide(p, limits.threshold, limits.band) for p in (0.0005, 0.9995)] == ["real", "ai"]
+    assert [name_decision(p, limits.threshold, limits.band) for p in (0.0005, 0.9995)] == ["real", "ai"]
 
 
 def test_a_detector_that_errs_less_than_promised_answers_always() -> None:

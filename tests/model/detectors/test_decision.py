@@ -1,6 +1,6 @@
 import pytest
 
-from model.detectors.decision import band_below, decide, measure_stability
+from model.detectors.decision import band_below, measure_stability, name_decision
 
 
 @pytest.mark.parametrize(
@@ -8,13 +8,13 @@ from model.detectors.decision import band_below, decide, measure_stability
     [(0.1, "real"), (0.3, "unsure"), (0.5, "unsure"), (0.6, "unsure"), (0.61, "ai"), (0.2999, "real")],
 )
 def test_a_decision_is_unsure_inside_the_band_only(probability: float, decision: str) -> None:
-    assert decide(probability, 0.5, (0.3, 0.6)) == decision
+    assert name_decision(probability, 0.5, (0.3, 0.6)) == decision
 
 
 def test_a_stricter_threshold_calls_fewer_images_ai() -> None:
-    assert decide(0.8, 0.5, (0.3, 0.6)) == "ai"
-    assert decide(0.8, 0.9, (0.3, 0.6)) == "real"
-    assert decide(0.9, 0.9, (0.3, 0.6)) == "ai"
+    assert name_decision(0.8, 0.5, (0.3, 0.6)) == "ai"
+    assert name_decision(0.8, 0.9, (0.3, 0.6)) == "real"
+    assert name_decision(0.9, 0.9, (0.3, 0.6)) == "ai"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_stricter_threshold_calls_fewer_images_ai() -> None:
 def test_an_operating_point_leaves_to_doubt_what_lies_between_it_and_the_band(
     operating_point: float, probability: float, decision: str
 ) -> None:
-    assert decide(probability, operating_point, band_below(operating_point, (0.3, 0.6))) == decision
+    assert name_decision(probability, operating_point, band_below(operating_point, (0.3, 0.6))) == decision
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from model.dataset.manifest import read_manifest
 from model.detectors.detector import Detector
 from model.errors import DatasetError, TruegrainError
 from model.estimate import Estimate
-from model.evaluation.evaluate import evaluate, group_images
+from model.evaluation.evaluate import evaluate_detector, group_images
 from model.evaluation.report import Report
 from model.images.decoding import decode
 from model.images.degradations import DEGRADATIONS
@@ -32,7 +32,7 @@ def manifest(lake: Lake, brightness_dataset: Callable[[Lake], str]) -> pd.DataFr
 def test_a_detector_without_bias_gets_everything_right(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    report = evaluate(Detector.load(tiny_artifact()), lake, manifest, dataset_version="v1")
+    report = evaluate_detector(Detector.load(tiny_artifact()), lake, manifest, dataset_version="v1")
     assert (report.dataset_version, report.split, report.rows) == ("v1", "test", 60)
     values = {name: estimate.value for name, estimate in report.overall.items()}
     assert (values["accuracy"], values["f1"], values["auroc"], values["fpr"], values["tpr"]) == (1, 1, 1, 0, 1)
@@ -45,7 +45,7 @@ def test_a_biased_detector_calls_the_brighter_half_of_the_real_images_ai(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
     bias = 10 * (0.5 - 69 / 255)  # puts the turning point between the levels 68 and 70, the middle of the real ones
-    report = evaluate(Detector.load(tiny_artifact(bias)), lake, manifest, dataset_version="v1")
+    report = evaluate_detector(Detector.load(tiny_artifact(bias)), lake, manifest, dataset_version="v1")
     assert report.overall["accuracy"].value == 45 / 60
     assert report.overall["fpr"].value == 0.5
     assert report.overall["tpr"].value == report.overall["auroc"].value == 1
@@ -58,7 +58,7 @@ def test_every_image_keeps_the_probability_the_detector_gives_it_alone(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
     detector = Detector.load(tiny_artifact())
-    report = evaluate(detector, lake, manifest, dataset_version="v1", batch_size=7)
+    report = evaluate_detector(detector, lake, manifest, dataset_version="v1", batch_size=7)
     assert list(report.probabilities) == list(manifest["sha256"])
     for data, expected in zip(lake.read_images(manifest), report.probabilities.values(), strict=True):
         alone = detector.score(detector.preprocess(decode(data).rgb)[np.newaxis]).probability[0]
@@ -68,7 +68,7 @@ def test_every_image_keeps_the_probability_the_detector_gives_it_alone(
 def test_slices_count_their_images_and_leave_out_what_has_no_value(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    report = evaluate(Detector.load(tiny_artifact(-2.5)), lake, manifest, dataset_version="v1")
+    report = evaluate_detector(Detector.load(tiny_artifact(-2.5)), lake, manifest, dataset_version="v1")
     slices = {(s.column, s.value): s for s in report.slices}
     assert {key: s.rows for key, s in slices.items()} == {
         ("generator", "glare"): 15,
@@ -83,7 +83,7 @@ def test_slices_count_their_images_and_leave_out_what_has_no_value(
 
 
 def test_a_report_survives_json(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
-    report = evaluate(Detector.load(tiny_artifact()), lake, manifest, dataset_version="v1")
+    report = evaluate_detector(Detector.load(tiny_artifact()), lake, manifest, dataset_version="v1")
     assert Report.from_json(report.to_json()) == report
     assert len(report.to_json()) < 10_000 + 200 * report.rows
 
@@ -91,7 +91,7 @@ def test_a_report_survives_json(lake: Lake, manifest: pd.DataFrame, tiny_artifac
 def test_every_image_carries_its_groups_and_a_real_one_no_generator(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    groups = evaluate(Detector.load(tiny_artifact()), lake, manifest, dataset_version="v1").predictions.groups
+    groups = evaluate_detector(Detector.load(tiny_artifact()), lake, manifest, dataset_version="v1").predictions.groups
     assert list(groups["generator"]) == [None] * 30 + ["glow"] * 15 + ["glare"] * 15
     assert set(groups["size"]) == {"up to 64 px"}
 
@@ -114,7 +114,7 @@ def test_images_are_grouped_by_their_shorter_side(manifest: pd.DataFrame, size: 
 def test_what_is_not_answered_is_no_error(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
     bias = 10 * (0.5 - 92 / 255)  # real images from level 92 on are called AI, those around it are in the band
     detector = Detector.load(tiny_artifact(bias))
-    overall = evaluate(detector, lake, manifest, dataset_version="v1").overall
+    overall = evaluate_detector(detector, lake, manifest, dataset_version="v1").overall
     answers = {level: 10 * (level - 92) / 255 for level in range(40, 100, 2)}
     unsure = [level for level, logit in answers.items() if abs(logit) <= np.log(0.55 / 0.45)]
     assert unsure == [88, 90, 92, 94, 96]
@@ -127,14 +127,14 @@ def test_of_a_detector_that_never_answers_no_error_is_known(
 ) -> None:
     detector = Detector.load(tiny_artifact())
     detector.card = replace(detector.card, band=(0.0, 1.0))
-    overall = evaluate(detector, lake, manifest, dataset_version="v1").overall
+    overall = evaluate_detector(detector, lake, manifest, dataset_version="v1").overall
     assert (overall["answered"].value, overall["answered_error"]) == (0, Estimate(0, 0, 1))
 
 
 def test_operating_points_are_measured_at_the_thresholds_of_the_card(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    report = evaluate(Detector.load(tiny_artifact(0.5)), lake, manifest, dataset_version="v1")
+    report = evaluate_detector(Detector.load(tiny_artifact(0.5)), lake, manifest, dataset_version="v1")
     assert [(point.rate, point.threshold) for point in report.operating_points] == [(0.01, 0.9), (0.05, 0.8)]
     ai = 10 * (np.arange(160, 220, 2) / 255 - 0.5) + 0.5
     for point in report.operating_points:
@@ -145,7 +145,7 @@ def test_operating_points_are_measured_at_the_thresholds_of_the_card(
 def test_the_battery_runs_and_what_only_moves_pixels_moves_no_verdict(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    report = evaluate(Detector.load(tiny_artifact(-2)), lake, manifest, dataset_version="v1")
+    report = evaluate_detector(Detector.load(tiny_artifact(-2)), lake, manifest, dataset_version="v1")
     assert [each.name for each in report.robustness] == list(DEGRADATIONS)
     found = {each.name: each for each in report.robustness}
     assert found["crop"].flipped.value == 0
@@ -165,6 +165,6 @@ def test_a_split_without_ai_images_cannot_be_evaluated(
 ) -> None:
     detector = Detector.load(tiny_artifact())
     with pytest.raises(DatasetError, match=r"'test' of v1 needs .* both classes, it has: \{'real': 30\}"):
-        evaluate(detector, lake, manifest[manifest["label"] == "real"], dataset_version="v1")
+        evaluate_detector(detector, lake, manifest[manifest["label"] == "real"], dataset_version="v1")
     with pytest.raises(DatasetError, match="it has: none"):
-        evaluate(detector, lake, manifest, dataset_version="v1", split="val")
+        evaluate_detector(detector, lake, manifest, dataset_version="v1", split="val")

@@ -12,7 +12,7 @@ from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from model.detectors.detector import Detector
 from model.errors import TruegrainError
-from model.evaluation.evaluate import evaluate
+from model.evaluation.evaluate import evaluate_detector
 from model.pages import gallery
 from model.pages.gallery import Gallery, draw_gallery
 
@@ -28,7 +28,7 @@ def manifest(lake: Lake, brightness_dataset: Callable[[Lake], str]) -> pd.DataFr
 
 def draw(lake: Lake, manifest: pd.DataFrame, folder: Path) -> Gallery:
     detector = Detector.load(folder)
-    return draw_gallery(detector, lake, manifest, evaluate(detector, lake, manifest, dataset_version="v1"))
+    return draw_gallery(detector, lake, manifest, evaluate_detector(detector, lake, manifest, dataset_version="v1"))
 
 
 def colours(address: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 from model.estimate import Estimate
 from model.evaluation.forecast import Unseen, summarise
-from model.evaluation.gate.decision import Decision, decide
+from model.evaluation.gate.decision import Decision, judge
 from model.evaluation.gate.policy import read_policy
 from model.evaluation.report import Degraded, Latency, OperatingPoint, Predictions, Report, Slice
 from model.metrics import accuracy, auroc, proportion
@@ -64,7 +64,7 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def decision() -> Decision:
-    return decide(REPORT, None, read_policy())
+    return judge(REPORT, None, read_policy())
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_the_forecast_and_the_mistakes_are_shown(full: str) -> None:
 
 def test_marks_stand_where_their_values_are_on_the_axis() -> None:
     report = replace(REPORT, slices=(Slice("source", "shoes", 9, Estimate(0.75, 0.5, 1.0)),))
-    page = render(report, decide(report, None, read_policy()))
+    page = render(report, judge(report, None, read_policy()))
     assert '<i style="left:0.00%;right:calc(100% - 100.00%)"></i>' in page
     assert '<b style="left:50.00%"></b>' in page
 
@@ -146,7 +146,7 @@ def test_the_page_loads_nothing(plain: str, full: str) -> None:
 
 def test_the_page_does_not_grow_with_the_number_of_images() -> None:
     few, many = (make_report(count) for count in (2_000, 10_000))
-    sizes = [len(render(report, decide(report, None, read_policy()))) for report in (few, many)]
+    sizes = [len(render(report, judge(report, None, read_policy()))) for report in (few, many)]
     assert sizes[1] < 1.2 * sizes[0] < 300_000
 
 

@@ -21,7 +21,7 @@ from model.registry import Registry
 from model.settings import Settings
 from model.training.__main__ import main
 from model.training.config import TrainConfig
-from model.training.loop.train import train
+from model.training.loop.train import train_detector
 from truegrain_rig.stack import free_ports
 
 
@@ -118,17 +118,17 @@ def test_an_interrupted_training_goes_on_in_the_same_run(
     with monkeypatch.context() as broken:
         broken.setattr("model.training.loop.train.release", refuse)
         with pytest.raises(TrainingError, match="disk is full"):
-            train(settings, config, dataset_version=dataset)
+            train_detector(settings, config, dataset_version=dataset)
     folder = settings.home / "training" / f"{dataset}-{config.digest()}"
     begun = json.loads((folder / "run.json").read_text())["run_id"]
-    assert train(settings, config, dataset_version=dataset)["run_id"] == begun
+    assert train_detector(settings, config, dataset_version=dataset)["run_id"] == begun
     assert len(logged_datasets(settings, begun)) == 1
 
 
 def test_the_run_names_the_dataset_version_it_was_trained_on(
     settings: Settings, dataset: str, config: TrainConfig
 ) -> None:
-    run_id = train(settings, config, dataset_version=dataset)["run_id"]
+    run_id = train_detector(settings, config, dataset_version=dataset)["run_id"]
     (logged,) = logged_datasets(settings, str(run_id))
     manifest = read_manifest(Lake(settings.lake_url), dataset)
     assert (logged.name, logged.digest) == (dataset, dataset.partition("-")[2])
@@ -147,4 +147,4 @@ def test_the_run_names_the_dataset_version_it_was_trained_on(
 
 def test_an_unpublished_version_cannot_be_trained_on(settings: Settings, config: TrainConfig) -> None:
     with pytest.raises(DatasetError, match="none yet"):
-        train(settings, config, dataset_version="20200101-0123456789ab")
+        train_detector(settings, config, dataset_version="20200101-0123456789ab")
