@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import dag, task
 
 from truegrain_airflow import training_process
-from truegrain_airflow.environment import read_settings
+from truegrain_airflow.environment import open_lake, read_settings
 from truegrain_airflow.forms import number, read, table, text
 from truegrain_airflow.retries import task_defaults
 
@@ -33,10 +33,12 @@ def forecast_generators() -> None:
     @task
     def plan() -> list[dict[str, str]]:
         from model.evaluation.forecast import LEAST_IMAGES
+        from model.registry import connect
         from model.retraining.forecast_steps import plan_forecast
 
         run, least = read("run") or "", read("least_images") or LEAST_IMAGES
-        return [asdict(left_out) for left_out in plan_forecast(read_settings(), run, least=least)]
+        planned = plan_forecast(connect(read_settings()), open_lake(), run, least=least)
+        return [asdict(left_out) for left_out in planned]
 
     @task(execution_timeout=timedelta(hours=24), max_active_tis_per_dag=1)
     def train(left_out: dict[str, str]) -> dict[str, Any]:
@@ -46,10 +48,11 @@ def forecast_generators() -> None:
 
     @task
     def publish(trained: list[dict[str, Any]]) -> None:
+        from model.registry import connect
         from model.retraining.forecast_steps import LeftOut, publish_forecast
 
         measured = [(each["training"], LeftOut(**each["left_out"])) for each in trained]
-        log.info("%s", publish_forecast(read_settings(), measured))
+        log.info("%s", publish_forecast(connect(read_settings()), open_lake(), measured))
 
     publish(train.expand(left_out=plan()))  # type: ignore[arg-type]
 

@@ -30,12 +30,13 @@ def rollback_detector() -> None:
     @task(outlets=[DETECTOR])
     def rollback() -> Iterator[Metadata]:
         from model.errors import RegistryError
-        from model.retraining.steps import rollback
+        from model.registry import connect
+        from model.registry.promotion import rollback
 
         reason, by = read("reason"), get_current_context()["dag_run"].triggering_user_name or ""
         if reason is None:
             raise RegistryError("a rollback needs a reason: trigger again and say what is wrong with production")
-        restored = rollback(read_settings(), reason=reason, to=read("version"), by=by)
+        restored = rollback(connect(read_settings()), reason=reason, to=read("version"), by=by)
         log.info("version %s is in production", restored.version)
         yield Metadata(DETECTOR, {"version": restored.version})
 

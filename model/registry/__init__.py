@@ -5,7 +5,7 @@ The only part that talks to MLflow. `Registry` is where one begins; `model.regis
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
@@ -95,6 +95,14 @@ class Registry:
         with tempfile.TemporaryDirectory() as aside, skipped_on(*MISSING):
             return Path(self.client.download_artifacts(run_id, artifact_file, aside)).read_bytes()
         return None
+
+    def read_files(self, run_id: str, names: Collection[str]) -> dict[str, bytes]:
+        """Return the files that were logged to a run under one of `names`; those that it has not are missing."""
+        logged: set[str] = set()
+        with skipped_on(*MISSING):
+            logged = {entry.path for entry in self.client.list_artifacts(run_id)}
+        found = {name: self.read_file(run_id, name) for name in names if name in logged}
+        return {name: content for name, content in found.items() if content is not None}
 
     def page_address(self, run_id: str, artifact_file: str, *, root: str) -> str:
         """Return where MLflow, which a browser finds at `root`, shows a file of a run."""

@@ -1,17 +1,15 @@
 """Forecasting: the steps from a run to the forecast in its report, as the tasks of `forecast_generators` call them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from model.errors import RegistryError
 from model.evaluation.forecast import LEAST_IMAGES, Forecast, choose_generators, measure_unseen, summarise
-from model.registry import PRODUCTION, Registry, connect
-from model.registry.run_files import FORECAST
-from model.retraining.run_records import draw_page, log_text, read_card, read_decision, read_judged
+from model.registry import PRODUCTION, Registry
+from model.retraining.run_records import RunRecords
 from model.retraining.steps import load_detector
-from model.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -23,29 +21,29 @@ class LeftOut:
     generator: str
 
 
-def plan_forecast(settings: Settings, run_id: str = "", *, least: int = LEAST_IMAGES) -> list[LeftOut]:
+def plan_forecast(registry: Registry, lake: Lake, run_id: str = "", *, least: int = LEAST_IMAGES) -> list[LeftOut]:
     """List the trainings that a forecast for a run takes, by default for the one in production.
 
-    Raises RegistryError for a run that holds no detector or was not decided on, and DatasetError unless two generators
-    of its dataset version have `least` test images.
+    Raises RegistryError for a run that was not decided on, and DatasetError unless two generators of its dataset
+    version have `least` test images.
     """
-    registry = connect(settings)
     run_id = run_id or _in_production(registry)
-    read_decision(registry, run_id)
-    version = read_card(registry, run_id).dataset_version
-    manifest = read_manifest(Lake(settings.lake_url), version, columns=("split", "generator"))
+    records = RunRecords.load(registry, run_id)
+    records.require_decision()
+    version = records.require_report().dataset_version
+    manifest = read_manifest(lake, version, columns=("split", "generator"))
     return [LeftOut(run_id, version, generator) for generator in choose_generators(manifest, least=least)]
 
 
-def publish_forecast(settings: Settings, trained: Sequence[tuple[str, LeftOut]]) -> Forecast:
+def publish_forecast(registry: Registry, lake: Lake, trained: Sequence[tuple[str, LeftOut]]) -> Forecast:
     """Measure detectors, each by its run and what it was kept from, and put the forecast into the report it is for.
 
-    Logs forecast.json to that run and draws its report.html anew. Raises RegistryError when it has no report, and
-    DatasetError for a detector that was not kept from its generator.
+    Logs forecast.json to that run and draws its report.html anew. Raises RegistryError for a run that was not decided
+    on, and DatasetError for a detector that was not kept from its generator.
     """
-    registry, lake = connect(settings), Lake(settings.lake_url)
     run_id, version = trained[0][1].run_id, trained[0][1].dataset_version
-    report, decision = read_judged(registry, run_id), read_decision(registry, run_id)
+    records = RunRecords.load(registry, run_id)
+    records.require_decision()
     manifest = read_manifest(lake, version)
     unseen = [
         measure_unseen(load_detector(registry, training), lake, manifest, left_out.generator)
@@ -53,9 +51,8 @@ def publish_forecast(settings: Settings, trained: Sequence[tuple[str, LeftOut]])
     ]
     forecast = summarise(version, unseen)
     with registry.run("forecast", params={}, run_id=run_id) as run:
-        log_text(run, FORECAST, forecast.to_json())
+        replace(records, forecast=forecast).save(run, since=records)
         run.log_metrics({"unseen_generator_recall": forecast.recall.value})
-        draw_page(registry, run, report, decision)
     return forecast
 
 

@@ -1,69 +1,104 @@
-"""Run files: reading what evaluating, deciding and forecasting leave in a run, and drawing the page from all of it."""
+"""RunRecords: what evaluating, deciding and forecasting have left in a run, and the page that is drawn from it."""
 
 import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Final, Self
 
-from model.detectors.artifact import CARD, Card
 from model.errors import RegistryError
 from model.evaluation.forecast import Forecast
-from model.evaluation.gate.decision import Decision
+from model.evaluation.gate.decision import Decision, judge
+from model.evaluation.gate.policy import Policy
 from model.evaluation.report import Report
 from model.pages.gallery import Gallery
 from model.pages.report_page import render
+from model.record import Record
 from model.registry import FULL, INT8, Registry, Run
-from model.registry.run_files import CHAMPION, DECISION, FORECAST, GALLERY, PAGE, REPORT, REPORT_INT8
+from model.registry.run_files import CHAMPION, DECISION, DECISION_INT8, FORECAST, GALLERY, PAGE, REPORT, REPORT_INT8
+
+_FILES: Final[Mapping[str, tuple[str, type[Record]]]] = {
+    "report": (REPORT, Report),
+    "report_int8": (REPORT_INT8, Report),
+    "champion": (CHAMPION, Report),
+    "gallery": (GALLERY, Gallery),
+    "decision": (DECISION, Decision),
+    "decision_int8": (DECISION_INT8, Decision),
+    "forecast": (FORECAST, Forecast),
+}
+"""The file of each field of RunRecords, and what it holds."""
 
 
-def read_card(registry: Registry, run_id: str, *, variant: str = FULL) -> Card:
-    """Read the card of a run's detector; raises RegistryError when the run holds none of that variant."""
-    content = registry.read_file(run_id, f"{variant}/{CARD}")
-    if content is None:
-        raise RegistryError(f"run {run_id} holds no detector '{variant}'")
-    return Card.from_json(content)
+@dataclass(frozen=True, kw_only=True)
+class RunRecords:
+    """The records of run `run_id`, each in a file of its own; None where the run has no such file.
 
-
-def read_report(registry: Registry, run_id: str, name: str) -> Report | None:
-    """Read one of a run's reports, or None when it has none of that name."""
-    content = registry.read_file(run_id, name)
-    return Report.from_json(content) if content is not None else None
-
-
-def read_judged(registry: Registry, run_id: str) -> Report:
-    """Read the report that the decision on a run is about: that of the variant which was registered.
-
-    Raises RegistryError when there is none.
+    `champion` is the report on what was in production, measured on the same images. `decision` is about the variant
+    that was registered, `decision_int8` about the 8-bit one when the gate was asked about it.
     """
-    version = registry.find(run_id)
-    name = REPORT_INT8 if version is not None and version.variant == INT8 else REPORT
-    report = read_report(registry, run_id, name)
-    if report is None:
-        raise RegistryError(f"run {run_id} has no {name}: evaluate it first")
-    return report
 
+    run_id: str
+    report: Report | None = None
+    report_int8: Report | None = None
+    champion: Report | None = None
+    gallery: Gallery | None = None
+    decision: Decision | None = None
+    decision_int8: Decision | None = None
+    forecast: Forecast | None = None
 
-def read_decision(registry: Registry, run_id: str) -> Decision:
-    """Read what the gate said of a run; raises RegistryError when it was not asked."""
-    content = registry.read_file(run_id, DECISION)
-    if content is None:
-        raise RegistryError(f"run {run_id} has no {DECISION}: it must be evaluated and decided on first")
-    return Decision.from_json(content)
+    @classmethod
+    def load(cls, registry: Registry, run_id: str) -> Self:
+        """Read all records of a run; raises TruegrainError for a file that cannot be understood."""
+        found = registry.read_files(run_id, [file for file, _ in _FILES.values()])
+        records: dict[str, Any] = {
+            field: kind.from_json(found[file]) for field, (file, kind) in _FILES.items() if file in found
+        }
+        return cls(run_id=run_id, **records)
 
+    @property
+    def variant(self) -> str:
+        """The variant that the decision is about: 8-bit when that passed the gate, as trained otherwise."""
+        return INT8 if self.decision is not None and self.decision == self.decision_int8 else FULL
 
-def draw_page(registry: Registry, run: Run, report: Report, decision: Decision) -> None:
-    """Draw report.html, with the champion, the gallery and the forecast that the run holds, and log it."""
-    mistakes, forecast = registry.read_file(run.id, GALLERY), registry.read_file(run.id, FORECAST)
-    page = render(
-        report,
-        decision,
-        champion=read_report(registry, run.id, CHAMPION),
-        forecast=Forecast.from_json(forecast) if forecast is not None else None,
-        gallery=Gallery.from_json(mistakes) if mistakes is not None else None,
-    )
-    log_text(run, PAGE, page)
+    def require_report(self) -> Report:
+        """Return the report on the variant that the decision is about; raises RegistryError when there is none."""
+        report, name = (self.report_int8, REPORT_INT8) if self.variant == INT8 else (self.report, REPORT)
+        if report is None:
+            raise RegistryError(f"run {self.run_id} has no {name}: evaluate it first")
+        return report
 
+    def require_decision(self) -> Decision:
+        """Return what the gate said; raises RegistryError when the gate was not asked."""
+        if self.decision is None:
+            raise RegistryError(f"run {self.run_id} has no {DECISION}: it must be evaluated and decided on first")
+        return self.decision
 
-def log_text(run: Run, name: str, content: str) -> None:
-    """Log `content` as the file `name` of a run, in the place of one that was there."""
-    with tempfile.TemporaryDirectory() as aside:
-        (Path(aside) / name).write_text(content, encoding="utf-8")
-        run.log_folder(Path(aside))
+    def judged_by(self, policy: Policy) -> Self:
+        """Return the records with what the gate says of the reports.
+
+        The decision is about the 8-bit variant if that passes as well as the detector as trained, else about the
+        latter. Raises RegistryError when the run was not evaluated.
+        """
+        undecided = replace(self, decision=None, decision_int8=None)
+        report = undecided.require_report()
+        decision = judge(report, self.champion, policy)
+        if not decision.promote or self.report_int8 is None:
+            return replace(undecided, decision=decision)
+        of_int8 = judge(self.report_int8, self.champion, policy, original=report)
+        return replace(undecided, decision=of_int8 if of_int8.promote else decision, decision_int8=of_int8)
+
+    def save(self, run: Run, *, since: "RunRecords | None" = None) -> None:
+        """Log each record that is not the one `since`, in the place of an earlier one; once decided, the page too."""
+        with tempfile.TemporaryDirectory() as aside:
+            for field, (file, _) in _FILES.items():
+                record: Record | None = getattr(self, field)
+                if record is not None and record is not getattr(since, field, None):
+                    (Path(aside) / file).write_text(record.to_json(), encoding="utf-8")
+            if self.decision is not None:
+                (Path(aside) / PAGE).write_text(self._draw_page(self.decision), encoding="utf-8")
+            run.log_folder(Path(aside))
+
+    def _draw_page(self, decision: Decision) -> str:
+        return render(
+            self.require_report(), decision, champion=self.champion, forecast=self.forecast, gallery=self.gallery
+        )

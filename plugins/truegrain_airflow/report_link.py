@@ -19,9 +19,12 @@ class ReportLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: object) -> str:  # noqa: ARG002 - Airflow's signature
         """Return the address; raises RegistryUnavailable when MLflow does not answer."""
-        from model.retraining.steps import report_address
+        from model.registry import connect
+        from model.registry.run_files import PAGE
 
-        return report_address(read_settings(), str(operator.op_args[0]))
+        settings = read_settings()
+        root = settings.mlflow_url or settings.tracking_uri
+        return connect(settings).page_address(str(operator.op_args[0]), PAGE, root=root)
 
 
 def report(called: Any) -> Any:

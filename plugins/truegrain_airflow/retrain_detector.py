@@ -39,13 +39,13 @@ def choose() -> dict[str, str]:
     Raises AirflowSkipException when drift alone asks and there is nothing new to learn from, and what
     `choose_dataset_version` raises.
     """
-    from model.retraining.steps import find_trained
+    from model.registry import connect
 
     context = get_current_context()
     triggers = context["triggering_asset_events"]
     version = choose_dataset_version(read("dataset_version"), triggers, open_lake())
     reason = explain(read("reason"), triggers)
-    if triggers.get(DRIFT) and not triggers.get(DATASET) and (known := find_trained(read_settings(), version)):
+    if triggers.get(DRIFT) and not triggers.get(DATASET) and (known := connect(read_settings()).find_trained(version)):
         raise AirflowSkipException(
             f"{reason}. But dataset version {version} is the newest, and detector {known.version} was trained on it: "
             "there is nothing to learn from before new images or accepted reports are ingested"
@@ -64,23 +64,29 @@ def train(dataset_version: str) -> str:
 
 def evaluate(training: str) -> str:
     """Evaluate what a run has trained, and return the run."""
+    from model.registry import connect
     from model.retraining.steps import evaluate_run
 
-    evaluate_run(read_settings(), training)
+    evaluate_run(connect(read_settings()), open_lake(), training)
     return training
 
 
 def decide(training: str, reason: str) -> "Decision":
     """Apply the gate to what a run has trained for a `reason`."""
+    from model.evaluation.gate.policy import read_policy
+    from model.registry import connect
     from model.retraining.steps import decide_run
 
-    return decide_run(read_settings(), training, dag_run_id=get_current_context()["run_id"], reason=reason)
+    settings = read_settings()
+    policy, dag_run_id = read_policy(settings.gate_policy), get_current_context()["run_id"]
+    return decide_run(connect(settings), open_lake(), training, policy=policy, dag_run_id=dag_run_id, reason=reason)
 
 
 def promote(training: str) -> dict[str, JsonValue]:
     """Put what a run has trained into production; returns the `extra` of DETECTOR's event."""
+    from model.registry import connect
     from model.retraining.steps import promote_run
 
-    version = promote_run(read_settings(), training, reason=approval.reason()).version
+    version = promote_run(connect(read_settings()), training, reason=approval.reason()).version
     log.info("version %s is in production", version)
     return {"version": version}

@@ -8,6 +8,7 @@ from model.dataset.ingest import assemble, collect_part, plan, publish
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from model.drill.record import Learnt
+from model.evaluation.gate.policy import read_policy
 from model.registry import connect
 from model.retraining.steps import decide_run, evaluate_run, promote_run
 from model.settings import Settings
@@ -38,15 +39,16 @@ def train(settings: Settings, dataset_version: str) -> str:
 
 def judge(settings: Settings, run_id: str, dataset_version: str, *, reason: str) -> Learnt:
     """Evaluate a run, let the gate decide, and promote what passes, as `retrain_detector` does."""
-    evaluate_run(settings, run_id)
-    decision = decide_run(settings, run_id, reason=reason)
+    registry, lake = connect(settings), Lake(settings.lake_url)
+    evaluate_run(registry, lake, run_id)
+    decision = decide_run(registry, lake, run_id, policy=read_policy(settings.gate_policy), reason=reason)
     log.info("%s", decision)
     if decision.promote:
-        promote_run(settings, run_id, reason=reason)
-    version = connect(settings).find(run_id)
+        promote_run(registry, run_id, reason=reason)
+    version = registry.find(run_id)
     return Learnt(
         dataset_version=dataset_version,
-        images=len(read_manifest(Lake(settings.lake_url), dataset_version, columns=("split",))),
+        images=len(read_manifest(lake, dataset_version, columns=("split",))),
         run_id=run_id,
         version=version.version if version else "",
         promoted=decision.promote,

@@ -34,6 +34,9 @@ from airflow.utils.session import create_session
 from airflow.utils.sqlalchemy import prohibit_commit
 from airflow.utils.timezone import utcnow
 
+from model.dataset.lake import Lake
+from model.registry import Registry, promotion
+from model.settings import Settings
 from truegrain_airflow import training_process
 
 ANSWERS: list[tuple[str, dict[str, object]]] = [
@@ -160,7 +163,8 @@ def name(task: object) -> str:
 
 def replace_training(calls: list[list[object]]) -> None:
     def record(name: str, answer: object):
-        def call(_settings: object, *values: object, **named: object) -> object:
+        def call(*given: object, **named: object) -> object:
+            values = [value for value in given if not isinstance(value, Settings | Registry | Lake)]
             calls.append([name, *values, named])
             return answer(*values) if callable(answer) else answer
 
@@ -175,13 +179,13 @@ def replace_training(calls: list[list[object]]) -> None:
 
     training_process.train = train
     retrain = types.ModuleType("model.retraining.steps")
-    retrain.find_trained = lambda _settings, version: SimpleNamespace(version="7") if version in trained else None
     retrain.evaluate_run = record("evaluate", None)
     retrain.decide_run = record("decide", lambda training: Decision(promote=training == "good"))
     retrain.promote_run = record("promote", SimpleNamespace(version="7"))
-    retrain.rollback = record("rollback", SimpleNamespace(version="6"))
-    retrain.report_address = lambda _settings, training: f"http://mlflow/{training}"
     sys.modules["model.retraining.steps"] = retrain
+    promotion.rollback = record("rollback", SimpleNamespace(version="6"))
+    Registry.find_trained = lambda _, version: SimpleNamespace(version="7") if version in trained else None
+    Registry.page_address = lambda _, training, file, *, root: f"{root}/{training}/{file}"
     forecasting = types.ModuleType("model.retraining.forecast_steps")
     forecasting.LeftOut = LeftOut
     forecasting.plan_forecast = record("plan", [LeftOut("good", "v1", "glow"), LeftOut("good", "v1", "glare")])

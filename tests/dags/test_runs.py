@@ -32,6 +32,7 @@ UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
 NOTHING_ELSE = {"dataset_version": " ", "overrides": None, "approval": None, "reason": " "}
 """What the form of `retrain_detector` sends of fields with nothing in them."""
+MLFLOW = "http://127.0.0.1:5000"
 
 
 AGREED, ASKED, LEFT = (labelled(number, "ai").data for number in range(700, 703))
@@ -225,7 +226,7 @@ def test_the_decision_remembers_the_dag_run(outcome):
 
 def test_the_tasks_that_judge_a_detector_have_a_button_to_its_report(outcome):
     assert sorted(map(tuple, outcome["links"])) == sorted(
-        (f"{task}: Evaluation report", f"http://mlflow/{training}")
+        (f"{task}: Evaluation report", f"{MLFLOW}/{training}/report.html")
         for training in ("good", "bad", "good", "good", "", "")
         for task in ("evaluate", "decide")
     )

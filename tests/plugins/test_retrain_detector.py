@@ -1,11 +1,12 @@
-"""Why a run trains, as its events tell it."""
+"""Why a run trains, as its events tell it, and what the tasks read."""
 
 from types import SimpleNamespace
 
 import pytest
 
+from model.errors import SettingsError
 from truegrain_airflow.assets import DATASET, DRIFT, read_drift
-from truegrain_airflow.retrain_detector import explain
+from truegrain_airflow.retrain_detector import decide, explain
 
 DRIFTED = "version 7: a group of images is like none of the reference"
 
@@ -48,3 +49,9 @@ def test_a_run_says_what_has_started_it(triggers, reason):
 
 def test_the_reason_in_the_form_wins():
     assert explain("new camera", ON_DRIFT) == "new camera"
+
+
+def test_the_limits_of_the_gate_are_those_of_the_operators_file(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRUEGRAIN_GATE_POLICY", str(tmp_path / "lax.toml"))
+    with pytest.raises(SettingsError, match=r"lax\.toml"):
+        decide("0" * 32, "by hand")

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from model.registry import connect
-from model.registry.run_files import REPORT
+from model.dataset.lake import Lake
+from model.registry import Registry, connect
 from model.registry.version_tags import DATASET_VERSION
-from model.retraining.run_records import read_report
+from model.retraining.run_records import RunRecords
 from model.retraining.steps import evaluate_run
-from model.settings import Settings
 from truegrain_bench.results.results import Figure
 from truegrain_rig.stack import Stack, train
 
@@ -19,15 +18,14 @@ def jpeg_drops(stack: Stack) -> Iterator[Figure]:
     """Hold the detector in production, of the quick recipe, against one of the same that was also shown JPEGs."""
     version = stack.summary["version"]
     hardened = train(stack.settings, version["tags"][DATASET_VERSION], DEGRADED)
-    evaluate_run(stack.settings, hardened)
+    registry = connect(stack.settings)
+    evaluate_run(registry, Lake(stack.settings.lake_url), hardened)
     for name, run_id in (("plain", version["run_id"]), ("hardened", hardened)):
-        yield Figure(f"detector.jpeg50_drop_{name}", _drop(stack.settings, run_id), "points", "make bench-full")
+        yield Figure(f"detector.jpeg50_drop_{name}", _drop(registry, run_id), "points", "make bench-full")
 
 
-def _drop(settings: Settings, run_id: str) -> float:
+def _drop(registry: Registry, run_id: str) -> float:
     """Return by how many points of 100 the AUROC is lower on compressed images."""
-    report = read_report(connect(settings), run_id, REPORT)
-    if report is None:
-        raise RuntimeError(f"run {run_id} has no {REPORT}")
+    report = RunRecords.load(registry, run_id).require_report()
     (compressed,) = (degraded for degraded in report.robustness if degraded.name == COMPRESSION)
     return round(100 * (report.overall["auroc"].value - compressed.auroc.value), 2)

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,7 +53,26 @@ def test_a_run_that_fails_is_marked_failed_and_can_be_resumed(models: Registry) 
     assert models.client.get_run(run.id).info.status == "FINISHED"
 
 
+def test_of_several_files_those_are_returned_that_were_logged(models: Registry, tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "page.html").write_text("<p>")
+    with models.run("train", params={}) as run:
+        run.log_folder(tmp_path / "report")
+    assert models.read_files(run.id, ["page.html", "report.json"]) == {"page.html": b"<p>"}
+    assert models.read_files("0" * 32, ["page.html"]) == {}
+
+
 def test_a_file_that_was_never_logged_is_none(models: Registry) -> None:
     with models.run("train", params={}) as run:
         pass
     assert models.read_file(run.id, "report.json") is None
+
+
+@pytest.mark.parametrize("root", ["https://mlflow.example.org", "https://mlflow.example.org/"])
+def test_a_file_of_a_run_has_an_address_for_browsers(models: Registry, root: str) -> None:
+    with models.run("train", params={}) as run:
+        pass
+    address = models.page_address(run.id, "report.html", root=root)
+    assert re.fullmatch(
+        rf"https://mlflow\.example\.org/#/experiments/\d+/runs/{run.id}/artifacts/report\.html", address
+    )

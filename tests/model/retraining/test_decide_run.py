@@ -4,19 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 
 from model.dataset.lake import Lake
 from model.detectors import artifact
-from model.errors import RegistryError, SettingsError
+from model.errors import RegistryError
 from model.evaluation.gate.decision import Decision
+from model.evaluation.gate.policy import read_policy
 from model.evaluation.report import Latency, Report
-from model.registry import FULL, INT8, Registry, connect
+from model.registry import FULL, INT8, Registry
 from model.registry.promotion import promote
 from model.retraining import steps
-from model.retraining.steps import decide_run, evaluate_run, find_trained
-from model.settings import Settings
+from model.retraining.steps import decide_run, evaluate_run
 from support.evaluation_reports import make_report, right_but
 
 pytestmark = pytest.mark.usefixtures("without_plots")
@@ -31,6 +32,7 @@ class Trainer:
     """Makes runs that hold a tiny artifact of some bias, and the reports that an evaluation would have left."""
 
     registry: Registry
+    lake: Lake
     write: Callable[..., Path]
     dataset_version: str = "20260105-0123456789ab"
 
@@ -49,10 +51,13 @@ class Trainer:
         with self.registry.run("evaluate", params={}, run_id=run_id) as run:
             run.log_folder(tmp_path / "reports")
 
+    def decide(self, run_id: str, **changes: Any) -> Decision:
+        return decide_run(self.registry, self.lake, run_id, **{"policy": read_policy()} | changes)
+
 
 @pytest.fixture
-def trainer(settings: Settings, tiny_artifact: Callable[..., Path]) -> Trainer:
-    return Trainer(connect(settings), tiny_artifact)
+def trainer(registry: Registry, lake: Lake, tiny_artifact: Callable[..., Path]) -> Trainer:
+    return Trainer(registry, lake, tiny_artifact)
 
 
 @pytest.fixture
@@ -76,11 +81,9 @@ def hash_of(trainer: Trainer, bias: float) -> str:
     return artifact.read(trainer.write(bias)).onnx_sha256
 
 
-def test_a_first_good_run_is_registered_as_a_candidate_with_the_reason(
-    settings: Settings, trainer: Trainer, evaluated: Evaluated
-) -> None:
+def test_a_first_good_run_is_registered_as_a_candidate_with_the_reason(trainer: Trainer, evaluated: Evaluated) -> None:
     run_id = evaluated(0.0)
-    decision = decide_run(settings, run_id, dag_run_id="manual__1", reason="a new camera")
+    decision = trainer.decide(run_id, dag_run_id="manual__1", reason="a new camera")
     assert decision.promote
     candidate = trainer.registry.resolve("candidate")
     assert candidate is not None
@@ -98,22 +101,22 @@ def test_a_first_good_run_is_registered_as_a_candidate_with_the_reason(
 
 
 def test_a_dataset_version_is_known_to_be_trained_on_once_a_run_was_decided_whatever_the_outcome(
-    settings: Settings, trainer: Trainer, evaluated: Evaluated
+    trainer: Trainer, evaluated: Evaluated
 ) -> None:
-    assert find_trained(settings, REPORTED_ON) is None
-    decide_run(settings, evaluated(0.0))
-    decide_run(settings, refused := evaluated(1.0, BAD))
-    newest = find_trained(settings, REPORTED_ON)
+    assert trainer.registry.find_trained(REPORTED_ON) is None
+    trainer.decide(evaluated(0.0))
+    trainer.decide(refused := evaluated(1.0, BAD))
+    newest = trainer.registry.find_trained(REPORTED_ON)
     assert newest is not None
     assert newest == trainer.registry.find(refused)
-    assert find_trained(settings, "v2") is None
+    assert trainer.registry.find_trained("v2") is None
 
 
 def test_a_refused_run_is_registered_with_the_rule_it_failed_and_is_no_candidate(
-    settings: Settings, trainer: Trainer, evaluated: Evaluated
+    trainer: Trainer, evaluated: Evaluated
 ) -> None:
     run_id = evaluated(0.0, BAD)
-    assert not decide_run(settings, run_id).promote
+    assert not trainer.decide(run_id).promote
     version = trainer.registry.find(run_id)
     assert version is not None
     assert version.tags["gate"] == "failed"
@@ -121,23 +124,18 @@ def test_a_refused_run_is_registered_with_the_rule_it_failed_and_is_no_candidate
     assert trainer.registry.resolve("candidate") is None
 
 
-def test_the_limits_are_those_of_the_operators_file(settings: Settings, evaluated: Evaluated, tmp_path: Path) -> None:
+def test_the_limits_are_those_of_the_policy(trainer: Trainer, evaluated: Evaluated, tmp_path: Path) -> None:
     (tmp_path / "strict.toml").write_text("[alone]\nmin_accuracy = 0.99")
-    run_id = evaluated(0.0)
-    strict = settings.model_copy(update={"gate_policy": str(tmp_path / "strict.toml")})
-    assert [rule.name for rule in decide_run(strict, run_id).rules if not rule.passed] == ["accuracy"]
-    with pytest.raises(SettingsError, match=r"lax\.toml"):
-        decide_run(settings.model_copy(update={"gate_policy": str(tmp_path / "lax.toml")}), run_id)
+    decision = trainer.decide(evaluated(0.0), policy=read_policy(str(tmp_path / "strict.toml")))
+    assert [rule.name for rule in decision.rules if not rule.passed] == ["accuracy"]
 
 
-def test_the_same_detector_trained_again_is_refused_for_that_reason(
-    settings: Settings, trainer: Trainer, evaluated: Evaluated
-) -> None:
+def test_the_same_detector_trained_again_is_refused_for_that_reason(trainer: Trainer, evaluated: Evaluated) -> None:
     first = evaluated(0.0)
-    decide_run(settings, first)
+    trainer.decide(first)
     promote(trainer.registry, "1", reason="first")
     again = evaluated(0.0, others={"champion.json": make_report(GOOD, name=hash_of(trainer, 0.0))})
-    decision = decide_run(settings, again)
+    decision = trainer.decide(again)
     assert not decision.promote
     assert decision.reason.startswith("failed: new, not the champion (this is the champion itself, byte for byte")
     version = trainer.registry.find(again)
@@ -145,26 +143,24 @@ def test_the_same_detector_trained_again_is_refused_for_that_reason(
     assert version.tags["gate_champion"] == "1"
 
 
-def test_the_decision_that_put_a_run_into_production_stands(
-    settings: Settings, trainer: Trainer, evaluated: Evaluated
-) -> None:
+def test_the_decision_that_put_a_run_into_production_stands(trainer: Trainer, evaluated: Evaluated) -> None:
     run_id = evaluated(0.0)
-    decision = decide_run(settings, run_id)
+    decision = trainer.decide(run_id)
     promote(trainer.registry, "1", reason="first")
     before = trainer.registry.resolve("production")
-    assert decide_run(settings, run_id) == decision
+    assert trainer.decide(run_id) == decision
     assert trainer.registry.resolve("production") == before
 
 
 def test_a_run_that_was_compared_with_another_champion_is_evaluated_anew(
-    settings: Settings, tiny_artifact: Callable[..., Path], brightness_dataset: Callable[[Lake], str]
+    registry: Registry, lake: Lake, tiny_artifact: Callable[..., Path], brightness_dataset: Callable[[Lake], str]
 ) -> None:
-    trainer = Trainer(connect(settings), tiny_artifact, brightness_dataset(Lake(settings.lake_url)))
+    trainer = Trainer(registry, lake, tiny_artifact, brightness_dataset(lake))
     challenger, other = trainer.train(0.0), trainer.train(0.5)
-    evaluate_run(settings, challenger)
+    evaluate_run(registry, lake, challenger)
     trainer.registry.register(other, tags={"gate": "passed"})
     promote(trainer.registry, "1", reason="meanwhile")
-    decide_run(settings, challenger)
+    trainer.decide(challenger)
     champion = Report.from_json(trainer.registry.read_file(challenger, "champion.json") or b"")
     assert champion.onnx_sha256 == hash_of(trainer, 0.5)
     version = trainer.registry.find(challenger)
@@ -173,20 +169,20 @@ def test_a_run_that_was_compared_with_another_champion_is_evaluated_anew(
 
 
 def test_when_production_never_holds_still_nothing_is_decided(
-    settings: Settings, trainer: Trainer, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
+    trainer: Trainer, evaluated: Evaluated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer.registry.register(trainer.train(0.5), tags={"gate": "passed"})
     promote(trainer.registry, "1", reason="meanwhile")
     run_id = evaluated(0.0, others={"champion.json": make_report(GOOD, name="yet another")})
     monkeypatch.setattr(steps, "evaluate_run", lambda *_: None)
     with pytest.raises(RegistryError, match="production changed from version 1 while it was judged; decide again"):
-        decide_run(settings, run_id)
+        trainer.decide(run_id)
     assert trainer.registry.find(run_id) is None
 
 
 @pytest.mark.parametrize(("latency", "variant"), [(FAST, INT8), (SLOW, FULL)], ids=["faster", "not faster"])
 def test_the_smaller_variant_is_registered_when_it_passes_too_and_is_faster(
-    settings: Settings, trainer: Trainer, tmp_path: Path, latency: Latency, variant: str
+    trainer: Trainer, tmp_path: Path, latency: Latency, variant: str
 ) -> None:
     run_id = trainer.train(0.0, int8=0.1)
     hashes = {FULL: hash_of(trainer, 0.0), INT8: hash_of(trainer, 0.1)}
@@ -195,7 +191,7 @@ def test_the_smaller_variant_is_registered_when_it_passes_too_and_is_faster(
         "report-int8.json": make_report(GOOD, name=hashes[INT8], latency=latency),
     }
     trainer.report(run_id, tmp_path, reports)
-    assert decide_run(settings, run_id).promote
+    assert trainer.decide(run_id).promote
     version = trainer.registry.find(run_id)
     assert version is not None
     assert (version.variant, version.tags["onnx_sha256"]) == (variant, hashes[variant])
@@ -203,6 +199,6 @@ def test_the_smaller_variant_is_registered_when_it_passes_too_and_is_faster(
     assert of_smaller.promote is (variant == INT8)
 
 
-def test_a_run_that_was_not_evaluated_cannot_be_decided_on(settings: Settings, trainer: Trainer) -> None:
+def test_a_run_that_was_not_evaluated_cannot_be_decided_on(trainer: Trainer) -> None:
     with pytest.raises(RegistryError, match=r"has no report\.json: evaluate it first"):
-        decide_run(settings, trainer.train(0.0))
+        trainer.decide(trainer.train(0.0))

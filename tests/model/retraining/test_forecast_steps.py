@@ -10,10 +10,10 @@ from model.detectors import artifact
 from model.detectors.artifact import Card
 from model.errors import RegistryError
 from model.evaluation.forecast import Forecast
+from model.evaluation.gate.policy import read_policy
 from model.registry import Registry
 from model.retraining.forecast_steps import LeftOut, plan_forecast, publish_forecast
 from model.retraining.steps import decide_run, evaluate_run, promote_run
-from model.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("without_plots")
 
@@ -23,8 +23,8 @@ TOO_STRICT = -2.5
 
 
 @pytest.fixture
-def version(settings: Settings, brightness_dataset: Callable[[Lake], str]) -> str:
-    return brightness_dataset(Lake(settings.lake_url))
+def version(lake: Lake, brightness_dataset: Callable[[Lake], str]) -> str:
+    return brightness_dataset(lake)
 
 
 @pytest.fixture
@@ -47,16 +47,16 @@ Train = Callable[..., str]
 
 
 def test_a_forecast_is_planned_for_production_measured_and_shown_in_its_report(
-    settings: Settings, registry: Registry, train: Train, version: str
+    registry: Registry, lake: Lake, train: Train, version: str
 ) -> None:
     run_id = train(0.0)
-    evaluate_run(settings, run_id)
-    decide_run(settings, run_id)
-    promote_run(settings, run_id, reason="passed the gate")
-    planned = plan_forecast(settings, least=15)
+    evaluate_run(registry, lake, run_id)
+    decide_run(registry, lake, run_id, policy=read_policy())
+    promote_run(registry, run_id, reason="passed the gate")
+    planned = plan_forecast(registry, lake, least=15)
     assert planned == [LeftOut(run_id, version, generator) for generator in ("glare", "glow")]
     trained = [(train(TOO_STRICT, leave_out=left_out.generator), left_out) for left_out in planned]
-    forecast = publish_forecast(settings, trained)
+    forecast = publish_forecast(registry, lake, trained)
     assert [(each.generator, each.recall.value) for each in forecast.unseen] == [("glow", 0.0), ("glare", 14 / 15)]
     assert Forecast.from_json(registry.read_file(run_id, "forecast.json") or b"") == forecast
     page = (registry.read_file(run_id, "report.html") or b"").decode()
@@ -65,8 +65,8 @@ def test_a_forecast_is_planned_for_production_measured_and_shown_in_its_report(
     assert json.loads(registry.read_file(run_id, "decision.json") or b"")["promote"] is True
 
 
-def test_there_is_no_forecast_for_what_was_not_decided_on(settings: Settings, train: Train) -> None:
+def test_there_is_no_forecast_for_what_was_not_decided_on(registry: Registry, lake: Lake, train: Train) -> None:
     with pytest.raises(RegistryError, match="nothing that was trained here is in production"):
-        plan_forecast(settings)
+        plan_forecast(registry, lake)
     with pytest.raises(RegistryError, match=r"has no decision\.json"):
-        plan_forecast(settings, train(0.0))
+        plan_forecast(registry, lake, train(0.0))
