@@ -1,10 +1,9 @@
 """May this dataset version be trained on? Refuse single rows, or all of it, and say why; fail closed."""
 
-import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import great_expectations as gx
 import pandas as pd
@@ -19,8 +18,9 @@ from expectations.shortcut_suite import shortcut_rules, shortcut_table
 from model.dataset.earlier_versions import images_ever_tested
 from model.dataset.lake import Lake
 from model.dataset.manifest import SCHEMA, read_candidates, read_manifest, write_rows
+from model.dataset.validation import FILE, Validation, write_validation
 from model.errors import ValidationFailed
-from model.files import remove, write_table, write_text
+from model.files import remove, write_table
 from model.pages.dataset_page import write_page
 
 QUARANTINE_SCHEMA = pa.schema(
@@ -28,21 +28,8 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 """The columns of quarantine/<version>/rows.parquet: those of a manifest, any of them empty, and why it was refused."""
 
-_REPORT = "validation.json"
 _MORE = '<p><a href="version.html">What it holds, what it looks like, and what changed</a></p>'
 _log = logging.getLogger("truegrain.expectations")
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The outcome for one version: images accepted and refused, and in words what it was refused for and warned of."""
-
-    version: str
-    success: bool
-    accepted: int
-    refused: int
-    failed: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +54,7 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     """
     folder = lake.version_path(version)
     if version in lake.versions():
-        return _recorded((folder / _REPORT).read_text())
+        return Validation.from_json((folder / FILE).read_bytes())
     validation, message = _judge(lake, version, policy or Policy())
     write_page(lake, version)  # here, where the verdict is known and a refused version has not raised yet
     if not validation.success:
@@ -79,7 +66,7 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
 def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
     """Hold a version against the rules and write down what came of it; returns that, also in words."""
     folder = lake.version_path(version)
-    remove(folder / _REPORT)
+    remove(folder / FILE)
     candidates = read_candidates(lake, version).reset_index(drop=True)
     latest = lake.latest()
     previous = read_manifest(lake, latest) if latest else None
@@ -92,7 +79,7 @@ def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
     write_docs(folder / "docs", examinations, title=f"Dataset version {version}", verdict=message, more=_MORE)
     if validation.success:
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
-    write_text(folder / _REPORT, json.dumps(_report(validation, findings, reasons), indent=1))
+    write_validation(lake, validation)
     if validation.success:
         lake.readmit(set(candidates["batch"]))
     else:
@@ -139,12 +126,21 @@ def _reasons(findings: Iterable[Finding]) -> "pd.Series[str]":
 
 
 def _conclude(
-    version: str, candidates: pd.DataFrame, findings: Iterable[Finding], reasons: "pd.Series[str]"
+    version: str, candidates: pd.DataFrame, findings: Sequence[Finding], reasons: "pd.Series[str]"
 ) -> Validation:
     """Judge the version; a rule that could not be asked counts as broken, whatever its severity."""
     failed = tuple(finding.found for finding in findings if finding.refuses_table)
-    warnings = tuple(finding.found for finding in findings if finding.warns)
-    return Validation(version, not failed, len(candidates) - len(reasons), len(reasons), failed, warnings)
+    return Validation(
+        version=version,
+        success=not failed,
+        accepted=len(candidates) - len(reasons),
+        refused=len(reasons),
+        failed=failed,
+        warnings=tuple(finding.found for finding in findings if finding.warns),
+        refused_by_reason={str(reason): int(rows) for reason, rows in reasons.value_counts().items()},
+        great_expectations=gx.__version__,
+        results=tuple(as_record(finding) for finding in findings),
+    )
 
 
 def _explain(validation: Validation, findings: Iterable[Finding]) -> str:
@@ -162,18 +158,3 @@ def _write_quarantine(lake: Lake, version: str, candidates: pd.DataFrame, reason
     refused = candidates.loc[reasons.index].assign(reason=reasons)
     table = pa.Table.from_pandas(refused, schema=QUARANTINE_SCHEMA, preserve_index=False)
     write_table(lake.quarantine_path(version) / "rows.parquet", table)
-
-
-def _report(validation: Validation, findings: Iterable[Finding], reasons: "pd.Series[str]") -> dict[str, object]:
-    return {
-        **asdict(validation),
-        "refused_by_reason": reasons.value_counts().to_dict(),
-        "great_expectations": gx.__version__,
-        "results": [as_record(finding) for finding in findings],
-    }
-
-
-def _recorded(report: str) -> Validation:
-    record = json.loads(report)
-    values = {field.name: record[field.name] for field in fields(Validation)}
-    return Validation(**values | {name: tuple(record[name]) for name in ("failed", "warnings")})

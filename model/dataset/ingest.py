@@ -15,6 +15,7 @@ from model.dataset.lake import SUCCESS, Lake
 from model.dataset.manifest import read_candidates, read_given, version_id, write_former, write_rows
 from model.dataset.summary import summarise
 from model.dataset.tombstones import hashes_of, read_tombstones
+from model.dataset.validation import FILE, read_validation
 from model.errors import DatasetError
 from model.files import write_text
 from model.sources.declaration import Source, open_declared, without_images
@@ -98,9 +99,9 @@ def publish(lake: Lake, version: str) -> bool:
     folder = lake.version_path(version)
     if lake.latest() == version:
         return False
-    verdict = folder / "validation.json"
-    if not verdict.exists() or json.loads(verdict.read_text())["success"] is not True:
-        raise DatasetError(f"dataset version '{version}' has not passed validation; see {verdict}")
+    validation = read_validation(lake, version)
+    if validation is None or not validation.success:
+        raise DatasetError(f"dataset version '{version}' has not passed validation; see {folder / FILE}")
     images = read_candidates(lake, version, columns=("sha256", "pixel_hash"))
     withdrawn = hashes_of(read_tombstones(lake))
     if (images["sha256"].isin(withdrawn) | images["pixel_hash"].isin(withdrawn)).any():

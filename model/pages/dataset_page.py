@@ -12,6 +12,7 @@ from model.dataset.assembly import LEFT_OUT
 from model.dataset.lake import Lake
 from model.dataset.manifest import SPLITS, read_candidates
 from model.dataset.summary import COUNTED
+from model.dataset.validation import read_validation
 from model.files import write_text
 from model.pages.contact_sheets import SHOWN, draw_sheets
 from model.pages.dataset_plots import PLOTTED, draw_plots
@@ -56,12 +57,11 @@ def _draw(lake: Lake, version: str) -> str:
     folder = lake.version_path(version)
     rows = read_candidates(lake, version, columns=sorted({*SHOWN, *PLOTTED}))
     summary = json.loads((folder / "summary.json").read_text())
-    verdict = folder / "validation.json"
     return render_page(
         "dataset_page.html",
         version=version,
         summary=summary,
-        validation=json.loads(verdict.read_text()) if verdict.exists() else None,
+        validation=read_validation(lake, version),
         labels=rows["label"].value_counts().to_dict(),
         bytes=int(rows["bytes"].sum()),
         splits=SPLITS,

@@ -1,6 +1,5 @@
 """Where the pipeline stands: what the lake and the registry say of its last dataset versions and detectors."""
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from upath import UPath
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import SPLITS, count_rows
+from model.dataset.validation import FILE, Validation
 from model.labels import CLASSES
 from model.registry import ModelVersion
 from model.registry.version_tags import FAILED, GATE, OVERRIDDEN, PASSED
@@ -47,7 +47,7 @@ def survey_lake(lake: Lake) -> LakeState:
     """Look up the newest dataset version and the outcome of the last validation, whichever version that was of."""
     latest = lake.latest()
     folder = lake.root / "datasets"
-    found = list(folder.glob("*/validation.json")) if folder.exists() else []
+    found = list(folder.glob(f"*/{FILE}")) if folder.exists() else []
     newest = max((_day(path) for path in found), default="")
     verdicts = {path: lake.modified_at(path) for path in found if _day(path) == newest}
     last = max(verdicts, key=lambda path: verdicts[path], default=None)
@@ -55,7 +55,7 @@ def survey_lake(lake: Lake) -> LakeState:
         latest=latest,
         published_at=lake.published_at(latest).timestamp() if latest else None,
         validated_at=verdicts[last].timestamp() if last else None,
-        validation_passed=json.loads(last.read_text())["success"] is True if last else None,
+        validation_passed=Validation.from_json(last.read_bytes()).success if last else None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Protocol
 import structlog
 
 from model.dataset.lake import Lake
+from model.dataset.validation import read_validation
 from model.registry import ModelVersion
 from model.registry import version_tags as tags
 from model.registry.run_files import DECISION
@@ -42,9 +43,12 @@ def look_up_lineage(version: ModelVersion, runs: RunFiles, *, lake: str, dataset
 
 def _validation(lake: str, dataset_version: str) -> Validation | None:
     try:
-        return Validation.model_validate_json(
-            (Lake(lake).version_path(dataset_version) / "validation.json").read_text()
-        )
+        found = read_validation(Lake(lake), dataset_version)
     except Exception as error:  # any file system may raise anything; the service need not see the lake at all
         log.info("validation out of reach", dataset_version=dataset_version, cause=str(error))
         return None
+    if found is None:
+        return None
+    return Validation(
+        success=found.success, accepted=found.accepted, refused=found.refused, warnings=list(found.warnings)
+    )

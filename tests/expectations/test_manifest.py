@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from expectations import examine, manifest
-from expectations.manifest import Validation, validate
+from expectations.manifest import validate
 from expectations.manifest_suite import FORMAT_OF_SUFFIX, column_rules, dataset_rules, image_rules
 from expectations.mix_suite import mix_rules
 from expectations.policy import Policy
@@ -19,6 +19,7 @@ from expectations.shortcut_suite import shortcut_rules
 from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake, to_frame
 from model.dataset.manifest import SCHEMA, SPLITS, read_manifest, write_rows
+from model.dataset.validation import Validation
 from model.errors import DatasetError, ValidationFailed
 from model.sources.reports import SOURCE as REPORTS
 from model.sources.tree import IMAGE_SUFFIXES
@@ -98,7 +99,7 @@ def quarantined(lake: Lake) -> pd.DataFrame:
 
 def test_a_good_dataset_passes_and_can_be_published(lake):
     write_rows(lake, VERSION, good_rows(), name="candidates")
-    assert validate(lake, VERSION) == Validation(VERSION, True, 84, 0, ())
+    assert validate(lake, VERSION) == Validation(version=VERSION, success=True, accepted=84)
     assert publish(lake, VERSION)
     assert len(read_manifest(lake, VERSION)) == 84
     assert not lake.quarantine_path(VERSION).exists()
@@ -158,7 +159,7 @@ def test_one_spoiled_value_refuses_its_row_for_that_reason(spoiled, number):
 
 
 def test_only_the_spoiled_rows_are_refused(spoiled):
-    assert spoiled[0] == Validation(VERSION, True, 84 - len(SPOILED), len(SPOILED), ())
+    assert spoiled[0] == Validation(version=VERSION, success=True, accepted=84 - len(SPOILED), refused=len(SPOILED))
 
 
 @pytest.mark.parametrize("column", ["sha256", "pixel_hash"])
@@ -354,7 +355,7 @@ def test_a_warning_refuses_nothing_and_is_seen_everywhere(lake, stage, caplog):
     rows.loc[3, "origin"] = "train/real/3.png"
     stage(rows)
     rule, found = "Every file has the extension of its format", "Files with the extension of another format: 1"
-    assert validate(lake, VERSION) == Validation(VERSION, True, 84, 0, (), (found,))
+    assert validate(lake, VERSION) == Validation(version=VERSION, success=True, accepted=84, warnings=(found,))
     assert report(lake)["warnings"] == [found]
     docs = (lake.version_path(VERSION) / "docs" / "index.html").read_text()
     assert f"Warnings: {found}." in docs

@@ -16,6 +16,7 @@ from model.dataset.ingest import assemble, publish
 from model.dataset.lake import SUCCESS, Lake
 from model.dataset.manifest import read_candidates, write_rows
 from model.dataset.shards import BATCH_SCHEMA
+from model.dataset.validation import Validation, write_validation
 from model.files import write_table, write_text
 from truegrain_bench.results.results import Figure
 from truegrain_rig.processes import most_held, pool
@@ -53,7 +54,7 @@ def prepare(url: str, images: int = IMAGES) -> None:
     _write_batch(lake, "first", facts.slice(0, half))
     version = assemble(lake, today=NOW.date())
     write_rows(lake, version, read_candidates(lake, version), name="manifest")
-    write_text(lake.version_path(version) / "validation.json", '{"success": true}')
+    write_validation(lake, Validation(version=version, success=True, accepted=half))
     publish(lake, version)
     _write_batch(lake, "second", facts.slice(half))
 
