@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 from pydantic import StrictBool
 
 from model.dataset.lake import Lake
+from model.errors import DatasetError
 from model.files import write_text
 from model.record import Record
 
@@ -24,6 +25,7 @@ class Validation(Record):
 
     kind: ClassVar = "validation of a dataset version"
     indent: ClassVar = 1
+    refusal: ClassVar = DatasetError
 
     version: str = ""
     success: StrictBool
@@ -39,7 +41,7 @@ class Validation(Record):
 def read_validation(lake: Lake, version: str) -> Validation | None:
     """Return what validation found of a version, None when it was not validated.
 
-    Raises TruegrainError for a file that cannot be understood.
+    Raises DatasetError for a file that cannot be understood.
     """
     path = lake.version_path(version) / FILE
     return Validation.from_json(path.read_bytes()) if path.exists() else None

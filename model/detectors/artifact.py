@@ -6,15 +6,16 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict
 
 from model.detectors.reference import unpack_reference
 from model.detectors.traffic_sample import Reference
 from model.errors import ArtifactError
+from model.record import Record
 
 MODEL = "model.onnx"
 CARD = "card.json"
@@ -27,7 +28,7 @@ REFERENCE = "reference.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class Card(Record):
     """What is known about a detector.
 
     `threshold`, `operating_points` (by false-positive rate, such as "0.01") and `band` are calibrated probabilities of
@@ -37,6 +38,9 @@ class Card:
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    kind: ClassVar = f"{CARD} of a detector"
+    indent: ClassVar = 2
+    refusal: ClassVar = ArtifactError
 
     name: str
     preprocess: Mapping[str, int]
@@ -51,22 +55,6 @@ class Card:
     git_revision: str
     training: Mapping[str, object]
     onnx_sha256: str
-
-    def to_json(self) -> str:
-        """Write the card as indented JSON."""
-        return _CARD.dump_json(self, indent=2).decode()
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> Self:
-        """Read a card; raises ArtifactError for a missing or unknown key or a value of the wrong type."""
-        try:
-            return _CARD.validate_json(text)  # type: ignore[return-value]  # Card is never subclassed
-        except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, p['loc']))}: {p['msg']}" for p in error.errors())
-            raise ArtifactError(f"{CARD} cannot be understood: {problems}") from error
-
-
-_CARD = TypeAdapter(Card)
 
 
 @dataclass(frozen=True)

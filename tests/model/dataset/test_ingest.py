@@ -311,6 +311,9 @@ def test_a_staged_version_is_invisible_and_cannot_be_published_unvalidated(lake:
     (lake.version_path(version) / "validation.json").write_text('{"success": false}')
     with pytest.raises(DatasetError, match="has not passed validation"):
         publish(lake, version)
+    (lake.version_path(version) / "validation.json").write_text('{"accepted": 10}')
+    with pytest.raises(DatasetError, match=r"no validation of a dataset version: success: Field required$"):
+        publish(lake, version)
     assert lake.latest() is None
 
 

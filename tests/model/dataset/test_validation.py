@@ -6,7 +6,7 @@ import pytest
 
 from model.dataset.lake import Lake
 from model.dataset.validation import Validation, read_validation, write_validation
-from model.errors import TruegrainError
+from model.errors import DatasetError
 
 VERSION = "20260105-0123456789ab"
 
@@ -59,5 +59,5 @@ def test_a_validation_of_an_earlier_release_is_read_although_no_rule_warned_then
 @pytest.mark.parametrize("text", ["{}", '{"success": "true"}', '{"success": 1}', '{"success": null}', "[]", '{"succ'])
 def test_what_does_not_say_plainly_that_it_passed_is_no_validation(lake: Lake, text: str) -> None:
     write_by_hand(lake, text)
-    with pytest.raises(TruegrainError, match="this is no validation of a dataset version"):
+    with pytest.raises(DatasetError, match="this is no validation of a dataset version"):
         read_validation(lake, VERSION)
