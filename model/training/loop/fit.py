@@ -18,8 +18,7 @@ from model.training.data.batches import evaluation_batches, normalise, plan_epoc
 from model.training.data.samples import Samples
 from model.training.distributed import ALONE, Process, check_shares, own_part, put_together
 from model.training.loop.checkpoint import Progress, load_checkpoint, load_network, save_checkpoint, save_network
-from model.training.loop.learner import Learner
-from model.training.loop.losses import cross_entropy
+from model.training.loop.learner import Learner, cross_entropy
 
 _EVALUATION_BATCH = 256
 

@@ -1,17 +1,17 @@
-"""Learner: a network in training with its optimizer and the average of its weights; it takes steps."""
+"""Learner: a network in training with its optimizer and the average of its weights. It takes steps against a loss."""
 
 import copy
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import AdamW
 
 from model.training.config import TrainConfig
 from model.training.data.batches import normalise
-from model.training.distributed import ALONE, Process
-from model.training.loop.losses import training_loss
+from model.training.distributed import ALONE, Process, mean_over_all
 from model.training.network.batch_norm import synchronise
 from model.training.network.torchvision_import import make_torchvision_importable
 
@@ -60,6 +60,24 @@ class Learner:
         if self.average:
             self.average.update(self.network, step=number)
         return loss.detach()
+
+
+def cross_entropy(logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
+    """Return the mean binary cross-entropy in nats; `smoothing` draws labels [N] in [0, 1] toward one half."""
+    return functional.binary_cross_entropy_with_logits(logits, labels * (1 - smoothing) + smoothing / 2)
+
+
+def training_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
+    """Return the cross-entropy plus, where the recipe weighs it, (mean probability - prior)^2.
+
+    The second term keeps a detector from calling everything one class on images unlike those it was trained on. The
+    mean is that of the whole batch, over all processes.
+    """
+    loss = cross_entropy(logits, labels, smoothing=config.label_smoothing)
+    if not config.prior_weight:
+        return loss
+    mean = mean_over_all(torch.sigmoid(logits).mean())
+    return loss + config.prior_weight * (mean - config.prior).square()
 
 
 def _averaged(network: nn.Module, config: TrainConfig) -> Any:

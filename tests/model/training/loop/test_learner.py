@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from model.training.config import TrainConfig
-from model.training.loop.losses import cross_entropy, training_loss
+from model.training.loop.learner import cross_entropy, training_loss
 
 LOGITS = torch.tensor([0.0, 2.0, -1.0, 3.0])
 LABELS = torch.tensor([0.0, 1.0, 0.0, 1.0])
