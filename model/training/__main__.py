@@ -6,12 +6,13 @@ import os
 import sys
 
 import torch
+from torch.distributed import run as torchrun
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from model.errors import HOPELESS_STATUS, RegistryUnavailable, TrainingError, TruegrainError
 from model.settings import Settings
 from model.training.config import read_config, recipes
 from model.training.distributed import joined
-from model.training.launch import launch
 from model.training.loop.train import train_detector
 
 
@@ -25,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(given)
     processes = options.processes or torch.cuda.device_count()
     if processes > 1 and "WORLD_SIZE" not in os.environ:
-        return launch(given, processes=processes)
+        return _launch(given, processes=processes)
     try:
         settings = Settings.from_environment(os.environ)
         config = read_config(options.recipe or settings.recipe, _overrides(options.set))
@@ -36,6 +37,21 @@ def main(arguments: list[str] | None = None) -> int:
         return 1 if isinstance(error, RegistryUnavailable) else HOPELESS_STATUS
     if place.first:
         print(json.dumps(result), flush=True)
+    return 0
+
+
+def _launch(arguments: list[str], *, processes: int) -> int:
+    """Train in so many processes of this machine, as torchrun does, and return the exit status of the first to fail.
+
+    torchrun itself would return 1 whatever the process said.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))  # torchrun would say 1
+    options = ["--standalone", f"--nproc-per-node={processes}", "-m", "model.training", *arguments]
+    try:
+        torchrun.run(torchrun.parse_args(options))  # type: ignore[no-untyped-call]  # torch leaves both untyped
+    except ChildFailedError as error:
+        _, first = error.get_first_failure()
+        return int(first.exitcode)
     return 0
 
 
