@@ -1,7 +1,10 @@
 """Batches for the network: drawn and augmented for training, normalised."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -9,7 +12,6 @@ from torch import Tensor
 
 from model.errors import TrainingError
 from model.training.config import TrainConfig
-from model.training.data.ahead import made_ahead
 from model.training.data.augment import Labels, Pixels, augment
 from model.training.data.draws import Luck, draw_luck
 from model.training.data.samples import Samples
@@ -19,6 +21,8 @@ from model.training.distributed import ALONE, Process
 # Mean and standard deviation of ImageNet's pixels, 0-255: what timm's pretrained backbones expect.
 _MEAN = (123.675, 116.28, 103.53)
 _STD = (58.395, 57.12, 57.375)
+
+Made = TypeVar("Made")
 
 
 def normalise(pixels: Tensor) -> Tensor:
@@ -82,6 +86,24 @@ def training_batches(
         return (tensors[0].pin_memory(), tensors[1].pin_memory()) if place.device.type == "cuda" else tensors
 
     return made_ahead(make, epoch.steps, threads=place.helpers)
+
+
+def made_ahead(make: Callable[[int], Made], count: int, *, threads: int) -> Iterator[Made]:
+    """Yield make(0) … make(count - 1) in order, one more than `threads` ahead; what one of them raises is raised here.
+
+    For work that lets go of the interpreter, as Pillow's codecs and NumPy do. Closing the iterator ends the threads.
+    """
+    with ThreadPoolExecutor(threads, thread_name_prefix="ahead") as pool:
+        waiting = deque(pool.submit(make, number) for number in range(min(threads + 1, count)))
+        try:
+            for following in range(len(waiting), len(waiting) + count):
+                made = waiting.popleft().result()
+                if following < count:
+                    waiting.append(pool.submit(make, following))
+                yield made
+        finally:
+            for future in waiting:
+                future.cancel()
 
 
 def evaluation_batches(samples: Samples, *, batch_size: int) -> Iterator[Tensor]:

@@ -1,5 +1,6 @@
 """Batches are drawn and augmented, and remain the same images."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 
 from model.errors import TrainingError
 from model.training.config import Augmentation, TrainConfig
-from model.training.data.batches import evaluation_batches, normalise, plan_epoch, training_batches
+from model.training.data.batches import evaluation_batches, made_ahead, normalise, plan_epoch, training_batches
 from model.training.distributed import ALONE, Process
 from support.training_samples import noise, numbered
 
@@ -97,3 +98,35 @@ def test_normalised_pixels_are_channels_first_around_zero() -> None:
     assert normalised.shape == (50, 3, 16, 16)
     assert abs(float(normalised.mean())) < 0.5
     assert 0.8 < float(normalised.std()) < 1.6
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 9])
+def test_results_come_in_order_and_none_is_missing(count: int) -> None:
+    assert list(made_ahead(lambda number: number**2, count, threads=2)) == [number**2 for number in range(count)]
+
+
+def test_the_next_is_made_while_the_last_is_used() -> None:
+    begun = threading.Semaphore(0)
+
+    def make(number: int) -> int:
+        begun.release()
+        return number
+
+    made = made_ahead(make, 10, threads=1)
+    assert next(made) == 0
+    assert all(begun.acquire(timeout=10) for _ in range(3))
+    made.close()
+
+
+def test_what_goes_wrong_is_raised_where_it_is_waited_for() -> None:
+    made = made_ahead(lambda number: 1 // (2 - number), 5, threads=2)
+    assert [next(made), next(made)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(made)
+
+
+def test_nobody_works_on_for_one_who_has_left() -> None:
+    made = made_ahead(lambda number: number, 100, threads=2)
+    next(made)
+    made.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("ahead")]
