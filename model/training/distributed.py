@@ -4,7 +4,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -109,6 +109,13 @@ def mean_over_all(own: Tensor) -> Tensor:
         return own
     total: Tensor = all_reduce(own)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return total / group.get_world_size()
+
+
+def take_from_first(tensors: Iterable[Tensor], place: Process) -> None:
+    """Overwrite `tensors` with those of the first process; all processes must call it, with as many of them."""
+    if place.world > 1:
+        for tensor in tensors:
+            group.broadcast(tensor, src=0)
 
 
 def _settled(place: Process) -> Process:

@@ -16,7 +16,7 @@ from model.errors import TrainingError
 from model.training.config import TrainConfig
 from model.training.data.batches import evaluation_batches, normalise, plan_epoch, training_batches
 from model.training.data.samples import Samples
-from model.training.distributed import ALONE, Process, check_shares, own_part, put_together
+from model.training.distributed import ALONE, Process, check_shares, own_part, put_together, take_from_first
 from model.training.loop.checkpoint import Progress, load_checkpoint, load_network, save_checkpoint, save_network
 from model.training.loop.learner import Learner, cross_entropy
 
@@ -50,10 +50,14 @@ def fit(
 ) -> Progress:
     """Train `network` in place and leave it with the weights of its best epoch: the averaged ones, if the config says.
 
-    Resumes from the checkpoint in `folder` when there is one; a kill costs at most the epoch it fell into. Several
-    processes, each at its own `place`, do together what one would do, but for rounding and the masks of dropout; only
-    the first one reports, writes to `folder`, and gets the best weights. Raises TrainingError when there are too few
-    images, when a checkpoint does not fit or the loss is no longer a number, and StorageFull.
+    Resumes from the checkpoint in `folder` when there is one; a kill costs at most the epoch it fell into.
+
+    Several processes do together what one would do, but for rounding and the masks of dropout. On CPUs batch
+    normalisation differs, too: each process normalises its own share of a step. Only the first process reports, writes
+    to `folder`, and gets the best weights.
+
+    Raises TrainingError when there are too few images, when a checkpoint does not fit or the loss is no longer a
+    number, and StorageFull.
     """
     check_shares(config, place)
     steps = plan_epoch(train, config, number=0).steps
@@ -130,7 +134,8 @@ def _train_one_epoch(learner: Learner, samples: Samples, config: TrainConfig, *,
 
 
 def _validate(network: nn.Module, val: Samples, place: Process) -> np.ndarray:
-    """Return the logits [N], each process having computed its part of them."""
+    """Return the logits [N], each process having computed its part of them, all by the network that the first keeps."""
+    take_from_first(network.buffers(), place)  # statistics of batch normalisation, which differ on CPUs
     part = own_part(len(val.labels), place)
     own = predict_logits(network, replace(val, pixels=val.pixels[part], labels=val.labels[part]))
     return put_together(torch.from_numpy(own), len(val.labels), place).numpy()

@@ -12,7 +12,6 @@ from torch.optim import AdamW
 from model.training.config import TrainConfig
 from model.training.data.batches import normalise
 from model.training.distributed import ALONE, Process, mean_over_all
-from model.training.network.batch_norm import synchronise
 from model.training.network.torchvision_import import make_torchvision_importable
 
 
@@ -23,7 +22,7 @@ class Learner:
         self._config = config
         self.device = place.device
         network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in stubs
-        self.network = network if place.world == 1 else synchronise(copy.deepcopy(network), place)
+        self.network = network if place.world == 1 else _synchronise(copy.deepcopy(network), place)
         self.average: Any = _averaged(self.network, config) if config.ema_decay else None
         self.optimizer = AdamW(
             self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
@@ -78,6 +77,17 @@ def training_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor
         return loss
     mean = mean_over_all(torch.sigmoid(logits).mean())
     return loss + config.prior_weight * (mean - config.prior).square()
+
+
+def _synchronise(network: nn.Module, place: Process) -> nn.Module:
+    """Let batch normalisation see the images of all processes on GPUs; torch has no such layer for CPUs."""
+    if place.device.type != "cuda":
+        return network
+    make_torchvision_importable()
+    from timm.layers.norm_act import convert_sync_batchnorm
+
+    converted: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # timm's
+    return converted
 
 
 def _averaged(network: nn.Module, config: TrainConfig) -> Any:

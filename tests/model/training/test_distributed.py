@@ -1,4 +1,4 @@
-"""Several processes do what one would."""
+"""Several processes do what one would; batch normalisation over all of them is torch's own, and on GPUs alone."""
 
 import os
 import subprocess
@@ -8,38 +8,50 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from model.errors import TrainingError
 from model.training.config import Augmentation, TrainConfig
 from model.training.distributed import ALONE, Process, check_shares, joined, own_part
+from model.training.loop.learner import cross_entropy
 from support import distributed_training
 
 
-def test_two_processes_train_the_weights_that_one_trains(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes trained, `with` batch normalisation and `without`."""
+    folder = tmp_path_factory.mktemp("together")
     paths = os.pathsep.join((str(Path(distributed_training.__file__).parent), *filter(None, sys.path)))
-    command = [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node=2",
-        distributed_training.__file__,
-    ]
-    (tmp_path / "two").mkdir()
-    variables = os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     finished = subprocess.run(
-        [*command, str(tmp_path / "two")], env=variables, capture_output=True, text=True, check=False
+        [*command, distributed_training.__file__, str(folder)],
+        env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert finished.returncode == 0, finished.stderr
-    alone = distributed_training.train(tmp_path / "one", ALONE)
-    np.testing.assert_allclose(np.load(tmp_path / "two" / "logits.npy"), alone, atol=1e-2)
-    one, two = (load_file(tmp_path / name / "best.safetensors") for name in ("one", "two"))
-    begun = distributed_training.begin().state_dict()
+    return folder
+
+
+def test_without_batch_normalisation_two_processes_train_the_weights_that_one_trains(
+    together: Path, tmp_path: Path
+) -> None:
+    alone = distributed_training.train(tmp_path, ALONE, batch_norm=False)
+    np.testing.assert_allclose(np.load(together / "without" / "logits.npy"), alone, atol=1e-2)
+    one, two = (load_file(folder / "best.safetensors") for folder in (tmp_path, together / "without"))
+    begun = distributed_training.begin(batch_norm=False).state_dict()
     assert one.keys() == two.keys() == begun.keys()
-    for name in ("output.weight", "backbone.conv1.0.weight", "norm.running_mean", "norm.running_var"):
+    for name in ("output.weight", "hidden.weight", "backbone.stem.0.weight"):
         apart, moved = (one[name] - two[name]).norm(), (one[name] - begun[name]).norm()
         assert apart < 0.1 * moved, name  # not equal: Adam makes much of the rounding of a gradient near zero
+
+
+def test_with_batch_normalisation_two_processes_judge_the_network_that_is_kept(together: Path) -> None:
+    logits = torch.from_numpy(np.load(together / "with" / "logits.npy"))
+    loss = cross_entropy(logits, torch.from_numpy(distributed_training.VAL.labels)).item()
+    assert float(np.load(together / "with" / "val_loss.npy")) == pytest.approx(loss, abs=1e-5)
 
 
 def test_without_torchrun_a_process_is_alone() -> None:
