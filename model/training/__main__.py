@@ -30,12 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = Settings.from_environment(os.environ)
         config = read_config(options.recipe or settings.recipe, _overrides(options.set))
-        with joined(os.environ) as place:
-            result = train_detector(settings, config, dataset_version=options.dataset, place=place)
+        with joined(os.environ) as process:
+            result = train_detector(settings, config, dataset_version=options.dataset, process=process)
     except TruegrainError as error:
         print(f"training failed: {error}", file=sys.stderr)
         return 1 if isinstance(error, RegistryUnavailable) else HOPELESS_STATUS
-    if place.first:
+    if process.first:
         print(json.dumps(result), flush=True)
     return 0
 

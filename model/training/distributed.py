@@ -60,7 +60,7 @@ ALONE: Final = Process()
 
 @contextmanager
 def joined(environment: Mapping[str, str]) -> Iterator[Process]:
-    """Take the place that torchrun's variables name, or be alone without them; leaves the group at the end.
+    """Yield the process that torchrun's variables name, ALONE without them; leaves the group at the end.
 
     The processes talk through NCCL on GPUs and through gloo elsewhere.
     """
@@ -68,37 +68,37 @@ def joined(environment: Mapping[str, str]) -> Iterator[Process]:
         yield _settled(ALONE)
         return
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
-    place = Process(*(int(environment[name]) for name in names))
+    process = Process(*(int(environment[name]) for name in names))
     _die_with_parent()
-    group.init_process_group("nccl" if place.device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    group.init_process_group("nccl" if process.device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
-        yield _settled(place)
+        yield _settled(process)
     finally:
         group.destroy_process_group()
 
 
-def check_shares(config: TrainConfig, place: Process) -> None:
+def check_shares(config: TrainConfig, process: Process) -> None:
     """Raise TrainingError unless each process gets as many images of a step, in whole pairs."""
-    smallest = place.world * (4 if config.augmentation.paired else 2)
+    smallest = process.world * (4 if config.augmentation.paired else 2)
     if config.batch_size % smallest:
         raise TrainingError(
-            f"a batch of {config.batch_size} images cannot be shared out among {place.world} processes in pairs: "
+            f"a batch of {config.batch_size} images cannot be shared out among {process.world} processes in pairs: "
             f"make batch_size a multiple of {smallest}, such as {-(-config.batch_size // smallest) * smallest}"
         )
 
 
-def own_part(count: int, place: Process) -> slice:
+def own_part(count: int, process: Process) -> slice:
     """Return which of `count` images this process evaluates."""
-    bounds = [count * rank // place.world for rank in (place.rank, place.rank + 1)]
+    bounds = [count * rank // process.world for rank in (process.rank, process.rank + 1)]
     return slice(*bounds)
 
 
-def put_together(own: Tensor, count: int, place: Process) -> Tensor:
+def put_together(own: Tensor, count: int, process: Process) -> Tensor:
     """Join what each process found for its `own_part` of `count` images; the same on all of them."""
-    if place.world == 1:
+    if process.world == 1:
         return own
-    whole = torch.zeros(count, device=place.device)
-    whole[own_part(count, place)] = own.to(place.device)
+    whole = torch.zeros(count, device=process.device)
+    whole[own_part(count, process)] = own.to(process.device)
     group.all_reduce(whole)
     return whole.cpu()
 
@@ -111,19 +111,19 @@ def mean_over_all(own: Tensor) -> Tensor:
     return total / group.get_world_size()
 
 
-def take_from_first(tensors: Iterable[Tensor], place: Process) -> None:
+def take_from_first(tensors: Iterable[Tensor], process: Process) -> None:
     """Overwrite `tensors` with those of the first process; all processes must call it, with as many of them."""
-    if place.world > 1:
+    if process.world > 1:
         for tensor in tensors:
             group.broadcast(tensor, src=0)
 
 
-def _settled(place: Process) -> Process:
-    if place.device.type == "cuda":
-        torch.cuda.set_device(place.device)
+def _settled(process: Process) -> Process:
+    if process.device.type == "cuda":
+        torch.cuda.set_device(process.device)
     else:
-        torch.set_num_threads(place.cores)
-    return place
+        torch.set_num_threads(process.cores)
+    return process
 
 
 def _die_with_parent() -> None:

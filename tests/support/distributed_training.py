@@ -47,7 +47,7 @@ def train(folder: Path, process: Process, *, batch_norm: bool) -> np.ndarray:
 
     network, config = begin(batch_norm=batch_norm), configure(batch_norm=batch_norm)
     with patch.object(learner, "_has_fast_bfloat16", return_value=False):
-        fit(network, bright_or_dark(96, 0), VAL, config, folder=folder, report=report, place=process)
+        fit(network, bright_or_dark(96, 0), VAL, config, folder=folder, report=report, process=process)
     return predict_logits(network, VAL)
 
 

@@ -48,10 +48,10 @@ class EpochPlan:
         """How many steps the epoch has."""
         return len(self.order) // self.images
 
-    def of_step(self, step: int, place: Process) -> slice:
+    def of_step(self, step: int, process: Process) -> slice:
         """Return which of `order` and `luck` one process shows in a step: a share of neighbours."""
-        share = self.images // place.world
-        start = step * self.images + place.rank * share
+        share = self.images // process.world
+        start = step * self.images + process.rank * share
         return slice(start, start + share)
 
 
@@ -71,7 +71,7 @@ def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> EpochPl
 
 
 def training_batches(
-    samples: Samples, config: TrainConfig, epoch: EpochPlan, *, place: Process = ALONE
+    samples: Samples, config: TrainConfig, epoch: EpochPlan, *, process: Process = ALONE
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield this process's share of each step: pixels [B, S, S, 3] uint8 and labels [B], soft where images are mixed.
 
@@ -79,13 +79,13 @@ def training_batches(
     """
 
     def make(step: int) -> tuple[Tensor, Tensor]:
-        own = epoch.of_step(step, place)
+        own = epoch.of_step(step, process)
         pixels, labels = _read(samples, epoch.order[own])
         pixels, labels = augment(pixels, labels, epoch.luck[own], config.augmentation)
         tensors = torch.from_numpy(pixels), torch.from_numpy(labels)
-        return (tensors[0].pin_memory(), tensors[1].pin_memory()) if place.device.type == "cuda" else tensors
+        return (tensors[0].pin_memory(), tensors[1].pin_memory()) if process.device.type == "cuda" else tensors
 
-    return made_ahead(make, epoch.steps, threads=place.helpers)
+    return made_ahead(make, epoch.steps, threads=process.helpers)
 
 
 def made_ahead(make: Callable[[int], Made], count: int, *, threads: int) -> Iterator[Made]:

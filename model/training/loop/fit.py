@@ -46,7 +46,7 @@ def fit(
     *,
     folder: Path,
     report: Callable[[Epoch], None],
-    place: Process = ALONE,
+    process: Process = ALONE,
 ) -> Progress:
     """Train `network` in place and leave it with the weights of its best epoch: the averaged ones, if the config says.
 
@@ -59,24 +59,24 @@ def fit(
     Raises TrainingError when there are too few images, when a checkpoint does not fit or the loss is no longer a
     number, and StorageFull.
     """
-    check_shares(config, place)
+    check_shares(config, process)
     steps = plan_epoch(train, config, number=0).steps
-    learner = Learner(network, config, place)
+    learner = Learner(network, config, process)
     last, best = folder / "last.safetensors", folder / "best.safetensors"
     progress = load_checkpoint(last, learner, config) if last.exists() else Progress()
     learner.start()
     while progress.epochs < config.epochs and progress.epochs - progress.best_epoch < config.patience:
         started = time.monotonic()
         number = progress.epochs + 1
-        train_loss = _train_one_epoch(learner, train, config, number=number, place=place)
+        train_loss = _train_one_epoch(learner, train, config, number=number, process=process)
         seconds = time.monotonic() - started
-        logits = _validate(learner.judged, val, place)
+        logits = _validate(learner.judged, val, process)
         val_loss = cross_entropy(torch.from_numpy(logits), torch.from_numpy(val.labels)).item()
         _refuse_no_number(val_loss, config, number)
         better = val_loss < progress.best_loss
         progress = replace(progress, epochs=number)
         progress = replace(progress, best_epoch=number, best_loss=val_loss) if better else progress
-        if not place.first:
+        if not process.first:
             continue
         if better:
             save_network(best, learner.judged)
@@ -91,7 +91,7 @@ def fit(
                 images_per_second=steps * config.batch_size / seconds,
             )
         )
-    if place.first:
+    if process.first:
         load_network(best, network)
     return progress
 
@@ -115,13 +115,15 @@ def learning_rate(step: int, *, steps_per_epoch: int, config: TrainConfig) -> fl
     return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1.0, total - warmup)))
 
 
-def _train_one_epoch(learner: Learner, samples: Samples, config: TrainConfig, *, number: int, place: Process) -> float:
+def _train_one_epoch(
+    learner: Learner, samples: Samples, config: TrainConfig, *, number: int, process: Process
+) -> float:
     """Run one epoch and return its mean loss. Seeded by its number, so that a resumed run repeats it exactly."""
-    torch.manual_seed((config.seed * 1_000_003 + number) * 1_009 + place.rank)  # each process its own dropout
+    torch.manual_seed((config.seed * 1_000_003 + number) * 1_009 + process.rank)  # each process its own dropout
     epoch = plan_epoch(samples, config, number=number)
-    batches = training_batches(samples, config, epoch, place=place)
+    batches = training_batches(samples, config, epoch, process=process)
     name = f"epoch {number}/{config.epochs}"
-    shown = sys.stderr.isatty() and place.first
+    shown = sys.stderr.isatty() and process.first
     learner.network.train()
     total = torch.zeros((), device=learner.device)
     bar = tqdm(batches, name, total=epoch.steps, leave=False, disable=not shown)
@@ -133,12 +135,12 @@ def _train_one_epoch(learner: Learner, samples: Samples, config: TrainConfig, *,
     return mean
 
 
-def _validate(network: nn.Module, val: Samples, place: Process) -> np.ndarray:
+def _validate(network: nn.Module, val: Samples, process: Process) -> np.ndarray:
     """Return the logits [N], each process having computed its part of them, all by the network that the first keeps."""
-    take_from_first(network.buffers(), place)  # statistics of batch normalisation, which differ on CPUs
-    part = own_part(len(val.labels), place)
+    take_from_first(network.buffers(), process)  # statistics of batch normalisation, which differ on CPUs
+    part = own_part(len(val.labels), process)
     own = predict_logits(network, replace(val, pixels=val.pixels[part], labels=val.labels[part]))
-    return put_together(torch.from_numpy(own), len(val.labels), place).numpy()
+    return put_together(torch.from_numpy(own), len(val.labels), process).numpy()
 
 
 def _refuse_no_number(loss: float, config: TrainConfig, number: int) -> None:

@@ -18,17 +18,17 @@ from model.training.network.torchvision_import import make_torchvision_importabl
 class Learner:
     """Trains `network` in place, or, with other processes, a copy of it whose weights have the same names."""
 
-    def __init__(self, network: nn.Module, config: TrainConfig, place: Process = ALONE) -> None:
+    def __init__(self, network: nn.Module, config: TrainConfig, process: Process = ALONE) -> None:
         self._config = config
-        self.device = place.device
+        self.device = process.device
         network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in stubs
-        self.network = network if place.world == 1 else _synchronise(copy.deepcopy(network), place)
+        self.network = network if process.world == 1 else _synchronise(copy.deepcopy(network), process)
         self.average: Any = _averaged(self.network, config) if config.ema_decay else None
         self.optimizer = AdamW(
             self.network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
         self._shared: nn.Module = self.network
-        self._place = place
+        self._process = process
 
     @property
     def judged(self) -> nn.Module:
@@ -37,7 +37,7 @@ class Learner:
 
     def start(self) -> None:
         """Meet the other processes, once all have what they start from; call it before the first step."""
-        if self._place.world > 1:
+        if self._process.world > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
             self._shared = DistributedDataParallel(self.network, devices, broadcast_buffers=False)
         if self._config.compile:  # a wrapper: what is judged, saved and exported stays as it is
@@ -79,9 +79,9 @@ def training_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor
     return loss + config.prior_weight * (mean - config.prior).square()
 
 
-def _synchronise(network: nn.Module, place: Process) -> nn.Module:
+def _synchronise(network: nn.Module, process: Process) -> nn.Module:
     """Let batch normalisation see the images of all processes on GPUs; torch has no such layer for CPUs."""
-    if place.device.type != "cuda":
+    if process.device.type != "cuda":
         return network
     make_torchvision_importable()
     from timm.layers.norm_act import convert_sync_batchnorm

@@ -31,7 +31,7 @@ LICENCES: Final = "licences"
 
 
 def train_detector(
-    settings: Settings, config: TrainConfig, *, dataset_version: str, place: Process = ALONE
+    settings: Settings, config: TrainConfig, *, dataset_version: str, process: Process = ALONE
 ) -> dict[str, object]:
     """Train `config` on a dataset version, or finish what was begun; the same call again returns the same result.
 
@@ -42,15 +42,15 @@ def train_detector(
     done = folder / "result.json"
     if done.exists():
         finished: dict[str, object] = json.loads(done.read_text())
-        if place.first:
+        if process.first:
             print(f"already trained with this recipe; another seed trains anew: {folder}", flush=True)
         return finished
     started = time.monotonic()
     train_samples, val_samples = _load(settings, config, dataset_version)
     size = train_samples.pixels.shape[1]
     network = build_network(config, size=size, pretrained_file=settings.pretrained)
-    if not place.first:
-        fit(network, train_samples, val_samples, config, folder=folder, report=_keep_quiet, place=place)
+    if not process.first:
+        fit(network, train_samples, val_samples, config, folder=folder, report=_keep_quiet, process=process)
         return {}
     registry = connect(settings)
     params = config.flat() | {"input_size": size, "dataset_version": dataset_version}
@@ -61,7 +61,7 @@ def train_detector(
         _remember(folder, run)
         _log_dataset(run, lake, dataset_version, licences=licences)
         report = _reporter(run, config)
-        progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, place=place)
+        progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, process=process)
         _publish(run, network, val_samples, config, progress, settings=settings, version=dataset_version)
     result = _result(run, dataset_version, progress, seconds=time.monotonic() - started)
     write_text(UPath(done), json.dumps(result))

@@ -55,9 +55,9 @@ def test_with_batch_normalisation_two_processes_judge_the_network_that_is_kept(t
 
 
 def test_without_torchrun_a_process_is_alone() -> None:
-    with joined({}) as place:
-        assert place == ALONE
-        assert place.first
+    with joined({}) as process:
+        assert process == ALONE
+        assert process.first
 
 
 def test_each_image_is_evaluated_by_one_process() -> None:

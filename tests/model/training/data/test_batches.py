@@ -26,9 +26,9 @@ def plain(config: TrainConfig) -> TrainConfig:
     return replace(config, batch_size=16, augmentation=Augmentation(mirror=0.5))
 
 
-def epoch(config: TrainConfig, number: int = 1, *, place: Process = ALONE) -> Batches:
+def epoch(config: TrainConfig, number: int = 1, *, process: Process = ALONE) -> Batches:
     samples = noise()
-    return list(training_batches(samples, config, plan_epoch(samples, config, number=number), place=place))
+    return list(training_batches(samples, config, plan_epoch(samples, config, number=number), process=process))
 
 
 def test_an_epoch_is_whole_batches_of_pixels_with_their_labels(plain: TrainConfig) -> None:
@@ -56,7 +56,7 @@ def test_the_same_seed_gives_the_same_epoch_and_another_number_another(plain: Tr
 @pytest.mark.parametrize("paired", [False, True])
 def test_however_many_processes_share_a_step_it_shows_the_same(plain: TrainConfig, paired: bool) -> None:
     config = replace(plain, augmentation=replace(EVERYTHING, paired=paired))
-    shares = [epoch(config, place=Process(rank=rank, world=2)) for rank in (0, 1)]
+    shares = [epoch(config, process=Process(rank=rank, world=2)) for rank in (0, 1)]
     for alone, *parts in zip(epoch(config), *shares, strict=True):
         whole = sorted(
             (image.tobytes(), float(label)) for image, label in zip(*(t.numpy() for t in alone), strict=True)
