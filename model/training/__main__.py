@@ -9,7 +9,7 @@ import torch
 from torch.distributed import run as torchrun
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
-from model.errors import HOPELESS_STATUS, RegistryUnavailable, TrainingError, TruegrainError
+from model.errors import HOPELESS_STATUS, LockHeld, RegistryUnavailable, TrainingError, TruegrainError
 from model.settings import Settings
 from model.training.config import read_config, recipes
 from model.training.distributed import joined
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
             result = train_detector(settings, config, dataset_version=options.dataset, process=process)
     except TruegrainError as error:
         print(f"training failed: {error}", file=sys.stderr)
-        return 1 if isinstance(error, RegistryUnavailable) else HOPELESS_STATUS
+        return 1 if isinstance(error, (LockHeld, RegistryUnavailable)) else HOPELESS_STATUS
     if process.first:
         print(json.dumps(result), flush=True)
     return 0

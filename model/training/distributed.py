@@ -20,8 +20,8 @@ from model.training.config import TrainConfig
 
 _MOST_HELPERS: Final = 8
 """More threads would wait for the interpreter rather than for Pillow."""
-_PATIENCE: Final = timedelta(hours=2)
-"""How long the others wait for the one that decodes the images or fetches weights."""
+PATIENCE: Final = timedelta(hours=2)
+"""How long others wait for the process that decodes the images or fetches weights."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -70,7 +70,7 @@ def joined(environment: Mapping[str, str]) -> Iterator[Process]:
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     process = Process(*(int(environment[name]) for name in names))
     _die_with_parent()
-    group.init_process_group("nccl" if process.device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    group.init_process_group("nccl" if process.device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield _settled(process)
     finally:

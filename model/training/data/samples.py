@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock
 from numpy.typing import NDArray
 from upath import UPath
 
@@ -21,6 +20,8 @@ from model.files import write_whole
 from model.images.decoding import SOURCE_LIMITS, decode
 from model.images.preprocess import Preprocess
 from model.labels import CLASSES, REAL
+from model.lock import locked
+from model.training.distributed import PATIENCE
 
 _COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)
 _AT_ONCE: Final = 256
@@ -68,14 +69,14 @@ def load_samples(
 
     Without the images of the generator `leave_out`, if one is named; the others are then held in memory. Of several
     processes that ask at once one decodes, and the others wait. Raises TrainingError when there is no such generator
-    or no image of both classes is left, StorageFull when the cache has no room.
+    or no image of both classes is left, StorageFull when the cache has no room, and LockHeld when another process
+    decodes for longer than PATIENCE.
     """
     rows = split_rows(read_manifest(lake, version, columns=_COLUMNS), split)
     if rows.empty:
         raise TrainingError(f"dataset version '{version}' has no {split} images")
     name = f"{version}-{split}-{preprocess.size}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(cache / f"{name}.lock"):
+    with locked(cache / f"{name}.lock", seconds=PATIENCE.total_seconds()):
         pixels = _cached(cache / f"{name}.npy", lake, rows, preprocess)
     labels = np.array([CLASSES.index(label) for label in rows["label"]], dtype=np.float32)
     groups = rows["generator"].fillna("unknown").where(rows["label"] != CLASSES[REAL])

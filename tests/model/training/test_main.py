@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from model.detectors import artifact
 from model.detectors.detector import Detector
 from model.errors import HOPELESS_STATUS, DatasetError, TrainingError
 from model.labels import CLASSES
+from model.lock import locked
 from model.registry import Registry
 from model.settings import Settings
 from model.training.__main__ import main
@@ -107,6 +109,17 @@ def test_a_registry_that_does_not_answer_is_worth_another_try(
     monkeypatch.setattr(os, "environ", os.environ | silent.to_environment())
     assert main(["--dataset", dataset]) == 1
     assert "does not answer" in capsys.readouterr().err
+
+
+def test_a_lock_that_another_training_holds_is_worth_another_try(
+    settings: Settings, dataset: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(os, "environ", os.environ | settings.to_environment())
+    monkeypatch.setattr("model.training.data.samples.PATIENCE", timedelta(0))
+    lock = settings.home / "cache" / f"{dataset}-train-32.lock"
+    with locked(lock):
+        assert main(["--dataset", dataset]) == 1
+    assert f"another process has held {lock}" in capsys.readouterr().err
 
 
 def test_an_interrupted_training_goes_on_in_the_same_run(

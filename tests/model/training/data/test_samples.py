@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from upath import UPath
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest, split_rows
-from model.errors import StorageFull, TrainingError
+from model.errors import LockHeld, StorageFull, TrainingError
 from model.images.preprocess import Preprocess
+from model.lock import locked
 from model.sources.labelled_image import LabelledImage
 from model.training.data import samples as pixels
 from model.training.data.samples import Samples, input_size, load_samples
@@ -71,6 +73,15 @@ def test_of_two_who_ask_at_once_one_decodes(
         one, two = pool.map(lambda _: load(lake, dataset, tmp_path / "cache"), range(2))
     assert (one.pixels == two.pixels).all()
     assert len(decoded) == len(one.labels)
+
+
+def test_nobody_waits_for_ever_for_one_who_decodes(
+    lake: Lake, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pixels, "PATIENCE", timedelta(0))
+    lock = tmp_path / f"{dataset}-train-32.lock"
+    with locked(lock), pytest.raises(LockHeld, match=str(lock)):
+        load(lake, dataset, tmp_path)
 
 
 def test_a_full_disk_is_named_and_leaves_no_half_file(lake: Lake, dataset: str, tmp_path: Path) -> None:
