@@ -1,14 +1,16 @@
-"""Engines for the databases that Truegrain keeps rows in: they wait within bounds, and never write into a lost file."""
+"""Opens the database that Truegrain keeps rows in, and makes its tables or brings earlier ones up to date."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import URL, Engine, create_engine, event, func, make_url, select
-from sqlalchemy.exc import ArgumentError, DisconnectionError, NoSuchModuleError
+from sqlalchemy import URL, Engine, Executable, Table, create_engine, event, func, inspect, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuchModuleError
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from model.errors import SettingsError
 
@@ -78,6 +80,20 @@ def in_utc(at: datetime) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def make_table(engine: Engine, table: Table) -> None:
+    """Make `table`, or add the columns and indexes that it lacks; several processes may do so at once.
+
+    A column that is added must allow nulls, for existing rows have null in it.
+    """
+    _unless_there(engine, CreateTable(table), partial(_has_table, engine, table))
+    there = _columns(engine, table)
+    for column in (column for column in table.columns if column.name not in there):
+        adding = text(f"ALTER TABLE {table.name} ADD COLUMN {CreateColumn(column).compile(engine)}")
+        _unless_there(engine, adding, partial(_has_column, engine, table, column.name))
+    for index in table.indexes:
+        _unless_there(engine, CreateIndex(index), partial(_has_index, engine, table, str(index.name)))
+
+
 def _open_sqlite(address: URL) -> Engine:
     """Return an engine for an SQLite file.
 
@@ -137,3 +153,30 @@ def _identify(file: Path | None) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return (facts.st_dev, facts.st_ino) if facts else None
+
+
+def _unless_there(engine: Engine, making: Executable, is_there: Callable[[], bool]) -> None:
+    if is_there():
+        return
+    try:
+        with engine.begin() as connection:
+            connection.execute(making)
+    except DBAPIError:  # another process may have been faster, and no database says so in the same words
+        if not is_there():
+            raise
+
+
+def _has_table(engine: Engine, table: Table) -> bool:
+    return inspect(engine).has_table(table.name)
+
+
+def _has_column(engine: Engine, table: Table, name: str) -> bool:
+    return name in _columns(engine, table)
+
+
+def _has_index(engine: Engine, table: Table, name: str) -> bool:
+    return inspect(engine).has_index(table.name, name)
+
+
+def _columns(engine: Engine, table: Table) -> set[str]:
+    return {column["name"] for column in inspect(engine).get_columns(table.name)}

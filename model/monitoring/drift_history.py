@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from sqlalchemy import Column, DateTime, Engine, Index, Integer, MetaData, String, Table, Text, delete, insert, select
 
 from model.estimate import Estimate
-from model.monitoring import tables
+from model.monitoring.database import make_table
 from model.monitoring.terms import Attribution, Cause, Signal, State
 
 MOST_SUSPECTS: Final = 50
@@ -55,7 +55,7 @@ class DriftResult(BaseModel):
 
 def prepare(engine: Engine) -> None:
     """Make the table unless it is there; several processes may do so at once."""
-    tables.make(engine, RESULTS)
+    make_table(engine, RESULTS)
 
 
 def add(engine: Engine, result: DriftResult) -> None:

@@ -29,8 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from model.detectors.traffic_sample import EMBEDDING, FACTS, Sample
-from model.monitoring import tables
-from model.monitoring.database import in_utc
+from model.monitoring.database import in_utc, make_table
 
 Packed = bytes
 """Values of EMBEDDING, one after another."""
@@ -102,7 +101,7 @@ def prepare(engine: Engine) -> None:
     """Make the table, or add to an earlier version's what it lacks; and make the folder of an SQLite file."""
     if engine.url.get_backend_name() == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
-    tables.make(engine, PREDICTIONS)
+    make_table(engine, PREDICTIONS)
 
 
 def add(engine: Engine, predictions: Sequence[Prediction]) -> None:
