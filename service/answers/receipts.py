@@ -11,16 +11,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Final, Literal, Self
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import OKPKey
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from model.detectors.signature import read_private_key
 from model.errors import SettingsError
-from service.answers import jws
 from service.answers.verdict import Decision, ModelReference, Verdict
+
+ALGORITHM: Final = "Ed25519"
+"""The name of the algorithm in JOSE (RFC 9864)."""
+_FORMER_NAME: Final = "EdDSA"
+"""What the algorithm was called before RFC 9864; receipts of earlier releases name it so."""
+_MALFORMED: Final = (JoseError, ValueError, TypeError)
+"""What joserfc raises for a receipt that it cannot read; TypeError if a header is no object (joserfc 1.8.0)."""
+
+
+class NotSigned(Exception):
+    """A receipt is no compact JWS, or was not signed with the key at hand; the message says which."""
+
+
+class _Algorithms(jws.JWSRegistry):
+    """Ed25519 under both of its names; joserfc itself warns at every use of the former one."""
+
+    def get_alg(self, name: str) -> Any:
+        return super().get_alg(ALGORITHM if name == _FORMER_NAME else name)
 
 
 class Attested(BaseModel):
@@ -64,22 +84,48 @@ class Notary:
             raise SettingsError(f"TRUEGRAIN_RECEIPT_KEY={path} is not allowed: {error}; {make}") from error
 
     @property
-    def public_key(self) -> Ed25519PublicKey:
-        """The key that checks the receipts."""
-        return self.key.public_key()
+    def public_jwk(self) -> dict[str, Any]:
+        """The key that checks the receipts, as a JSON Web Key (RFC 8037)."""
+        jwk = OKPKey.import_key(self.key.public_key())
+        return jwk.as_dict(kid=jwk.thumbprint(), use="sig", alg=ALGORITHM)
 
     def sign(self, verdict: Verdict, *, at: datetime) -> Verdict:
-        """Return the verdict with its receipt, a compact JWS over an Attested."""
-        statement = Attested.of(verdict, issued_at=at)
-        return verdict.model_copy(update={"receipt": jws.sign(statement.model_dump_json().encode(), self.key)})
+        """Return the verdict with its receipt, a compact JWS (RFC 7515) over an Attested; its header names the key."""
+        statement = Attested.of(verdict, issued_at=at).model_dump_json()
+        key = OKPKey.import_key(self.key)
+        header = {"alg": ALGORITHM, "kid": key.thumbprint()}
+        receipt = jws.serialize_compact(header, statement, key, algorithms=[ALGORITHM])
+        return verdict.model_copy(update={"receipt": receipt})
 
     def read(self, receipt: str) -> Attested:
-        """Return what a receipt says; raises `jws.NotSigned` unless it was signed with this key and is unaltered."""
-        signed = jws.verify(receipt, self.public_key)
+        """Return what a receipt says; raises NotSigned unless it was signed with this key and is unaltered."""
         try:
-            return Attested.model_validate_json(signed)
+            return Attested.model_validate_json(self._verify(receipt))
         except ValidationError as error:
-            raise jws.NotSigned("the key did sign it, but not as a receipt of this release") from error
+            raise NotSigned("the key did sign it, but not as a receipt of this release") from error
+
+    def _verify(self, receipt: str) -> bytes:
+        key = OKPKey.import_key(self.key.public_key())
+        algorithms = _Algorithms(algorithms=[ALGORITHM])
+        try:
+            token = jws.extract_compact(receipt.encode(), registry=algorithms)
+        except _MALFORMED as error:
+            raise NotSigned("it is not of the form <header>.<payload>.<signature>, each in base64url") from error
+        _check_header(token.headers(), key.thumbprint())
+        try:
+            unaltered = jws.validate_compact(token, key, registry=algorithms)
+        except _MALFORMED:
+            unaltered = False
+        if not unaltered:
+            raise NotSigned("it was altered after it had been signed")
+        return token.payload
+
+
+def _check_header(header: object, key_id: str) -> None:
+    if not isinstance(header, dict) or header.get("alg") not in (ALGORITHM, _FORMER_NAME):
+        raise NotSigned(f"its header does not say that it was signed with Ed25519 (alg {ALGORITHM} or {_FORMER_NAME})")
+    if (name := header.get("kid")) != key_id:
+        raise NotSigned(f"it was signed with the key {str(name)[:64]}, and the one in use here is {key_id}")
 
 
 def make_key(path: Path) -> Notary:
@@ -101,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         notary = make_key(path)
     except OSError as error:
         sys.exit(f"{path}: {error.strerror}; name a new file in a folder that exists")
-    print(json.dumps(jws.public_jwk(notary.public_key), indent=2))
+    print(json.dumps(notary.public_jwk, indent=2))
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ from apiflask import APIBlueprint
 from flask import request
 from pydantic import BaseModel, Field, ValidationError
 
-from service.answers import jws
 from service.answers.problems import BODY, Refusal, answers
-from service.answers.receipts import Attested
+from service.answers.receipts import Attested, NotSigned
 from service.answers.verdict import EXAMPLE_VERDICT
 from service.context import context
 
@@ -40,10 +39,10 @@ class PublicKey(BaseModel):
     x: str = Field(description="The public key, in base64url")
     kid: str = Field(description="Its thumbprint (RFC 7638), which the header of a receipt names")
     use: Literal["sig"] = Field(description="What it is for: signatures")
-    alg: Literal["EdDSA"] = Field(description="The algorithm of the signatures")
+    alg: Literal["Ed25519"] = Field(description="The algorithm of the signatures (RFC 9864)")
 
 
-PRESENTED: Final = Presented(receipt="eyJhbGciOiJFZERTQSIs….eyJpZCI6IjBmOGMxYzVk….QeUw0mSO5xGZ2b5r…")
+PRESENTED: Final = Presented(receipt="eyJhbGciOiJFZDI1NTE5Iiwi….eyJpZCI6IjBmOGMxYzVk….QeUw0mSO5xGZ2b5r…")
 _CHECKED: Final = Checked(
     statement=Attested.of(EXAMPLE_VERDICT, issued_at=datetime(2026, 11, 23, 9, 41, 7, tzinfo=UTC))
 )
@@ -53,7 +52,7 @@ _KEY: Final = PublicKey(
     x="11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
     kid="kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
     use="sig",
-    alg="EdDSA",
+    alg="Ed25519",
 )
 """As the documentation shows them; the key is that of RFC 8037."""
 
@@ -70,7 +69,7 @@ def verify_receipt() -> Checked:
     notary = context().require_notary()
     try:
         return Checked(statement=notary.read(_read_presented().receipt))
-    except jws.NotSigned as error:
+    except NotSigned as error:
         raise Refusal("receipt_not_valid", f"this is no receipt of this service: {error}") from error
 
 
@@ -80,9 +79,10 @@ def verify_receipt() -> Checked:
 def receipt_key() -> PublicKey:
     """Tell the key that receipts are checked with.
 
-    A receipt is a JWS (RFC 7515), so that any library for JOSE checks it with this key and without this service.
+    A receipt is a JWS (RFC 7515). A library for JOSE that knows the algorithm Ed25519 (RFC 9864) checks it with this
+    key and without this service.
     """
-    return PublicKey(**jws.public_jwk(context().require_notary().public_key))
+    return PublicKey(**context().require_notary().public_jwk)
 
 
 def _read_presented() -> Presented:

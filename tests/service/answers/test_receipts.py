@@ -1,26 +1,63 @@
 """A verdict's receipt: given when asked for, checked by the service or by anyone, worthless once altered."""
 
+import base64
 import io
 import json
 import stat
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask.testing import FlaskClient
+from jwt.algorithms import OKPAlgorithm
 from werkzeug.test import TestResponse
 
 from model.errors import SettingsError
 from model.settings import Settings
 from service.answers import receipts
-from service.answers.receipts import Notary
+from service.answers.receipts import Attested, Notary, NotSigned
+from service.answers.verdict import EXAMPLE, Verdict
 from service.app import create_app
 
 Draw = Callable[..., bytes]
+
+NOW = datetime(2026, 11, 23, 9, 41, 7, tzinfo=UTC)
+SEED = bytes(range(32))
+KID = str(Notary(Ed25519PrivateKey.from_private_bytes(SEED)).public_jwk["kid"])
+
+
+def decoded(receipt: str, key: dict[str, Any]) -> dict[str, Any]:
+    """Check a receipt with another library, which has to be told the name that RFC 9864 gives to the algorithm."""
+    other = jwt.PyJWS()
+    other.register_algorithm("Ed25519", OKPAlgorithm())
+    return dict(json.loads(other.decode(receipt, OKPAlgorithm.from_jwk(key), algorithms=[key["alg"]])))
+
+
+def changed(token: str) -> Iterator[str]:
+    for place, character in enumerate(token):
+        for other in {"A", "B", "_", "."} - {character}:
+            yield token[:place] + other + token[place + 1 :]
+
+
+def encode(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+
+
+@pytest.fixture
+def notary() -> Notary:
+    return Notary(Ed25519PrivateKey.from_private_bytes(SEED))
+
+
+@pytest.fixture
+def receipt(notary: Notary) -> str:
+    """A receipt of the verdict in the documentation."""
+    return str(notary.sign(Verdict.model_validate(EXAMPLE), at=NOW).receipt)
 
 
 @pytest.fixture
@@ -43,6 +80,76 @@ def verify(client: FlaskClient, receipt: Any) -> TestResponse:
     return client.post("/receipts/verify", json={"receipt": receipt})
 
 
+def test_what_was_signed_is_read_again(notary: Notary, receipt: str) -> None:
+    assert notary.read(receipt) == Attested.of(Verdict.model_validate(EXAMPLE), issued_at=NOW)
+
+
+def test_a_receipt_names_its_algorithm_as_rfc_9864_does(notary: Notary, receipt: str) -> None:
+    assert jwt.get_unverified_header(receipt) == {"alg": "Ed25519", "kid": KID}
+    assert notary.public_jwk["alg"] == "Ed25519"
+
+
+def test_a_receipt_of_an_earlier_release_is_read_as_ever(notary: Notary) -> None:
+    statement = Attested.of(Verdict.model_validate(EXAMPLE), issued_at=NOW)
+    former = jwt.encode(statement.model_dump(mode="json"), notary.key, "EdDSA", {"kid": KID})
+    assert notary.read(former) == statement
+
+
+def test_the_name_of_a_key_is_the_thumbprint_of_the_standards_example() -> None:
+    """The key and its thumbprint of RFC 8037, appendices A.1 to A.3."""
+    seed = jwt.utils.base64url_decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
+    jwk = Notary(Ed25519PrivateKey.from_private_bytes(seed)).public_jwk
+    assert jwk == KEY_EXAMPLE
+
+
+def test_a_receipt_with_any_character_changed_is_refused(notary: Notary, receipt: str) -> None:
+    for other in changed(receipt):
+        with pytest.raises(NotSigned):
+            notary.read(other)
+
+
+def test_another_spelling_of_the_same_receipt_is_refused(notary: Notary, receipt: str) -> None:
+    """The last of the 86 characters of a signature holds four bits that are not part of it."""
+    last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".index(receipt[-1])
+    assert last % 16 == 0
+    respelt = [receipt[:-1] + chr(ord(receipt[-1]) + 1), receipt + "=", receipt + "\n", " " + receipt]
+    for other in respelt:
+        with pytest.raises(NotSigned):
+            notary.read(other)
+
+
+@pytest.mark.parametrize(
+    "token", ["", ".", "..", "a.b", "a.b.c.d", "e30.e30.e30", "ä.b.c", "\ud800.b.c", "=.=.=", "[" * 6000 + ".e30.e30"]
+)
+def test_what_is_no_token_is_refused(notary: Notary, token: str) -> None:
+    with pytest.raises(NotSigned, match="not of the form"):
+        notary.read(token)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["{}", "[]", "7", "null", '"alg"', '["alg"]', '{"alg": 7}', '{"alg": ["Ed25519"]}', "[" * 300, "[" * 6000]
+    + [f'{{"alg": "Ed25519", "kid": "{KID}", "crit": {crit}}}' for crit in ("7", "[[]]", '["b64"]', '["exp"]')],
+)
+def test_a_header_that_is_not_ours_is_refused(notary: Notary, receipt: str, header: str) -> None:
+    _, payload, signature = receipt.split(".")
+    with pytest.raises(NotSigned):
+        notary.read(f"{encode(header)}.{payload}.{signature}")
+
+
+def test_a_receipt_of_another_key_is_refused_with_the_names_of_both(receipt: str) -> None:
+    other = Notary(Ed25519PrivateKey.generate())
+    with pytest.raises(NotSigned, match=str(other.public_jwk["kid"])) as refused:
+        other.read(receipt)
+    assert KID in str(refused.value)
+
+
+def test_a_receipt_that_asks_not_to_be_checked_is_refused(notary: Notary) -> None:
+    unsigned = jwt.encode({"label": "ai"}, None, algorithm="none", headers={"kid": KID})
+    with pytest.raises(NotSigned, match="alg Ed25519 or EdDSA"):
+        notary.read(unsigned)
+
+
 def test_a_receipt_says_what_the_verdict_said(signing: FlaskClient, draw: Draw) -> None:
     verdict = predict(signing, draw(), "?receipt=true&max_fpr=0.01")
     answer = verify(signing, verdict["receipt"])
@@ -59,7 +166,7 @@ def test_anyone_can_check_a_receipt_with_the_public_key(signing: FlaskClient, dr
     verdict = predict(signing, draw())
     key = signing.get("/receipts/key").json
     assert key is not None
-    statement = jwt.decode(verdict["receipt"], jwt.PyJWK(key), algorithms=["EdDSA"])
+    statement = decoded(verdict["receipt"], key)
     assert (statement["decision"], statement["model"]["version"]) == (verdict["decision"], "4")
 
 
@@ -79,8 +186,9 @@ def test_a_receipt_with_one_byte_changed_is_a_problem(signing: FlaskClient, draw
 
 
 def test_something_else_that_the_key_signed_is_no_receipt(signing: FlaskClient, tmp_path: Path) -> None:
-    key = Notary.load(tmp_path / "key.pem").key
-    problem = verify(signing, receipts.jws.sign(b'{"label": "ai"}', key)).json
+    notary = Notary.load(tmp_path / "key.pem")
+    signed = jwt.encode({"label": "ai"}, notary.key, "EdDSA", {"kid": notary.public_jwk["kid"]})
+    problem = verify(signing, signed).json
     assert problem is not None
     assert problem["reason"] == "receipt_not_valid"
     assert "not as a receipt" in problem["detail"]
@@ -115,7 +223,7 @@ def test_the_command_makes_a_key_that_only_its_owner_can_read(
     receipts.main(["new-key", str(path)])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     printed = json.loads(capsys.readouterr().out)
-    assert printed == receipts.jws.public_jwk(Notary.load(path).public_key)
+    assert printed == Notary.load(path).public_jwk
     assert "d" not in printed, "the private part"
 
 
