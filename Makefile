@@ -59,7 +59,7 @@ bench-full: install  ## Measure everything, which takes long (CIFAKE_SEED=<folde
 	$(bin)/python -m truegrain_bench --full
 
 lock: install  ## Compile infra/requirements/ from pyproject.toml
-	$(lock) --extra service --extra c2pa --extra pipeline --extra training --group dev --output-file $(locks)/all.txt
+	$(lock) --extra service --extra c2pa --extra pipeline --extra training --extra local --group dev --output-file $(locks)/all.txt
 	$(lock) --extra service --extra c2pa --extra postgres --constraint $(locks)/all.txt --output-file $(locks)/service.txt
 	$(lock) --extra pipeline --extra service --extra training --extra postgres --extra accounts --extra statsd \
 		--constraint $(locks)/all.txt \

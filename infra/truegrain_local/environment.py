@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from dotenv import dotenv_values
+
 from model.settings import Settings
 from model.sources.kinds import make_absolute
 
@@ -17,21 +19,13 @@ FILES = ("api_keys", "drift_policy", "gate_policy", "receipt_key", "require_sign
 """Settings that name a file."""
 
 
-def read_dotenv(path: Path) -> dict[str, str]:
-    """Return the NAME=value lines of `path`, without comments and quotes; an absent file is an empty one."""
-    if not path.exists():
-        return {}
-    lines = (line.strip() for line in path.read_text().splitlines())
-    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
-    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
-
-
 def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env") -> Settings:
     """Return the settings for this machine: paths absolute, everything pointing at the MLflow that `make up` starts.
 
     Raises SettingsError as `Settings.from_environment` does.
     """
-    settings = Settings.from_environment({**read_dotenv(dotenv), **environment})
+    in_file = {name: value or "" for name, value in dotenv_values(dotenv, interpolate=False).items()}
+    settings = Settings.from_environment({**in_file, **environment})
     local = {
         "home": (ROOT / settings.home.expanduser()).resolve(),
         "source": make_absolute(settings.source),

@@ -6,7 +6,7 @@ import pytest
 
 from model.errors import SettingsError
 from model.settings import PREFIX, Settings
-from truegrain_local.environment import FILES, ROOT, read_dotenv, read_settings
+from truegrain_local.environment import FILES, ROOT, read_settings
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -18,8 +18,25 @@ def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
 
 def test_comments_blank_lines_and_quotes_of_the_file_are_no_values(tmp_path: Path) -> None:
     dotenv = tmp_path / ".env"
-    dotenv.write_text("# a comment\n\nA=1\nB = \"two words\"\nC='x=y'\n")
-    assert read_dotenv(dotenv) == {"A": "1", "B": "two words", "C": "x=y"}
+    dotenv.write_text(
+        "# a comment\n\nTRUEGRAIN_WORKERS=3 # another\nTRUEGRAIN_RECIPE = \"two words\"\nTRUEGRAIN_API_KEYS='/keys=x'\n"
+    )
+    settings = read_settings({}, dotenv=dotenv)
+    assert (settings.workers, settings.recipe, settings.api_keys) == (3, "two words", "/keys=x")
+
+
+def test_a_dollar_in_the_file_is_a_dollar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORD", "other")
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("TRUEGRAIN_PREDICTIONS=postgresql://me:pa${WORD}$WORD@host/db\n")
+    assert read_settings({}, dotenv=dotenv).predictions == "postgresql://me:pa${WORD}$WORD@host/db"
+
+
+def test_a_name_without_a_value_is_a_setting_left_empty(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    dotenv.write_text("TRUEGRAIN_RECEIPT_KEY\nTRUEGRAIN_PREDICTIONS=\n")
+    settings = read_settings({}, dotenv=dotenv)
+    assert (settings.receipt_key, settings.predictions) == ("", "")
 
 
 def test_a_misspelt_setting_in_the_file_is_refused(tmp_path: Path) -> None:
