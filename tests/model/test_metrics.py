@@ -122,3 +122,28 @@ def test_a_bootstrapped_interval_holds_the_value_is_narrower_for_more_images_and
     assert few.low < few.value < few.high
     assert many.low < many.value < many.high
     assert many.high - many.low < 0.5 * (few.high - few.low)
+
+
+def test_a_bootstrapped_interval_is_that_of_resampling_each_class_by_itself() -> None:
+    random = np.random.default_rng(3)
+    labels = np.repeat([AI, REAL], [300, 100])
+    probabilities = np.clip(random.normal(0.35 + 0.3 * labels, 0.25), 0, 1)
+    found = metrics.bootstrapped(lambda given, _: float(np.mean(given == AI)), labels, probabilities)
+    assert (found.value, found.low, found.high) == pytest.approx((0.75, 0.75, 0.75))
+    mean = metrics.bootstrapped(lambda _, drawn: float(np.mean(drawn)), labels, probabilities)
+    error = np.sqrt(sum(probabilities[labels == label].var() * np.sum(labels == label) for label in (REAL, AI))) / 400
+    assert (mean.low, mean.high) == pytest.approx((mean.value - 1.96 * error, mean.value + 1.96 * error), abs=0.003)
+
+
+@pytest.mark.parametrize("labels", [[REAL, REAL, AI], [REAL, AI, AI], [REAL, REAL, REAL]])
+def test_of_a_single_image_of_a_class_no_interval_is_known(labels: list[int]) -> None:
+    probabilities = np.array([0.1, 0.2, 0.9])
+    found = metrics.bootstrapped(metrics.calibration_error, np.array(labels), probabilities)
+    value = metrics.calibration_error(np.array(labels), probabilities)
+    assert found == metrics.Estimate(value, 0.0, 1.0)
+
+
+def test_of_classes_told_apart_without_a_fault_the_interval_is_the_value() -> None:
+    labels = np.array([REAL, REAL, AI, AI])
+    found = metrics.bootstrapped(lambda *case: metrics.f1_score(*case, 0.5), labels, labels.astype(float))
+    assert found == metrics.Estimate(1.0, 1.0, 1.0)
