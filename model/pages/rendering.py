@@ -21,7 +21,7 @@ def render_page(template: str, **values: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"count": "{:,}".format, "percent": _percent, "size": _readable, "clock": _clock}
+    environment.filters |= {"count": "{:,}".format, "percent": _percent, "clock": _clock}
     return environment.get_template(template).render(**values)
 
 
@@ -39,11 +39,3 @@ def _percent(share: float, digits: int = 2) -> str:
 def _clock(seconds: float) -> str:
     """Write a duration as a stopwatch shows it: '2:05'."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def _readable(count: int) -> str:
-    """Write a number of bytes as people read it: '17 bytes', '4.2 MB'."""
-    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= unit:
-            return f"{count / unit:,.1f} {name}"
-    return f"{count:,} bytes"
