@@ -22,7 +22,7 @@ from model.errors import SettingsError
 from model.settings import Settings
 from service.answers import receipts
 from service.answers.receipts import Attested, Notary, NotSigned
-from service.answers.verdict import EXAMPLE, Verdict
+from service.answers.verdict import EXAMPLE_VERDICT
 from service.app import create_app
 
 Draw = Callable[..., bytes]
@@ -57,7 +57,7 @@ def notary() -> Notary:
 @pytest.fixture
 def receipt(notary: Notary) -> str:
     """A receipt of the verdict in the documentation."""
-    return str(notary.sign(Verdict.model_validate(EXAMPLE), at=NOW).receipt)
+    return str(notary.sign(EXAMPLE_VERDICT, at=NOW).receipt)
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def verify(client: FlaskClient, receipt: Any) -> TestResponse:
 
 
 def test_what_was_signed_is_read_again(notary: Notary, receipt: str) -> None:
-    assert notary.read(receipt) == Attested.of(Verdict.model_validate(EXAMPLE), issued_at=NOW)
+    assert notary.read(receipt) == Attested.of(EXAMPLE_VERDICT, issued_at=NOW)
 
 
 def test_a_receipt_names_its_algorithm_as_rfc_9864_does(notary: Notary, receipt: str) -> None:
@@ -90,7 +90,7 @@ def test_a_receipt_names_its_algorithm_as_rfc_9864_does(notary: Notary, receipt:
 
 
 def test_a_receipt_of_an_earlier_release_is_read_as_ever(notary: Notary) -> None:
-    statement = Attested.of(Verdict.model_validate(EXAMPLE), issued_at=NOW)
+    statement = Attested.of(EXAMPLE_VERDICT, issued_at=NOW)
     former = jwt.encode(statement.model_dump(mode="json"), notary.key, "EdDSA", {"kid": KID})
     assert notary.read(former) == statement
 
@@ -99,7 +99,14 @@ def test_the_name_of_a_key_is_the_thumbprint_of_the_standards_example() -> None:
     """The key and its thumbprint of RFC 8037, appendices A.1 to A.3."""
     seed = jwt.utils.base64url_decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A")
     jwk = Notary(Ed25519PrivateKey.from_private_bytes(seed)).public_jwk
-    assert jwk == KEY_EXAMPLE
+    assert jwk == {
+        "kty": "OKP",
+        "crv": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+        "kid": "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k",
+        "use": "sig",
+        "alg": "Ed25519",
+    }
 
 
 def test_a_receipt_with_any_character_changed_is_refused(notary: Notary, receipt: str) -> None:
