@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import AssetOrTimeSchedule, Metadata, dag, get_current_context, task
 
+from truegrain_airflow.assembling import assemble_version
 from truegrain_airflow.assets import DATASET, DRIFT
 from truegrain_airflow.environment import open_lake
 from truegrain_airflow.forms import lines, number, read, text
@@ -40,9 +41,7 @@ def ingest_images() -> None:
 
     @task(trigger_rule="none_failed")  # even if nothing is new: `exclude` alone makes another version
     def assemble() -> str:
-        from model.dataset.ingest import assemble
-
-        return assemble(open_lake(), today=datetime.now(UTC).date(), exclude=read("exclude") or [])
+        return assemble_version(read("source") or "", read("exclude") or [])
 
     @task
     def validate(version: str) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 import pandas as pd
 
+from model.dataset.demonstration import makes_way
 from model.dataset.exclusion import find_excluded
 from model.dataset.manifest import GIVEN, SCHEMA
 from model.dataset.splitting import picture_of, place
@@ -17,6 +18,7 @@ LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
     {
         "withdrawn": "it was withdrawn, or has the pixels of one that was",
         "excluded": "its source or generator is excluded from this version",
+        "demonstration": "it is a built-in image of the demonstration, and another source is there",
         "neutralised": "it entered before its source was neutralised, and has entered again as what that makes of it",
         "two_labels": "its pixels entered under two labels at once; neither can be trusted",
         "later_label": "its pixels are known under the other label; the label that entered first stays",
@@ -72,13 +74,17 @@ def assemble_rows(
     *,
     withdrawn: Collection[str] = (),
     exclude: Collection[str] = (),
+    demonstration: bool = False,
 ) -> Assembly:
     """Decide which images of the lake (`Lake.facts`) belong to a dataset version, and in which split.
 
     `given` is every image of every earlier version (`manifest.read_given`), `withdrawn` the hashes of bytes and of
-    pixels that must not come back, `exclude` names of sources and generators (see `find_excluded`).
+    pixels that must not come back, `exclude` names of sources and generators (see `find_excluded`). `demonstration`
+    says that the built-in images were asked for by name.
 
     - Of a file that entered as it is, and again neutralised, only what it was neutralised to stays.
+    - The built-in images leave as soon as any other source has an image that no rule above has left out, unless they
+      were asked for (see `makes_way`).
     - Images with the same pixels are one image: the one that entered first stays, the others are duplicates.
     - An image keeps the label under which it first entered. Two labels that enter together are a conflict, and the
       image is left out, for neither can be trusted.
@@ -93,6 +99,8 @@ def assemble_rows(
     claims.loc[_is_replaced(claims), "rule"] = "neutralised"
     claims.loc[find_excluded(claims, exclude), "rule"] = "excluded"
     claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
+    admitted = claims.loc[claims["rule"] == "", ["source", "origin"]]
+    claims.loc[admitted.index[makes_way(admitted, asked=demonstration)], "rule"] = "demonstration"
     open_ = claims.loc[claims["rule"] == "", list(_DECIDING)]
     claims.loc[open_.index, "rule"] = _judge_labels(open_)
     pictures = claims.loc[claims["rule"] == "", ["picture", "phash"]]

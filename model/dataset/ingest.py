@@ -65,11 +65,12 @@ def collect_part(lake: Lake, part: Part, *, now: datetime, progress: Progress = 
     return Collected(batches, intake.added, intake.read - intake.added, intake.undecodable)
 
 
-def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
+def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstration: bool = False) -> str:
     """Stage the dataset version that follows from all images in the lake, and return its id.
 
-    `exclude` names sources and generators, as 'source:x' and 'generator:y', that this version does without. Nothing
-    reads a staged version but validation. When nothing differs from the latest published version, that one is
+    `exclude` names sources and generators, as 'source:x' and 'generator:y', that this version does without. It does
+    without the built-in images as well once there are others, unless they were asked for by name (`demonstration`).
+    Nothing reads a staged version but validation. When nothing differs from the latest published version, that one is
     returned. Raises DatasetError when the lake holds no image at all, or none of what `exclude` names.
     """
     facts = lake.facts()
@@ -77,7 +78,9 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = ()) -> str:
         raise DatasetError(f"the lake {lake.root} holds no images; collect some first")
     latest, tombstones = lake.latest(), read_tombstones(lake)
     given = read_given(lake, latest) if latest else None
-    assembly = assemble_rows(facts, given, withdrawn=hashes_of(tombstones), exclude=exclude)
+    assembly = assemble_rows(
+        facts, given, withdrawn=hashes_of(tombstones), exclude=exclude, demonstration=demonstration
+    )
     version = version_id(assembly.rows, today=today)
     if latest and latest.rpartition("-")[2] == version.rpartition("-")[2]:
         return latest

@@ -41,9 +41,8 @@ def open_source(location: str, *, choice: Choice = EVERYTHING) -> Iterator[Label
     'csv:/data/shoes'. Without one it is recognised. Of the images, those are read that `choice` takes.
     Raises SourceError for a location that is none of these; a damaged archive shows only while it is read.
     """
-    name, _, options = location.partition("?")
-    if name == synthetic.NAME:
-        return synthetic.draw_images(synthetic.Order.parse(options), choice=choice)
+    if synthetic.is_built_in(location):
+        return synthetic.draw_images(synthetic.Order.parse(location.partition("?")[2]), choice=choice)
     kind, address = split_kind(location)
     if kaggle.is_dataset(address):
         return kaggle.name_source(_open_place(Location(kaggle.download(address)), kind, choice), address)
@@ -68,7 +67,7 @@ def make_absolute(location: str) -> str:
 def find_beside(file: Location, location: str) -> str:
     """Resolve a relative path from the folder of the `file` that names it; all else stays as it is."""
     kind, address = split_kind(location)
-    if ":" in address or address.partition("?")[0] == synthetic.NAME:
+    if ":" in address or synthetic.is_built_in(address):
         return location
     if file.is_local:
         found = str((file.local.parent / Path(address).expanduser()).resolve())

@@ -7,7 +7,7 @@ leaves in the pixels gives the label away.
 
 import io
 from collections.abc import Iterator
-from typing import Self
+from typing import Final, Self
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -23,9 +23,12 @@ from model.sources.studio.camera import take_photograph
 from model.sources.studio.canvas import Canvas
 from model.sources.studio.scenes import draw_scene
 
-NAME = "synthetic"
-LICENCE = "Apache-2.0"
+NAME: Final = "synthetic"
+LICENCE: Final = "Apache-2.0"
 """That of the code which draws them."""
+
+ORIGIN: Final = r"seed=\d+/size=\d+/\w+/\d{6,}\.jpg"
+"""What the `origin` of a drawn image begins with, as `draw_image` writes it."""
 
 
 class Order(BaseModel):
@@ -67,6 +70,11 @@ class Order(BaseModel):
                 f"The order '{query}' to the synthetic source is not understood: {problems}. "
                 f"Its options are {', '.join(cls.model_fields)}"
             ) from error
+
+
+def is_built_in(location: str) -> bool:
+    """Whether a location, such as 'synthetic?images=600', is that of the built-in source."""
+    return location.partition("?")[0] == NAME
 
 
 def draw_images(order: Order, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:

@@ -77,9 +77,9 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         "the same once more": ("ingest_images", {"source": SOURCE, "parts": 2}),
         "declared sources": ("ingest_images", {"source": str(declaration), "parts": 2}),
         "nothing new": ("ingest_images", {"source": str(declaration), "parts": 2}),
-        "a generator excluded": (
+        "a source excluded": (
             "ingest_images",
-            {"source": f" {declaration}\n", "exclude": ["generator:drawn", " ", ""], "parts": 2},
+            {"source": f" {declaration}\n", "exclude": ["source:drawn", " ", ""], "parts": 2},
         ),
         "nobody excluded": ("ingest_images", {"source": SOURCE, "exclude": ["generator:nobody"]}),
         "passes the gate": ("retrain_detector", {"recipe": "good", "overrides": {"epochs": 3}}),
@@ -144,8 +144,8 @@ def test_when_nothing_is_new_nothing_is_read_and_nothing_is_red(outcome):
     assert outcome["nothing new"] == NOTHING_NEW
 
 
-def test_excluding_a_generator_makes_a_version_of_what_is_left_although_nothing_is_new(outcome):
-    assert outcome["a generator excluded"] == NOTHING_NEW | {"publish": "success"}
+def test_excluding_a_source_makes_a_version_of_what_is_left_although_nothing_is_new(outcome):
+    assert outcome["a source excluded"] == NOTHING_NEW | {"publish": "success"}
 
 
 def test_excluding_what_the_lake_does_not_hold_is_red_and_publishes_nothing(outcome):
@@ -355,3 +355,10 @@ def test_what_was_accepted_is_ingested_for_training(outcome, airflow_environment
     reported = rows[rows["source"] == REPORTS]
     assert set(lake.read_images(reported)) == {AGREED, ASKED}
     assert set(reported["split"]) == {"train"}
+
+
+def test_the_demonstration_makes_way_for_the_sources_that_a_file_declares(outcome, airflow_environment):
+    lake = Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake")
+    assert outcome["reports ingested"] == GREEN
+    assert "synthetic" in set(lake.facts()["source"])
+    assert set(read_manifest(lake, lake.latest())["source"]) == {"drawn", REPORTS}

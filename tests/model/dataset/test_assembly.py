@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -34,6 +35,7 @@ class Claim:
     label: str = "real"
     split: str | None = None
     source: str = "a"
+    origin: str = ""
 
     @property
     def pixel_hash(self) -> str:
@@ -66,7 +68,7 @@ def facts(*batches: list[Claim]) -> pd.DataFrame:
             "source": claim.source,
             "generator": f"{claim.source}-net" if claim.label == "ai" else None,
             "split_hint": claim.split,
-            "origin": f"{claim.container}.png",
+            "origin": claim.origin or f"{claim.container}.png",
             "ingested_at": START + timedelta(days=day),
         }
         for day, batch in enumerate(batches)
@@ -182,6 +184,39 @@ def test_an_excluded_source_or_generator_is_left_out_and_its_labels_count_for_no
 def test_an_exclusion_that_excludes_nothing_is_an_error_that_lists_what_there_is(name: str) -> None:
     with pytest.raises(DatasetError, match=rf"'{name}'; the lake holds 'generator:b-net', 'source:a', 'source:b'"):
         assemble_rows(facts([Claim(0), Claim(9, label="ai", source="b")]), exclude=[name])
+
+
+def drawn(place: int, **facts: Any) -> Claim:
+    """A file of the built-in source."""
+    return Claim(place, source="synthetic", origin=f"seed=0/size=64/real/{place:06}.jpg", **facts)
+
+
+def test_the_demonstration_leaves_as_another_source_comes_and_its_labels_count_for_nothing() -> None:
+    first, twin, photograph = drawn(0), drawn(20), Claim(20, container=1, label="ai")
+    report = Claim(40, label="ai", split="train", source=REPORTS)
+    assert set(splits(two_fortnights([first, twin], [report]))) == {first.sha256, twin.sha256, report.sha256}
+    assembly = two_fortnights([first, twin], [report, photograph])
+    assert set(splits(assembly)) == {photograph.sha256, report.sha256}
+    assert rules(assembly) == {first.sha256: "demonstration", twin.sha256: "demonstration"}
+    assert dict(zip(assembly.former["sha256"], assembly.former["source"], strict=True)) == {first.sha256: "synthetic"}
+
+
+def test_a_demonstration_that_was_asked_for_stays_beside_another_source() -> None:
+    claims = facts([drawn(0), Claim(20)])
+    assert len(assemble_rows(claims, demonstration=True).rows) == 2
+    assert len(assemble_rows(claims).rows) == 1
+
+
+@pytest.mark.parametrize("without", [{"exclude": ["source:a"]}, {"withdrawn": {Claim(20).sha256}}])
+def test_the_demonstration_is_back_with_the_splits_it_had_where_no_other_source_is_left(
+    without: dict[str, Any],
+) -> None:
+    demonstration = [drawn(place) for place in range(0, 20, 4)]
+    first = assemble_rows(facts(demonstration))
+    second = assemble_rows(facts(demonstration, [Claim(20)]), remembered(first))
+    third = assemble_rows(facts(demonstration, [Claim(20)]), remembered(second), **without)
+    assert list(splits(second)) == [Claim(20).sha256]
+    assert splits(third) == splits(first)
 
 
 @pytest.mark.parametrize("split", ["val", "test"])

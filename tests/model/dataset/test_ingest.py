@@ -17,6 +17,7 @@ from model.dataset.manifest import SCHEMA, read_candidates, read_manifest, write
 from model.dataset.tombstones import withdraw
 from model.errors import DatasetError
 from model.sources.labelled_image import LabelledImage
+from model.sources.synthetic import Order, draw_images
 from support.fill_lake import collect
 from support.small_images import NOW, labelled, many, scene
 
@@ -191,6 +192,22 @@ def test_an_excluded_generator_comes_back_with_the_splits_it_had(lake: Lake, pub
     assert assemble(lake, today=TODAY) == first
     assert publish(lake, first) is True
     assert lake.latest() == first
+
+
+def test_the_demonstration_leaves_when_another_source_comes_and_returns_without_it(
+    lake: Lake, publish_images: Publish
+) -> None:
+    first = publish_images(draw_images(Order(images=40, size=32)))
+    collect(lake, many(20), now=NOW + timedelta(days=14))
+    mixed = assemble(lake, today=TODAY, demonstration=True)
+    without = assemble(lake, today=TODAY)
+    assert summary(lake, mixed)["sources"] == {"synthetic": 40, "made": 20}
+    assert summary(lake, without)["sources"] == {"made": 20}
+    left_out = summary(lake, without)["left_out"]["demonstration"]
+    assert (left_out["count"], len(left_out["first"])) == (40, 40)
+    assert left_out["first"][0]["origin"].startswith("seed=0/size=32/")
+    bring_out(lake, without)
+    assert assemble(lake, today=TODAY, exclude=["source:made"]) == first
 
 
 def test_on_another_day_what_comes_back_is_a_version_of_its_own(lake: Lake, publish_images: Publish) -> None:

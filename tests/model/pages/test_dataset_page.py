@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+from model.dataset.assembly import LEFT_OUT
 from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates, write_rows
 from model.dataset.tombstones import withdraw
 from model.pages.dataset_page import write_page
 from model.sources.labelled_image import LabelledImage
+from model.sources.synthetic import Order, draw_images
 from support.fill_lake import collect
 from support.small_images import NOW, labelled, many
 
@@ -82,6 +84,13 @@ def test_it_says_what_changed_and_what_was_left_out(lake: Lake, lock: Path) -> N
     assert "Excluded from this version: <code>generator:gone</code>." in page
     assert [author, "its author asked", "2026-11-02T02:00:00Z"] in _cells(page)
     assert "its source or generator is excluded from this version" in page
+
+
+def test_it_says_how_many_images_of_the_demonstration_made_way(lake: Lake) -> None:
+    page = _page(lake, _stage(lake, [*draw_images(Order(images=12, size=32)), *many(6)]))
+    [row] = [row for row in re.findall(r"<tr>(.*?)</tr>", page, flags=re.DOTALL) if LEFT_OUT["demonstration"] in row]
+    assert row.endswith('<td class="number">12</td>')
+    assert ["synthetic", "12"] not in _cells(page)
 
 
 @pytest.mark.parametrize(
