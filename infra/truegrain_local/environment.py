@@ -28,8 +28,13 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env
     settings = Settings.from_environment({**in_file, **environment})
     local = {
         "home": (ROOT / settings.home.expanduser()).resolve(),
-        "source": make_absolute(settings.source),
         "tracking_uri": f"http://127.0.0.1:{settings.mlflow_port}",
     }
     files = {name: str(Path(given).expanduser().absolute()) for name in FILES if (given := getattr(settings, name))}
-    return settings.model_copy(update=local | files)
+    source = {"source": make_absolute(settings.source)} if names_source(settings) else {}
+    return settings.model_copy(update=local | source | files)
+
+
+def names_source(settings: Settings) -> bool:
+    """Whether a person has named the source, in the environment or in `.env`; the built-in one is the default."""
+    return "source" in settings.model_fields_set

@@ -1,16 +1,20 @@
 """The main job, once: ingest the images, retrain on them, and see that a detector is in production."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from model.dataset.lake import Lake
 from model.registry import PRODUCTION, ModelVersion, connect
 from model.registry.version_tags import measured
 from model.settings import Settings
 from truegrain_local.airflow_api import AirflowApi
 from truegrain_local.dag_run import follow, task_log
+from truegrain_local.environment import names_source
 from truegrain_local.errors import LaunchError
 from truegrain_local.programs import logs
 from truegrain_local.progress import Progress
+from truegrain_local.refusal import Refusal, explain_refusal, find_refusal, look_up
 from truegrain_local.start import require_alive
 
 INGEST = "ingest_images"
@@ -19,21 +23,33 @@ EVENT_SECONDS = 60.0
 """How long the scheduler may take to start retraining after the dataset's event."""
 
 
-def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> ModelVersion:
-    """Ingest `settings.source`, retrain when that brought anything new, and return the version in production.
+@dataclass(frozen=True)
+class Result:
+    """What the loop ends with: the version in production, and what was refused, if the newest detector was."""
 
-    Raises LaunchError when a task fails or no detector was good enough to be promoted.
+    production: ModelVersion
+    refusal: Refusal | None
+
+
+def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> Result:
+    """Ingest `settings.source`, retrain when that brought anything new, and return what came of it.
+
+    Where nobody has named a source it is left to Airflow: naming the built-in one would ask for its images although
+    there are others. Raises LaunchError when a task fails or no detector was good enough to be promoted.
     """
     before = set(api.runs(RETRAIN))
-    ingested = run_dag(api, INGEST, {"source": settings.source}, settings, progress)
+    form: dict[str, object] = {"source": settings.source} if names_source(settings) else {}
+    ingested = run_dag(api, INGEST, form, settings, progress)
+    trained = True
     if ingested.get("publish") == "success":
-        retrained = _follow(api, RETRAIN, _await_run(api, before, progress), settings, progress)
+        _follow(api, RETRAIN, _await_run(api, before, progress), settings, progress)
     elif production(settings) is None:
-        retrained = run_dag(api, RETRAIN, {}, settings, progress)
+        run_dag(api, RETRAIN, {}, settings, progress)
     else:
-        retrained = {}
-        progress.say(f"nothing new in {settings.source}, nothing to train")
-    return _require_production(api, settings, progress, refused=retrained.get("promote") == "skipped")
+        trained = False
+        progress.say("nothing new came in, nothing to train")
+    refusal = find_refusal(settings, trained=trained)
+    return Result(_require_production(api, settings, progress, refusal), refusal)
 
 
 def production(settings: Settings) -> ModelVersion | None:
@@ -41,16 +57,18 @@ def production(settings: Settings) -> ModelVersion | None:
     return connect(settings).resolve(PRODUCTION)
 
 
-def _require_production(api: AirflowApi, settings: Settings, progress: Progress, *, refused: bool) -> ModelVersion:
+def _require_production(
+    api: AirflowApi, settings: Settings, progress: Progress, refusal: Refusal | None
+) -> ModelVersion:
     version = production(settings)
     if version is None:
-        raise LaunchError(
-            "no detector was promoted: the gate refused it, or a person did", _log_of(api, RETRAIN, "decide", settings)
-        )
-    if refused:
-        progress.say("the new detector was refused, by the gate or by a person")
+        why = f"\n{explain_refusal(refusal)}" if refusal is not None else ""
+        raise LaunchError(f"no detector was promoted.{why}", _log_of(api, RETRAIN, "decide", settings))
+    if refusal is not None:
+        progress.say(f"version {refusal.refused.version} was refused; the reason stands below the verdict")
     accuracy = version.tags.get(measured("accuracy"), "unknown")
-    progress.say(f"version {version.version} is in production, its accuracy on test images is {accuracy}")
+    progress.say(f"version {version.version} is in production, its accuracy on test images was {accuracy};")
+    progress.say(f"  {look_up(Lake(settings.lake_url), version)}")
     return version
 
 

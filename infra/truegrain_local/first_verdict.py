@@ -1,12 +1,14 @@
 """Proof that the service serves: it names the promoted version and gives a verdict on an image nobody trained on."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import requests
 
+from model.dataset.demonstration import is_drawn
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest, split_rows
 from model.settings import Settings
@@ -23,10 +25,11 @@ FOLLOW_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Sample:
-    """An image of the test split, its true label and where it comes from."""
+    """An image of the test split, its true label, its source, and where it was found there."""
 
     data: bytes
     label: str
+    source: str
     origin: str
 
 
@@ -45,16 +48,26 @@ def wait_until_served(settings: Settings, version: str, progress: Progress) -> N
     progress.say(what)
 
 
-def take_sample(settings: Settings) -> Sample:
-    """Return an AI-generated image from the test split of the newest dataset version."""
+def take_sample(settings: Settings, *, sources: Collection[str] = ()) -> Sample:
+    """Return an image from the test split of the newest dataset version, whatever has become of that.
+
+    It is of one of the `sources` of this run where they have any there, rather of a user's than a drawn one, and rather
+    an AI-generated one than a real one, in this order.
+    """
     lake = Lake(settings.lake_url)
     version = lake.latest()
     if version is None:
         raise LaunchError(f"the lake {settings.lake_url} holds no dataset version")
     rows = split_rows(read_manifest(lake, version), "test")
-    row = rows[rows["label"] == "ai"].head(1)
-    (data,) = lake.read_images(row)
-    return Sample(data, str(row["label"].iloc[0]), str(row["origin"].iloc[0]))
+    wanted = {
+        "foreign": ~rows["source"].isin(sources),
+        "drawn": is_drawn(rows["origin"]),
+        "real": rows["label"] != "ai",
+    }
+    best = pd.DataFrame(wanted).sort_values(list(wanted), kind="stable").index[:1]
+    (data,) = lake.read_images(rows.loc[best])
+    label, source, origin = (str(rows.loc[best[0], name]) for name in ("label", "source", "origin"))
+    return Sample(data, label, source, origin)
 
 
 def predict(settings: Settings, data: bytes) -> dict[str, Any]:

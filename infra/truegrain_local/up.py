@@ -15,7 +15,7 @@ from model.errors import TruegrainError
 from model.registry import ModelVersion
 from model.settings import Settings
 from model.sources.declaration import declared_sources, require_image
-from truegrain_local.environment import read_settings
+from truegrain_local.environment import names_source, read_settings
 from truegrain_local.errors import explain
 from truegrain_local.first_run import run_loop
 from truegrain_local.first_verdict import predict, service_url, take_sample, wait_until_served
@@ -23,15 +23,17 @@ from truegrain_local.memory import PeakMemory
 from truegrain_local.processes import members, read_records
 from truegrain_local.programs import USER, logs, seed_password
 from truegrain_local.progress import Progress
+from truegrain_local.refusal import explain_refusal
 from truegrain_local.start import bring_up, records_path
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `make up` ends with: the version in production and its verdict on one image."""
+    """What `make up` ends with: the version in production, its verdict on one image, and what was refused, in words."""
 
     version: ModelVersion
     verdict: dict[str, Any]
+    refusal: str
 
 
 def main() -> int:
@@ -53,16 +55,25 @@ def main() -> int:
 
 
 def _launch(settings: Settings, progress: Progress) -> Outcome:
-    for source in declared_sources(settings.source):
-        require_image(source)  # before anything starts
+    sources = _look_into_sources(settings)
     progress.say(f"starting Truegrain in {settings.home}")
     api = bring_up(settings, progress)
-    version = run_loop(api, settings, progress)
+    result = run_loop(api, settings, progress)
+    version = result.production
     wait_until_served(settings, version.version, progress)
-    sample = take_sample(settings)
+    sample = take_sample(settings, sources=sources)
     verdict = predict(settings, sample.data)
-    progress.say(f"verdict on {sample.origin}, which is labelled '{sample.label}':")
-    return Outcome(version, verdict)
+    progress.say(
+        f"verdict of version {version.version} on {sample.origin} of source '{sample.source}', "
+        f"which is labelled '{sample.label}':"
+    )
+    return Outcome(version, verdict, explain_refusal(result.refusal) if result.refusal is not None else "")
+
+
+def _look_into_sources(settings: Settings) -> set[str]:
+    """Return what the sources that a person has named call themselves; one without images is refused."""
+    images = [require_image(source) for source in declared_sources(settings.source)]
+    return {image.source for image in images if image is not None} if names_source(settings) else set()
 
 
 def _processes(home: Path) -> Iterator[psutil.Process]:
@@ -72,6 +83,8 @@ def _processes(home: Path) -> Iterator[psutil.Process]:
 
 def _report(settings: Settings, outcome: Outcome, progress: Progress, memory: PeakMemory) -> None:
     sys.stdout.write(json.dumps(outcome.verdict, indent=2) + "\n")
+    if outcome.refusal:
+        sys.stdout.write(f"\n{outcome.refusal}\n")
     summary = {"peak_gb": round(memory.gigabytes, 2), **asdict(outcome)}
     (settings.home / "run" / "summary.json").write_text(json.dumps(summary, indent=2))
     sys.stdout.write(

@@ -78,14 +78,16 @@ def open_declared(source: Source, *, choice: Choice = EVERYTHING) -> Iterator[La
         yield neutralise(told) if source.neutralise else told
 
 
-def require_image(source: Source) -> None:
-    """Read the first image of a source, unless it is of reports and there are none.
+def require_image(source: Source) -> LabelledImage | None:
+    """Return the first image of a source; None for a source of reports that holds none.
 
     Raises SourceError for a source that cannot be read, or holds no image.
     """
     choice = _Noting()
-    if next(open_declared(source, choice=choice), None) is None and not choice.may_hold_nothing:
+    image = next(open_declared(source, choice=choice), None)
+    if image is None and not choice.may_hold_nothing:
         raise without_images(source)
+    return image
 
 
 class _Noting(Everything):

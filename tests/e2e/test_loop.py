@@ -39,6 +39,9 @@ def test_up_ends_with_a_verdict_of_the_promoted_version(stack: Stack, registry: 
     verdict = json.loads(stack.output[stack.output.index("\n{") : stack.output.rindex("\n}") + 2])
     assert verdict["model"]["version"] == "1"
     assert verdict["probability"] > 0.5
+    source = Path(stack.settings.source).name
+    assert f"of source '{source}', which is labelled 'ai'" in stack.output
+    assert f": 600 images of '{source}'\n" in stack.output
 
 
 def test_both_dags_are_green(stack: Stack) -> None:

@@ -1,19 +1,16 @@
 """Lakes and registries for the tests of the domain."""
 
 from collections.abc import Callable, Iterator
-from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake
-from model.dataset.manifest import read_candidates, write_rows
 from model.registry import Registry, connect
 from model.settings import Settings
 from model.sources.labelled_image import LabelledImage
-from support.fill_lake import collect
-from support.small_images import NOW
+from support.fill_lake import publish
 
 
 @pytest.fixture
@@ -29,17 +26,8 @@ def lock(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def publish_images(lake: Lake) -> Callable[[Iterator[LabelledImage]], str]:
-    """Bring images into a published version as they are; what validation does is tested elsewhere."""
-
-    def bring(images: Iterator[LabelledImage]) -> str:
-        collect(lake, images, now=NOW)
-        version = assemble(lake, today=date(2026, 11, 2))
-        write_rows(lake, version, read_candidates(lake, version), name="manifest")
-        (lake.version_path(version) / "validation.json").write_text('{"success": true}')
-        publish(lake, version)
-        return version
-
-    return bring
+    """Bring images into a published version as they are, as `collecting.publish` does."""
+    return partial(publish, lake)
 
 
 @pytest.fixture

@@ -28,8 +28,7 @@ class Decision(Record):
         return f"failed: {'; '.join(failed)}" if failed else f"all {len(self.rules)} rules passed"
 
     def __str__(self) -> str:
-        lines = (f"{'passed' if rule.passed else 'FAILED'}  {rule.name}: {rule.detail}" for rule in self.rules)
-        return "\n".join(("promote" if self.promote else "do not promote", *lines))
+        return "\n".join(("promote" if self.promote else "do not promote", *map(str, self.rules)))
 
 
 def judge(challenger: Report, champion: Report | None, policy: Policy, *, original: Report | None = None) -> Decision:

@@ -18,6 +18,9 @@ class Rule:
     passed: Annotated[bool, Field(description="Whether it passed")]
     detail: Annotated[str, Field(description="Why it passed or failed, for a person")]
 
+    def __str__(self) -> str:
+        return f"{'passed' if self.passed else 'FAILED'}  {self.name}: {self.detail}"
+
 
 def missing(name: str, limit: float | None, what: str) -> Rule:
     """Return the rule that fails for want of `what`: what was not measured has not been passed."""

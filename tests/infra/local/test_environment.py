@@ -6,7 +6,7 @@ import pytest
 
 from model.errors import SettingsError
 from model.settings import PREFIX, Settings
-from truegrain_local.environment import FILES, ROOT, read_settings
+from truegrain_local.environment import FILES, ROOT, names_source, read_settings
 
 
 def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
@@ -64,6 +64,14 @@ def test_a_relative_file_is_the_one_seen_from_here(tmp_path: Path, monkeypatch: 
 def test_a_source_that_is_no_path_stays_as_it_is(tmp_path: Path) -> None:
     settings = read_settings({"TRUEGRAIN_SOURCE": "synthetic?images=600"}, dotenv=tmp_path / ".env")
     assert settings.source == "synthetic?images=600"
+
+
+def test_only_a_source_that_a_person_has_written_down_counts_as_named(tmp_path: Path) -> None:
+    dotenv = tmp_path / ".env"
+    assert not names_source(read_settings({"TRUEGRAIN_SOURCE": ""}, dotenv=dotenv))
+    assert names_source(read_settings({"TRUEGRAIN_SOURCE": "synthetic"}, dotenv=dotenv))
+    dotenv.write_text("TRUEGRAIN_SOURCE=synthetic?images=600\n")
+    assert names_source(read_settings({}, dotenv=dotenv))
 
 
 def test_a_relative_home_is_in_the_repository(tmp_path: Path) -> None:
