@@ -8,7 +8,7 @@ from pathlib import Path
 from model.dataset.lake import Lake
 from model.evaluation.gate.decision import Decision
 from model.evaluation.gate.rule import Rule
-from model.registry import ModelVersion, Registry, connect
+from model.registry import ModelVersion, Registry, connect, version_tags
 from model.registry.promotion import promote
 from model.registry.run_files import DECISION
 from model.settings import Settings

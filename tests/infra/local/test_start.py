@@ -19,7 +19,7 @@ from truegrain_local.progress import Progress
 from truegrain_local.start import find_running, records_path
 from truegrain_rig.stack import free_ports
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SERVER = "import socket, sys, time; held = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SERVER!r}, sys.argv[1]])"
 """As MLflow does, its child serves and it waits."""
@@ -92,7 +92,7 @@ def test_make_down_ends_what_a_killed_program_left_behind(
     tmp_path: Path, part: Component, launch: Callable[[], Record]
 ) -> None:
     kill_first_process(launch())
-    down = [sys.executable, "infra/truegrain_local/down.py"]
+    down = [sys.executable, "-m", "truegrain_local.down"]
     environment = os.environ | {"TRUEGRAIN_HOME": str(tmp_path)}
     told = subprocess.run(down, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
     assert told == "stopped 1 processes\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("declared", [False, True])
@@ -20,7 +20,7 @@ def test_a_source_without_any_image_is_refused_before_anything_starts(tmp_path: 
         port = held.getsockname()[1]
         given = {"SOURCE": str(source), "HOME": str(home), "MLFLOW_PORT": str(port)}
         finished = subprocess.run(
-            [sys.executable, "infra/truegrain_local/up.py"],
+            [sys.executable, "-m", "truegrain_local.up"],
             cwd=ROOT,
             env=os.environ | {f"TRUEGRAIN_{name}": value for name, value in given.items()},
             capture_output=True,
