@@ -1,6 +1,7 @@
-"""How files are written, on any file system: each one whole or not at all, and a full disk by its name."""
+"""Writes files on any file system, each whole or not at all, and names a full disk. Tells when a file has changed."""
 
 import errno
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -70,6 +71,21 @@ def remove(path: UPath) -> None:
             path.unlink()
 
 
+def identify(path: Path) -> tuple[int, int] | None:
+    """Return what tells the file at `path` from another one in its place: device and inode. None without a file."""
+    facts = _look_up(path)
+    return (facts.st_dev, facts.st_ino) if facts else None
+
+
+def signature(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when the file at `path` is replaced or written: time, device and inode. None without a file.
+
+    Whoever keeps the content of a file in memory reads it again when its signature has changed.
+    """
+    facts = _look_up(path)
+    return (facts.st_mtime_ns, facts.st_dev, facts.st_ino) if facts else None
+
+
 @contextmanager
 def naming_full_disk(path: UPath) -> Iterator[None]:
     """Turn what a file system raises when it has no room for `path` into StorageFull with the way out."""
@@ -83,3 +99,10 @@ def naming_full_disk(path: UPath) -> Iterator[None]:
             "TRUEGRAIN_HOME (for the lake alone TRUEGRAIN_LAKE) to a larger place, and run the task again: what was "
             "complete is untouched, and what is half done counts for nothing."
         ) from error
+
+
+def _look_up(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        return None

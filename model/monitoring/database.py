@@ -13,6 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, NoSuch
 from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 
 from model.errors import SettingsError
+from model.files import identify
 
 BUSY_SECONDS: Final = 10
 """How long a writer waits for another's turn with an SQLite file, or for another's lock in PostgreSQL.
@@ -100,17 +101,17 @@ def _open_sqlite(address: URL) -> Engine:
     Readers and the writers of several processes do not wait for each other, and a commit not for the disk: after a
     power cut the last moments may be missing, nothing is broken. A file that was deleted or replaced is opened anew.
     """
-    file = Path(address.database) if address.database else None
+    file = Path(address.database or ":memory:")
     bounds = _unless_said(address, timeout=BUSY_SECONDS)
     engine = create_engine(address, connect_args=bounds, hide_parameters=True)
 
     def connected(connection: sqlite3.Connection, record: Any) -> None:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}").close()
-        record.info["file"] = _identify(file)
+        record.info["file"] = identify(file)
 
     def checked_out(_connection: sqlite3.Connection, record: Any, _proxy: object) -> None:
-        if record.info["file"] != _identify(file):
+        if record.info["file"] != identify(file):
             raise DisconnectionError(f"{file} is another file than it was")
 
     event.listen(engine, "connect", connected)
@@ -145,14 +146,6 @@ _OPENING: Final = {"sqlite": _open_sqlite, "postgresql": _open_postgresql}
 def _unless_said(address: URL, **arguments: object) -> dict[str, object]:
     """Return the arguments on which the URL's own query says nothing."""
     return {name: value for name, value in arguments.items() if name not in address.query}
-
-
-def _identify(file: Path | None) -> tuple[int, int] | None:
-    try:
-        facts = file.stat() if file else None
-    except FileNotFoundError:
-        return None
-    return (facts.st_dev, facts.st_ino) if facts else None
 
 
 def _unless_there(engine: Engine, making: Executable, is_there: Callable[[], bool]) -> None:

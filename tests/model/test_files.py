@@ -1,6 +1,7 @@
 """Files of the lake that are whole or not there, whatever happens while they are written."""
 
 import errno
+import os
 import time
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from upath import UPath
 
 from model.dataset.lake import Lake
 from model.errors import StorageFull
-from model.files import move, remove, write_text, write_whole
+from model.files import identify, move, remove, signature, write_text, write_whole
 from support.fill_lake import collect
 from support.small_images import NOW, many
 
@@ -62,6 +63,31 @@ def test_what_is_not_there_is_removed_already(folder: UPath) -> None:
     for path in (folder / "a" / "b" / "note.txt", folder / "a", folder / "a", folder / "a" / "b" / "note.txt"):
         remove(path)
         assert not path.exists()
+
+
+def test_another_file_in_the_place_of_one_has_another_identity_and_signature(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    write_text(UPath(path), "same")
+    file, content = identify(path), signature(path)
+    assert (identify(path), signature(path)) == (file, content)
+    write_text(UPath(path), "same")
+    assert identify(path) != file
+    assert signature(path) != content
+
+
+def test_a_file_that_is_written_to_keeps_its_identity_and_changes_its_signature(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    path.write_text("one")
+    os.utime(path, ns=(0, 0))
+    file, content = identify(path), signature(path)
+    path.write_text("two")
+    assert identify(path) == file
+    assert signature(path) != content
+
+
+def test_where_no_file_is_there_is_neither_identity_nor_signature(tmp_path: Path) -> None:
+    assert identify(tmp_path / "none") is None
+    assert signature(tmp_path / "none") is None
 
 
 def test_what_a_dead_process_has_left_is_removed_after_days_but_not_what_one_may_be_writing(tmp_path: Path) -> None:
