@@ -15,7 +15,8 @@ from upath import UPath
 
 from model.errors import StorageFull
 
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
+FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""The numbers of the system's errors which say that a disk, or a user's quota, is full."""
 
 
 @contextmanager
@@ -92,7 +93,7 @@ def naming_full_disk(path: UPath) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
+        if error.errno not in FULL_DISK:
             raise
         raise StorageFull(
             f"There is no room for '{path}': the disk is full ({error.strerror}). Free some space, or set "
