@@ -13,6 +13,9 @@ from PIL import Image, ImageEnhance, ImageFilter
 Degradation = Callable[[Image.Image], Image.Image]
 """From an RGB image of any size to an RGB image."""
 
+LONGEST_JPEG_SIDE: Final = 65_500
+"""The longest side in pixels that libjpeg encodes (its JPEG_MAX_DIMENSION)."""
+
 _CROP: Final = 0.8
 """Side of what a crop leaves, from the middle, as a share."""
 _NOISE: Final = 8.0

@@ -10,6 +10,7 @@ from PIL import Image, ImageCms
 
 from model.errors import InvalidImage
 from model.images.decoding import SOURCE_LIMITS, decode, open_image
+from model.images.degradations import LONGEST_JPEG_SIDE
 from model.images.fingerprint import pixel_hash
 from model.sources.labelled_image import LabelledImage
 
@@ -21,8 +22,6 @@ SCALES: Final = (0.7, 0.95)
 
 _NAME_DIGITS: Final = 16
 _SUBSAMPLING: Final = "4:2:0"
-_LONGEST_SIDE: Final = 65_500
-"""JPEG_MAX_DIMENSION of libjpeg; validation refuses such an image anyway."""
 
 
 def neutralise(image: LabelledImage) -> LabelledImage:
@@ -40,7 +39,7 @@ def neutralise(image: LabelledImage) -> LabelledImage:
         rgb = decode(image.data, limits=SOURCE_LIMITS).rgb
     except InvalidImage:
         return image
-    if max(rgb.size) > _LONGEST_SIDE:
+    if max(rgb.size) > LONGEST_JPEG_SIDE:
         return image
     data = _encode(_in_srgb(rgb, open_image(image.data, limits=SOURCE_LIMITS)))
     return replace(image, data=data, origin=f"{image.origin}/{hashlib.sha256(data).hexdigest()[:_NAME_DIGITS]}.jpg")

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +11,10 @@ from PIL import Image
 
 from model.errors import InvalidImage
 from model.images.decoding import Limits, load, open_image
-from model.images.degradations import DEGRADATIONS, RESHIPPED
+from model.images.degradations import DEGRADATIONS, LONGEST_JPEG_SIDE, RESHIPPED
 from model.images.preprocess import Preprocess
 from service.answers.verdict import ImageFacts
 from service.protection.uploads import BATCH_WEIGHT
-
-LONGEST_JPEG_SIDE: Final = 65_500
-"""The longest side that libjpeg encodes, in pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,13 +13,12 @@ from PIL import Image
 from model.detectors.detector import Detector
 from model.errors import InvalidImage
 from model.images.decoding import FORMATS, Limits, decode
-from model.images.degradations import DEGRADATIONS, RESHIPPED
+from model.images.degradations import DEGRADATIONS, LONGEST_JPEG_SIDE, RESHIPPED
 from service.answers.options import Options
 from service.answers.problems import Refusal
 from service.protection.uploads import BATCH_WEIGHT
 from service.status.pointer import Pointer, pointer_path
 from service.verdicts import judging
-from service.verdicts.image_views import LONGEST_JPEG_SIDE
 from service.verdicts.judging import Judged, judge, judge_all
 from service.verdicts.model_store import ServedModel
 
