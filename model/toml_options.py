@@ -1,16 +1,22 @@
-"""Options: one table of them laid over another, and what is wrong with a value in words that name its key."""
+"""Reads options from TOML files, one laid over another, and names each wrong value by its key."""
 
 import tomllib
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from model.errors import SettingsError
 
 Options = TypeVar("Options")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+ShareAboveZero = Annotated[float, Field(gt=0, le=1)]
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
+AtMostHalf = Annotated[float, Field(gt=0, le=0.5)]
+Count = Annotated[int, Field(ge=1)]
 
 
 def read_options(type_: type[Options], shipped: Traversable, path: str, *, name: str) -> Options:

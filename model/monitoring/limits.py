@@ -1,16 +1,12 @@
 """Drift policy: the limits that recent traffic is held against, read from TOML."""
 
 from importlib.resources import files
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from annotated_types import Gt, Le
-from pydantic import ConfigDict
+from pydantic import ConfigDict, PositiveFloat
 from pydantic.dataclasses import dataclass
 
-from model.toml_options import read_options
-
-Share = Annotated[float, Gt(0.0), Le(1.0)]
-Positive = Annotated[float, Gt(0.0)]
+from model.toml_options import AtMostHalf, ShareAboveZero, read_options
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +15,16 @@ class DriftLimits:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    mean_probability: Share
-    low_confidence: Share
-    class_ratio: Share
-    psi: Positive
-    ks: Share
-    embedding_distance: Share
-    dense_group: Share
-    doubtful_group: Share
-    real_shift: Positive
-    chance: Annotated[float, Gt(0.0), Le(0.5)]
+    mean_probability: ShareAboveZero
+    low_confidence: ShareAboveZero
+    class_ratio: ShareAboveZero
+    psi: PositiveFloat
+    ks: ShareAboveZero
+    embedding_distance: ShareAboveZero
+    dense_group: ShareAboveZero
+    doubtful_group: ShareAboveZero
+    real_shift: PositiveFloat
+    chance: AtMostHalf
 
 
 def read_limits(path: str = "") -> DriftLimits:

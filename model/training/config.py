@@ -10,16 +10,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, ClassVar, Final, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MultipleOf
-from pydantic import BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeFloat, PositiveFloat, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from model.errors import TrainingError
-from model.toml_options import lay_over, list_problems
+from model.toml_options import Count, Share, ShareBelowOne, lay_over, list_problems
 
-Share = Annotated[float, Ge(0.0), Lt(1.0)]
-Probability = Annotated[float, Ge(0.0), Le(1.0)]
-Count = Annotated[int, Ge(1)]
+Probability = Share
 _CLOSED: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
 _SUFFIX: Final = ".toml"
 
@@ -39,7 +36,7 @@ class Augmentation:
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     mirror: Probability = 0.0
-    shift: Share = 0.0
+    shift: ShareBelowOne = 0.0
     """Largest random shift, as a share of the side; the uncovered border is mirrored."""
     crop: Probability = 0.0
     """Of a cut-out, enlarged to the whole."""
@@ -71,26 +68,26 @@ class TrainConfig:
     """Channels of its stages, such as "32,64,128,256", where timm lets them be chosen (ResNets); empty: timm's own."""
     pretrained: Literal["required", "preferred", "never"]
     """Start from ImageNet weights: or do not train at all, or else from scratch, or from scratch in any case."""
-    size: Annotated[int, Ge(16), Le(1024)]
+    size: Annotated[int, Field(ge=16, le=1024)]
     """Side of the network's input in pixels; smaller when the images are: they are never enlarged."""
-    smallest_map: Annotated[int, Ge(1), Le(64)] = 4
+    smallest_map: Annotated[int, Field(ge=1, le=64)] = 4
     """Least side of the backbone's last feature map; its first layers keep more of a small image to reach it."""
     epochs: Count
-    batch_size: Annotated[int, Ge(2), MultipleOf(2)]
+    batch_size: Annotated[int, Field(ge=2, multiple_of=2)]
     """Images a step, of all processes together; even, for images are mixed two by two."""
-    learning_rate: Annotated[float, Gt(0.0)]
+    learning_rate: PositiveFloat
     """Peak of the schedule, reached after `warmup_epochs`, falling to zero along a cosine."""
-    warmup_epochs: Annotated[float, Ge(0.0)]
-    weight_decay: Annotated[float, Ge(0.0)]
-    dropout: Share
+    warmup_epochs: NonNegativeFloat
+    weight_decay: NonNegativeFloat
+    dropout: ShareBelowOne
     mirrored: bool = False
     """Judge each image together with its mirror image: a little more accurate, and twice the time."""
-    label_smoothing: Share = 0.0
-    clip_norm: Annotated[float, Ge(0.0)] = 0.0
+    label_smoothing: ShareBelowOne = 0.0
+    clip_norm: NonNegativeFloat = 0.0
     """Largest norm of the gradient, longer ones are shortened; 0: any."""
-    ema_decay: Share = 0.0
+    ema_decay: ShareBelowOne = 0.0
     """How slowly the averaged weights follow those in training; they are what is judged and released. 0: no average."""
-    prior_weight: Annotated[float, Ge(0.0)] = 0.0
+    prior_weight: NonNegativeFloat = 0.0
     """Weight of (mean probability of a batch - `prior`)^2 in the loss; 0: the cross-entropy alone."""
     prior: Probability = 0.5
     """Share of AI images that the mean probability is drawn to."""

@@ -3,15 +3,12 @@
 from importlib.resources import files
 from typing import Annotated, ClassVar
 
-from annotated_types import Ge, Gt, Le
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field, NonNegativeFloat, PositiveFloat
 from pydantic.dataclasses import dataclass
 
-from model.toml_options import read_options
+from model.toml_options import AtMostHalf, Count, Share, read_options
 
-Share = Annotated[float, Ge(0.0), Le(1.0)]
-Positive = Annotated[float, Gt(0.0)]
-Growth = Annotated[float, Ge(1.0)]
+Growth = Annotated[float, Field(ge=1)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +26,8 @@ class Alone:
     max_answered_error: Share
     min_degraded_accuracy: Share
     min_stable: Share
-    max_p95_ms: Positive
-    max_megabytes: Positive
+    max_p95_ms: PositiveFloat
+    max_megabytes: PositiveFloat
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,19 +36,19 @@ class AgainstChampion:
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    significance: Annotated[float, Gt(0.0), Le(0.5)]
+    significance: AtMostHalf
     margin: Share
     require_proof: bool
     slice_margin: Share
-    small_slice: Annotated[int, Ge(1)]
+    small_slice: Count
     degraded_margin: Share
     answered_margin: Share
     stable_margin: Share
     variant_speed: Growth
     latency_growth: Growth
-    unnoticed_ms: Annotated[float, Ge(0.0)]
+    unnoticed_ms: NonNegativeFloat
     size_growth: Growth
-    unnoticed_megabytes: Annotated[float, Ge(0.0)]
+    unnoticed_megabytes: NonNegativeFloat
 
 
 @dataclass(frozen=True, kw_only=True)
