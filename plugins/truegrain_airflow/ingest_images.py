@@ -19,13 +19,15 @@ def plan_parts(source: str, parts: int) -> list[dict[str, object]]:
     a source that cannot be read or is empty.
     """
     from model.dataset.ingest import plan
+    from model.feedback.reporters import VotingLimits
     from model.feedback.review import settle
     from model.sources.declaration import declared_sources
 
-    settings = read_settings()
-    settled = settle(settings, now=datetime.now(UTC))
+    settings, lake = read_settings(), open_lake()
+    influence, now = VotingLimits.of(settings), datetime.now(UTC)
+    settled = settle(lake, influence=influence, lock=settings.reports_lock, now=now)
     log.info("%d images accepted by agreement", settled.accepted)
-    planned = plan(open_lake(), declared_sources(source or settings.source), parts=parts or os.cpu_count() or 1)
+    planned = plan(lake, declared_sources(source or settings.source), parts=parts or os.cpu_count() or 1)
     new = planned[0].sources if planned else ()
     log.info("anything new in %s: %d parts to collect", [source.location for source in new] or "none", len(planned))
     return [asdict(part) for part in planned]

@@ -21,20 +21,22 @@ def settle() -> str | None:
 
     Leaves as XCom what is asked: `question`, as Markdown, and `images`, their hashes in the order of the numbers.
     """
+    from model.feedback.reporters import VotingLimits
     from model.feedback.review import settle
     from model.feedback.review_form import choose, describe
     from model.pages.review_page import remove_page, write_page
 
-    lake = open_lake().root
-    found = settle(read_settings(), now=datetime.now(UTC))
+    settings, lake = read_settings(), open_lake()
+    influence, now = VotingLimits.of(settings), datetime.now(UTC)
+    found = settle(lake, influence=influence, lock=settings.reports_lock, now=now)
     log.info("%d images accepted by agreement, %d need a person", found.accepted, len(found.questions))
     log.info("%d images wait for somebody to send the file with consent", found.without_file)
     asked = choose(found.questions)
     if not asked:
-        remove_page(lake)
+        remove_page(lake.root)
         return None
     task = get_current_context()["ti"]
-    task.xcom_push("question", describe(found, asked, str(write_page(lake, asked))))
+    task.xcom_push("question", describe(found, asked, str(write_page(lake.root, asked))))
     task.xcom_push("images", [question.image_sha256 for question in asked])
     return _TASK
 
@@ -63,16 +65,17 @@ def keep() -> None:
     from model.labels import AI, CLASSES, REAL
     from model.pages.review_page import remove_page
 
-    task = get_current_context()["ti"]
+    task, lake = get_current_context()["ti"], open_lake()
     response, images = task.xcom_pull(_TASK), task.xcom_pull("settle", key="images")
     if response["chosen_options"] == [_KEEP]:
         given = response["params_input"]
         numbers = {CLASSES[AI]: given["ai"], CLASSES[REAL]: given["real"], None: given["no_use"]}
         numbers = {label: listed or () for label, listed in numbers.items()}
         by = response["responded_by_user"]["name"]
-        written = keep(read_settings(), read_answers(images, numbers), by=by, now=datetime.now(UTC))
+        lock = read_settings().reports_lock
+        written = keep(lake, read_answers(images, numbers), lock=lock, by=by, now=datetime.now(UTC))
         log.info("%s decided on %d reports", by, written)
-    remove_page(open_lake().root)
+    remove_page(lake.root)
 
 
 def _numbers(description: str) -> Param:

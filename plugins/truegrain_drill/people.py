@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Final
 
+from model.dataset.lake import Lake
+from model.feedback.reporters import VotingLimits
 from model.feedback.review import settle
 from model.settings import Settings
 from model.sources.labelled_image import LabelledImage
@@ -47,7 +49,8 @@ def report(address: str, images: Sequence[LabelledImage], secrets: Sequence[str]
 
 def review(settings: Settings) -> int:
     """Settle what the reporters agree on, as `review_feedback` does; return how many images that brought in."""
-    return settle(settings, now=datetime.now(UTC)).accepted
+    lake, influence = Lake(settings.lake_url), VotingLimits.of(settings)
+    return settle(lake, influence=influence, lock=settings.reports_lock, now=datetime.now(UTC)).accepted
 
 
 def _report(address: str, image: LabelledImage, headers: dict[str, str], prediction_id: str) -> bool:

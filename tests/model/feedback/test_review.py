@@ -1,7 +1,8 @@
 """From reports to images that are trained on: nothing enters on one word, and everything can be taken back."""
 
-from collections.abc import Callable
-from datetime import date, timedelta
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from model.dataset.ingest import assemble, collect_part, plan
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates
 from model.dataset.tombstones import read_tombstones
+from model.feedback.agreement import Review
+from model.feedback.reporters import VotingLimits
 from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, UserReport, path_of, read_report, read_statements
 from model.feedback.review import keep, settle
 from model.settings import Settings
@@ -20,17 +23,8 @@ from support.user_reports import NOW, say, write_said
 
 IMAGE, OTHER = (labelled(number, "ai").data for number in (100, 101))
 THREE = ("ada", "bob", "cyd")
+INFLUENCE = VotingLimits.of(Settings())
 Report = Callable[..., UserReport]
-
-
-@pytest.fixture
-def home(tmp_path) -> Settings:  # type: ignore[no-untyped-def]
-    return Settings(home=tmp_path)
-
-
-@pytest.fixture
-def lake(home: Settings) -> Lake:
-    return Lake(home.lake_url)
 
 
 @pytest.fixture
@@ -41,6 +35,19 @@ def report(lake: Lake) -> Report:
         return write_said(lake.root, say(client, label, **about), image)
 
     return put
+
+
+def settled(lake: Lake, *, now: datetime = NOW, influence: VotingLimits = INFLUENCE) -> Review:
+    return settle(lake, influence=influence, lock=lock_of(lake), now=now)
+
+
+def answered(lake: Lake, answers: Mapping[str, str | None]) -> int:
+    """Have Grace answer."""
+    return keep(lake, answers, lock=lock_of(lake), by="Grace", now=NOW)
+
+
+def lock_of(lake: Lake) -> Path:
+    return Path(lake.root).parent / "reports.lock"
 
 
 def reviews(lake: Lake) -> list[tuple[str, str | None, str | None]]:
@@ -55,52 +62,47 @@ def ingest(lake: Lake) -> list[bytes]:
     return list(lake.read_images(facts[facts["source"] == REPORTS]))
 
 
-def test_what_enough_say_is_accepted_and_the_next_ingestion_reads_it_for_train(
-    home: Settings, lake: Lake, report: Report
-) -> None:
+def test_what_enough_say_is_accepted_and_the_next_ingestion_reads_it_for_train(lake: Lake, report: Report) -> None:
     for client in THREE:
         report(client)
-    assert settle(home, now=NOW).accepted == 1
+    assert settled(lake).accepted == 1
     assert reviews(lake) == [(client, ACCEPTED, AGREEMENT) for client in THREE]
     assert ingest(lake) == [IMAGE]
     rows = read_candidates(lake, assemble(lake, today=date(2026, 11, 21)))
     assert rows[["source", "split", "label"]].to_numpy().tolist() == [[REPORTS, "train", "ai"]]
 
 
-def test_no_crowd_of_liars_brings_anything_in(home: Settings, lake: Lake, report: Report) -> None:
+def test_no_crowd_of_liars_brings_anything_in(lake: Lake, report: Report) -> None:
     """One key twenty times, two keys, anybody without a key, a majority that one denies."""
     crowds = [["eve"] * 20, ["eve", "mallory"] * 5, [ANONYMOUS] * 20, [f"key{number}" for number in range(10)]]
     for number, crowd in enumerate(crowds):
         for client in crowd:
             report(client, "real", labelled(number, "ai").data)
     report("ada", "ai", labelled(3, "ai").data)
-    found = settle(home, now=NOW)
+    found = settled(lake)
     assert (found.rulings, len(found.questions)) == ((), 4)
     assert ingest(lake) == []
 
 
-def test_nothing_is_read_before_it_is_settled_and_nothing_again_afterwards(
-    home: Settings, lake: Lake, report: Report
-) -> None:
+def test_nothing_is_read_before_it_is_settled_and_nothing_again_afterwards(lake: Lake, report: Report) -> None:
     for client in THREE:
         report(client)
     assert ingest(lake) == []
-    settle(home, now=NOW)
+    settled(lake)
     assert ingest(lake) == [IMAGE]
     assert plan(lake, [], parts=2) != []  # another number of parts, the same files
     assert plan(lake, [], parts=1) == []
 
 
-def test_a_report_without_the_file_counts_but_brings_nothing_in(home: Settings, lake: Lake, report: Report) -> None:
+def test_a_report_without_the_file_counts_but_brings_nothing_in(lake: Lake, report: Report) -> None:
     for client in THREE:
         report(client, kept=client == "bob")
-    settle(home, now=NOW)
+    settled(lake)
     assert [review for _, review, _ in reviews(lake)] == [CONFIRMED, ACCEPTED, CONFIRMED]
     assert ingest(lake) == [IMAGE]
 
 
 def test_what_a_version_holds_is_not_learnt_anew_from_reports(
-    home: Settings,
     lake: Lake,
     report: Report,
     publish_images: Callable[..., str],
@@ -110,30 +112,30 @@ def test_what_a_version_holds_is_not_learnt_anew_from_reports(
     for client in THREE:
         report(client, "real", held)
     report("dan", "ai", held)
-    settle(home, now=NOW)
+    settled(lake)
     assert reviews(lake) == [*((client, REJECTED, KNOWN) for client in THREE), ("dan", CONFIRMED, KNOWN)]
     assert ingest(lake) == []
 
 
 def test_what_came_in_by_reports_is_no_knowledge_of_its_own(
-    home: Settings, lake: Lake, report: Report, publish_images: Callable[..., str]
+    lake: Lake, report: Report, publish_images: Callable[..., str]
 ) -> None:
     for client in THREE:
         report(client)
-    settle(home, now=NOW)
+    settled(lake)
     ingest(lake)
     publish_images(many(40))
     report("eve", "real")
-    (question,) = settle(home, now=NOW).questions
+    (question,) = settled(lake).questions
     assert question.reason == "disputed: 3 say ai, 1 say real"
 
 
-def test_a_person_decides_what_is_asked_and_is_named(home: Settings, lake: Lake, report: Report) -> None:
+def test_a_person_decides_what_is_asked_and_is_named(lake: Lake, report: Report) -> None:
     report("ada", "ai")
     report("bob", "real")
     report("cyd", "ai", OTHER)
-    answers = {question.image_sha256: "ai" for question in settle(home, now=NOW).questions[:1]}
-    assert keep(home, answers, by="Grace", now=NOW) == 2
+    answers = {question.image_sha256: "ai" for question in settled(lake).questions[:1]}
+    assert answered(lake, answers) == 2
     assert reviews(lake) == [
         ("ada", ACCEPTED, "reviewer:Grace"),
         ("bob", REJECTED, "reviewer:Grace"),
@@ -142,42 +144,42 @@ def test_a_person_decides_what_is_asked_and_is_named(home: Settings, lake: Lake,
     assert ingest(lake) == [IMAGE]
 
 
-def test_what_a_person_has_no_use_for_is_rejected_whatever_was_said(home: Settings, lake: Lake, report: Report) -> None:
+def test_what_a_person_has_no_use_for_is_rejected_whatever_was_said(lake: Lake, report: Report) -> None:
     sha256 = report("ada", "ai").image_sha256
     report("bob", "real")
-    keep(home, {sha256: None}, by="Grace", now=NOW)
+    answered(lake, {sha256: None})
     assert [review for _, review, _ in reviews(lake)] == [REJECTED, REJECTED]
-    assert settle(home, now=NOW).questions == ()
+    assert settled(lake).questions == ()
 
 
-def test_a_person_overrules_an_agreement_and_the_image_is_withdrawn(home: Settings, lake: Lake, report: Report) -> None:
+def test_a_person_overrules_an_agreement_and_the_image_is_withdrawn(lake: Lake, report: Report) -> None:
     for client in THREE:
         report(client)
-    settle(home, now=NOW)
+    settled(lake)
     assert ingest(lake) == [IMAGE]
     report("eve", "real", kept=False)
-    (question,) = settle(home, now=NOW).questions
-    keep(home, {question.image_sha256: "real"}, by="Grace", now=NOW)
+    (question,) = settled(lake).questions
+    answered(lake, {question.image_sha256: "real"})
     assert [review for _, review, _ in reviews(lake)] == [REJECTED, REJECTED, REJECTED, CONFIRMED]
     assert read_tombstones(lake)["sha256"].tolist() == [question.image_sha256]
     collect(lake, many(10), now=NOW)
     assert REPORTS not in set(read_candidates(lake, assemble(lake, today=date(2026, 11, 21)))["source"])
 
 
-def test_a_person_who_agrees_with_an_agreement_ends_the_dispute(home: Settings, lake: Lake, report: Report) -> None:
+def test_a_person_who_agrees_with_an_agreement_ends_the_dispute(lake: Lake, report: Report) -> None:
     for client in THREE:
         report(client)
-    settle(home, now=NOW)
+    settled(lake)
     sha256 = report("eve", "real").image_sha256
-    keep(home, {sha256: "ai"}, by="Grace", now=NOW)
+    answered(lake, {sha256: "ai"})
     assert [review for _, review, _ in reviews(lake)] == [ACCEPTED, ACCEPTED, ACCEPTED, REJECTED]
     assert read_tombstones(lake).empty
     report("eve", "real")
-    assert settle(home, now=NOW).questions == ()
+    assert settled(lake).questions == ()
 
 
 def test_what_changes_while_it_is_reviewed_waits_for_the_next_review(
-    home: Settings, lake: Lake, report: Report, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One report is withdrawn, one says something else, between the reading and the writing."""
     withdrawn, replaced, other = (report(client) for client in THREE)
@@ -188,17 +190,17 @@ def test_what_changes_while_it_is_reviewed_waits_for_the_next_review(
         return [withdrawn, replaced, other]
 
     monkeypatch.setattr("model.feedback.review.read_statements", read)
-    settle(home, now=NOW)
+    settled(lake)
     assert reviews(lake) == [("bob", None, None), ("cyd", ACCEPTED, AGREEMENT)]
 
 
-def test_what_is_not_accepted_loses_its_picture_and_comment(home: Settings, lake: Lake, report: Report) -> None:
+def test_what_is_not_accepted_loses_its_picture_and_comment(lake: Lake, report: Report) -> None:
     right, wrong, waiting = (
         report("ada", comment="mine"),
         report("bob", "real", comment="no"),
         report("cyd", image=OTHER),
     )
-    keep(home, {right.image_sha256: "ai"}, by="Grace", now=NOW)
+    answered(lake, {right.image_sha256: "ai"})
     found = [read_report(lake.root, each.id) for each in (right, wrong, waiting)]
     assert [each and (each["image"]["bytes"], each["comment"]) for each in found] == [
         (IMAGE, "mine"),
@@ -207,21 +209,21 @@ def test_what_is_not_accepted_loses_its_picture_and_comment(home: Settings, lake
     ]
 
 
-def test_what_no_rule_needs_is_deleted_and_an_accepted_report_never(home: Settings, lake: Lake, report: Report) -> None:
+def test_what_no_rule_needs_is_deleted_and_an_accepted_report_never(lake: Lake, report: Report) -> None:
     for client in THREE:
         report(client, kept=client == "bob")
-    settle(home, now=NOW)
-    settle(home, now=NOW + timedelta(days=29))
+    settled(lake)
+    settled(lake, now=NOW + timedelta(days=29))
     assert [client for client, _, _ in reviews(lake)] == list(THREE)
-    settle(home, now=NOW + timedelta(days=31))
+    settled(lake, now=NOW + timedelta(days=31))
     assert reviews(lake) == [("bob", ACCEPTED, AGREEMENT)]
 
 
-def test_the_number_of_images_a_reporter_may_bring_in_is_that_of_the_settings(home: Settings, report: Report) -> None:
+def test_the_number_of_images_a_reporter_may_bring_in_is_that_of_the_settings(lake: Lake, report: Report) -> None:
     for number in range(4):
         for client in THREE:
             report(client, image=labelled(number, "ai").data)
-    narrow = home.model_copy(update={"feedback_per_reporter": 2})
-    assert settle(narrow, now=NOW).accepted == 2
-    assert settle(narrow, now=NOW + timedelta(days=29)).accepted == 0
-    assert settle(narrow, now=NOW + timedelta(days=31)).accepted == 2
+    narrow = VotingLimits.of(Settings(feedback_per_reporter=2))
+    assert settled(lake, influence=narrow).accepted == 2
+    assert settled(lake, now=NOW + timedelta(days=29), influence=narrow).accepted == 0
+    assert settled(lake, now=NOW + timedelta(days=31), influence=narrow).accepted == 2

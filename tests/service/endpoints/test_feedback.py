@@ -17,6 +17,7 @@ from werkzeug.test import TestResponse
 from model.dataset.lake import Lake
 from model.dataset.tombstones import read_tombstones
 from model.errors import SourceError, StorageFull
+from model.feedback.reporters import VotingLimits
 from model.feedback.review import settle
 from model.lock import locked
 from model.monitoring.predictions import add, prepare
@@ -179,11 +180,15 @@ def test_three_keys_that_agree_are_believed_and_one_alone_is_not(
         assert answer.status_code == 200
         return prediction
 
+    def settled() -> int:
+        influence = VotingLimits.of(settings)
+        return settle(lake, influence=influence, lock=settings.reports_lock, now=datetime.now(UTC)).accepted
+
     for name in (*["ada"] * 10, "bob"):
         report_as(name)
-    assert settle(settings, now=datetime.now(UTC)).accepted == 0
+    assert settled() == 0
     last = report_as("cyd")
-    assert settle(settings, now=datetime.now(UTC)).accepted == 1
+    assert settled() == 1
     assert {row["client"] for row in kept(lake) if row["review"] == ACCEPTED} == set(names)
     assert client.delete(f"/feedback/{last}").json == {"id": last, "kept_out": True}
 
