@@ -1,1 +1,1 @@
-"""Predictions in their database, drift measured on them, and whether a training is asked for."""
+"""The table of predictions, drift measured on it, and whether a training is asked for."""

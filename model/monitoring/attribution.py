@@ -1,4 +1,4 @@
-"""Drift attribution: from signals to the likeliest reason that traffic is no longer like the reference."""
+"""Names the likeliest cause of drift, from the signals that are over their limits."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -26,11 +26,16 @@ _NEARLY_ALL: Final = 0.8
 def attribute(signals: Sequence[Signal]) -> tuple[Attribution, str]:
     """Name the likeliest reason for the signals that are over their limits, with a sentence that says why.
 
-    The strongest claim first. A dense group was looked for in files like the reference's, so it is no other container;
-    where nearly everything differs it is other content, where the rest is as before a new generator, or as many images
-    of another content, which only a person can tell apart. Doubt is a weaker sign, as files that were encoded twice
-    raise it, too. Another container explains whatever else has moved; a moved embedding is other content; and
-    probabilities alone move when only the ratio of the classes does.
+    Without such a signal there is none. Otherwise the first of these rules that applies:
+
+    1. A dense group, and nearly all images differ: content. Groups are looked for in files like the reference's alone.
+    2. A dense group, and the rest is as before: a new generator. Only a person can tell it from a group of new content.
+    3. More doubtful images, in files like the reference's: a new generator. Files that were encoded twice raise doubt,
+       too, so other files rule it out.
+    4. What looks real has shifted, in files like the reference's, and not nearly all images differ: a new generator.
+    5. Other sizes, qualities or formats: another container. It explains whatever else has moved.
+    6. Other sizes in bytes, more doubt, or a moved embedding: content.
+    7. The probabilities alone have moved: the balance of the classes.
     """
     over = {signal.name: signal for signal in signals if signal.over}
     distance = next((signal.value for signal in signals if signal.name == EMBEDDING_DISTANCE), 0.0)

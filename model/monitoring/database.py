@@ -98,8 +98,8 @@ def make_table(engine: Engine, table: Table) -> None:
 def _open_sqlite(address: URL) -> Engine:
     """Return an engine for an SQLite file.
 
-    Readers and the writers of several processes do not wait for each other, and a commit not for the disk: after a
-    power cut the last moments may be missing, nothing is broken. A file that was deleted or replaced is opened anew.
+    Readers and the writers of several processes do not wait for each other. A commit does not wait for the disk: after
+    a power cut the last rows may be missing, but nothing is broken. A file that was deleted or replaced is opened anew.
     """
     file = Path(address.database or ":memory:")
     bounds = _unless_said(address, timeout=BUSY_SECONDS)

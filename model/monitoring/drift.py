@@ -1,4 +1,4 @@
-"""Drift: how recent traffic differs from the reference that travels with the detector, and why."""
+"""Measures how recent traffic differs from the reference that travels with the detector, and says why."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class Drift:
 
     `reason` is a sentence with the numbers behind `attribution`. `suspects` are the positions of the images that may be
     by a new generator, the likeliest first. `accuracy` is the estimated share of right answers, `ai_share` that of AI
-    images, both with 95 % intervals, which are wide where images are of a kind that the reference says nothing about.
+    images. The 95 % intervals of both are wide if images are of a kind that the reference does not hold.
     """
 
     rows: int

@@ -1,4 +1,4 @@
-"""The history of drift: what each measurement found, one row of JSON, in the database of the prediction log."""
+"""Writes the result of each drift measurement to the database of the prediction log, and reads results back."""
 
 from datetime import datetime
 from typing import Final

@@ -1,4 +1,4 @@
-"""Estimates without labels: how often the detector is right on recent images, and how many of them are AI."""
+"""Estimates without labels how often the detector is right on recent images, and how many of them are AI."""
 
 import math
 from typing import Final
@@ -20,9 +20,9 @@ Probabilities = NDArray[np.float64]
 def estimate_ai_share(reference: Reference, recent: Probabilities) -> Estimate:
     """Estimate the share of AI images among `recent`, which may be another than the reference's.
 
-    The maximum-likelihood share given calibrated probabilities [n], which expectation maximisation finds in Saerens,
-    Latinne and Decaestecker, 2002, "Adjusting the outputs of a classifier to new a priori probabilities"; here to a
-    thousandth, so that its interval is read off the same likelihood (Wilks, 1938).
+    The maximum-likelihood share given calibrated probabilities [n]. Saerens, Latinne and Decaestecker find it by
+    expectation maximisation (2002, "Adjusting the outputs of a classifier to new a priori probabilities"). Here it is
+    searched for to a thousandth, so that its interval is read off the same likelihood (Wilks, 1938).
     """
     share = _SHARES[:, np.newaxis]
     ai, real = _odds(recent, _prior(reference))
@@ -34,9 +34,9 @@ def estimate_ai_share(reference: Reference, recent: Probabilities) -> Estimate:
 def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold: float, ai_share: Estimate) -> Estimate:
     """Estimate the share of `recent` on the right side of `threshold` from how sure the detector is of them.
 
-    The mean probability [n] of the answer given, after Bayes' rule has adjusted it to `ai_share`, plus what that misses
-    on the reference, whose labels are known (difference of confidences, Guillory et al., 2021, arXiv 2107.03315). It
-    holds while the images are of kinds that the reference holds.
+    The mean probability [n] of the answer given, after Bayes' rule has adjusted it to `ai_share`. Added is the error of
+    that mean on the reference, whose labels are known (difference of confidences, Guillory et al., 2021, arXiv
+    2107.03315). The estimate is valid while the images are of kinds that the reference holds.
     """
     known = reference.sample.probability
     missed = ((known >= threshold) == (reference.label == AI)) - _confidence(known, known, threshold)  # [m]

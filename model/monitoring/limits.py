@@ -1,4 +1,4 @@
-"""Drift policy: the limits that recent traffic is held against, read from TOML."""
+"""The limits above which traffic counts as drifted, read from TOML."""
 
 from importlib.resources import files
 from typing import ClassVar

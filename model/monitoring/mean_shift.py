@@ -1,4 +1,4 @@
-"""Mean shift: how far the mean of one sample of embeddings is from that of another, and which rows are farthest out."""
+"""Measures how far the mean of embeddings has moved, beyond chance, and which rows lie farthest out."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -17,8 +17,8 @@ Matrix = NDArray[np.floating]
 class Shift:
     """A squared Mahalanobis distance of two means, less what chance adds to it; the largest value that chance reaches.
 
-    `outward` [m] says how far each row of the second sample lies in the direction of the shift, and `edge` what 95 % of
-    the first sample stay below.
+    `outward` [m] says how far each row of the second sample lies in the direction of the shift. 95 % of the first
+    sample lie below `edge` in that direction.
     """
 
     distance: float

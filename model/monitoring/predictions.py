@@ -1,4 +1,4 @@
-"""The prediction log as a database keeps it: its rows, and the windows of them that drift looks at."""
+"""The table of predictions: adds, finds and deletes rows, and reads the windows that drift is measured on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -155,7 +155,7 @@ def forget(engine: Engine, *, until: datetime, most: int) -> int:
 def delete_future_rows(engine: Engine, *, of: datetime, most: int) -> int:
     """Delete predictions dated later than `of`, `most` at once, and return how many they were.
 
-    None where they are more than the others: then it is not they that are wrong.
+    Deletes nothing if most rows are in the future: then this clock is wrong.
     """
     ahead, rows = PREDICTIONS.c.at > of, select(func.count()).select_from(PREDICTIONS)
     with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Monitoring: whether what was measured is worth asking for another training. Pure."""
+"""Decides from drift measurements whether to ask for another training. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,8 @@ BEYOND_TRAINING: Final[frozenset[Attribution]] = frozenset({"balance"})
 class RetrainPolicy:
     """How much drift it takes to ask for a training, and how often that may be.
 
-    `sustained` results in a row must agree; for `cooldown` after a training on drift nothing is asked for, nor when
-    there were `budget` of them within BUDGET_PERIOD.
+    `sustained` results in a row must agree. Nothing is asked for within `cooldown` after a training on drift. Nothing
+    is asked for either if there were `budget` trainings on drift within BUDGET_PERIOD.
     """
 
     sustained: int

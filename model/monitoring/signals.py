@@ -1,4 +1,4 @@
-"""Drift signals: how far recent predictions and files are from the reference, each as a number against its limit."""
+"""Computes the signals of drift in predictions and files: distances from the reference, each with its limit."""
 
 import math
 from collections.abc import Callable, Mapping

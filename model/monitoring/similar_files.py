@@ -1,4 +1,4 @@
-"""Containers: which recent files are like the reference's, so that what they show can be compared like with like."""
+"""Finds the recent files that are like files of the reference, so that like is compared with like."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Suspects: recent images in files like the reference's that may be by a generator the reference does not hold."""
+"""Finds recent images that may be by an unknown generator, among files like the reference's."""
 
 import math
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ _MOST_MISTAKES: Final = 0.1
 _DOUBTFUL: Final = 0.1
 """Share of the reference's images, those the detector is least sure of, that count as doubtful."""
 _RAREST: Final = 0.02
-"""Share of a class below which the weights of its images no longer fall: they must still tell where it lies."""
+"""Smallest share a class is weighted with."""
 _CERTAIN: Final = 1e-6
 
 Positions = NDArray[np.integer]
@@ -49,9 +49,9 @@ class Group:
 class Suspects:
     """What the comparison of like with like found among the recent images.
 
-    `compared` of them are in files like the reference's, and `distance` is theirs from it in the embedding. `likeliest`
-    are the positions of the suspects behind the strongest signal that is over its limit, the likeliest first, out of a
-    group of `among` images.
+    `compared` images are in files like the reference's, and `distance` is how far they are from it in the embedding.
+    `likeliest` are the positions of the suspects, the likeliest first, out of a group of `among` images. The suspects
+    are those of the strongest signal that is over its limit.
     """
 
     compared: int
@@ -66,10 +66,14 @@ def find_suspects(
 ) -> Suspects:
     """Among recent images whose files resemble the reference's, find those that resemble no reference image.
 
-    This leaves out what another codec or size does to the detector. A generator that leaves traces of its own is a
-    dense group elsewhere in the embedding; one that the detector takes for neither class makes doubtful images many;
-    one that it takes for real shifts what it is sure is real. Another share of AI images, `ai_share`, does none of
-    that. Where too few files are comparable there is no group, and the distance in the embedding is that of all images.
+    This leaves out what another codec or size does to the detector. An unknown generator shows in one of three ways:
+
+    - It leaves traces of its own: a dense group elsewhere in the embedding.
+    - The detector takes its images for neither class: many doubtful images.
+    - The detector takes its images for real: what the detector is sure is real has shifted.
+
+    Another share of AI images, `ai_share`, shows in none of the three ways. If too few files are comparable, no group
+    is looked for, and the distance in the embedding is that of all images.
     """
     alike = np.flatnonzero(comparable(reference.sample, recent))
     enough = len(alike) >= _LEAST_COMPARED

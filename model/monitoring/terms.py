@@ -1,4 +1,4 @@
-"""The words that drift is told in: whether there is any, why, and why that is not known."""
+"""The fixed words for drift: states, causes of not knowing, attributions, and the names of signals."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, get_args
@@ -8,8 +8,16 @@ from pydantic import Field
 State = Literal["ok", "drifting", "unknown"]
 
 Cause = Literal["no_model", "no_reference", "other_reference", "too_few", "log_unavailable", "clock", "failed"]
-"""Why drift is unknown: nothing is in service; its detector brings no reference, or another's; too few predictions; the
-prediction log cannot be read; there are times that cannot be right; the monitor met with an error of its own."""
+"""Why drift is unknown, in the order of the names:
+
+1. Nothing is in service.
+2. The detector in service brings no reference.
+3. The detector in service brings the reference of another one.
+4. There are too few predictions.
+5. The prediction log cannot be read.
+6. There are times that cannot be right.
+7. The monitor met with an error of its own.
+"""
 
 Attribution = Literal["none", "container", "content", "balance", "new_generator"]
 """Why traffic has drifted: not at all, other files, other pictures, another share of AI, images like none known."""

@@ -1,4 +1,4 @@
-"""Telling apart: a small classifier between the reference and recent images, and what it finds out about them."""
+"""Fits a small classifier between the reference and recent images: their distance, and a group that is new."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -27,8 +27,8 @@ Matrix = NDArray[np.floating]
 class Apart:
     """How well images of the reference and recent ones can be told apart by where they are in the embedding.
 
-    `distance` is 0 when not at all and 1 when wholly; `group` are the positions of those recent images that are many
-    where the reference is almost empty.
+    `distance` is 0 if they cannot be told apart, and 1 if all of them can. `group` are the positions of the recent
+    images that are many where the reference is almost empty.
     """
 
     distance: float
@@ -40,8 +40,8 @@ def tell_apart(reference: Matrix, recent: Matrix, *, weight: NDArray[np.float64]
 
     The two-sample test by classifier (Lopez-Paz and Oquab, 2017, arXiv 1610.06545): logistic regression, each image
     judged by one that has not seen it. Its odds are the ratio of the densities (Sugiyama et al., 2012, "Density Ratio
-    Estimation in Machine Learning", chapter 4), so images with the highest odds form the group, the largest that is at
-    least 10 times as dense as the reference there, which has less than 1 % of its images in that place.
+    Estimation in Machine Learning", chapter 4). So images with the highest odds form the group. It is the largest one
+    that is at least 10 times as dense as the reference there. Less than 1 % of the reference's images are there.
     """
     is_recent = np.arange(len(reference) + len(recent)) >= len(reference)
     weights = np.concatenate([weight / weight.sum(), np.full(len(recent), 1 / len(recent))]) * len(is_recent) / 2
