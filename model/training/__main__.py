@@ -19,8 +19,8 @@ from model.training.loop.train import train_detector
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, train, print the result; returns the exit status.
 
-    0 is success, HOPELESS_STATUS (which argparse uses as well) an error that the same call would end in again, and
-    anything else one that may be gone next time. On a machine with several GPUs each gets a process.
+    0 is success. HOPELESS_STATUS, which argparse uses as well, is an error that the same call would end in again.
+    Anything else is an error that may be gone next time. On a machine with several GPUs each gets a process.
     """
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(given)

@@ -1,4 +1,4 @@
-"""TrainConfig: what a training run is made of, read from a recipe and overridden by hand."""
+"""The options of a training run, read from a recipe, with any of them overridden by hand."""
 
 import hashlib
 import json
@@ -96,8 +96,8 @@ class TrainConfig:
     leave_out: str = ""
     """A generator whose images are in neither training nor validation, to see how well it is recognised unseen."""
     compile: bool = False
-    """Compile the network with torch.compile, for long trainings on a GPU; on a CPU it was slower (273 images a second
-    of a core instead of 311, ResNet-10 at 64 pixels)."""
+    """Compile the network with torch.compile, for long trainings on a GPU. On a CPU it was slower: 273 images a second
+    of a core instead of 311 (ResNet-10 at 64 pixels)."""
     patience: Count
     """Epochs without a lower validation loss after which training stops."""
     seed: int

@@ -1,4 +1,4 @@
-"""One training by several processes, as torchrun starts them: who each is, and how they meet."""
+"""Joins the processes that torchrun starts into one training, and shares images and results among them."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""What images go through before the network sees them in training, all of a batch at once where that is quicker."""
+"""Augments a batch of training images as the recipe says: moved, degraded and mixed, with their labels."""
 
 from typing import Final
 

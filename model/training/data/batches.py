@@ -1,4 +1,4 @@
-"""Batches for the network: drawn and augmented for training, normalised."""
+"""The batches that a network is given: drawn and augmented for training, plain and in order for evaluation."""
 
 from collections import deque
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""The random numbers behind an epoch's augmentation: drawn at once, so that it matters to none who uses which."""
+"""Random numbers for an epoch, drawn up front: switching one augmentation on does not change the others."""
 
 from enum import IntEnum, auto
 

@@ -1,4 +1,4 @@
-"""What happens to a picture on its way through platforms: scaled, blurred, encoded; one image at a time, by Pillow."""
+"""Scales, blurs and encodes training images as platforms do, one image at a time, by Pillow."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Images of a dataset version, decoded once into memory-mapped arrays of pixels."""
+"""The images of a dataset version as arrays of pixels: decoded once, then mapped from a cache."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -69,7 +69,7 @@ def load_samples(
 
     Without the images of the generator `leave_out`, if one is named; the others are then held in memory. Of several
     processes that ask at once one decodes, and the others wait. Raises TrainingError when there is no such generator
-    or no image of both classes is left, StorageFull when the cache has no room, and LockHeld when another process
+    or no image of a class is left. Raises StorageFull when the cache has no room, and LockHeld when another process
     decodes for longer than PATIENCE.
     """
     rows = split_rows(read_manifest(lake, version, columns=_COLUMNS), split)

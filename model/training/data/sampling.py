@@ -1,4 +1,4 @@
-"""Which images an epoch shows, and in which order."""
+"""The images that an epoch shows, in their order: each image once, or classes and generators alike often."""
 
 from typing import Final
 
@@ -14,10 +14,10 @@ Order = NDArray[np.int64]
 def draw_order(groups: Order, *, balanced: bool, random: np.random.Generator) -> Order:
     """Return the images of an epoch, as indices into `groups` [N]; group 0 is that of the real images.
 
-    Each image once, in random order; or `balanced`: as many draws as there are images, one half of them real, the
-    other shared out alike among the generators. A group too small for its share is shown whole several times, at most
-    MOST_DRAWS times; what it then cannot fill falls to the other generators, or is left out. A group too large shows a
-    part, another one in each epoch. The number of draws is the same in each epoch.
+    Each image once, in random order; or, if `balanced`, as many draws as there are images. One half of the draws is of
+    real images, the other half is shared out alike among the generators. A group too small for its share is shown whole
+    several times, at most MOST_DRAWS times. Draws that such a group leaves over go to the other generators, or are left
+    out. A group too large shows a part, another one in each epoch. The number of draws is the same in each epoch.
     """
     if not balanced:
         return random.permutation(len(groups))

@@ -1,1 +1,1 @@
-"""The training itself: epochs, losses, checkpoints."""
+"""The training itself: epochs, steps, checkpoints."""

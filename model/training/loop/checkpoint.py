@@ -1,4 +1,4 @@
-"""Checkpoints of a training run, in safetensors: no pickle is ever written or read."""
+"""Writes and reads the checkpoints of a training run as safetensors; a pickle could run code."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""The training loop: epochs of steps, validation after each, a checkpoint, early stopping."""
+"""Trains a network epoch by epoch: validates after each, writes checkpoints, goes on from them, stops early."""
 
 import math
 import sys

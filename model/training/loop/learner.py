@@ -1,4 +1,4 @@
-"""Learner: a network in training with its optimizer and the average of its weights. It takes steps against a loss."""
+"""A network in training, with its loss, its optimizer and the average of its weights."""
 
 import copy
 from typing import Any

@@ -1,4 +1,4 @@
-"""One training, whole: from a published dataset version to an artifact in MLflow."""
+"""Trains a detector on a dataset version and logs its artifact to MLflow; what was interrupted goes on."""
 
 import json
 import subprocess

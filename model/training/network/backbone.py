@@ -1,4 +1,4 @@
-"""Backbones: any timm model by name, made for the size of the images, with pretrained weights where they can be had."""
+"""Any timm model as a backbone: fitted to the size of the images, with pretrained weights if there are any."""
 
 from typing import Any
 
@@ -25,9 +25,10 @@ def create_backbone(config: TrainConfig, *, size: int, pretrained_file: str) -> 
     """Create the timm model of `config` without its head, for images of `size` pixels, in evaluation mode.
 
     The side of its feature map is at least `smallest_map` where its layers or patches can be made to keep that. Weights
-    come from `pretrained_file`, from the hub where it is empty. Raises TrainingError for a model that is unknown, gives
-    no feature map, or takes no images of this size or no `widths`; for a file that cannot be read or does not fit; and
-    when weights are required and cannot be had.
+    come from `pretrained_file`, from the hub where it is empty.
+
+    Raises TrainingError for a model that is unknown, gives no feature map, or takes no images of this size or no
+    `widths`. Raises it, too, for a file that cannot be read or does not fit, and when required weights cannot be had.
     """
     make_torchvision_importable()
     import timm

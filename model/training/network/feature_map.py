@@ -1,4 +1,4 @@
-"""What a backbone gives, whatever its layout, as a feature map."""
+"""The features that any backbone gives, as a map of channels, rows and columns."""
 
 from math import isqrt
 
@@ -11,8 +11,9 @@ from model.errors import TrainingError
 def to_map(output: Tensor, *, prefix_tokens: int = 0) -> Tensor:
     """Return a backbone's output for square images as a map [N, C, side, side].
 
-    It may have its channels first or last, or be tokens [N, L, C] in the order of the rows of the map, after
-    `prefix_tokens` that stand for no place (class and register tokens). Raises TrainingError for anything else.
+    The output may have its channels first or last, or be tokens [N, L, C] in the order of the rows of the map. Before
+    them may be `prefix_tokens` that stand for no place (class and register tokens). Raises TrainingError for anything
+    else.
     """
     if output.ndim == 4 and output.shape[2] == output.shape[3]:
         return output

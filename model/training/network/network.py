@@ -52,8 +52,8 @@ class Network(nn.Module):
 def build_network(config: TrainConfig, *, size: int, pretrained_file: str) -> Network:
     """Build the network of `config` for inputs of `size` pixels, the same one for the same seed.
 
-    Raises TrainingError for an unknown backbone, one that gives no feature map or takes no images of this size, and
-    when pretrained weights are asked for and cannot be had.
+    Raises TrainingError for an unknown backbone, and for one that gives no feature map or takes no images of this size.
+    Raises it, too, when pretrained weights are required and cannot be had.
     """
     torch.manual_seed(config.seed)
     backbone = create_backbone(config, size=size, pretrained_file=pretrained_file)

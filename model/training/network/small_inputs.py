@@ -1,4 +1,4 @@
-"""Small inputs: a backbone made for photographs throws away less of their resolution in its first layers."""
+"""Keeps the resolution of small images in a backbone that was made for photographs."""
 
 from functools import partial
 from typing import Any
@@ -11,9 +11,9 @@ from model.training.network.feature_map import map_shape
 def keep_resolution(backbone: nn.Module, *, size: int, smallest_map: int) -> None:
     """Let layers of `backbone` stride less, the first ones first, until the side of its map is at least `smallest_map`.
 
-    Layers that reduce the same resolution, such as those side by side in a residual block, are treated alike: a
-    convolution halves its stride, a layer without weights (pooling) is left out. No weight changes its name, shape or
-    value. Reductions that no strided layer makes stay as they are.
+    Layers that reduce the same resolution, such as those side by side in a residual block, are treated alike. A
+    convolution halves its stride, and a layer without weights (pooling) is left out. No weight changes its name, shape
+    or value. Reductions that no strided layer makes stay as they are.
     """
     while map_shape(backbone, size=size)[1] < smallest_map:
         level = _first_reduction(backbone, size)

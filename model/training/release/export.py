@@ -1,4 +1,4 @@
-"""From a trained network to one ONNX graph: normalisation, calibration, activation map and embedding are inside."""
+"""Exports a network as one ONNX graph with normalisation, calibration, activation map and embedding inside."""
 
 import tempfile
 import warnings
@@ -15,10 +15,10 @@ from model.training.release.whitening import Whitening
 class ReleasedNetwork(nn.Module):
     """Pixels [N, S, S, 3] uint8 -> calibrated probability of AI [N], map toward AI [N, h, w], embedding [N, d].
 
-    With global average pooling the class-activation map is a closed form of the forward pass: each location's features
-    weighted by the gradient of the logit with respect to the pooled features. Positive where the image speaks for AI,
-    negative where it speaks for real; its positive part is proportional to Grad-CAM (Selvaraju et al., 2017, arXiv
-    1610.02391). The embedding is the pooled features on the axes of `whitening`.
+    With global average pooling the class-activation map is a closed form of the forward pass. It weights the features
+    of each location by the gradient of the logit with respect to the pooled features. The map is positive where the
+    image speaks for AI and negative where it speaks for real. Its positive part is proportional to Grad-CAM (Selvaraju
+    et al., 2017, arXiv 1610.02391). The embedding is the pooled features on the axes of `whitening`.
     """
 
     mean: Tensor

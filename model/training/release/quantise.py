@@ -1,4 +1,4 @@
-"""The int8 variant of an artifact: its backbone in 8-bit integers, with a calibration of its own."""
+"""Makes the int8 variant of an artifact: its backbone in 8-bit integers, with a calibration of its own."""
 
 import os
 import tempfile

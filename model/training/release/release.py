@@ -1,4 +1,4 @@
-"""From a trained network to an artifact folder: calibrate and whiten on validation, export, write what goes with it."""
+"""Writes the artifact of a trained network: calibrated, exported, with its reference and golden outputs."""
 
 from collections.abc import Mapping
 from pathlib import Path

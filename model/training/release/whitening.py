@@ -1,4 +1,4 @@
-"""Whitening: the axes along which a detector's features are compared, each as wide as the others on the reference."""
+"""Whitens features: finds axes on which a detector's reference varies alike, so that distances compare."""
 
 from dataclasses import dataclass
 from typing import Final
