@@ -1,4 +1,4 @@
-"""Outcome of a drill: how far accuracy fell, how soon that was noticed, and whether all was well again in time."""
+"""Compares a drill with its goals: accuracy lost, images until the alarm, seconds until mended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

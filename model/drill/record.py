@@ -1,4 +1,4 @@
-"""Drill: what happened when a generator appeared that the detector had not been trained on, as it was recorded."""
+"""The record of a drill: what happened when a generator appeared that the detector did not know."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -42,8 +42,8 @@ class Answer:
 class Reading:
     """A result of the service's monitor, and how many images of the newcomer it had been sent by then.
 
-    `suspects` are the images that the monitor points to, `suspects_new` those of them that the newcomer made;
-    `accuracy` is its own estimate, made without labels, and `truth` what the labels say about the same images.
+    `suspects` counts the images that the monitor points to, and `suspects_new` how many of them the newcomer made.
+    `accuracy` is the monitor's estimate, made without labels; `truth` is what the labels say about the same images.
     """
 
     seconds: float

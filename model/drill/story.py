@@ -1,4 +1,4 @@
-"""Story of a drill: what happened when, in sentences whose every number is from its record."""
+"""Tells a drill in sentences whose every number is from its record."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

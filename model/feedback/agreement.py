@@ -1,4 +1,4 @@
-"""Agreement: what the reports of users settle by themselves, and what a person is asked. Pure."""
+"""Settles the reports of users by agreement, and chooses the images that a person is asked about. Pure."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Set

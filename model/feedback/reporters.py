@@ -1,4 +1,4 @@
-"""Reporters: how far the word of each goes, by what was found of the reports they gave before. Pure."""
+"""Counts how far each reporter is trusted, by what was found of the reports given before. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

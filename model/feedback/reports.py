@@ -1,4 +1,4 @@
-"""Statements: what users' reports say of images, and the files of the lake that hold them, one a report."""
+"""Reads and writes the reports of users: one file of the lake a report."""
 
 import re
 from collections.abc import Iterator

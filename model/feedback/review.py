@@ -1,4 +1,4 @@
-"""Reviews the reports of users: what is accepted is read by the next ingestion, what was a mistake is withdrawn."""
+"""Reviews the reports of users in the lake; accepted images are ingested next, mistaken ones withdrawn."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Questions: what a person is shown of the reports that need one, and how the answers are read."""
+"""Words the questions that a person is asked about reports, and reads the answers."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
