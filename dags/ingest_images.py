@@ -45,7 +45,7 @@ def ingest_images() -> None:
 
     @task
     def validate(version: str) -> str:
-        from expectations.manifest import validate
+        from expectations.dataset import validate
 
         return validate(open_lake(), version).version
 

@@ -6,8 +6,8 @@ from html import escape
 
 from upath import UPath
 
-from expectations.examine import Examination, Finding
 from expectations.policy import CRITICAL
+from expectations.runner import Examination, Finding
 from model.files import write_text
 
 # The scripts need jQuery, Vega and Bootstrap from four hosts; the pages read well without. The footer is a newsletter,

@@ -9,9 +9,9 @@ import pandas as pd
 from sqlalchemy import Engine, select
 
 from expectations.docs import write_docs
-from expectations.examine import Finding, as_record, examine, list_findings
 from expectations.policy import Policy
-from expectations.prediction_suite import prediction_rules, with_derived_columns
+from expectations.runner import Finding, as_record, examine, list_findings
+from expectations.suites.predictions import prediction_rules, with_derived_columns
 from model.dataset.lake import Lake
 from model.errors import ValidationFailed
 from model.files import write_text

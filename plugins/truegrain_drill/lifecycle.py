@@ -3,7 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
-from expectations.manifest import validate
+from expectations.dataset import validate
 from model.dataset.ingest import assemble, collect_part, plan, publish
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest

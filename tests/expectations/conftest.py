@@ -20,4 +20,4 @@ def plain_pages(without_plots: None) -> None:
 @pytest.fixture
 def without_docs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave Great Expectations' own pages empty, for tests of what is found and not of how it is shown."""
-    monkeypatch.setattr("expectations.examine._draw_page", lambda _: "<html></html>")
+    monkeypatch.setattr("expectations.runner._draw_page", lambda _: "<html></html>")

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from great_expectations.expectations.expectation import Expectation
 
-import expectations.manifest as validation
-from expectations.examine import Examination, examine
-from expectations.manifest import validate
+import expectations.dataset as validation
+from expectations.dataset import validate
 from expectations.policy import Policy
+from expectations.runner import Examination, examine
 from model.dataset.ingest import assemble, collect_part, plan, publish
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates, read_manifest

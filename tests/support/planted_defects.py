@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from expectations.manifest import validate
+from expectations.dataset import validate
 from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates

@@ -61,7 +61,7 @@ def prepare(url: str, images: int = IMAGES) -> None:
 
 def bring_out(url: str, *, today: date) -> tuple[float, float]:
     """Assemble, validate and publish; returns the seconds it took and the most memory this process ever held, in GB."""
-    from expectations.manifest import validate
+    from expectations.dataset import validate
 
     lake, begin = Lake(url), time.perf_counter()
     version = assemble(lake, today=today)

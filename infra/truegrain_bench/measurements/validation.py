@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from truegrain_bench.results.results import Figure
 from truegrain_rig.stack import ROOT
 
-PLANTED = ("tests/expectations/test_planted.py", "tests/expectations/test_planted_shortcuts.py")
+PLANTED = "tests/expectations/suites"
 COMMAND = "make bench"
 
 
@@ -19,7 +19,7 @@ def planted_defects() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-k", "test_a_planted_", f"--junitxml={report}", *PLANTED],
+            [sys.executable, "-m", "pytest", "-q", "-k", "test_a_planted_", f"--junitxml={report}", PLANTED],
             cwd=ROOT,
             check=False,
         )

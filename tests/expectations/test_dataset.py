@@ -9,13 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from expectations import examine, manifest
-from expectations.manifest import validate
-from expectations.manifest_suite import FORMAT_OF_SUFFIX, column_rules, dataset_rules, image_rules
-from expectations.mix_suite import mix_rules
+from expectations import dataset, runner
+from expectations.dataset import validate
 from expectations.policy import Policy
-from expectations.prediction_suite import prediction_rules
-from expectations.shortcut_suite import shortcut_rules
+from expectations.suites.manifest import FORMAT_OF_SUFFIX, column_rules, dataset_rules, image_rules
+from expectations.suites.predictions import prediction_rules
+from expectations.suites.shortcuts_and_mix import mix_rules, shortcut_rules
 from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake, to_frame
 from model.dataset.manifest import SCHEMA, SPLITS, read_manifest, write_rows
@@ -84,7 +83,7 @@ def stage(lake, monkeypatch):
 
     def write(rows: pd.DataFrame) -> None:
         lake.version_path(VERSION).mkdir(parents=True, exist_ok=True)
-        monkeypatch.setattr(manifest, "read_candidates", lambda _lake, _version: rows)
+        monkeypatch.setattr(dataset, "read_candidates", lambda _lake, _version: rows)
 
     return write
 
@@ -148,7 +147,7 @@ def spoiled(tmp_path_factory) -> tuple[Validation, dict[str, str]]:
     lake = Lake(str(tmp_path_factory.mktemp("spoiled")))
     lake.version_path(VERSION).mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(manifest, "read_candidates", lambda _lake, _version: rows)
+        patch.setattr(dataset, "read_candidates", lambda _lake, _version: rows)
         validation = validate(lake, VERSION)
     return validation, quarantined(lake).set_index("origin")["reason"].to_dict()
 
@@ -295,7 +294,7 @@ def test_the_policy_sets_the_limits(lake, stage):
 def test_a_crash_leaves_no_success_behind(lake, stage, monkeypatch):
     stage(good_rows())
     validate(lake, VERSION)
-    monkeypatch.setattr(examine, "_context", lambda: 1 / 0)
+    monkeypatch.setattr(runner, "_context", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         validate(lake, VERSION)
     with pytest.raises(DatasetError, match="has not passed validation"):
@@ -385,7 +384,7 @@ def test_the_format_is_known_of_every_extension_that_a_source_reads():
 
 
 def test_a_warning_that_cannot_be_asked_refuses_the_version(lake, stage, monkeypatch):
-    monkeypatch.setattr(manifest, "shortcut_table", lambda _: pd.DataFrame({"bytes": [0.5]}))
+    monkeypatch.setattr(dataset, "shortcut_table", lambda _: pd.DataFrame({"bytes": [0.5]}))
     stage(good_rows())
     with pytest.raises(ValidationFailed):
         validate(lake, VERSION)

@@ -1,4 +1,4 @@
-"""Each fact that alone tells the label, planted in a clean set, is caught by the rule that names it."""
+"""Each fact that alone tells the label, and a change of the mix, planted in a clean set, is caught by its own rule."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from model.dataset.lake import Lake
 from support.clean_images import clean_images, encoded, opened, recode, rotated
-from support.planted_defects import LabelledImages, Outcome, validated
+from support.planted_defects import NOTHING_WRONG, LabelledImages, Outcome, validated
 
 pytestmark = pytest.mark.usefixtures("without_docs")
 
@@ -89,3 +89,12 @@ def test_a_planted_half_of_a_shortcut_is_warned_of_and_passes(lake: Lake) -> Non
 def test_a_fact_shared_by_both_classes_is_no_shortcut(lake: Lake) -> None:
     marked = coded(ai=rotated, real=rotated)
     assert validated(lake, marked(clean_images())) == Outcome([], [], {})
+
+
+def test_a_planted_change_of_the_mix_is_warned_of_and_passes(lake: Lake) -> None:
+    newcomers = [
+        replace(image, generator="newcomer") if image.label == "ai" else image for image in clean_images(400)[200:]
+    ]
+    assert validated(lake, clean_images()) == NOTHING_WRONG
+    found = "25.0% of the mix by generator changed since the previous version, more than 20%"
+    assert validated(lake, newcomers) == Outcome([], [found], {})

@@ -10,11 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from expectations.docs import write_docs
-from expectations.examine import Examination, Finding, as_record, examine, list_findings
-from expectations.manifest_suite import column_rules, dataset_rules, image_rules, with_derived_columns
-from expectations.mix_suite import mix_rules, mix_table
 from expectations.policy import Policy
-from expectations.shortcut_suite import shortcut_rules, shortcut_table
+from expectations.runner import Examination, Finding, as_record, examine, list_findings
+from expectations.suites.manifest import column_rules, dataset_rules, image_rules, with_derived_columns
+from expectations.suites.shortcuts_and_mix import mix_rules, mix_table, shortcut_rules, shortcut_table
 from model.dataset.earlier_versions import images_ever_tested
 from model.dataset.lake import Lake
 from model.dataset.manifest import SCHEMA, read_candidates, read_manifest, write_rows

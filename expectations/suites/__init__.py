@@ -1,0 +1,1 @@
+"""The rules, by what they are about: a manifest, shortcuts and the mix, predictions."""
