@@ -9,7 +9,7 @@ from truegrain_airflow.assembling import assemble_version
 from truegrain_airflow.assets import DATASET, DRIFT
 from truegrain_airflow.environment import open_lake
 from truegrain_airflow.forms import lines, number, read, text
-from truegrain_airflow.ingest_images import collect_part, plan_parts
+from truegrain_airflow.ingest_images import collect_part, plan_parts, validate_version
 from truegrain_airflow.publishing import publish_version
 from truegrain_airflow.retries import task_defaults
 from truegrain_airflow.timetable import AnchoredTimetable
@@ -45,9 +45,7 @@ def ingest_images() -> None:
 
     @task
     def validate(version: str) -> str:
-        from expectations.dataset import validate
-
-        return validate(open_lake(), version).version
+        return validate_version(open_lake(), version)
 
     @task(outlets=[DATASET])
     def publish(version: str) -> Iterator[Metadata]:

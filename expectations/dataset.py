@@ -20,7 +20,6 @@ from model.dataset.manifest import SCHEMA, read_candidates, read_manifest, write
 from model.dataset.validation import FILE, Validation, write_validation
 from model.errors import ValidationFailed
 from model.files import remove, write_table
-from model.pages.dataset_page import write_page
 
 QUARANTINE_SCHEMA = pa.schema(
     [field.with_nullable(nullable=True) for field in SCHEMA] + [pa.field("reason", pa.string())]
@@ -43,9 +42,8 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     """Validate the candidates of a staged version and write the outcome into the lake.
 
     Writes quarantine/<version>/rows.parquet (the refused rows and their `reason`) and, in datasets/<version>/, docs/
-    (Data Docs), manifest.parquet (the accepted rows; only when they may be trained on) and at last validation.json,
-    which is what the version's own page in docs/ is drawn from. Of a published version, which never changes, it returns
-    the recorded outcome.
+    (pages), manifest.parquet (the accepted rows; only when they may be trained on) and at last validation.json. Of a
+    published version, which never changes, it returns the recorded outcome.
 
     Raises ValidationFailed, after writing, saying what was found; the batches that were new in the version are set
     aside, so that one bad delivery does not spoil every version to come. Whatever else goes wrong leaves no
@@ -55,7 +53,6 @@ def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Valid
     if version in lake.versions():
         return Validation.from_json((folder / FILE).read_bytes())
     validation, message = _judge(lake, version, policy or Policy())
-    write_page(lake, version)  # here, where the verdict is known and a refused version has not raised yet
     if not validation.success:
         raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
     _log.log(logging.WARNING if validation.warnings else logging.INFO, message)

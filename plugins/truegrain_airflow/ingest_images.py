@@ -1,13 +1,19 @@
-"""How the tasks of an ingestion share the reading: parts, planned by one task and collected by many, pass as JSON."""
+"""What the tasks of an ingestion do: plan parts, collect each, and validate the version that comes of them.
+
+Parts pass as JSON from the task that plans to the tasks that collect.
+"""
 
 import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from truegrain_airflow.environment import open_lake, read_settings
+
+if TYPE_CHECKING:
+    from model.dataset.lake import Lake
 
 log = logging.getLogger("truegrain.ingest")
 
@@ -44,3 +50,19 @@ def collect_part(part: Mapping[str, Any], now: datetime) -> str:
         log.info("%s: %s images read, %s new", mine, f"{read:,}", f"{new:,}")
 
     return str(collect_part(open_lake(), mine, now=now, progress=tell))
+
+
+def validate_version(lake: "Lake", version: str) -> str:
+    """Validate a staged version, draw its page, accepted or refused, and return the version.
+
+    A published version keeps the page it has. Raises ValidationFailed when the version may not be trained on.
+    """
+    from expectations.dataset import validate
+    from model.pages.dataset_page import write_page
+
+    published = version in lake.versions()
+    try:
+        return validate(lake, version).version
+    finally:
+        if not published:
+            write_page(lake, version)

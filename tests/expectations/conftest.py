@@ -1,4 +1,4 @@
-"""A lake for each test, and pages without plots."""
+"""A lake for each test."""
 
 from pathlib import Path
 
@@ -10,11 +10,6 @@ from model.dataset.lake import Lake
 @pytest.fixture
 def lake(tmp_path: Path) -> Lake:
     return Lake(str(tmp_path / "lake"))
-
-
-@pytest.fixture(autouse=True)
-def plain_pages(without_plots: None) -> None:
-    """Every validation draws the page of its version."""
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-import contextlib
 import hashlib
 import json
 from dataclasses import replace
@@ -398,7 +397,7 @@ def test_the_data_docs_open_without_any_other_host(lake, stage):
     stage(rows)
     validate(lake, VERSION)
     pages = {page.name: page.read_text() for page in (lake.version_path(VERSION) / "docs").iterdir()}
-    assert set(pages) == {f"{page}.html" for page in ("index", "columns", "images", "dataset", "shortcuts", "version")}
+    assert set(pages) == {f"{page}.html" for page in ("index", "columns", "images", "dataset", "shortcuts")}
     assert all("http" not in page and "<script" not in page for page in pages.values())
     assert "may be trained on: 83 images accepted, 1 refused." in pages["index.html"]
     assert "label is one of real, ai" in pages["images.html"]
@@ -409,18 +408,3 @@ def test_a_lake_on_another_file_system_is_validated_as_well():
     write_rows(lake, VERSION, good_rows(), name="candidates")
     assert validate(lake, VERSION).success
     assert (lake.version_path(VERSION) / "docs" / "index.html").exists()
-
-
-@pytest.mark.parametrize(
-    ("label", "success", "verdict"), [("ai", True, "May be trained on"), ("real", False, "Refused")]
-)
-def test_a_version_has_its_page_with_the_verdict_whether_accepted_or_refused(lake, label, success, verdict):
-    images = [labelled(number, "real", format_="BMP") for number in range(1, 600, 2)]
-    images += [labelled(number, label, format_="BMP") for number in range(600, 1_200, 2)]
-    collect(lake, images, now=datetime(2026, 11, 2, tzinfo=UTC))
-    version = assemble(lake, today=date(2026, 11, 2))
-    with contextlib.nullcontext() if success else pytest.raises(ValidationFailed):
-        validate(lake, version)
-    docs = lake.version_path(version) / "docs"
-    assert verdict in (docs / "version.html").read_text()
-    assert 'href="version.html"' in (docs / "index.html").read_text()
