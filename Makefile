@@ -1,29 +1,31 @@
 # The project's commands; `make` alone lists them. Hooks and CI call the same ones.
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PYTHON ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null || command -v python3)
 TORCH_INDEX ?=
 SOURCE ?=
 GENERATOR ?= patch
+VENV := .venv
 
-bin := .venv/bin
+bin := $(VENV)/bin
 locks := infra/requirements
-installed := .venv/.installed
+installed := $(VENV)/.installed
+workers := --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 lock := $(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate \
         --overrides $(locks)/overrides.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down drill check test coverage bench bench-full lock format
+.PHONY: help install up down drill check test test-unit coverage bench bench-full lock format
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(installed)  ## Build .venv (PYTHON=<python 3.11>, TORCH_INDEX=<index to take torch from>)
+install: $(installed)  ## Build .venv (PYTHON=<3.11 or 3.12>, VENV=<another folder>, TORCH_INDEX=<index to take torch from>)
 
 # torch comes first and from the index of the user's choice, so that the lock serves CPU and GPU alike: infra/adr/0001.
 $(installed): pyproject.toml $(locks)/torch.txt $(locks)/all.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
 		|| { echo "Truegrain needs Python 3.11 or 3.12; name one with PYTHON=<path>"; exit 1; }
-	$(PYTHON) -m venv .venv
+	$(PYTHON) -m venv $(VENV)
 	$(bin)/python -m pip install --quiet --constraint $(locks)/all.txt uv
 	$(bin)/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --requirement $(locks)/torch.txt
 	$(bin)/uv pip install --python $(bin)/python --compile-bytecode --requirement $(locks)/all.txt
@@ -47,7 +49,10 @@ check: install  ## Format, lint, types, import contracts, spelling
 	$(bin)/codespell
 
 test: install  ## Run every test
-	$(bin)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --durations=10
+	$(bin)/pytest $(workers) --durations=10
+
+test-unit: install  ## Run the tests that start no platform, as for a second Python (VENV=.venv-3.12 PYTHON=<python 3.12>)
+	$(bin)/pytest $(workers) tests/model tests/expectations tests/plugins tests/service
 
 coverage: install  ## Run every test and say which lines and branches they reach; takes half as long again
 	$(bin)/pytest --cov --cov-report=term:skip-covered

@@ -108,6 +108,8 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
     unpacked = 0
     with zipfile.ZipFile(file) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
+            if not info.filename:  # from Python 3.12 on, zipfile takes it for a file like any other
+                raise zipfile.BadZipFile("it lists a file without a name")
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
             unpacked += info.file_size
             _refuse_bomb(unpacked, size)

@@ -163,7 +163,7 @@ def test_a_zip_that_lists_a_file_without_a_name_is_refused(tmp_path: Path) -> No
     content[entry + 28] = 0  # the length of the name
     content[entry + 30] = 1  # its byte becomes the extra field
     (tmp_path / "shop.zip").write_bytes(content)
-    with pytest.raises(SourceError, match="cannot be read"):
+    with pytest.raises(SourceError, match="cannot be read: it lists a file without a name"):
         list(read(tmp_path / "shop.zip"))
 
 
