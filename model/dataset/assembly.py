@@ -1,6 +1,6 @@
 """Which images of the lake belong to a dataset version: the rules, and what they left out."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -8,11 +8,14 @@ from typing import Final
 import pandas as pd
 
 from model.dataset.demonstration import makes_way
-from model.dataset.exclusion import find_excluded
 from model.dataset.manifest import GIVEN, SCHEMA
 from model.dataset.splitting import picture_of, place
+from model.errors import DatasetError
 from model.sources.neutralise import former_origins
 from model.sources.reports import SOURCE as REPORTS
+
+_KINDS: Final = ("source", "generator")
+"""What a person may exclude from a version."""
 
 LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -79,7 +82,7 @@ def assemble_rows(
     """Decide which images of the lake (`Lake.facts`) belong to a dataset version, and in which split.
 
     `given` is every image of every earlier version (`manifest.read_given`), `withdrawn` the hashes of bytes and of
-    pixels that must not come back, `exclude` names of sources and generators (see `find_excluded`). `demonstration`
+    pixels that must not come back, `exclude` names of sources and generators (see `_find_excluded`). `demonstration`
     says that the built-in images were asked for by name.
 
     - Of a file that entered as it is, and again neutralised, only what it was neutralised to stays.
@@ -97,7 +100,7 @@ def assemble_rows(
     claims = _in_precedence(facts, given)
     claims["rule"] = ""
     claims.loc[_is_replaced(claims), "rule"] = "neutralised"
-    claims.loc[find_excluded(claims, exclude), "rule"] = "excluded"
+    claims.loc[_find_excluded(claims, exclude), "rule"] = "excluded"
     claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
     admitted = claims.loc[claims["rule"] == "", ["source", "origin"]]
     claims.loc[admitted.index[makes_way(admitted, asked=demonstration)], "rule"] = "demonstration"
@@ -162,3 +165,22 @@ def _former(given: pd.DataFrame | None, pictures: pd.Series) -> pd.DataFrame:
     if given is None:
         return pd.DataFrame(columns=list(GIVEN))
     return given.loc[~picture_of(given).isin(pictures), list(GIVEN)].reset_index(drop=True)
+
+
+def _find_excluded(images: pd.DataFrame, names: Collection[str]) -> pd.Series:
+    """Mark the images (columns `source` and `generator`) that `names` such as 'source:x' or 'generator:y' exclude.
+
+    Raises DatasetError for a name that no image has, listing those that exist: a misspelt exclusion would exclude
+    nothing.
+    """
+    known = {f"{kind}:{name}" for kind in _KINDS for name in images[kind].dropna().unique()}
+    if unknown := sorted(set(names) - known):
+        raise DatasetError(f"cannot exclude {_quote(unknown)}; the lake holds {_quote(sorted(known))}")
+    excluded = pd.Series(data=False, index=images.index)
+    for kind in _KINDS:
+        excluded |= (f"{kind}:" + images[kind]).isin(names)
+    return excluded
+
+
+def _quote(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)

@@ -8,10 +8,16 @@ from typing import Final
 from model.errors import SourceError
 from model.labels import find_label
 from model.sources import archive, csv_table, kaggle, parquet, reports, synthetic
-from model.sources.class_folders import read_class_folders, read_folders
+from model.sources.class_folders import (
+    above_the_split,
+    is_cnndetection,
+    is_genimage,
+    outermost,
+    read_class_folders,
+    read_folders,
+)
 from model.sources.csv_images import read_listed_images, refuse_contradicting_tables
 from model.sources.folder import open_folder
-from model.sources.generators import above_the_split, is_cnndetection, is_genimage, outermost
 from model.sources.labelled_image import LabelledImage
 from model.sources.location import Location, reaching
 from model.sources.selection import EVERYTHING, Choice
