@@ -41,7 +41,7 @@ __all__ = [
 
 _RUN_ID_LENGTH = 32
 _TURN_SECONDS = 60
-"""How long one waits for another's promotion, which is many requests."""
+"""How long a caller waits for the lock; the promotion that holds it is many requests."""
 
 
 @dataclass(frozen=True)

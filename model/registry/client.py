@@ -19,7 +19,7 @@ CLIENT_ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""How MLflow's client behaves here; it reads nothing but variables, and those already set win."""
+"""The variables that say how MLflow's client behaves; a variable that is set already wins."""
 
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 """No such run, version or file; the second is how MLflow reports an alias that nobody has set."""

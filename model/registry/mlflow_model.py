@@ -1,4 +1,4 @@
-"""Packing: an artifact in the form that `mlflow models serve` takes."""
+"""Writes an artifact in the form that `mlflow models serve` takes."""
 
 import shutil
 import warnings

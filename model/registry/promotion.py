@@ -1,15 +1,15 @@
 """Promotion, rollback and repair: the functions that change which version is in production.
 
 The history says what production has to be. The alias `production`, the alias `previous` and the deprecated stage follow
-the history, in this order; a mark in the history says that they have. A process that is killed in between has either
-changed nothing, or the next promotion, rollback or repair finishes the change. If production differs although the mark
-is there, somebody has moved it by hand, in MLflow's UI say. That is respected, and becomes the next entry of the
-history. The aliases are the truth; the stages that MLflow has deprecated mirror them for tools that still read stages.
+the history, in this order; then a mark is set in the history. If a process is killed in between, either it has changed
+nothing, or the next promotion, rollback or repair finishes the change. If production differs although the mark is set,
+somebody has moved production by hand, in MLflow's UI say. The move is respected, and becomes the next entry of the
+history. The alias is the truth; the stage mirrors the alias for tools that still read stages.
 
-Promoters on one host, or on hosts that open the same lock file, come one after the other. Where there is no common
-lock the history is still one line without gaps and production ends as its last entry says; only a host that stalls
-in the middle of a change, and dies before it looks again, can move production late, which is then found and
-recorded like a move by hand.
+Promoters on one host, or on hosts that open the same lock file, come one after the other. Without a common lock the
+history is still one line without gaps, and production ends as the last entry says. There is one exception: a host that
+stalls in the middle of a change, and dies before it looks again, can move production late. The late move is then found
+and recorded like a move by hand.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Retrain: the steps from a trained run to production, as the tasks of `retrain_detector` call them."""
+"""Evaluate, decide, promote: the steps that bring a trained run into production."""
 
 import tempfile
 from dataclasses import replace
