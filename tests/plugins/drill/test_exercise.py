@@ -125,7 +125,7 @@ def test_a_fault_of_the_platform_ends_a_drill_and_is_kept_for_the_post_mortem(
         raise TruegrainError("the monitor is silent")
 
     monkeypatch.setattr(exercise, "serving", lambda _: nullcontext("http://127.0.0.1:9"))
-    monkeypatch.setattr(exercise.labelling, "make_keys", lambda *_: [])
+    monkeypatch.setattr(exercise.people, "make_keys", lambda *_: [])
     monkeypatch.setattr(exercise.Exercise, "stay_calm", fall_silent)
     diary = Diary(tmp_path, make_drill(answers=(), steps=(), readings=()))
     exercise.run(PLAN, Settings(home=tmp_path), diary)
