@@ -31,7 +31,7 @@ class LakeState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegistryState:
+class RegistrySummary:
     """What the gate said of how many versions, and how many of the newest it refused in a row.
 
     `newest_at` and `production_at` are when these were registered, in seconds since the epoch; None: there is none.
@@ -70,12 +70,12 @@ def count_images(lake: Lake, version: str) -> dict[tuple[str, str], int]:
     return {(label, split): found[label, split] for label in CLASSES for split in SPLITS}
 
 
-def survey_registry(versions: Sequence[ModelVersion], production: ModelVersion | None) -> RegistryState:
+def survey_registry(versions: Sequence[ModelVersion], production: ModelVersion | None) -> RegistrySummary:
     """Sum up what the gate has said of all `versions`; `production` is the one in production, if there is one."""
     newest_first = sorted(versions, key=lambda version: int(version.version), reverse=True)
     said = [version.tags.get(GATE, UNDECIDED) for version in newest_first]
     counts = Counter(said)
-    return RegistryState(
+    return RegistrySummary(
         gates={gate: counts[gate] for gate in GATES},
         refused_in_a_row=len(list(takewhile(lambda gate: gate == FAILED, said))),
         newest_at=newest_first[0].registered_at if newest_first else None,
