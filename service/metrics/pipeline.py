@@ -7,7 +7,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from model.retraining.pipeline_state import LakeState, RegistryState
+from model.retraining.pipeline_state import LakeState, RegistrySummary
 from service.metrics.gauges import make_gauge
 
 
@@ -55,7 +55,7 @@ class PipelineMetrics:
             self._validation.labels("passed").set(state.validation_passed)
             self._validation.labels("refused").set(not state.validation_passed)
 
-    def show_registry(self, state: RegistryState, *, name: str) -> None:
+    def show_registry(self, state: RegistrySummary, *, name: str) -> None:
         """Show what the registry says of the registered model `name`."""
         for gate, count in state.gates.items():
             self._registered.labels(gate).set(count)

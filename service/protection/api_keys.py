@@ -13,6 +13,7 @@ from limits import parse_many
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import SettingsError
+from model.files import signature
 
 Role = Literal["predict", "feedback", "admin"]
 
@@ -108,7 +109,7 @@ class Keyring:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._seen = self._signature()
+        self._seen = signature(self._path)
         self._keys = KeyFile.read(path).keys
 
     def find(self, secret: str) -> Key | None:
@@ -122,19 +123,12 @@ class Keyring:
         return found
 
     def _refresh(self) -> None:
-        signature = self._signature()
-        if signature == self._seen:
+        found = signature(self._path)
+        if found == self._seen:
             return
-        self._seen = signature
+        self._seen = found
         try:
             self._keys = KeyFile.read(self._path).keys
             log.info("API keys read again", keys=len(self._keys))
         except SettingsError as error:
             log.error("API keys not read again, those known stay", reason=str(error))  # noqa: TRY400 - says it all
-
-    def _signature(self) -> tuple[int, int] | None:
-        try:
-            status = self._path.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_mtime_ns, status.st_ino

@@ -7,6 +7,8 @@ from typing import Final, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
+from model.files import FULL_DISK
+
 State = Literal["ok", "locked", "full", "gone", "failing"]
 STATES: Final = get_args(State)
 
@@ -15,7 +17,7 @@ LATE_SECONDS: Final = 120.0
 
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, "55P03"}
 _FULL: Final = {sqlite3.SQLITE_FULL, "53100"}
-_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ROOM: Final = FULL_DISK | {errno.EFBIG}
 """Result codes of SQLite, SQLSTATEs of PostgreSQL (its manual, appendix A), and numbers of the system."""
 
 _MEANING: Final = {

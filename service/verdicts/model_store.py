@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from model.detectors.detector import Detector
+from model.files import signature
 from service.metrics.service import Metrics
 from service.status.pointer import Alias, Pointer
 
@@ -38,7 +39,7 @@ class ModelStore:
         self._pointer = pointer
         self._alias: Alias = alias
         self._metrics = metrics
-        self._seen: tuple[int, int] | None = None
+        self._seen: tuple[int, int, int] | None = None
         self._looking = threading.Lock()
         self._stopped = threading.Event()
 
@@ -61,11 +62,11 @@ class ModelStore:
             return self.current
 
     def _look(self) -> None:
-        signature = self._signature()
-        if signature == self._seen:
+        found = signature(self._pointer)
+        if found == self._seen:
             return
-        self._seen = signature
-        if signature is None:
+        self._seen = found
+        if found is None:
             self._lose()
             return
         try:
@@ -77,13 +78,6 @@ class ModelStore:
     def _follow(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):
             self.refresh()
-
-    def _signature(self) -> tuple[int, int] | None:
-        try:
-            status = self._pointer.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_mtime_ns, status.st_ino
 
     def _load(self) -> ServedModel:
         version = Pointer.read(self._pointer)
