@@ -22,8 +22,9 @@ def rollback_detector() -> None:
     """**Red?** The log says why, and what to do.
 
     No such version, or one that was never good enough: production is as it was, and the log names the versions there
-    are. MLflow does not answer: clear the task once it does, which finishes what was begun. The service takes the
-    earlier detector a few seconds after this is green; the version put aside is kept, and comes back the same way.
+    are. MLflow does not answer: clear the task once it does, which finishes what was begun. One run goes back once,
+    however often its task is cleared: trigger again to go further. The service takes the earlier detector a few
+    seconds after this is green; the version put aside is kept, and comes back the same way.
     `python -m model.registry history` prints every change of production, also those made by hand in MLflow.
     """
 
@@ -33,10 +34,16 @@ def rollback_detector() -> None:
         from model.registry import connect
         from model.registry.promotion import rollback
 
-        reason, by = read("reason"), get_current_context()["dag_run"].triggering_user_name or ""
+        reason, run = read("reason"), get_current_context()["dag_run"]
         if reason is None:
             raise RegistryError("a rollback needs a reason: trigger again and say what is wrong with production")
-        restored = rollback(connect(read_settings()), reason=reason, to=read("version"), by=by)
+        restored = rollback(
+            connect(read_settings()),
+            reason=reason,
+            to=read("version"),
+            by=run.triggering_user_name or "",
+            request=f"{run.run_id} of {run.run_after.isoformat()}",
+        )
         log.info("version %s is in production", restored.version)
         yield Metadata(DETECTOR, {"version": restored.version})
 

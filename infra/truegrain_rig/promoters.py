@@ -29,13 +29,17 @@ FORKS.set_forkserver_preload(["__main__", "mlflow", "truegrain_rig.promoters"])
 
 @dataclass(frozen=True)
 class Promoter:
-    """One that changes production: to `version`, or back when that is empty. It is killed before call `dies_at`."""
+    """One that changes production: to `version`, or back when that is empty. It is killed before call `dies_at`.
+
+    A rollback with a `request` may be repeated with it.
+    """
 
     tracking_uri: str
     model_name: str
     lock: Path
     version: str = ""
     dies_at: int | None = None
+    request: str = ""
 
     def act(self) -> None:
         """Promote or roll back; a refusal, such as that there is nothing to go back to, is fine."""
@@ -50,7 +54,7 @@ class Promoter:
             if self.version:
                 promote(registry, self.version, reason="race")
             else:
-                rollback(registry, reason="race")
+                rollback(registry, reason="race", request=self.request)
         except RegistryUnavailable:
             raise
         except RegistryError:

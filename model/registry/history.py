@@ -35,7 +35,8 @@ How = Literal["promotion", "override", "rollback", "by hand"]
 class Change:
     """A change of what is in production; a version is None where there was none. `at` is a time in UTC (ISO 8601).
 
-    An override is a promotion against the gate. `nonce` makes two equal changes of two writers differ.
+    An override is a promotion against the gate. `request` identifies what asked for the change, such as a DAG run.
+    `nonce` makes two equal changes of two writers differ.
     """
 
     number: int
@@ -44,6 +45,7 @@ class Change:
     to_version: str | None
     reason: str
     by: str
+    request: str = ""
     at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     nonce: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -80,7 +82,11 @@ class History:
         """Tell whether the version has been in production."""
         return any(version in (change.from_version, change.to_version) for change in self.changes)
 
-    def follow(self, how: How, to_version: str | None, *, reason: str, by: str = "") -> Change:
+    def has_carried_out(self, request: str) -> bool:
+        """Tell whether a change was made for the request; nothing is known of an empty one."""
+        return request != "" and any(change.request == request for change in self.changes)
+
+    def follow(self, how: How, to_version: str | None, *, reason: str, by: str = "", request: str = "") -> Change:
         """Return the change that comes next."""
         return Change(
             number=len(self.changes) + 1,
@@ -89,6 +95,7 @@ class History:
             to_version=to_version,
             reason=reason[:LONGEST_REASON],
             by=by or _whoami(),
+            request=request,
         )
 
     def extended(self, change: Change) -> Self:

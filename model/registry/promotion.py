@@ -68,14 +68,17 @@ def promote(
     return _change(registry, choose, reason=reason, by=by)
 
 
-def rollback(registry: Registry, *, reason: str, to: str | None = None, by: str = "") -> ModelVersion:
+def rollback(
+    registry: Registry, *, reason: str, to: str | None = None, by: str = "", request: str = ""
+) -> ModelVersion:
     """Put the version that was in production before, or `to`, back; 'previous' becomes what it replaces.
 
     `to` is a number or an alias. When the one before was deleted it is the one before that. Raises RegistryError when
     there is no such version, or when `to` neither was in production nor passed the gate. When it is in production
-    already nothing changes.
+    already nothing changes. A `request`, such as the id of a DAG run, is carried out once: a repeated call finishes what
+    an earlier one began, and returns what is in production.
     """
-    return _change(registry, partial(choose_rollback, to=to), reason=reason, by=by)
+    return _change(registry, partial(choose_rollback, to=to), reason=reason, by=by, request=request)
 
 
 def repair(registry: Registry) -> None:
@@ -84,18 +87,24 @@ def repair(registry: Registry) -> None:
         _mend(registry)
 
 
-def _change(registry: Registry, choose: Callable[[RegistryState], Wish], *, reason: str, by: str) -> ModelVersion:
+def _change(
+    registry: Registry, choose: Callable[[RegistryState], Wish], *, reason: str, by: str, request: str = ""
+) -> ModelVersion:
     """Bring into production what `choose` wishes for, once all that was left behind is mended; return the version.
 
-    Changes nothing when that is in production. Raises what `choose` raises.
+    Changes nothing when that is in production, or when the history holds a change for `request`: then it returns what
+    is in production now. Raises what `choose` raises.
     """
     with registry.locked():
         for _ in range(ATTEMPTS):
             scene = _mend(registry)
+            if scene.production is not None and scene.history.has_carried_out(request):
+                log.info("production was changed for this request before", request=request, stays=scene.production)
+                return registry.require(scene.production)
             wish = choose(scene)
             if scene.production == wish.version:
                 return registry.require(wish.version)
-            following = scene.history.follow(wish.how, wish.version, reason=reason, by=by)
+            following = scene.history.follow(wish.how, wish.version, reason=reason, by=by, request=request)
             if _record(registry, scene, following):
                 return registry.require(wish.version)
     raise RegistryError("others without our lock keep changing production: find out who does, and try again")

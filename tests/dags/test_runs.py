@@ -274,12 +274,25 @@ def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
 
 
 def test_a_rollback_hands_over_version_reason_and_user(outcome):
-    assert ["rollback", {"reason": "wrong on receipts", "to": "5", "by": "dag_test"}] in outcome["calls"]
+    assert rollbacks(outcome)[0] == {"reason": "wrong on receipts", "to": "5", "by": "dag_test"}
 
 
 def test_a_rollback_without_a_version_leaves_the_choice_to_the_registry(outcome):
     assert outcome["rolled back by one"] == {"rollback": "success"}
-    assert ["rollback", {"reason": "wrong again", "to": None, "by": "dag_test"}] in outcome["calls"]
+    assert rollbacks(outcome)[1] == {"reason": "wrong again", "to": None, "by": "dag_test"}
+
+
+def test_each_run_of_a_rollback_is_a_request_of_its_own(outcome):
+    first, second = (call[1]["request"] for call in outcome["calls"] if call[0] == "rollback")
+    assert first.startswith("manual__")
+    assert second.startswith("manual__")
+    assert first != second
+
+
+def rollbacks(outcome) -> list[dict]:
+    """What was asked for by each rollback, but for the request that it is known by."""
+    asked = [call[1] for call in outcome["calls"] if call[0] == "rollback"]
+    return [{name: value for name, value in each.items() if name != "request"} for each in asked]
 
 
 def test_a_rollback_without_a_reason_does_nothing(outcome):

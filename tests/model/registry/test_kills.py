@@ -58,6 +58,28 @@ def test_whatever_is_killed_anywhere_is_finished_by_the_next_or_has_not_begun(
     assert seen == {True, False}
 
 
+def test_a_rollback_that_is_killed_anywhere_and_repeated_goes_back_once(
+    fresh_ring: Ring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(promotion, "SECOND_LOOK_SECONDS", 0)
+    for step in range(0, 100, 3):
+        good = fresh_ring.registry.resolve("previous")
+        assert good is not None
+        rollback = replace(fresh_ring.promoter(""), request=f"rollback {step}")
+        ended = replace(rollback, dies_at=step).start()()
+        for _ in range(2):
+            rollback.act()
+            production = fresh_ring.registry.resolve("production")
+            assert production is not None
+            assert production.version == good.version
+        assert fresh_ring.wrong() == 0
+        if ended != KILLED:
+            break
+    assert ended == 0
+    changes = fresh_ring.registry.history()[2:]
+    assert [change.request for change in changes] == [f"rollback {at}" for at in range(0, step + 1, 3)]
+
+
 def test_what_a_person_does_before_a_killed_promotion_is_finished_is_what_counts(
     fresh_ring: Ring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -226,3 +226,29 @@ def test_a_registry_that_goes_away_in_a_promotion_says_how_to_finish_it(models: 
     promote(models, second.version, reason="once more")
     assert steps(models) == [("promotion", None, "1"), ("promotion", "1", "2")]
     assert look(models).history.changes[-1].reason == "better"
+
+
+@pytest.mark.parametrize("to", [None, "previous"])
+@pytest.mark.parametrize("lost", ["set_registered_model_alias", "get_model_version"])
+def test_a_rollback_in_which_the_registry_goes_away_is_repeated_without_going_back_twice(
+    models: Registry, add: Add, lost: str, to: str | None
+) -> None:
+    for version in (add(), add()):
+        promote(models, version.version, reason="better")
+    vanishing = Translating(Vanishing(models.client, lost))
+    with pytest.raises(RegistryUnavailable):
+        rollback(replace(models, make_client=lambda _: vanishing), reason="it calls cats AI", to=to, request="run 7")
+    for _ in range(2):
+        assert rollback(models, reason="it calls cats AI", to=to, request="run 7").version == "1"
+    assert steps(models)[2:] == [("rollback", "2", "1")]
+    assert rollback(models, reason="they were AI", to=to, request="run 8").version == "2"
+
+
+def test_a_repeated_rollback_leaves_what_was_decided_since(models: Registry, add: Add) -> None:
+    for version in (add(), add()):
+        promote(models, version.version, reason="better")
+    rollback(models, reason="it calls cats AI", request="run 7")
+    third = add().version
+    promote(models, third, reason="it knows cats")
+    assert rollback(models, reason="it calls cats AI", request="run 7").version == third
+    assert len(look(models).history.changes) == 4
