@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from airflow.sdk import dag, task
 
-from truegrain_airflow.environment import read_settings
-from truegrain_airflow.forms import number, read, text
+from truegrain_airflow import drill_new_generator as tasks
+from truegrain_airflow.forms import number, text
 from truegrain_airflow.retries import task_defaults
 
 PARAMS = {
@@ -22,27 +22,9 @@ def drill_new_generator() -> None:
     - *exercise*: the machine failed, not the platform. A drill is not resumed: trigger another.
     - *report*: the platform did not do what it promises; the log says what, the post-mortem how it went.
     """
-
-    @task(execution_timeout=timedelta(hours=6))
-    def prepare() -> str:
-        from truegrain_drill.plan import Plan
-        from truegrain_drill.steps import prepare
-
-        newcomer, images = read("generator") or Plan.newcomer, read("images") or Plan.images
-        return prepare(read_settings(), Plan(newcomer=newcomer, images=images))
-
-    @task(execution_timeout=timedelta(hours=6), retries=0)
-    def exercise(name: str) -> str:
-        from truegrain_drill.steps import carry_out
-
-        carry_out(read_settings(), name)
-        return name
-
-    @task
-    def report(name: str) -> str:
-        from truegrain_drill.steps import report
-
-        return str(report(read_settings(), name))
+    prepare = task(execution_timeout=timedelta(hours=6))(tasks.prepare)
+    exercise = task(execution_timeout=timedelta(hours=6), retries=0)(tasks.exercise)
+    report = task(tasks.report)
 
     report(exercise(prepare()))  # type: ignore[arg-type]
 

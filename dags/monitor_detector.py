@@ -1,10 +1,8 @@
 """Every hour: hold the predictions against what they must be, and ask for a training when traffic has drifted."""
 
-from collections.abc import Iterator
+from airflow.sdk import dag, task
 
-from airflow.sdk import Metadata, dag, task
-
-from truegrain_airflow import monitor_detector as watching
+from truegrain_airflow import monitor_detector as tasks
 from truegrain_airflow.assets import DRIFT, RETRAINING
 from truegrain_airflow.retries import task_defaults
 
@@ -19,18 +17,9 @@ def monitor_detector() -> None:
     *ask* skipped is the usual end: its log says why no training is asked for. Green, `ingest_images` and
     `retrain_detector` start on the event, with the reason.
     """
-
-    @task
-    def expect() -> str:
-        return watching.expect()
-
-    @task
-    def drift() -> list[str]:
-        return watching.read_history()
-
-    @task(inlets=[RETRAINING], outlets=[DRIFT])
-    def ask(measured: list[str]) -> Iterator[Metadata]:
-        yield Metadata(DRIFT, watching.ask(measured))
+    expect = task(tasks.expect)
+    drift = task(tasks.drift)
+    ask = task(inlets=[RETRAINING], outlets=[DRIFT])(tasks.ask)
 
     measured = drift()
     expect() >> measured

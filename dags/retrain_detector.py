@@ -1,13 +1,12 @@
 """On a new dataset version, on drift or by hand: train a detector, judge it against production, promote the better."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Metadata, dag, task
+from airflow.sdk import dag, task
 
-from truegrain_airflow import approval, report_link
-from truegrain_airflow import retrain_detector as retraining
+from truegrain_airflow import report_link
+from truegrain_airflow import retrain_detector as tasks
 from truegrain_airflow.assets import DATASET, DETECTOR, DRIFT, RETRAINING
 from truegrain_airflow.forms import switch, table, text
 from truegrain_airflow.retries import task_defaults
@@ -28,32 +27,18 @@ def retrain_detector() -> None:
     The log ends with the reason. Clear the red task once that is mended: *train* resumes from its last epoch. Skipped
     is no fault, and the log says why: *choose*, nothing new to learn from; *promote*, refused by gate or person.
     """
-
-    @task(outlets=[RETRAINING])
-    def choose() -> dict[str, str]:
-        return retraining.choose()
-
-    @task(execution_timeout=timedelta(hours=24))
-    def train(dataset_version: str) -> str:
-        return retraining.train(dataset_version)
-
-    @task
-    def evaluate(training: str) -> str:
-        return retraining.evaluate(training)
-
-    @task.branch
-    def decide(training: str, reason: str) -> str | None:
-        return approval.follow(retraining.decide(training, reason))
-
-    @task(outlets=[DETECTOR], trigger_rule="none_failed_min_one_success")  # *approve* is skipped unless asked for
-    def promote(training: str) -> Iterator[Metadata]:
-        yield Metadata(DETECTOR, retraining.promote(training))
+    choose = task(outlets=[RETRAINING])(tasks.choose)
+    train = task(execution_timeout=timedelta(hours=24))(tasks.train)
+    evaluate = task(tasks.evaluate)
+    decide = task.branch(tasks.decide)
+    # *approve* is skipped unless it is asked for.
+    promote = task(outlets=[DETECTOR], trigger_rule="none_failed_min_one_success")(tasks.promote)
 
     chosen: Any = choose()  # to Airflow's types no dictionary
     trained = train(chosen["dataset_version"])
     promoted = promote("{{ ti.xcom_pull('evaluate') }}")
     decided = report_link.report(decide(report_link.report(evaluate(trained)), chosen["reason"]))  # type: ignore[arg-type]
-    decided >> [promoted, promoted << approval.ask()]
+    decided >> [promoted, promoted << tasks.approve()]
 
 
 retrain_detector()

@@ -2,7 +2,7 @@
 
 from airflow.sdk import dag, task
 
-from truegrain_airflow import review_feedback as reviewing
+from truegrain_airflow import review_feedback as tasks
 from truegrain_airflow.retries import task_defaults
 
 
@@ -16,16 +16,10 @@ def review_feedback() -> None:
     *ask* and *keep* skipped: nothing needs a person. No answer until the next run is due leaves everything as it is,
     and that run asks again. What was accepted enters with the next `ingest_images`.
     """
+    settle = task.branch(tasks.settle)
+    keep = task(tasks.keep)
 
-    @task.branch
-    def settle() -> str | None:
-        return reviewing.settle()
-
-    @task
-    def keep() -> None:
-        reviewing.keep()
-
-    settle() >> reviewing.ask() >> keep()
+    settle() >> tasks.ask() >> keep()
 
 
 review_feedback()

@@ -75,8 +75,10 @@ def rollback(
 
     `to` is a number or an alias. When the one before was deleted it is the one before that. Raises RegistryError when
     there is no such version, or when `to` neither was in production nor passed the gate. When it is in production
-    already nothing changes. A `request`, such as the id of a DAG run, is carried out once: a repeated call finishes what
-    an earlier one began, and returns what is in production.
+    already nothing changes.
+
+    A `request`, such as the id of a DAG run, is carried out once: a repeated call finishes what an earlier one began,
+    and returns what is in production.
     """
     return _change(registry, partial(choose_rollback, to=to), reason=reason, by=by, request=request)
 

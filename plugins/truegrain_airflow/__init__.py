@@ -1,1 +1,1 @@
-"""Airflow's rim: the pieces that the DAGs share and that know Airflow."""
+"""What the DAGs do, each in the module of its name, and the pieces of Airflow that they share."""

@@ -1,15 +1,14 @@
-"""Watching: what the tasks of `monitor_detector` do, between the prediction log and an event that asks for training."""
+"""What each task of `monitor_detector` does, from the prediction log to an event that asks for a training."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
-from airflow.sdk import get_current_context
+from airflow.sdk import Metadata, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
-from pydantic import JsonValue
 
-from truegrain_airflow.assets import DRIFT_REASON, RETRAINING
+from truegrain_airflow.assets import DRIFT, DRIFT_REASON, RETRAINING
 from truegrain_airflow.environment import open_lake, read_settings
 
 log = logging.getLogger("truegrain.monitor")
@@ -37,7 +36,7 @@ def expect() -> str:
         return validate(engine, open_lake(), most=settings.drift_window, now=datetime.now(UTC))
 
 
-def read_history() -> list[str]:
+def drift() -> list[str]:
     """Return the newest measurements, oldest first, as JSON: as many as it takes to judge them."""
     from model.monitoring.database import opened
     from model.monitoring.drift_history import history, prepare
@@ -59,8 +58,8 @@ def began_on_drift(events: Iterable[PastEvent]) -> list[datetime]:
     return [event.timestamp for event in events if DRIFT_REASON in (event.extra or {})]
 
 
-def ask(measured: list[str]) -> dict[str, JsonValue]:
-    """Judge what was measured; returns the `extra` of DRIFT's event.
+def ask(measured: list[str]) -> Iterator[Metadata]:
+    """Judge what was measured, and ask for a training by DRIFT's event.
 
     Raises AirflowSkipException, with the reason, when nothing is to be asked for.
     """
@@ -73,4 +72,4 @@ def ask(measured: list[str]) -> dict[str, JsonValue]:
     if not judgement.ask:
         raise AirflowSkipException(judgement.reason)
     log.warning("asking for a training: %s", judgement.reason)
-    return {DRIFT_REASON: judgement.reason}
+    yield Metadata(DRIFT, {DRIFT_REASON: judgement.reason})

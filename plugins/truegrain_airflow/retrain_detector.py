@@ -1,16 +1,19 @@
-"""Retraining: what the tasks of `retrain_detector` do, between the event that starts a run and production."""
+"""What each task of `retrain_detector` does, from the event that starts a run to production."""
 
 import json
 import logging
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from airflow.sdk import get_current_context
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Metadata, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
-from pydantic import JsonValue
 
-from truegrain_airflow import approval, training_process
+from truegrain_airflow import training_process
 from truegrain_airflow.assets import (
     DATASET,
+    DETECTOR,
     DRIFT,
     DRIFT_REASON,
     RETRAINING,
@@ -23,6 +26,11 @@ from truegrain_airflow.forms import read
 
 if TYPE_CHECKING:
     from model.evaluation.gate.decision import Decision
+
+PATIENCE = timedelta(days=7)
+"""Half of the fortnight between two dataset versions: no run may wait for an answer while the next one is due."""
+
+_APPROVE = "approve"
 
 log = logging.getLogger("truegrain.retrain")
 
@@ -71,22 +79,55 @@ def evaluate(training: str) -> str:
     return training
 
 
-def decide(training: str, reason: str) -> "Decision":
-    """Apply the gate to what a run has trained for a `reason`."""
+def decide(training: str, reason: str) -> str | None:
+    """Apply the gate to what a run has trained for a `reason`; returns the task that follows, as `follow` does."""
     from model.evaluation.gate.policy import read_policy
     from model.registry import connect
     from model.retraining.steps import decide_run
 
     settings = read_settings()
     policy, dag_run_id = read_policy(settings.gate_policy), get_current_context()["run_id"]
-    return decide_run(connect(settings), open_lake(), training, policy=policy, dag_run_id=dag_run_id, reason=reason)
+    registry, lake = connect(settings), open_lake()
+    return follow(decide_run(registry, lake, training, policy=policy, dag_run_id=dag_run_id, reason=reason))
 
 
-def promote(training: str) -> dict[str, JsonValue]:
-    """Put what a run has trained into production; returns the `extra` of DETECTOR's event."""
+def follow(decision: "Decision") -> str | None:
+    """Return the task that follows on a decision: `promote`, `approve` when a person is to be asked, or none.
+
+    Logs the decision and leaves it as XCom `decision` for whoever looks, or is asked.
+    """
+    context = get_current_context()
+    log.info("%s", decision)
+    context["ti"].xcom_push("decision", str(decision))
+    if not decision.promote:
+        return None
+    return _APPROVE if read_settings().approval or context["params"]["approval"] else "promote"
+
+
+def approve() -> ApprovalOperator:
+    """Make the task that shows the decision and waits, without a worker, for an answer.
+
+    After a rejection, and after a week without an answer, the tasks below are skipped.
+    """
+    return ApprovalOperator(
+        task_id=_APPROVE,
+        subject="Put this detector into production?",
+        body="{{ ti.xcom_pull('decide', key='decision') | indent(4, first=True) }}",  # Markdown: as it stands
+        defaults=ApprovalOperator.REJECT,
+        response_timeout=PATIENCE,
+    )
+
+
+def promote(training: str) -> Iterator[Metadata]:
+    """Put what a run has trained into production; DETECTOR's event tells the version.
+
+    The history says why: the gate, and who approved it when a person was asked.
+    """
     from model.registry import connect
     from model.retraining.steps import promote_run
 
-    version = promote_run(connect(read_settings()), training, reason=approval.reason()).version
+    response = get_current_context()["ti"].xcom_pull(_APPROVE)
+    reason = f"gate, approved by {response['responded_by_user']['name']}" if response else "gate"
+    version = promote_run(connect(read_settings()), training, reason=reason).version
     log.info("version %s is in production", version)
-    return {"version": version}
+    yield Metadata(DETECTOR, {"version": version})

@@ -1,4 +1,4 @@
-"""Reviewing: from the reports of users to a person, where one is needed, and from the answers back to the reports."""
+"""What each task of `review_feedback` does, from the reports of users to a person's answers, where one is needed."""
 
 import logging
 from datetime import UTC, datetime, timedelta

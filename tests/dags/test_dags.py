@@ -36,6 +36,7 @@ print(json.dumps({
         "owner": dag.owner,
         "max_active_runs": dag.max_active_runs,
         "catchup": dag.catchup,
+        "bodies": sorted({task.python_callable.__module__ for task in dag.tasks if hasattr(task, "python_callable")}),
         "timeouts": [bool(task.execution_timeout) for task in dag.tasks],
         "links": {task.task_id: [link.name for link in task.operator_extra_links]
                   for task in dag.tasks if task.operator_extra_links},
@@ -68,6 +69,10 @@ def test_parsing_imports_nothing_heavy(parsed):
 @pytest.mark.parametrize("file", sorted(DAGS.glob("*.py")), ids=lambda file: file.name)
 def test_a_dag_fits_on_a_screen(file):
     assert len(file.read_text().splitlines()) <= 60
+
+
+def test_the_plugin_module_of_the_same_name_says_what_the_tasks_of_a_dag_do(dags):
+    assert {name: dag["bodies"] for name, dag in dags.items()} == {name: [f"truegrain_airflow.{name}"] for name in dags}
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 """What a run of `ingest_images` asks for decides what its dataset version holds."""
 
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates
 from support.small_images import NOW, many
-from truegrain_airflow.assembling import assemble_version
-from truegrain_airflow.ingest_images import collect_part, plan_parts
+from truegrain_airflow import forms, ingest_images
 
 DRAWN = "synthetic?images=12&size=32"
 
@@ -23,10 +24,25 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = folder / image.label / image.origin
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(image.data)
+    context = {"params": {"parts": 1, "exclude": None}, "dag_run": SimpleNamespace(run_after=NOW)}
+    for module in (forms, ingest_images):
+        monkeypatch.setattr(module, "get_current_context", lambda: context)
     for source in (DRAWN, str(folder)):
-        for part in plan_parts(source, 1):
-            collect_part(part, NOW)
+        context["params"]["source"] = source
+        for part in ingest_images.plan():
+            ingest_images.collect(part)
     return folder
+
+
+@pytest.fixture
+def assemble(folder: Path) -> Callable[..., str]:
+    """Stage a version as a run does whose form says this."""
+
+    def assemble_for(source: str, exclude: Sequence[str] = ()) -> str:
+        forms.get_current_context()["params"] |= {"source": source, "exclude": list(exclude)}
+        return ingest_images.assemble()
+
+    return assemble_for
 
 
 def sources_of(version: str, folder: Path) -> dict[str, int]:
@@ -34,36 +50,42 @@ def sources_of(version: str, folder: Path) -> dict[str, int]:
     return rows["source"].value_counts().to_dict()
 
 
-def test_a_run_that_names_another_source_does_without_the_demonstration(folder: Path) -> None:
-    assert sources_of(assemble_version(str(folder), []), folder) == {"mine": 10}
+def test_a_run_that_names_another_source_does_without_the_demonstration(
+    folder: Path, assemble: Callable[..., str]
+) -> None:
+    assert sources_of(assemble(str(folder)), folder) == {"mine": 10}
 
 
 @pytest.mark.parametrize("setting", ["", "synthetic", DRAWN])
 def test_a_run_by_the_calendar_does_without_the_demonstration_which_the_settings_name_by_default(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, setting: str
+    folder: Path, assemble: Callable[..., str], monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     monkeypatch.setenv("TRUEGRAIN_SOURCE", setting)
-    assert sources_of(assemble_version("", []), folder) == {"mine": 10}
+    assert sources_of(assemble(""), folder) == {"mine": 10}
 
 
-def test_a_run_that_names_the_built_in_source_has_both(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_that_names_the_built_in_source_has_both(
+    folder: Path, assemble: Callable[..., str], caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, logger="truegrain.ingest"):
-        version = assemble_version(DRAWN, [])
+        version = assemble(DRAWN)
     assert sources_of(version, folder) == {"synthetic": 12, "mine": 10}
     assert caplog.messages == ["the built-in images were asked for by name, and stay beside those of other sources"]
 
 
 def test_a_declaration_that_lists_the_built_in_source_has_both_each_time(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, assemble: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declaration = folder.parent / "sources.toml"
     tables = {"mine": "mine", "drawn": DRAWN}
     entries = (f'[sources.{name}]\nlocation = "{location}"\nlicence = "ours"\n' for name, location in tables.items())
     declaration.write_text("".join(entries))
     monkeypatch.setenv("TRUEGRAIN_SOURCE", str(declaration))
-    assert sources_of(assemble_version("", []), folder) == {"synthetic": 12, "mine": 10}
-    assert sources_of(assemble_version(str(declaration), []), folder) == {"synthetic": 12, "mine": 10}
+    assert sources_of(assemble(""), folder) == {"synthetic": 12, "mine": 10}
+    assert sources_of(assemble(str(declaration)), folder) == {"synthetic": 12, "mine": 10}
 
 
-def test_where_every_other_source_is_excluded_the_demonstration_is_back(folder: Path) -> None:
-    assert sources_of(assemble_version(str(folder), ["source:mine"]), folder) == {"synthetic": 12}
+def test_where_every_other_source_is_excluded_the_demonstration_is_back(
+    folder: Path, assemble: Callable[..., str]
+) -> None:
+    assert sources_of(assemble(str(folder), ["source:mine"]), folder) == {"synthetic": 12}

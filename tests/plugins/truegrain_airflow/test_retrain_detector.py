@@ -1,10 +1,13 @@
-"""Why a run trains, as its events tell it, and what the tasks read."""
+"""Why a run trains, as its events tell it, and what follows on the decision about what it has trained."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from model.errors import SettingsError
+from model.evaluation.gate.decision import Decision
+from model.evaluation.gate.rule import Rule
+from truegrain_airflow import retrain_detector
 from truegrain_airflow.assets import DATASET, DRIFT, read_drift
 from truegrain_airflow.retrain_detector import decide, explain
 
@@ -55,3 +58,25 @@ def test_the_limits_of_the_gate_are_those_of_the_operators_file(monkeypatch, tmp
     monkeypatch.setenv("TRUEGRAIN_GATE_POLICY", str(tmp_path / "lax.toml"))
     with pytest.raises(SettingsError, match=r"lax\.toml"):
         decide("0" * 32, "by hand")
+
+
+@pytest.mark.parametrize(
+    ("promote", "setting", "param", "following"),
+    [
+        (True, "", False, "promote"),
+        (True, "", True, "approve"),
+        (True, "true", False, "approve"),
+        (True, "false", False, "promote"),
+        (False, "true", True, None),
+    ],
+)
+def test_a_person_is_asked_about_what_passed_when_the_setting_or_the_form_says_so(
+    monkeypatch: pytest.MonkeyPatch, *, promote: bool, setting: str, param: bool, following: str | None
+) -> None:
+    pushed: dict[str, str] = {}
+    context = {"params": {"approval": param}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
+    monkeypatch.setattr(retrain_detector, "get_current_context", lambda: context)
+    monkeypatch.setenv("TRUEGRAIN_APPROVAL", setting)
+    decision = Decision(promote, (Rule("accuracy", 0.9, 0.85, promote, "90.00 %"),))
+    assert retrain_detector.follow(decision) == following
+    assert pushed == {"decision": str(decision)}

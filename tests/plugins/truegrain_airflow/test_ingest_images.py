@@ -1,4 +1,4 @@
-"""What passes between the tasks that plan an ingestion and those that collect it."""
+"""What passes between the tasks of an ingestion, and what becomes of the images."""
 
 import contextlib
 import json
@@ -6,6 +6,8 @@ import logging
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,8 @@ from model.sources.reports import SOURCE as REPORTS
 from support.fill_lake import collect
 from support.small_images import labelled, many
 from support.user_reports import say, write_said
-from truegrain_airflow.ingest_images import collect_part, plan_parts, validate_version
+from truegrain_airflow import forms, ingest_images
+from truegrain_airflow.assets import DATASET
 
 NOW = datetime(2026, 11, 2, 2, tzinfo=UTC)
 
@@ -28,10 +31,27 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_planned_parts_are_plain_json_and_are_collected_from_it(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.fixture(autouse=True)
+def form(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the form of the run says; nothing at first."""
+    fields: dict[str, Any] = {"source": None, "parts": None, "exclude": None}
+    context = {
+        "params": fields,
+        "dag_run": SimpleNamespace(run_after=NOW),
+        "triggering_asset_events": {DATASET: [SimpleNamespace(extra={"drift": "a dense group"})]},
+    }
+    for module in (forms, ingest_images):
+        monkeypatch.setattr(module, "get_current_context", lambda: context)
+    return fields
+
+
+def test_planned_parts_are_plain_json_and_are_collected_from_it(
+    form: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    form["parts"] = 2
     with caplog.at_level(logging.INFO, logger="truegrain.ingest"):
-        sent = json.loads(json.dumps(plan_parts("", 2)))
-        brought = [collect_part(part, NOW) for part in sent]
+        sent = json.loads(json.dumps(ingest_images.plan()))
+        brought = [ingest_images.collect(part) for part in sent]
     assert [(part["number"], part["of"]) for part in sent] == [(1, 2), (2, 2)]
     assert all("added=" in each for each in brought)
     settled, planned, *collected = caplog.messages
@@ -41,29 +61,34 @@ def test_planned_parts_are_plain_json_and_are_collected_from_it(caplog: pytest.L
     assert sum(int(message.split()[-2]) for message in collected) == 4
 
 
-def test_what_users_agree_on_by_now_comes_in_with_every_source(home: Path) -> None:
+def test_what_users_agree_on_by_now_comes_in_with_every_source(home: Path, form: dict[str, Any]) -> None:
+    form["parts"] = 1
     lake = Lake(str(home / "lake"))
     for client in ("ada", "bob", "cyd"):
         write_said(lake.root, say(client), labelled(1, "ai").data)
-    (part,) = plan_parts("", 1)
-    collect_part(part, NOW)
+    (part,) = ingest_images.plan()
+    ingest_images.collect(part)
     assert (lake.facts()["source"] == REPORTS).sum() == 1
 
 
-def test_without_a_number_there_is_one_part_a_core() -> None:
-    assert len(plan_parts("", 0)) == os.cpu_count()
+@pytest.mark.parametrize("parts", [None, 0])
+def test_without_a_number_there_is_one_part_a_core(form: dict[str, Any], parts: int | None) -> None:
+    form["parts"] = parts
+    assert len(ingest_images.plan()) == os.cpu_count()
 
 
-def test_the_source_that_is_named_overrules_the_settings(home: Path) -> None:
+def test_the_source_that_is_named_overrules_the_settings(home: Path, form: dict[str, Any]) -> None:
     declaration = home / "sources.toml"
     declaration.write_text('[sources.drawn]\nlocation = "synthetic?images=2&size=32"\nlicence = "ours"\n')
-    (part,) = plan_parts(str(declaration), 1)
+    form |= {"source": f" {declaration}\n", "parts": 1}
+    (part,) = ingest_images.plan()
     assert part["sources"][0] == {
         "location": "synthetic?images=2&size=32", "name": "drawn", "licence": "ours", "generator": None,
         "neutralise": False,
     }  # fmt: skip
+    form["source"] = str(home / "nowhere")
     with pytest.raises(SourceError, match="does not exist"):
-        plan_parts(str(home / "nowhere"), 1)
+        ingest_images.plan()
 
 
 @pytest.mark.usefixtures("without_plots")
@@ -79,7 +104,7 @@ def test_a_version_has_its_page_with_the_verdict_whether_accepted_or_refused(
     collect(lake, images, now=NOW)
     version = assemble(lake, today=NOW.date())
     with contextlib.nullcontext() if success else pytest.raises(ValidationFailed):
-        assert validate_version(lake, version) == version
+        assert ingest_images.validate(version) == version
     docs = lake.version_path(version) / "docs"
     assert verdict in (docs / "version.html").read_text()
     assert 'href="version.html"' in (docs / "index.html").read_text()
@@ -90,11 +115,11 @@ def test_a_published_version_keeps_its_page(home: Path) -> None:
     lake = Lake(str(home / "lake"))
     collect(lake, many(400, format_="BMP"), now=NOW)
     version = assemble(lake, today=NOW.date())
-    validate_version(lake, version)
+    ingest_images.validate(version)
     publish(lake, version)
     page = lake.version_path(version) / "docs" / "version.html"
     page.write_text("as it was")
-    assert validate_version(lake, version) == version
+    assert ingest_images.validate(version) == version
     assert page.read_text() == "as it was"
 
 
@@ -106,5 +131,5 @@ def test_a_validation_that_breaks_off_leaves_a_page_without_a_verdict(
     version = assemble(lake, today=NOW.date())
     monkeypatch.setattr("expectations.dataset.examine", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        validate_version(lake, version)
+        ingest_images.validate(version)
     assert "Not validated yet" in (lake.version_path(version) / "docs" / "version.html").read_text()

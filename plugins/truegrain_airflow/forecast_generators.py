@@ -1,0 +1,39 @@
+"""What each task of `forecast_generators` does, from the generators to leave out to the forecast in a run's report."""
+
+import json
+import logging
+from dataclasses import asdict
+from typing import Any
+
+from truegrain_airflow import training_process
+from truegrain_airflow.environment import open_lake, read_settings
+from truegrain_airflow.forms import read
+
+log = logging.getLogger("truegrain.forecast")
+
+
+def plan() -> list[dict[str, str]]:
+    """Plan a training without each generator that has test images enough, for the run that the form names."""
+    from model.evaluation.forecast import LEAST_IMAGES
+    from model.registry import connect
+    from model.retraining.forecast_steps import plan_forecast
+
+    run, least = read("run") or "", read("least_images") or LEAST_IMAGES
+    planned = plan_forecast(connect(read_settings()), open_lake(), run, least=least)
+    return [asdict(left_out) for left_out in planned]
+
+
+def train(left_out: dict[str, str]) -> dict[str, Any]:
+    """Train without one generator, as the form says; returns the run, `training`, and what it was planned as."""
+    overrides = json.dumps({**(read("overrides") or {}), "leave_out": left_out["generator"]})
+    training = training_process.train(left_out["dataset_version"], read("recipe") or "", overrides, log=log.info)
+    return {"training": training, "left_out": left_out}
+
+
+def publish(trained: list[dict[str, Any]]) -> None:
+    """Measure what was trained on the generators that it has not seen, and add the forecast to the run's report."""
+    from model.registry import connect
+    from model.retraining.forecast_steps import LeftOut, publish_forecast
+
+    measured = [(each["training"], LeftOut(**each["left_out"])) for each in trained]
+    log.info("%s", publish_forecast(connect(read_settings()), open_lake(), measured))

@@ -1,0 +1,35 @@
+"""What the task of `rollback_detector` does."""
+
+import logging
+from collections.abc import Iterator
+
+from airflow.sdk import Metadata, get_current_context
+
+from model.errors import RegistryError
+from truegrain_airflow.assets import DETECTOR
+from truegrain_airflow.environment import read_settings
+from truegrain_airflow.forms import read
+
+log = logging.getLogger("truegrain.rollback")
+
+
+def rollback() -> Iterator[Metadata]:
+    """Put the version that the form names, or the one before, back into production; DETECTOR's event tells it.
+
+    A run goes back once, however often this is called in it. Raises RegistryError without a reason, and when there is
+    no such version.
+    """
+    from model.registry import connect, promotion
+
+    reason, run = read("reason"), get_current_context()["dag_run"]
+    if reason is None:
+        raise RegistryError("a rollback needs a reason: trigger again and say what is wrong with production")
+    restored = promotion.rollback(
+        connect(read_settings()),
+        reason=reason,
+        to=read("version"),
+        by=run.triggering_user_name or "",
+        request=f"{run.run_id} of {run.run_after.isoformat()}",  # a run that was deleted leaves its id to another
+    )
+    log.info("version %s is in production", restored.version)
+    yield Metadata(DETECTOR, {"version": restored.version})
