@@ -1,4 +1,4 @@
-"""Labelling: people who know better than the detector report what images are, each with an API key of their own."""
+"""People who know better than the detector report what images are, each with an API key of their own."""
 
 import math
 import os
@@ -17,7 +17,6 @@ from model.settings import Settings
 from model.sources.labelled_image import LabelledImage
 from truegrain_drill.traffic import CLIENTS, ask, post
 
-_KEY_HEADER: Final = "X-API-Key"
 _LOG_SECONDS: Final = 3.0
 """Until a verdict is in the prediction log, which is written beside the requests, and can be reported on."""
 
@@ -39,7 +38,11 @@ def report(address: str, images: Sequence[LabelledImage], secrets: Sequence[str]
     """
     size, most = settings.feedback_agreement, settings.feedback_per_reporter
     teams = [secrets[begin : begin + size] for begin in range(0, len(secrets), size)]
-    work = [(image, {_KEY_HEADER: secret}) for at, image in enumerate(images) for secret in teams[at // most]]
+    work = [
+        (image, {"Authorization": f"Bearer {secret}"})
+        for at, image in enumerate(images)
+        for secret in teams[at // most]
+    ]
     with ThreadPoolExecutor(CLIENTS) as clients:
         verdicts = list(clients.map(lambda each: ask(address, each[0].data, headers=each[1]), work))
         time.sleep(_LOG_SECONDS)

@@ -12,6 +12,8 @@ from model.dataset.manifest import read_candidates
 from support.small_images import NOW, many
 from truegrain_airflow import forms, ingest_images
 
+Assemble = Callable[..., str]
+
 DRAWN = "synthetic?images=12&size=32"
 
 
@@ -35,7 +37,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def assemble(folder: Path) -> Callable[..., str]:
+def assemble(folder: Path) -> Assemble:  # noqa: ARG001 - the images have to be in the lake
     """Stage a version as a run does whose form says this."""
 
     def assemble_for(source: str, exclude: Sequence[str] = ()) -> str:
@@ -50,22 +52,20 @@ def sources_of(version: str, folder: Path) -> dict[str, int]:
     return rows["source"].value_counts().to_dict()
 
 
-def test_a_run_that_names_another_source_does_without_the_demonstration(
-    folder: Path, assemble: Callable[..., str]
-) -> None:
+def test_a_run_that_names_another_source_does_without_the_demonstration(folder: Path, assemble: Assemble) -> None:
     assert sources_of(assemble(str(folder)), folder) == {"mine": 10}
 
 
 @pytest.mark.parametrize("setting", ["", "synthetic", DRAWN])
 def test_a_run_by_the_calendar_does_without_the_demonstration_which_the_settings_name_by_default(
-    folder: Path, assemble: Callable[..., str], monkeypatch: pytest.MonkeyPatch, setting: str
+    folder: Path, assemble: Assemble, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     monkeypatch.setenv("TRUEGRAIN_SOURCE", setting)
     assert sources_of(assemble(""), folder) == {"mine": 10}
 
 
 def test_a_run_that_names_the_built_in_source_has_both(
-    folder: Path, assemble: Callable[..., str], caplog: pytest.LogCaptureFixture
+    folder: Path, assemble: Assemble, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger="truegrain.ingest"):
         version = assemble(DRAWN)
@@ -74,7 +74,7 @@ def test_a_run_that_names_the_built_in_source_has_both(
 
 
 def test_a_declaration_that_lists_the_built_in_source_has_both_each_time(
-    folder: Path, assemble: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    folder: Path, assemble: Assemble, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declaration = folder.parent / "sources.toml"
     tables = {"mine": "mine", "drawn": DRAWN}
@@ -85,7 +85,5 @@ def test_a_declaration_that_lists_the_built_in_source_has_both_each_time(
     assert sources_of(assemble(str(declaration)), folder) == {"synthetic": 12, "mine": 10}
 
 
-def test_where_every_other_source_is_excluded_the_demonstration_is_back(
-    folder: Path, assemble: Callable[..., str]
-) -> None:
+def test_where_every_other_source_is_excluded_the_demonstration_is_back(folder: Path, assemble: Assemble) -> None:
     assert sources_of(assemble(str(folder), ["source:mine"]), folder) == {"synthetic": 12}

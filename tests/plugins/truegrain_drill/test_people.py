@@ -22,7 +22,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, str]]:
 
     def post(_url: str, *, data: dict[str, str], files: dict[str, bytes], headers: dict[str, str]) -> object:
         assert data == {"prediction_id": "id", "label": "ai", "consent": "true"}
-        taken.append((files["file"], headers["X-API-Key"]))
+        taken.append((files["file"], headers["Authorization"].removeprefix("Bearer ")))
         return SimpleNamespace(ok=True)
 
     monkeypatch.setattr(people, "ask", lambda *_, **__: {"id": "id"})
