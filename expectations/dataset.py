@@ -26,7 +26,6 @@ QUARANTINE_SCHEMA = pa.schema(
 )
 """The columns of quarantine/<version>/rows.parquet: those of a manifest, any of them empty, and why it was refused."""
 
-_MORE = '<p><a href="version.html">What it holds, what it looks like, and what changed</a></p>'
 _log = logging.getLogger("truegrain.expectations")
 
 
@@ -41,9 +40,9 @@ class Past:
 def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Validation:
     """Validate the candidates of a staged version and write the outcome into the lake.
 
-    Writes quarantine/<version>/rows.parquet (the refused rows and their `reason`) and, in datasets/<version>/, docs/
-    (pages), manifest.parquet (the accepted rows; only when they may be trained on) and at last validation.json. Of a
-    published version, which never changes, it returns the recorded outcome.
+    Writes quarantine/<version>/rows.parquet (the refused rows and their `reason`) and, in datasets/<version>/,
+    docs/index.html (every rule with what it found), manifest.parquet (the accepted rows; only when they may be trained
+    on) and at last validation.json. Of a published version, which never changes, it returns the recorded outcome.
 
     Raises ValidationFailed, after writing, saying what was found; the batches that were new in the version are set
     aside, so that one bad delivery does not spoil every version to come. Whatever else goes wrong leaves no
@@ -72,7 +71,14 @@ def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
     validation = _conclude(version, candidates, findings, reasons)
     message = _explain(validation, findings)
     _write_quarantine(lake, version, candidates, reasons)
-    write_docs(folder / "docs", examinations, title=f"Dataset version {version}", verdict=message, more=_MORE)
+    write_docs(
+        folder / "docs",
+        examinations,
+        title=f"Dataset version {version}",
+        verdict=message,
+        success=validation.success,
+        version_page=True,
+    )
     if validation.success:
         write_rows(lake, version, candidates.drop(index=reasons.index), name="manifest")
     write_validation(lake, validation)

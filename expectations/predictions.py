@@ -26,7 +26,7 @@ _UNREAD = "embedding"
 def validate(engine: Engine, lake: Lake, *, most: int, now: datetime, policy: Policy | None = None) -> str:
     """Hold the newest `most` predictions against the rules, and return what came of it in a sentence.
 
-    Writes monitoring/<day>/ in the lake (`<day>-broken` when a rule is broken): docs/ (Data Docs) and validation.json.
+    Writes monitoring/<day>/ in the lake (`<day>-broken` when a rule is broken): docs/index.html and validation.json.
     `now` is a time in UTC. Raises ValidationFailed, after writing, saying what was found.
     """
     rows = _read(engine, most)
@@ -39,7 +39,8 @@ def validate(engine: Engine, lake: Lake, *, most: int, now: datetime, policy: Po
     broken = [finding for finding in examination.findings if _breaks(finding)]
     message = _explain(len(rows), broken, (finding for finding in examination.findings if finding.warns))
     folder = lake.root / FOLDER / (f"{now:%Y-%m-%d}-broken" if broken else f"{now:%Y-%m-%d}")
-    write_docs(folder / "docs", [examination], title=f"Predictions, {now:%Y-%m-%d %H:%M} UTC", verdict=message)
+    title = f"Predictions, {now:%Y-%m-%d %H:%M} UTC"
+    write_docs(folder / "docs", [examination], title=title, verdict=message, success=not broken)
     write_text(folder / "validation.json", json.dumps(_report(rows, examination.findings, now), indent=1))
     if broken:
         raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}.")

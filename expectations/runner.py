@@ -1,16 +1,13 @@
-"""Great Expectations over a table: what each rule found, as plain values and as a page of Data Docs."""
+"""Great Expectations over a table: what each rule found, as plain values."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import great_expectations as gx
 import pandas as pd
-from great_expectations.core.expectation_validation_result import (
-    ExpectationSuiteValidationResult,
-    ExpectationSuiteValidationResultSchema,
-)
 from great_expectations.core.run_identifier import RunIdentifier
 from great_expectations.data_context import EphemeralDataContext
 from great_expectations.data_context.types.base import (
@@ -19,13 +16,13 @@ from great_expectations.data_context.types.base import (
     ProgressBarsConfig,
 )
 from great_expectations.expectations.expectation import Expectation
-from great_expectations.render.renderer import ValidationResultsPageRenderer
-from great_expectations.render.view import DefaultJinjaPageView
 
 from expectations.policy import CRITICAL
 
 # COMPLETE names every row that breaks a rule; the rows themselves are in the table already.
 _RESULT_FORMAT = {"result_format": "COMPLETE", "include_unexpected_rows": False}
+_MOST_EXAMPLES = 10
+_LEFT_OUT_OF_RECORDS = ("rows", "reason", "examined", "examples")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +30,9 @@ class Finding:
     """What one rule found, JSON-safe.
 
     `observed` is the value that a rule about the table saw, or how many rows break a rule about rows, or what kept the
-    rule from being `asked` (it then counts as broken). `found` says in words what is wrong, '' when nothing is. `rows`
-    are the index labels of the rows that break it.
+    rule from being `asked` (it then counts as broken). `found` says in words what is wrong, '' when nothing is.
+    `examined` is how many rows a rule about rows looked at, None for any other. `rows` are the index labels of the rows
+    that break it, and `examples` the most frequent values in these rows, each with the number of rows.
     """
 
     rule: str
@@ -47,6 +45,8 @@ class Finding:
     found: str
     reason: str
     rows: tuple[int, ...]
+    examined: int | None
+    examples: tuple[tuple[str, int], ...]
 
     @property
     def refuses_table(self) -> bool:
@@ -58,14 +58,29 @@ class Finding:
         """Whether it is broken and refuses nothing."""
         return not self.success and self.asked and self.severity != CRITICAL
 
+    @property
+    def status(self) -> str:
+        """What came of the rule, in a word or two."""
+        if self.success:
+            return "held"
+        if self.warns:
+            return "warning"
+        return "rows refused" if self.reason and not self.refuses_table else "broken"
+
+    @property
+    def consequence(self) -> str:
+        """What breaking the rule means."""
+        if self.reason:
+            return f"row refused: {self.reason}"
+        return "refused" if self.severity == CRITICAL else "warning"
+
 
 @dataclass(frozen=True)
 class Examination:
-    """What a suite of rules found in a table, and Great Expectations' own page about it (HTML)."""
+    """What a suite of rules found in a table."""
 
     suite: str
     findings: tuple[Finding, ...]
-    page: str
 
     @property
     def success(self) -> bool:
@@ -79,8 +94,8 @@ class Examination:
 
 
 def as_record(finding: Finding) -> dict[str, object]:
-    """Return what a file with the results says of a finding: all but the rows, of which there may be many."""
-    return {name: value for name, value in asdict(finding).items() if name not in ("rows", "reason")}
+    """Return what a file with the results says of a finding: nothing about single rows, of which there may be many."""
+    return {name: value for name, value in asdict(finding).items() if name not in _LEFT_OUT_OF_RECORDS}
 
 
 def list_findings(title: str, findings: Iterable[Finding]) -> str:
@@ -90,7 +105,7 @@ def list_findings(title: str, findings: Iterable[Finding]) -> str:
 
 
 def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, run: str) -> Examination:
-    """Hold `table` against `rules`; `suite` and `run` name the rules and the occasion in the docs."""
+    """Hold `table` against `rules`; `suite` and `run` name the rules and the occasion."""
     context = _context()
     batch = context.data_sources.add_pandas("lake").add_dataframe_asset(suite).add_batch_definition_whole_dataframe(run)
     expectations = context.suites.add(gx.ExpectationSuite(name=suite, expectations=list(rules)))
@@ -99,7 +114,7 @@ def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, ru
         batch_parameters={"dataframe": table}, result_format=_RESULT_FORMAT, run_id=RunIdentifier(run_name=run)
     )
     record: dict[str, Any] = json.loads(json.dumps(outcome.to_json_dict()))  # type: ignore[no-untyped-call]
-    return Examination(suite, tuple(_finding(result) for result in record["results"]), _draw_page(record))
+    return Examination(suite, tuple(_finding(result) for result in record["results"]))
 
 
 def _context() -> EphemeralDataContext:
@@ -110,18 +125,6 @@ def _context() -> EphemeralDataContext:
         analytics_enabled=False,
     )
     return gx.get_context(mode="ephemeral", project_config=config)
-
-
-def _draw_page(record: Mapping[str, Any]) -> str:
-    document = ValidationResultsPageRenderer().render(_plain(record))
-    page: str = DefaultJinjaPageView().render(document)  # type: ignore[no-untyped-call]
-    return page
-
-
-def _plain(record: Mapping[str, Any]) -> ExpectationSuiteValidationResult:
-    """Read a result back from its JSON form: the renderer refuses NumPy's numbers."""
-    result: ExpectationSuiteValidationResult = ExpectationSuiteValidationResultSchema().load(record)
-    return result
 
 
 def _finding(result: Mapping[str, Any]) -> Finding:
@@ -140,6 +143,8 @@ def _finding(result: Mapping[str, Any]) -> Finding:
         found="" if success else _word(config, observed, trouble),
         reason=config["meta"].get("reason", ""),
         rows=tuple(found.get("unexpected_index_list") or ()),
+        examined=found.get("element_count"),
+        examples=_count(found.get("unexpected_list") or ()),
     )
 
 
@@ -149,6 +154,11 @@ def _word(config: Mapping[str, Any], observed: object, trouble: str | None) -> s
     if observed is None:
         return f"'{config['description']}' finds nothing to examine"
     return str(config["meta"]["found"].format(observed=observed))
+
+
+def _count(values: Iterable[object]) -> tuple[tuple[str, int], ...]:
+    """Count the most frequent values; of a value that is missing there is nothing to show."""
+    return tuple(Counter(str(value) for value in values if value is not None).most_common(_MOST_EXAMPLES))
 
 
 def _exception(info: Mapping[str, Any]) -> str | None:

@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 
@@ -23,6 +24,7 @@ from model.sources.reports import SOURCE as REPORTS
 from model.sources.tree import IMAGE_SUFFIXES
 from support.fill_lake import collect
 from support.small_images import labelled, many
+from support.validation_page import rows_of
 
 VERSION = "20260105-0123456789ab"
 BATCH = "0123"
@@ -357,7 +359,7 @@ def test_a_warning_refuses_nothing_and_is_seen_everywhere(lake, stage, caplog):
     assert report(lake)["warnings"] == [found]
     docs = (lake.version_path(VERSION) / "docs" / "index.html").read_text()
     assert f"Warnings: {found}." in docs
-    assert f"{rule}</td><td>warning</td><td>{found}</td>" in docs
+    assert rows_of(docs)[rule] == ("! warning", "warning", found)
     assert [record.levelname for record in caplog.records if found in record.message] == ["WARNING"]
 
 
@@ -391,16 +393,22 @@ def test_a_warning_that_cannot_be_asked_refuses_the_version(lake, stage, monkeyp
     assert [found for found in report(lake)["failed"] if found.startswith(beginning)]
 
 
-def test_the_data_docs_open_without_any_other_host(lake, stage):
+def test_the_page_lists_every_rule_and_opens_without_any_other_host(lake, stage):
     rows = good_rows()
     rows.loc[3, "label"] = "<script>alert(1)</script>"
     stage(rows)
     validate(lake, VERSION)
-    pages = {page.name: page.read_text() for page in (lake.version_path(VERSION) / "docs").iterdir()}
-    assert set(pages) == {f"{page}.html" for page in ("index", "columns", "images", "dataset", "shortcuts")}
-    assert all("http" not in page and "<script" not in page for page in pages.values())
-    assert "may be trained on: 83 images accepted, 1 refused." in pages["index.html"]
-    assert "label is one of real, ai" in pages["images.html"]
+    (page,) = (lake.version_path(VERSION) / "docs").iterdir()
+    docs = page.read_text()
+    assert page.name == "index.html"
+    assert "http" not in docs
+    assert "<script" not in docs
+    assert "may be trained on: 83 images accepted, 1 refused." in docs
+    assert list(rows_of(docs)) == [result["rule"] for result in report(lake)["results"]]
+    assert rows_of(docs)["label is one of real, ai"][0] == "! rows refused"
+    assert re.findall(r"<h2 id=.*?>(.*)</h2>", docs) == ["columns", "images", "dataset", "shortcuts"]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in docs
+    assert 'href="version.html"' in docs
 
 
 def test_a_lake_on_another_file_system_is_validated_as_well():

@@ -12,8 +12,6 @@ from model.dataset.lake import Lake
 from support.clean_images import clean_images, encoded, recode, rotated
 from support.planted_defects import NOTHING_WRONG, LabelledImages, Outcome, Spoil, validated
 
-pytestmark = pytest.mark.usefixtures("without_docs")
-
 Encode = Callable[[Image.Image], bytes]
 Plant = Callable[[LabelledImages], LabelledImages]
 
