@@ -189,6 +189,12 @@ def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
+def httpserver_listen_address() -> tuple[str, int]:
+    """Where pytest-httpserver listens: on a free port of this machine, by its number."""
+    return "127.0.0.1", 0
+
+
+@pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of an MLflow server of its own, empty at first."""
     with running_mlflow(tmp_path_factory.mktemp("mlflow")) as address:

@@ -7,14 +7,14 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, Final
 
 import requests
 import yaml
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
-from support.listening import Quiet, listening
 from support.observability import INFRA
 from truegrain_rig.processes import await_answer
 from truegrain_rig.stack import free_ports
@@ -24,6 +24,7 @@ ALERTMANAGER: Final = shutil.which("prometheus-alertmanager") or shutil.which("a
 """Debian's name for it, and its own."""
 
 START_SECONDS: Final = 60.0
+_ANY_PATH: Final = re.compile(".*")
 
 
 @dataclass(frozen=True)
@@ -49,17 +50,14 @@ class Told:
     @contextmanager
     def listening(self) -> Iterator[str]:
         """Listen on a free port until the block ends; yield its address."""
-        told = self.alerts
 
-        class Handler(Quiet, BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                told.update(_read(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b"ok")
+        def hear(request: Request) -> Response:
+            self.alerts.update(_read(json.loads(request.data)))
+            return Response("ok")
 
-        with listening(Handler) as address:
-            yield address
+        with HTTPServer("127.0.0.1") as server:
+            server.expect_request(_ANY_PATH, method="POST").respond_with_handler(hear)
+            yield server.url_for("").rstrip("/")
 
 
 def _read(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -74,16 +72,9 @@ def _read(body: dict[str, Any]) -> Iterator[tuple[str, str]]:
 @contextmanager
 def exporting(page: str) -> Iterator[str]:
     """Export a page of metrics on a free port; yield its address."""
-
-    class Handler(Quiet, BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(page.encode())
-
-    with listening(Handler) as address:
-        yield address
+    with HTTPServer("127.0.0.1") as server:
+        server.expect_request("/metrics").respond_with_data(page, content_type="text/plain; version=0.0.4")
+        yield server.url_for("").rstrip("/")
 
 
 def hurried(rules: str) -> str:

@@ -1,20 +1,18 @@
 """How `make up` asks Airflow, whose server stumbles over its own lock of an SQLite file now and then."""
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
-from support.listening import Quiet, listening
 from truegrain_local import airflow_api
 from truegrain_local.airflow_api import AirflowApi
 from truegrain_local.errors import LaunchError
 
 LOG = Path("logs/airflow-api-server.log")
+DAG_RUNS = "/api/v2/dags/ingest_images/dagRuns"
 
 
 @dataclass(frozen=True)
@@ -27,24 +25,17 @@ class Airflow:
 
 
 @pytest.fixture
-def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
+def airflow(monkeypatch: pytest.MonkeyPatch, httpserver: HTTPServer) -> Airflow:
     monkeypatch.setattr(airflow_api, "PATIENCE", airflow_api.PATIENCE.new(backoff_factor=0))
-    answers: list[int] = []
-    runs: list[str] = []
+    airflow = Airflow(httpserver.port, [], [])
 
-    class Call(Quiet, BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status = 201
-            if "dag_run_id" in said:
-                runs.append(said["dag_run_id"])
-                status = answers.pop(0)
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(b'{"access_token": "t"}')
+    def start_run(request: Request) -> Response:
+        airflow.runs.append(request.json["dag_run_id"])
+        return Response("{}", status=airflow.answers.pop(0))
 
-    with listening(Call) as address:
-        yield Airflow(urlsplit(address).port or 0, answers, runs)
+    httpserver.expect_request("/auth/token", method="POST").respond_with_json({"access_token": "t"}, status=201)
+    httpserver.expect_request(DAG_RUNS, method="POST").respond_with_handler(start_run)
+    return airflow
 
 
 def sign_in(airflow: Airflow) -> AirflowApi:

@@ -1,18 +1,18 @@
+import re
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import BAD_REQUEST, PERMISSION_DENIED
+from pytest_httpserver import HTTPServer
 
 from model.errors import RegistryError, RegistryUnavailable
 from model.registry import Registry
 from model.registry.client import translated, upsert
-from support.listening import Quiet, listening
 
 Write = Callable[..., Path]
 
@@ -36,18 +36,14 @@ def test_a_registry_that_is_down_is_unavailable(dead_address: str, tmp_path: Pat
         pytest.fail("the run must not start")
 
 
-class BrokenProxy(Quiet, BaseHTTPRequestHandler):
-    def answer(self) -> None:
-        self.send_error(503)
-
-    do_GET = do_POST = answer  # noqa: N815 - http.server chose the names
-
-
-def test_a_registry_behind_a_broken_proxy_is_unavailable(tmp_path: Path) -> None:
-    with listening(BrokenProxy) as proxy:
-        models = Registry(proxy, model_name="detector", lock=tmp_path / "lock", experiment="tests")
-        with pytest.raises(RegistryUnavailable):
-            models.resolve("production")
+def test_a_registry_behind_a_broken_proxy_is_unavailable(tmp_path: Path, httpserver: HTTPServer) -> None:
+    httpserver.expect_request(re.compile(".*")).respond_with_data(status=503)
+    models = Registry(
+        httpserver.url_for("").rstrip("/"), model_name="detector", lock=tmp_path / "lock", experiment="tests"
+    )
+    with pytest.raises(RegistryUnavailable):
+        models.resolve("production")
+    assert httpserver.log != []
 
 
 def test_importing_the_registry_does_not_import_mlflow() -> None:

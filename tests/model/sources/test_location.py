@@ -1,37 +1,46 @@
 import io
+import re
 import shutil
 import sys
 import tarfile
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
+from urllib.parse import quote
 
 import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
+from werkzeug.utils import send_file
 
 from model.errors import SourceError
 from model.sources.folder import DEEPEST, open_folder
 from model.sources.kinds import open_source
 from model.sources.location import Location, stamp_of
-from support.listening import Quiet, listening
 
 PATHS = ("train/REAL/a (2).jpg", "train/FAKE/b.jpg", "Valid/REAL/ä c.jpg", "notes.txt")
 
 
-class Files(Quiet, SimpleHTTPRequestHandler):
-    """Python's own file server, which does not know ranges."""
-
-
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
-    """The address of a web server for the temporary folder."""
-    with listening(partial(Files, directory=str(tmp_path))) as address:
-        yield address
+    """The address of a web server for the temporary folder, which lists folders and does not know ranges."""
+
+    def answer(request: Request) -> Response:
+        path = tmp_path / request.path.lstrip("/")
+        if path.is_dir():
+            names = (quote(member.name) + "/" * member.is_dir() for member in path.iterdir())
+            return Response("".join(f'<a href="{name}">{name}</a>' for name in names), mimetype="text/html")
+        if not path.exists():
+            return Response(status=404)
+        return send_file(path, request.environ, mimetype="application/octet-stream", etag=False)
+
+    with HTTPServer("127.0.0.1", threaded=True) as server:
+        server.expect_request(re.compile(".*")).respond_with_handler(answer)
+        yield server.url_for("").rstrip("/")
 
 
 @pytest.fixture

@@ -2,17 +2,15 @@
 
 import io
 import sys
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 
 import c2pa
 import pytest
 from PIL import Image
+from pytest_httpserver import HTTPServer
 
 from model.images.provenance.content_credentials import read_credentials
 from model.images.provenance.findings import Finding
 from support.credentials import IPTC, sign
-from support.listening import Quiet, listening
 
 GENERATED = {"action": "c2pa.created", "digitalSourceType": IPTC + "trainedAlgorithmicMedia"}
 CAPTURED = {"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}
@@ -82,26 +80,12 @@ def test_without_the_library_there_is_no_finding(photo: bytes, monkeypatch: pyte
     assert read_credentials(signed, format_="JPEG") == ()
 
 
-@pytest.fixture
-def visits() -> Iterator[tuple[str, list[str]]]:
-    """The address of a web server, and the paths that it was asked for."""
-    paths: list[str] = []
-
-    class Visited(Quiet, BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            paths.append(self.path)
-            self.send_error(404)
-
-    with listening(Visited) as address:
-        yield address, paths
-
-
-def test_the_address_a_file_names_is_not_visited(photo: bytes, visits: tuple[str, list[str]]) -> None:
-    address, paths = visits
-    elsewhere = sign(photo, GENERATED, url=f"{address}/manifest.c2pa")
+def test_the_address_a_file_names_is_not_visited(photo: bytes, httpserver: HTTPServer) -> None:
+    address = httpserver.url_for("/manifest.c2pa")
+    elsewhere = sign(photo, GENERATED, url=address)
     assert address.encode() in elsewhere
     # With the type of a manifest store in a comment, as an attacker could have it.
     baited = elsewhere[:2] + b"\xff\xfe\x00\x12" + bytes.fromhex("6332706100110010800000AA00389B71") + elsewhere[2:]
     with pytest.raises(c2pa.C2paError, match="must fetch"):
         read_credentials(baited, format_="JPEG")
-    assert paths == []
+    assert httpserver.log == []
