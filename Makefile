@@ -41,11 +41,12 @@ down: install  ## Stop everything that `make up` started
 drill: install  ## Let a generator that nobody has seen loose on a platform of its own (GENERATOR=<a built-in one>)
 	@$(bin)/python -m truegrain_local.drill '$(GENERATOR)'
 
-check: install  ## Format, lint, types, import contracts, spelling
+check: install  ## Format, lint, types, import contracts, declared dependencies, spelling
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports
+	$(bin)/deptry .
 	$(bin)/codespell
 
 test: install  ## Run every test
