@@ -1,9 +1,6 @@
 """Joins the processes that torchrun starts into one training, and shares images and results among them."""
 
-import ctypes
 import os
-import signal
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +13,13 @@ from torch import distributed as group
 from torch.distributed.nn.functional import all_reduce
 
 from model.errors import TrainingError
+from model.parent import die_with_parent
 from model.training.config import TrainConfig
 
 _MOST_HELPERS: Final = 8
 """More threads would wait for the interpreter rather than for Pillow."""
 PATIENCE: Final = timedelta(hours=2)
 """How long others wait for the process that decodes the images or fetches weights."""
-_PR_SET_PDEATHSIG: Final = 1
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ def joined(environment: Mapping[str, str]) -> Iterator[Process]:
         return
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     process = Process(*(int(environment[name]) for name in names))
-    _die_with_parent()
+    die_with_parent()  # torchrun may be killed outright and unable to end this process
     group.init_process_group("nccl" if process.device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield _settled(process)
@@ -124,9 +121,3 @@ def _settled(process: Process) -> Process:
     else:
         torch.set_num_threads(process.cores)
     return process
-
-
-def _die_with_parent() -> None:
-    """Ask the kernel to end this process when torchrun is killed outright and cannot do it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

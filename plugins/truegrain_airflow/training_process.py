@@ -1,6 +1,5 @@
 """Training in a process of its own: its output in the task's log as it comes, its life bound to the task's."""
 
-import ctypes
 import io
 import json
 import os
@@ -12,18 +11,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from functools import partial
 from types import FrameType, MappingProxyType
 from typing import IO, Any, Final
 
 from model.errors import HOPELESS_STATUS, TrainingError, TrainingInterrupted
+from model.parent import die_with_parent
 
 _GRACE_SECONDS: Final = 3.0
 """From SIGTERM to SIGKILL. Airflow itself kills the task 5 s after its SIGTERM, and the group must be gone by then."""
 _PROGRESS_SECONDS: Final = 15.0
 """How often a line that overwrites itself (a progress bar) is shown in the log."""
 _TAIL_LINES: Final = 20
-_PR_SET_PDEATHSIG: Final = 1
 
 _SHARES_CORES: Final = MappingProxyType({"GOMP_SPINCOUNT": "1000"})
 """Let a thread of torch that waits for another go to sleep soon: where anything else wants a core, spinning (for the
@@ -83,7 +81,7 @@ def _process_group(command: Sequence[str], environment: Mapping[str, str]) -> It
         stderr=subprocess.PIPE,
         env={**_SHARES_CORES, **os.environ, **environment},
         start_new_session=True,
-        preexec_fn=die_with_parent(),
+        preexec_fn=die_with_parent,
     )
     try:
         yield process
@@ -100,13 +98,6 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def die_with_parent() -> Callable[[], object] | None:
-    """Have the kernel kill a child when this process is killed outright and no handler of ours can run; for Popen."""
-    if sys.platform != "linux":
-        return None
-    return partial(ctypes.CDLL(None).prctl, _PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from typing import Final
 import requests
 
 from model.errors import TruegrainError
+from model.parent import die_with_parent
 from model.settings import Settings
-from truegrain_airflow.training_process import die_with_parent
 
 START_SECONDS: Final = 120.0
 """How long the service may take until it gives verdicts, the download of the detector included."""
@@ -40,7 +40,7 @@ def serving(settings: Settings) -> Iterator[str]:
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=die_with_parent(),
+            preexec_fn=die_with_parent,
         )
     address = f"http://{_HOST}:{settings.service_port}"
     try:
