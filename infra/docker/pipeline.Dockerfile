@@ -21,6 +21,7 @@ COPY service service
 COPY expectations expectations
 COPY dags dags
 COPY plugins plugins
+COPY infra/truegrain_rig infra/truegrain_rig
 RUN pip install --no-deps --editable .
 
 # Names the code in the card of every detector it trains.

@@ -18,6 +18,7 @@ from service.protection.api_keys import Key, KeyFile, hash_of, make_secret
 from truegrain_local.errors import LaunchError
 from truegrain_local.programs import HOST, logs
 from truegrain_local.progress import Progress
+from truegrain_rig.process import served_version
 
 FOLLOW_SECONDS = 60.0
 """How long the service may take to take a promoted version into service."""
@@ -42,7 +43,7 @@ def wait_until_served(settings: Settings, version: str, progress: Progress) -> N
     """Return when the service serves `version`; raises LaunchError when it does not come to that."""
     what = f"service serves version {version}"
     try:
-        progress.wait(what, lambda: _served(settings) == version, seconds=FOLLOW_SECONDS)
+        progress.wait(what, lambda: served_version(service_url(settings)) == version, seconds=FOLLOW_SECONDS)
     except TimeoutError as error:
         raise LaunchError(str(error), logs(settings) / "service.log") from error
     progress.say(what)
@@ -99,11 +100,3 @@ def lend_key(settings: Settings) -> Iterator[dict[str, str]]:
         yield {KEY_HEADER: secret}
     finally:
         keys.write(keys.revoke(KeyFile.read(path), name), path)
-
-
-def _served(settings: Settings) -> str | None:
-    try:
-        answer = requests.get(f"{service_url(settings)}/readyz", timeout=5)
-    except requests.RequestException:
-        return None
-    return str(answer.json()["version"]) if answer.ok else None

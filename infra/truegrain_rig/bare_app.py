@@ -1,7 +1,6 @@
 """The least that Flask and gunicorn can do with a detector: no limits, no log, no metrics, no answer but a number."""
 
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -12,8 +11,7 @@ from flask import Flask, Response, jsonify, request
 
 from model.detectors.detector import Detector
 from truegrain_rig.artifacts import judge
-from truegrain_rig.processes import await_answer
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import await_answer, free_ports, running
 
 ARTIFACT = "BARE_ARTIFACT"
 START_SECONDS = 60.0
@@ -43,13 +41,6 @@ def serving_bare(artifact: Path, *, workers: int) -> Iterator[str]:
     command += ["--no-control-socket", "truegrain_rig.bare_app:create_app()"]
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder:
         log = Path(folder) / "log"
-        with log.open("wb") as output:
-            server = subprocess.Popen(
-                command, env=os.environ | {ARTIFACT: str(artifact)}, stdout=output, stderr=subprocess.STDOUT
-            )
-        try:
+        with running(command, log=log, environment={ARTIFACT: str(artifact)}) as server:
             await_answer(f"http://127.0.0.1:{port}/", server, log, seconds=START_SECONDS)
             yield f"http://127.0.0.1:{port}/predict"
-        finally:
-            server.terminate()
-            server.wait(30)

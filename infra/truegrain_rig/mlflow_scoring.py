@@ -2,8 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,8 +15,7 @@ from model.images.decoding import decode
 from model.images.preprocess import Preprocess
 from model.registry.mlflow_model import pack
 from truegrain_rig.mlflow_server import QUIET
-from truegrain_rig.processes import await_answer
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import await_answer, free_ports, running
 
 START_SECONDS = 120.0
 
@@ -37,18 +34,12 @@ def scoring(folder: Path, photo: Path, *, workers: int) -> Iterator[tuple[str, P
         body.write_text(json.dumps({"inputs": pixels[np.newaxis].tolist()}))
         command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(packed)]
         command += ["--env-manager", "local", "--port", str(port), "--workers", str(workers)]
-        with (Path(passing) / "log").open("wb") as log:
-            server = subprocess.Popen(
-                command, env=_environment(), stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
-        try:
-            await_answer(f"http://127.0.0.1:{port}/ping", server, Path(passing) / "log", seconds=START_SECONDS)
+        log = Path(passing) / "log"
+        with running(command, log=log, environment=_environment(), stop_seconds=60) as server:
+            await_answer(f"http://127.0.0.1:{port}/ping", server, log, seconds=START_SECONDS)
             yield f"http://127.0.0.1:{port}/invocations", body
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(60)
 
 
 def _environment() -> dict[str, str]:
     """Let mlflow find uvicorn, which it starts by its name."""
-    return {**os.environ, **QUIET, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    return {**QUIET, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

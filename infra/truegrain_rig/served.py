@@ -1,6 +1,5 @@
 """The service under gunicorn in front of an artifact, without a registry."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,8 +14,8 @@ import psutil
 
 from model.detectors import artifact
 from service.status.pointer import Alias, Pointer, pointer_path
-from truegrain_rig.processes import await_answer
-from truegrain_rig.stack import ROOT, free_ports
+from truegrain_rig.process import await_answer, free_ports, running
+from truegrain_rig.stack import ROOT
 
 START_SECONDS = 60.0
 NOBODY = "http://127.0.0.1:9"
@@ -60,17 +59,10 @@ def serving(folder: Path, *, workers: int = 2, app: str = "", **settings: object
         variables = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in (chosen | settings).items()}
         command = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"]
         command += [app] if app else []
-        with (home / "log").open("wb") as log:
-            begin = time.perf_counter()
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=os.environ | variables, stdout=log, stderr=subprocess.STDOUT
-            )
-        try:
+        begin = time.perf_counter()
+        with running(command, log=home / "log", environment=variables, folder=ROOT, stop_seconds=60) as process:
             await_answer(f"http://127.0.0.1:{port}/readyz", process, home / "log", seconds=START_SECONDS)
             yield Service(f"http://127.0.0.1:{port}", home, process, time.perf_counter() - begin)
-        finally:
-            process.terminate()
-            process.wait(60)
 
 
 def point_at(home: Path, folder: Path, *, version: str, alias: Alias = "production") -> Pointer:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
@@ -10,10 +9,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from model.settings import Settings
+from truegrain_airflow import training_process
+from truegrain_rig.process import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 PORTS = ("TRUEGRAIN_MLFLOW_PORT", "TRUEGRAIN_AIRFLOW_PORT", "TRUEGRAIN_SERVICE_PORT")
@@ -72,19 +74,10 @@ def running(
 
 def train(settings: Settings, dataset_version: str, overrides: Mapping[str, object]) -> str:
     """Train the quick recipe, so overridden, in a process of its own; return the id of the run."""
-    command = [sys.executable, "-m", "model.training", "--dataset", dataset_version]
-    command += [f"--set={key}={value}" for key, value in overrides.items()]
-    surroundings = {"TRUEGRAIN_HOME": str(settings.home), "TRUEGRAIN_TRACKING_URI": settings.tracking_uri}
-    done = subprocess.run(
-        command, cwd=ROOT, env={**os.environ, **surroundings}, stdout=subprocess.PIPE, text=True, check=True
+    return training_process.train(
+        dataset_version,
+        "",
+        json.dumps(overrides),
+        log=partial(print, file=sys.stderr),
+        environment={"TRUEGRAIN_HOME": str(settings.home), "TRUEGRAIN_TRACKING_URI": settings.tracking_uri},
     )
-    return str(json.loads(done.stdout.splitlines()[-1])["run_id"])
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nobody listens on now, all different."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports

@@ -1,8 +1,5 @@
 """The drill's own service: gunicorn on a free port, for as long as the exercise lasts."""
 
-import os
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -11,18 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-import requests
-
 from model.errors import TruegrainError
-from model.parent import die_with_parent
 from model.settings import Settings
+from truegrain_rig.process import free_ports, running, served_version
 
 START_SECONDS: Final = 120.0
 """How long the service may take until it gives verdicts, the download of the detector included."""
 SWAP_SECONDS: Final = 60.0
 """How long it may take to give those of a version that was promoted."""
 _STOP_SECONDS: Final = 40.0
-_HOST: Final = "127.0.0.1"
 
 
 @contextmanager
@@ -33,32 +27,16 @@ def serving(settings: Settings) -> Iterator[str]:
     """
     output = log_of(settings)
     command = [sys.executable, "-m", "gunicorn", "--config", str(_configuration())]
-    with output.open("wb") as log:
-        process = subprocess.Popen(  # noqa: S603 - an argument list without a shell
-            command,
-            env={**os.environ, **settings.to_environment()},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            preexec_fn=die_with_parent,
-        )
-    address = f"http://{_HOST}:{settings.service_port}"
-    try:
+    address = f"http://127.0.0.1:{settings.service_port}"
+    with running(command, log=output, environment=settings.to_environment(), stop_seconds=_STOP_SECONDS):
         await_version(address, None, seconds=START_SECONDS, log=output)
         yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def await_version(address: str, version: str | None, *, seconds: float, log: Path) -> None:
     """Return once the service gives verdicts of `version`, or of any; TruegrainError when it does not in time."""
     end = time.monotonic() + seconds
-    while (served := _served(address)) is None or version not in (None, served):
+    while (served := served_version(address)) is None or version not in (None, served):
         if time.monotonic() > end:
             raise TruegrainError(
                 f"the drill's service gave no verdicts of version {version or 'any'} within {seconds:.0f} s; "
@@ -74,8 +52,7 @@ def log_of(settings: Settings) -> Path:
 
 def free_port() -> int:
     """Return a port of this machine that nobody listens on now."""
-    with socket.create_server((_HOST, 0)) as probe:
-        return int(probe.getsockname()[1])
+    return free_ports(1)[0]
 
 
 def _configuration() -> Path:
@@ -84,11 +61,3 @@ def _configuration() -> Path:
     if found is None or found.origin is None:
         raise TruegrainError("the drill needs the service beside Airflow: pip install 'truegrain[service]'")
     return Path(found.origin).with_name("gunicorn.conf.py")
-
-
-def _served(address: str) -> str | None:
-    try:
-        answer = requests.get(f"{address}/readyz", timeout=5)
-    except requests.RequestException:
-        return None
-    return str(answer.json()["version"]) if answer.ok else None

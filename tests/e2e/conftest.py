@@ -9,7 +9,7 @@ import pytest
 from model.settings import Settings
 from support.running_stack import Stack, launch, processes_of
 from support.small_images import many
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import free_ports
 
 
 @pytest.fixture(scope="session")

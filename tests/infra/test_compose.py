@@ -146,6 +146,19 @@ def test_whatever_is_started_in_an_image_reports_to_nobody(image: str, libraries
     assert off.items() <= variables.items()
 
 
+@pytest.mark.parametrize("image", ["pipeline", "service"])
+def test_an_image_holds_every_package_of_ours_that_its_code_imports(image: str) -> None:
+    folders = (ROOT, ROOT / "plugins", ROOT / "infra")
+    ours = {found.parent.name: found.parent for folder in folders for found in folder.glob("*/__init__.py")}
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    copies = re.findall(r"^COPY (\S+) \1$", (ROOT / f"infra/docker/{image}.Dockerfile").read_text(), re.MULTILINE)
+    held = [ROOT / path for path in copies if f"!{path}" in ignored]
+    modules = [module for path in held for module in path.rglob("*.py")]
+    assert modules
+    named = {name for module in modules for name in re.findall(r"^(?:from|import) (\w+)", module.read_text(), re.M)}
+    assert {name for name in named & set(ours) if not any(ours[name].is_relative_to(path) for path in held)} == set()
+
+
 def test_everything_that_is_mounted_from_the_repository_exists() -> None:
     services = yaml.safe_load((ROOT / "docker-compose.yaml").read_text())["services"]
     mounted = [volume.partition(":")[0] for service in services.values() for volume in service.get("volumes", ())]

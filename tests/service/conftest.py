@@ -31,8 +31,8 @@ from service.protection.api_keys import Key, KeyFile
 from service.records import prediction_log
 from service.status.pointer import Alias, Pointer
 from support.scraping import read_metric, read_series
+from truegrain_rig.process import await_answer, free_ports, running
 from truegrain_rig.served import point_at
-from truegrain_rig.stack import free_ports
 
 Publish = Callable[..., Pointer]
 
@@ -161,7 +161,7 @@ class Service:
     """The service as it runs in production: gunicorn, its workers and those beside, in a session of their own."""
 
     url: str
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[bytes]
     log: Path
 
     def get(self, path: str) -> requests.Response:
@@ -237,32 +237,18 @@ def serve(home: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
         variables = {"home": home, "service_port": port, "poll_seconds": 0.2, "tracking_uri": "http://127.0.0.1:1"}
         variables |= settings
         environment = {f"TRUEGRAIN_{name.upper()}": str(value) for name, value in variables.items()}
+        command = [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"]
         log = tmp_path / f"service-{port}.log"
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "gunicorn", "-c", "service/gunicorn.conf.py"],
-                env=os.environ | environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                text=True,
-                start_new_session=True,
-            )
+        process = programs.enter_context(running(command, log=log, environment=environment))
         service = Service(f"http://127.0.0.1:{port}", process, log)
         started.append(service)
-        await_true(lambda: _answers(service), what=f"the service; see {log}")
+        await_answer(f"{service.url}/healthz", process, log, seconds=90)
         return service
 
-    yield start
-    for service in started:
-        if service.process.poll() is None:
-            service.stop()
-        await_true(lambda service=service: service.processes() == [], what="the last process to end", seconds=10)
-
-
-def _answers(service: Service) -> bool:
-    if service.process.poll() is not None:
-        pytest.fail(f"the service ended with {service.process.returncode}:\n{service.log.read_text()}")
-    try:
-        return service.get("/healthz").ok
-    except (requests.ConnectionError, requests.Timeout):
-        return False
+    with ExitStack() as programs:
+        yield start
+        # Before whatever is left is killed: the service itself leaves nothing behind.
+        for service in started:
+            if service.process.poll() is None:
+                service.stop()
+            await_true(lambda service=service: service.processes() == [], what="the last process to end", seconds=10)

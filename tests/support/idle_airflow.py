@@ -15,7 +15,7 @@ from truegrain_local.environment import ROOT
 from truegrain_local.errors import LaunchError
 from truegrain_local.processes import Record, alive, start, stop
 from truegrain_local.programs import HOST, components, logs, migration, seed_password
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import free_ports
 
 PARTS = ("airflow-api-server", "airflow-dag-processor")
 DAGS = frozenset(file.stem for file in (ROOT / "dags").glob("*.py"))

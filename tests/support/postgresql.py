@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import free_ports
 
 _FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
 NEEDS_POSTGRESQL = pytest.mark.skipif(not _FOUND, reason="postgresql is not installed")

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,8 +15,7 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from support.observability import INFRA
-from truegrain_rig.processes import await_answer
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import await_answer, free_ports, running
 
 RULES: Final = sorted((INFRA / "prometheus" / "rules").glob("*.yml"))
 ALERTMANAGER: Final = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
@@ -130,11 +128,6 @@ def alertmanager(folder: Path, *, address: str) -> Iterator[str]:
 
 @contextmanager
 def _running(command: list[str], ready: str, folder: Path) -> Iterator[None]:
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
+    with running(command, log=folder / "log") as process:
         await_answer(ready, process, folder / "log", seconds=START_SECONDS)
         yield
-    finally:
-        process.terminate()
-        process.wait(30)

@@ -13,7 +13,7 @@ from truegrain_bench.measurements.serving import SMALL
 from truegrain_bench.results.results import Figure
 from truegrain_rig.artifacts import untrained
 from truegrain_rig.hostile_files import Attack, attacks
-from truegrain_rig.processes import pool
+from truegrain_rig.process import pool
 from truegrain_rig.served import Service, serving
 
 COMMAND = "make bench-full"

@@ -22,7 +22,7 @@ from model.sources.tree import is_image
 from truegrain_bench.measurements.million_rows import bring_out
 from truegrain_bench.measurements.twins import CIFAKE_COMMAND, CIFAKE_VARIABLE
 from truegrain_bench.results.results import Figure
-from truegrain_rig.processes import most_held, pool
+from truegrain_rig.process import most_held, pool
 
 
 def cifake_ingestion() -> Iterator[Figure]:

@@ -20,7 +20,7 @@ from model.dataset.validation import Validation, write_validation
 from model.files import write_table, write_text
 from truegrain_airflow.ingest_images import validate_version
 from truegrain_bench.results.results import Figure
-from truegrain_rig.processes import most_held, pool
+from truegrain_rig.process import most_held, pool
 
 IMAGES = 1_000_000
 NEAR_DUPLICATES, PIXEL_TWINS, BROKEN = 0.1, 0.01, 0.01

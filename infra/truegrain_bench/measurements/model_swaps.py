@@ -13,7 +13,7 @@ from truegrain_bench.measurements.serving import SMALL
 from truegrain_bench.results.results import Figure
 from truegrain_rig.artifacts import draw_photo, judge, untrained
 from truegrain_rig.busy_clients import asking
-from truegrain_rig.processes import pool
+from truegrain_rig.process import pool
 from truegrain_rig.served import point_at, serving
 
 COMMAND = "make bench"

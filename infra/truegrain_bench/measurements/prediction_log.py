@@ -22,7 +22,7 @@ from truegrain_bench.results.results import Figure
 from truegrain_rig.artifacts import draw_photo, untrained
 from truegrain_rig.bare_service import APP
 from truegrain_rig.hey import fire
-from truegrain_rig.processes import pool
+from truegrain_rig.process import pool
 from truegrain_rig.served import Service, serving
 
 COMMAND = "make bench-full"

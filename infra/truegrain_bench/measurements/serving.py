@@ -14,7 +14,7 @@ from truegrain_rig.artifacts import draw_photo, judge, untrained
 from truegrain_rig.bare_app import serving_bare
 from truegrain_rig.hey import Load, fire
 from truegrain_rig.mlflow_scoring import scoring
-from truegrain_rig.processes import pool
+from truegrain_rig.process import pool
 from truegrain_rig.served import serving
 
 COMMAND = "make bench"

@@ -23,7 +23,7 @@ from model.training.loop.learner import Learner
 from model.training.network.network import build_network
 from truegrain_bench.results.results import Figure
 from truegrain_rig.plain_loop import plain_batches, plain_epoch
-from truegrain_rig.processes import pool
+from truegrain_rig.process import pool
 
 COMMAND = "make bench-full"
 RECIPE = "quick"

@@ -17,7 +17,7 @@ from truegrain_local.processes import Record, alive, members, require_free_ports
 from truegrain_local.programs import Component
 from truegrain_local.progress import Progress
 from truegrain_local.start import find_running, records_path
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import free_ports
 
 ROOT = Path(__file__).parents[3]
 SERVER = "import socket, sys, time; held = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"

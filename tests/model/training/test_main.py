@@ -24,7 +24,7 @@ from model.settings import Settings
 from model.training.__main__ import main
 from model.training.config import TrainConfig
 from model.training.loop.train import train_detector
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import free_ports
 
 
 def run(settings: Settings, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from model.errors import SettingsError
 from service.protection.api_keys import Key, hash_of
-from truegrain_rig.stack import free_ports
+from truegrain_rig.process import free_ports
 
 Start = Callable[..., FlaskClient]
 NEEDS_REDIS = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")

@@ -1,0 +1,106 @@
+"""Programs and processes apart from this one: started, awaited, ended, and asked what memory they take."""
+
+import multiprocessing
+import os
+import resource
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+import requests
+
+from model.parent import die_with_parent
+
+STOP_SECONDS: Final = 30.0
+"""How long a program may take to end by itself before it is killed."""
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    environment: Mapping[str, str] = MappingProxyType({}),
+    folder: Path | None = None,
+    stop_seconds: float = STOP_SECONDS,
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `command` (no shell) in `folder` until the block ends; what it prints goes to the file `log`.
+
+    `environment` holds variables that differ from this process's. At the end the program and whatever it has started
+    in its session are asked to end, and killed when the program has not ended after `stop_seconds`; what outlives the
+    program is killed too. On Linux the program is also killed when this process is.
+    """
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
+    try:
+        yield process
+    finally:
+        _signal_group(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(stop_seconds)
+        _signal_group(process, signal.SIGKILL)
+        process.wait()
+
+
+def await_answer(address: str, process: "subprocess.Popen[bytes]", log: Path, *, seconds: float) -> None:
+    """Wait until a server that was just started answers a GET of `address` with a 2xx.
+
+    Raises RuntimeError, with the end of its log, when its process ends before or the `seconds` are over.
+    """
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(requests.RequestException):
+            if requests.get(address, timeout=5).ok:
+                return
+        time.sleep(0.02)
+    ended = "" if process.returncode is None else f", which ended with code {process.returncode}"
+    raise RuntimeError(f"no answer from {address}{ended}; the end of its log:\n{log.read_text()[-2000:]}")
+
+
+def served_version(service: str) -> str | None:
+    """Return which version the service at that address gives verdicts of, None while it gives none."""
+    try:
+        answer = requests.get(f"{service}/readyz", timeout=5)
+    except requests.RequestException:
+        return None
+    return str(answer.json()["version"]) if answer.ok else None
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of this machine that nobody listens on now, all different."""
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def pool(workers: int) -> ProcessPoolExecutor:
+    """Start fresh processes, which share nothing with this one: neither memory nor threads."""
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+
+
+def most_held() -> float:
+    """Return the most memory that this process has ever held, in GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+
+
+def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
