@@ -21,8 +21,8 @@ from model.detectors.traffic_sample import Reference, Sample
 from model.labels import CLASSES
 from model.pages.plots import Plot
 from model.sources.labelled_image import LabelledImage
-from support.fill_lake import collect
 from support.ordinary_traffic import look_at_ordinary
+from support.small_images import collect
 from truegrain_rig.mlflow_server import running_mlflow
 
 TINY_SIZE = 32

@@ -14,8 +14,7 @@ from model.monitoring.database import open_database
 from model.sources.kinds import open_source
 from model.sources.reports import ACCEPTED
 from model.sources.reports import SOURCE as REPORTS
-from support.drift_results import found
-from support.predictions import predict
+from support.monitoring import found, predict
 from support.small_images import labelled
 from support.user_reports import say, write_said
 

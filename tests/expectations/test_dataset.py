@@ -22,8 +22,7 @@ from model.dataset.validation import Validation
 from model.errors import DatasetError, ValidationFailed
 from model.sources.reports import SOURCE as REPORTS
 from model.sources.tree import IMAGE_SUFFIXES
-from support.fill_lake import collect
-from support.small_images import labelled, many
+from support.small_images import collect, labelled, many
 from support.validation_page import rows_of
 
 VERSION = "20260105-0123456789ab"

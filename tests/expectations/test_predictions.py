@@ -14,7 +14,7 @@ from model.dataset.lake import Lake
 from model.errors import ValidationFailed
 from model.monitoring.database import open_database
 from model.monitoring.predictions import Prediction, add, prepare
-from support.predictions import predict
+from support.monitoring import predict
 
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
 

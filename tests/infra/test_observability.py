@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 from model.monitoring import drift_history, predictions
 from model.monitoring.database import open_database
-from support.drift_results import found
+from support.metrics import labels, metric
+from support.monitoring import found, predict
 from support.observability import (
     AIRFLOW_PAGE,
     ALERTS,
@@ -26,8 +27,6 @@ from support.observability import (
     named_labels,
 )
 from support.postgresql import NEEDS_POSTGRESQL, running_postgresql
-from support.predictions import predict
-from support.promql import labels, metric
 
 PROMETHEUS = INFRA / "prometheus"
 GIVEN_BY_PROMETHEUS = {"job", "instance"}

@@ -10,7 +10,7 @@ from model.dataset.lake import Lake
 from model.registry import Registry, connect
 from model.settings import Settings
 from model.sources.labelled_image import LabelledImage
-from support.fill_lake import publish
+from support.small_images import publish
 
 
 @pytest.fixture

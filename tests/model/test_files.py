@@ -11,8 +11,7 @@ from upath import UPath
 from model.dataset.lake import Lake
 from model.errors import StorageFull
 from model.files import identify, move, remove, signature, write_text, write_whole
-from support.fill_lake import collect
-from support.small_images import NOW, many
+from support.small_images import NOW, collect, many
 
 
 @pytest.fixture(params=["local", "memory"])

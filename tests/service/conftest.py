@@ -30,7 +30,7 @@ from service.openapi import path_of
 from service.protection.api_keys import Key, KeyFile
 from service.records import prediction_log
 from service.status.pointer import Alias, Pointer
-from support.scraping import read_metric, read_series
+from support.metrics import read_metric, read_series
 from truegrain_rig.process import await_answer, free_ports, running
 from truegrain_rig.served import point_at
 

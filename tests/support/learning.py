@@ -13,7 +13,7 @@ from model.registry.promotion import promote
 from model.registry.run_files import DECISION
 from model.settings import Settings
 from model.sources.labelled_image import LabelledImage
-from support.fill_lake import publish
+from support.small_images import publish
 
 
 @dataclass(frozen=True)

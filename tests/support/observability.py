@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import yaml
 
-from support.promql import grouping, labels, metric, selectors
+from support.metrics import grouping, labels, metric, selectors
 
 INFRA: Final = Path(__file__).parents[2] / "infra"
 RUNBOOK: Final = (INFRA / "runbook.md").read_text()

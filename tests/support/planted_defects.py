@@ -1,14 +1,17 @@
-"""Taking images with planted defects through ingestion and validation, and reading what validation wrote."""
+"""Images with nothing wrong, to plant defects in, and what ingestion and validation make of the defects."""
 
+import io
 import json
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from expectations.dataset import validate
 from model.dataset.ingest import assemble, publish
@@ -16,8 +19,8 @@ from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates
 from model.errors import ValidationFailed
 from model.sources.labelled_image import LabelledImage
-from support.fill_lake import collect
-from support.small_images import NOW
+from model.sources.synthetic import Order, draw_image
+from support.small_images import NOW, collect
 
 LabelledImages = Iterable[LabelledImage]
 Spoil = Callable[[pd.DataFrame], pd.DataFrame]
@@ -50,3 +53,40 @@ def validated(lake: Lake, images: LabelledImages, spoil: Spoil | None = None) ->
     quarantine = lake.quarantine_path(version) / "rows.parquet"
     refused = pd.read_parquet(str(quarantine)).set_index("origin")["reason"].to_dict() if quarantine.exists() else {}
     return Outcome(report["failed"], report["warnings"], refused)
+
+
+@cache
+def clean_images(count: int = 200) -> tuple[LabelledImage, ...]:
+    """70 % of each class to train on, 15 % val, 15 % test; real and AI by turns."""
+    return tuple(_clean_image(number, count) for number in range(count))
+
+
+def _clean_image(number: int, count: int) -> LabelledImage:
+    place = number // 2 % 20
+    split = "train" if place < 14 else "val" if place < 17 else "test"
+    image = draw_image(Order(images=count), number)
+    return replace(image, split=split, origin=f"{split}/{image.label}/IMG_{number:04d}.jpg")
+
+
+def opened(data: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(data))
+
+
+def encoded(picture: Image.Image, format_: str = "JPEG", **options: object) -> bytes:
+    """Encode a picture; a JPEG has quality 90 unless `options` of Pillow's encoder say otherwise."""
+    buffer = io.BytesIO()
+    settings = {"quality": 90, **options} if format_ == "JPEG" else options
+    picture.save(buffer, format_, **settings)  # type: ignore[arg-type]  # Pillow's options differ by format
+    return buffer.getvalue()
+
+
+def rotated(picture: Image.Image) -> bytes:
+    """Encode a picture lying on its side, and say so in its EXIF."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return encoded(picture.rotate(90, expand=True), exif=exif)
+
+
+def recode(image: LabelledImage, encode: Callable[[Image.Image], bytes], **changes: object) -> LabelledImage:
+    """Encode an image of the set anew, in another way."""
+    return replace(image, data=encode(opened(image.data)), **changes)

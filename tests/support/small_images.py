@@ -1,12 +1,17 @@
-"""Small images that tests make themselves."""
+"""Small images that tests make themselves, and take into a lake."""
 
 import io
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
 
 import numpy as np
 from PIL import Image
 
+from model.dataset import ingest
+from model.dataset.ingest import Collected, assemble
+from model.dataset.intake import Intake
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_candidates, write_rows
 from model.sources.labelled_image import LabelledImage
 
 NOW = datetime(2026, 11, 2, 2, tzinfo=UTC)
@@ -42,3 +47,20 @@ def scene(number: int, *, quality: int = 95) -> LabelledImage:
 def many(count: int, *, start: int = 0, format_: str = "PNG") -> Iterator[LabelledImage]:
     numbers = range(start, start + count)
     return (labelled(number, "real" if number % 2 else "ai", format_=format_) for number in numbers)
+
+
+def collect(lake: Lake, images: Iterable[LabelledImage], *, now: datetime) -> Collected:
+    """Append the images that the lake does not hold yet as one batch."""
+    intake = Intake(lake, now=now)
+    batch = lake.write_batch(intake.rows(images, lambda _read, _new: None))
+    return Collected((batch,) if batch else (), intake.added, intake.read - intake.added, intake.undecodable)
+
+
+def publish(lake: Lake, images: Iterable[LabelledImage]) -> str:
+    """Bring images into a published version as they are; what validation does is tested elsewhere."""
+    collect(lake, images, now=NOW)
+    version = assemble(lake, today=date(2026, 11, 2))
+    write_rows(lake, version, read_candidates(lake, version), name="manifest")
+    (lake.version_path(version) / "validation.json").write_text('{"success": true}')
+    ingest.publish(lake, version)
+    return version

@@ -9,8 +9,17 @@ import pytest
 from PIL import Image
 
 from model.dataset.lake import Lake
-from support.clean_images import clean_images, encoded, recode, rotated
-from support.planted_defects import NOTHING_WRONG, LabelledImages, Outcome, Spoil, validated
+from support.planted_defects import (
+    NOTHING_WRONG,
+    LabelledImages,
+    Outcome,
+    Spoil,
+    clean_images,
+    encoded,
+    recode,
+    rotated,
+    validated,
+)
 
 Encode = Callable[[Image.Image], bytes]
 Plant = Callable[[LabelledImages], LabelledImages]

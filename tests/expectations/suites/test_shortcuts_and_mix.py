@@ -8,8 +8,17 @@ import pytest
 from PIL import Image, ImageOps
 
 from model.dataset.lake import Lake
-from support.clean_images import clean_images, encoded, opened, recode, rotated
-from support.planted_defects import NOTHING_WRONG, LabelledImages, Outcome, validated
+from support.planted_defects import (
+    NOTHING_WRONG,
+    LabelledImages,
+    Outcome,
+    clean_images,
+    encoded,
+    opened,
+    recode,
+    rotated,
+    validated,
+)
 
 Encode = Callable[[Image.Image], bytes]
 Plant = Callable[[LabelledImages], LabelledImages]

@@ -6,7 +6,7 @@ import pytest
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
-from support.clean_images import clean_images
+from support.planted_defects import clean_images
 from truegrain_bench.measurements.ingestion import cifake_ingestion
 from truegrain_bench.measurements.million_rows import LATER, bring_out, prepare
 from truegrain_bench.measurements.twins import CIFAKE_VARIABLE

@@ -10,8 +10,7 @@ from model.sources.labelled_image import LabelledImage
 from model.sources.synthetic import Order, draw_images
 from service.protection.access import KEY_HEADER
 from service.protection.api_keys import Keyring
-from support.fill_lake import publish
-from support.small_images import labelled, many
+from support.small_images import labelled, many, publish
 from truegrain_local.first_verdict import lend_key, take_sample
 
 

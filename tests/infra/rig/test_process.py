@@ -9,8 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 import requests
-
 from support.listening import Quiet, listening
+
 from truegrain_rig.process import await_answer, free_ports, running, served_version
 
 SLEEPS = "import time; time.sleep(600)"

@@ -4,8 +4,7 @@ from model.dataset import already_read
 from model.dataset.already_read import read_seen, remember, tidy_seen
 from model.dataset.digest_set import Digests, digest
 from model.dataset.lake import Lake
-from support.fill_lake import collect
-from support.small_images import NOW, many
+from support.small_images import NOW, collect, many
 
 
 def a_few(start: int) -> Digests:

@@ -18,8 +18,7 @@ from model.dataset.tombstones import withdraw
 from model.errors import DatasetError
 from model.sources.labelled_image import LabelledImage
 from model.sources.synthetic import Order, draw_images
-from support.fill_lake import collect
-from support.small_images import NOW, labelled, many, scene
+from support.small_images import NOW, collect, labelled, many, scene
 
 TODAY = date(2026, 11, 2)
 Publish = Callable[[Iterator[LabelledImage]], str]

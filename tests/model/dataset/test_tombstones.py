@@ -13,8 +13,7 @@ from model.dataset.lake import Lake
 from model.dataset.tombstones import Withdrawal, read_tombstones, withdraw
 from model.errors import DatasetError, LockHeld
 from model.lock import locked
-from support.fill_lake import collect
-from support.small_images import NOW, labelled, many
+from support.small_images import NOW, collect, labelled, many
 
 IMAGE = hashlib.sha256(labelled(0, "ai").data).hexdigest()
 UNSEEN = "0" * 64

@@ -17,8 +17,7 @@ from model.feedback.review import keep, settle
 from model.settings import Settings
 from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
 from model.sources.reports import SOURCE as REPORTS
-from support.fill_lake import collect
-from support.small_images import labelled, many
+from support.small_images import collect, labelled, many
 from support.user_reports import NOW, say, write_said
 
 IMAGE, OTHER = (labelled(number, "ai").data for number in (100, 101))

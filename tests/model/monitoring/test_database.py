@@ -13,8 +13,8 @@ from model.errors import SettingsError
 from model.monitoring import database
 from model.monitoring.database import CONNECT_SECONDS, open_database, opened
 from model.monitoring.predictions import add
+from support.monitoring import predict
 from support.postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
-from support.predictions import predict
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from model.detectors.traffic_sample import Reference, Sample
 from model.labels import AI
 from model.monitoring.drift import Drift, measure
 from model.monitoring.limits import read_limits
-from support.drift_samples import draw_reference, draw_unseen, join
+from support.monitoring import draw_reference, draw_unseen, join
 
 LIMITS = read_limits()
 REFERENCE = draw_reference(600)

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert
 
 from model.monitoring.database import open_database
 from model.monitoring.drift_history import RESULTS, add, forget, history, latest, prepare
-from support.drift_results import NOON, found
+from support.monitoring import NOON, found
 from support.postgresql import NEEDS_POSTGRESQL, running_postgresql
 
 EVER = NOON - timedelta(days=365)

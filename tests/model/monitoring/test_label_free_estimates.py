@@ -10,7 +10,7 @@ from model.detectors.traffic_sample import Reference
 from model.estimate import Estimate
 from model.labels import AI
 from model.monitoring.label_free_estimates import estimate_accuracy, estimate_ai_share, widen_for_unknown
-from support.drift_samples import draw_reference
+from support.monitoring import draw_reference
 
 REFERENCE = draw_reference(1000)
 

@@ -24,8 +24,8 @@ from model.monitoring.predictions import (
     prepare,
     read_window,
 )
+from support.monitoring import predict
 from support.postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
-from support.predictions import predict
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FOREVER_AGO = NOW - timedelta(days=10_000)

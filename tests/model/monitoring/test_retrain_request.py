@@ -6,7 +6,7 @@ import pytest
 
 from model.monitoring.retrain_request import LOOK_BACK, RetrainPolicy, judge
 from model.settings import Settings
-from support.drift_results import NOON, found
+from support.monitoring import NOON, found
 
 POLICY = RetrainPolicy(sustained=3, cooldown=timedelta(hours=24), budget=4)
 THREE = [found(minutes_ago=minutes) for minutes in (2, 1, 0)]

@@ -9,7 +9,7 @@ from model.detectors.traffic_sample import Sample
 from model.monitoring.limits import read_limits
 from model.monitoring.signals import file_signals, population_stability, probability_signals
 from model.monitoring.terms import Signal
-from support.drift_samples import draw_reference
+from support.monitoring import draw_reference
 
 LIMITS = read_limits()
 REFERENCE = draw_reference(500).sample

@@ -5,7 +5,7 @@ import pytest
 
 from model.detectors.traffic_sample import Sample
 from model.monitoring.similar_files import comparable
-from support.drift_samples import draw_reference
+from support.monitoring import draw_reference
 
 REFERENCE = draw_reference(300).sample
 RECENT = draw_reference(200, seed=1).sample

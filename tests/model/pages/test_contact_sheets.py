@@ -11,8 +11,7 @@ from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates
 from model.pages.contact_sheets import MOST_IMAGES, MOST_SHEETS, choose_images, draw_sheets
 from model.sources.labelled_image import LabelledImage
-from support.fill_lake import collect
-from support.small_images import NOW, labelled, many
+from support.small_images import NOW, collect, labelled, many
 
 
 def _rows(lake: Lake, images: list[LabelledImage]) -> pd.DataFrame:

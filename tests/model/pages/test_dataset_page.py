@@ -15,8 +15,7 @@ from model.dataset.tombstones import withdraw
 from model.pages.dataset_page import write_page
 from model.sources.labelled_image import LabelledImage
 from model.sources.synthetic import Order, draw_images
-from support.fill_lake import collect
-from support.small_images import NOW, labelled, many
+from support.small_images import NOW, collect, labelled, many
 
 EVIL = '<script>alert("x")</script>'
 

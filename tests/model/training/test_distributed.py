@@ -15,17 +15,17 @@ from model.errors import TrainingError
 from model.training.config import Augmentation, TrainConfig
 from model.training.distributed import ALONE, Process, check_shares, joined, own_part
 from model.training.loop.learner import cross_entropy
-from support import distributed_training
+from support import training
 
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes trained, `with` batch normalisation and `without`."""
     folder = tmp_path_factory.mktemp("together")
-    paths = os.pathsep.join((str(Path(distributed_training.__file__).parent), *filter(None, sys.path)))
+    paths = os.pathsep.join((str(Path(training.__file__).parent), *filter(None, sys.path)))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     finished = subprocess.run(
-        [*command, distributed_training.__file__, str(folder)],
+        [*command, training.__file__, str(folder)],
         env=os.environ | {"PYTHONPATH": paths, "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -38,10 +38,10 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_without_batch_normalisation_two_processes_train_the_weights_that_one_trains(
     together: Path, tmp_path: Path
 ) -> None:
-    alone = distributed_training.train(tmp_path, ALONE, batch_norm=False)
+    alone = training.train(tmp_path, ALONE, batch_norm=False)
     np.testing.assert_allclose(np.load(together / "without" / "logits.npy"), alone, atol=1e-2)
     one, two = (load_file(folder / "best.safetensors") for folder in (tmp_path, together / "without"))
-    begun = distributed_training.begin(batch_norm=False).state_dict()
+    begun = training.begin(batch_norm=False).state_dict()
     assert one.keys() == two.keys() == begun.keys()
     for name in ("output.weight", "hidden.weight", "backbone.stem.0.weight"):
         apart, moved = (one[name] - two[name]).norm(), (one[name] - begun[name]).norm()
@@ -50,7 +50,7 @@ def test_without_batch_normalisation_two_processes_train_the_weights_that_one_tr
 
 def test_with_batch_normalisation_two_processes_judge_the_network_that_is_kept(together: Path) -> None:
     logits = torch.from_numpy(np.load(together / "with" / "logits.npy"))
-    loss = cross_entropy(logits, torch.from_numpy(distributed_training.VAL.labels)).item()
+    loss = cross_entropy(logits, torch.from_numpy(training.VAL.labels)).item()
     assert float(np.load(together / "with" / "val_loss.npy")) == pytest.approx(loss, abs=1e-5)
 
 

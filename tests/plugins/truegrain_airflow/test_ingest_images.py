@@ -15,8 +15,7 @@ from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake
 from model.errors import SourceError, ValidationFailed
 from model.sources.reports import SOURCE as REPORTS
-from support.fill_lake import collect
-from support.small_images import labelled, many
+from support.small_images import collect, labelled, many
 from support.user_reports import say, write_said
 from truegrain_airflow import forms, ingest_images
 from truegrain_airflow.assets import DATASET

@@ -25,7 +25,7 @@ from model.settings import Settings
 from model.sources.kinds import open_source
 from model.sources.reports import ACCEPTED, REJECTED
 from service.protection.api_keys import Key, hash_of
-from support.predictions import predict
+from support.monitoring import predict
 
 Draw = Callable[..., bytes]
 Judge = Callable[[bytes], str]

@@ -11,7 +11,7 @@ from service.status import drift
 from service.status.drift import SILENT, DriftStatus, describe
 from service.status.follower import FollowerStatus, Outcome, write_status
 from service.status.prediction_log import LogStatus
-from support.drift_results import found
+from support.monitoring import found
 
 NOW = datetime(2026, 11, 17, tzinfo=UTC)
 

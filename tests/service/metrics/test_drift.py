@@ -6,7 +6,7 @@ import pytest
 
 from model.monitoring.terms import ATTRIBUTIONS, CAUSES, STATES
 from service.metrics.drift import DriftMetrics
-from support.drift_results import found
+from support.monitoring import found
 
 
 @pytest.fixture

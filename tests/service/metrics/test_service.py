@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.answers.problems import PROBLEMS
-from support.scraping import read_metric
+from support.metrics import read_metric
 
 Metric = Callable[..., float]
 

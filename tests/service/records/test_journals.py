@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from model.monitoring.predictions import Prediction
 from service.records.journals import read_journals
-from support.predictions import predict
+from support.monitoring import predict
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from model.monitoring.predictions import Prediction
 from service.records import outbox as module
 from service.records.outbox import Outbox
 from service.status.prediction_log import name_trouble
-from support.predictions import predict
+from support.monitoring import predict
 
 AT_ONCE = 10
 
@@ -55,7 +55,7 @@ def numbers(rows: list[Prediction | None]) -> list[int | None]:
 def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a program of Python in a process of its own, in which `Outbox`, `root` and `predict` are there."""
     begin = (
-        "import os, signal, sys; from pathlib import Path; from support.predictions import predict;"
+        "import os, signal, sys; from pathlib import Path; from support.monitoring import predict;"
         "from service.records.outbox import Outbox; root = Path(sys.argv[1]);"
     )
     paths = os.pathsep.join(path for path in sys.path if path)

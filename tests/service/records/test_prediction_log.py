@@ -23,7 +23,7 @@ from service.records import outbox, prediction_log, retention
 from service.records.outbox import Outbox
 from service.records.prediction_log import PredictionLog
 from service.status import prediction_log as log_status
-from support.predictions import predict
+from support.monitoring import predict
 
 Wait = Callable[..., None]
 

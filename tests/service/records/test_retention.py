@@ -12,7 +12,7 @@ from model.monitoring.database import open_database
 from model.monitoring.predictions import add, find, prepare
 from service.records import retention
 from service.records.retention import STEADY_SECONDS, Retention
-from support.predictions import predict
+from support.monitoring import predict
 
 NOW = datetime.now(UTC)
 

@@ -24,8 +24,7 @@ from service.metrics.drift import DriftMetrics
 from service.sidecars.monitor import Monitor, watch
 from service.status.drift import read_status
 from service.status.pointer import Pointer, pointer_path
-from support.drift_results import found
-from support.predictions import predict
+from support.monitoring import found, predict
 
 NOON = datetime(2026, 11, 16, 12, tzinfo=UTC)
 EVER = NOON - timedelta(days=365)

@@ -17,10 +17,10 @@ from model.dataset.lake import Lake
 from model.registry import Registry
 from model.registry.promotion import promote
 from service.status.pointer import pointer_path
+from support.metrics import labels
 from support.observability import AIRFLOW_PAGE, FREE, QUERIES, Query, named_labels
 from support.ordinary_traffic import draw_ordinary
 from support.prometheus_stack import ALERTMANAGER, Prometheus, Told, alertmanager, exporting, prometheus
-from support.promql import labels
 
 Serve = Callable[..., Any]
 Publish = Callable[..., Any]

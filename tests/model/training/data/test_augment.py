@@ -8,7 +8,7 @@ import pytest
 from model.training.config import Augmentation
 from model.training.data.augment import augment
 from model.training.data.draws import draw_luck
-from support.training_samples import noise
+from support.training import noise
 
 COUNT, SIZE = 40, 32
 OFF = Augmentation()

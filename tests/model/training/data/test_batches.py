@@ -11,7 +11,7 @@ from model.errors import TrainingError
 from model.training.config import Augmentation, TrainConfig
 from model.training.data.batches import evaluation_batches, made_ahead, normalise, plan_epoch, training_batches
 from model.training.distributed import ALONE, Process
-from support.training_samples import noise, numbered
+from support.training import noise, numbered
 
 EVERYTHING = Augmentation(
     mirror=0.5, shift=0.125, crop=0.5, colour=0.5, resize=0.5, blur=0.5, noise=0.5, jpeg=0.5, webp=0.5, mixup=0.3,

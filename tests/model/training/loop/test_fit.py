@@ -15,7 +15,7 @@ from model.training.data.samples import Samples
 from model.training.loop.fit import Epoch, fit, learning_rate
 from model.training.network.network import Network, build_network
 from support.full_disk import PROTOCOL, ROOM, register
-from support.training_samples import bright_or_dark
+from support.training import bright_or_dark
 
 TRAIN, VAL = bright_or_dark(160, 0), bright_or_dark(64, 1)
 

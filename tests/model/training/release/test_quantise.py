@@ -14,7 +14,7 @@ from model.training.data.samples import Samples
 from model.training.network.network import build_network
 from model.training.release.quantise import MARGIN, judge_speed, release_int8
 from model.training.release.release import release
-from support.training_samples import bright_or_dark
+from support.training import bright_or_dark
 
 SIZE = 32
 

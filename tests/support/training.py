@@ -1,4 +1,4 @@
-"""Small trainings that one process does alone and two do together: `torchrun distributed_training.py <folder>`."""
+"""Samples that training tests make, and small trainings, alone or by two processes: `torchrun training.py <folder>`."""
 
 import os
 import sys
@@ -11,11 +11,31 @@ import torch
 from torch import nn
 
 from model.training.config import Augmentation, TrainConfig, read_config
+from model.training.data.samples import Samples
 from model.training.distributed import Process, joined
 from model.training.loop import learner
 from model.training.loop.fit import Epoch, fit, predict_logits
 from model.training.network.network import Network, build_network
-from support.training_samples import bright_or_dark
+
+
+def noise(count: int = 50, *, size: int = 16) -> Samples:
+    """Images of noise, every other one AI."""
+    pixels = np.random.default_rng(0).integers(0, 255, (count, size, size, 3), dtype=np.uint8)
+    return Samples(pixels, (np.arange(count) % 2).astype(np.float32))
+
+
+def bright_or_dark(count: int, seed: int) -> Samples:
+    """Images of 32 pixels, every other one AI and brighter."""
+    labels = (np.arange(count) % 2).astype(np.float32)
+    grain = np.random.default_rng(seed).integers(0, 150, (count, 32, 32, 3), dtype=np.uint8)
+    return Samples(grain + (labels * 100).astype(np.uint8)[:, None, None, None], labels)
+
+
+def numbered(labels: list[int]) -> Samples:
+    """Flat images whose brightness is their index."""
+    levels = np.arange(len(labels), dtype=np.uint8)
+    return Samples(np.broadcast_to(levels[:, None, None, None], (len(labels), 16, 16, 3)), np.float32(labels))
+
 
 MIXED = Augmentation(mirror=0.5, shift=0.1, jpeg=0.5, mixup=0.5, paired=True)
 """Everything that could go wrong when a batch is shared out."""

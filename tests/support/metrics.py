@@ -1,7 +1,10 @@
-"""What a PromQL expression asks for: the series it selects, and the labels it names."""
+"""Metrics as text: the series that a scrape holds, and what a PromQL expression asks for."""
 
 import re
 from typing import Final
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 _WINDOW: Final = re.compile(r"\[[^\]]*\]|\boffset \w+")
 _GROUPING: Final = re.compile(r"\b(?:by|on|ignoring|group_left)\s*\(([^)]*)\)")
@@ -31,3 +34,20 @@ def metric(selector: str) -> str:
 def labels(selector: str) -> set[str]:
     """The labels that a selector asks about."""
     return set(_LABEL.findall(selector.partition("{")[2]))
+
+
+def read_metric(scrape: str, name: str, **labels: str) -> float:
+    """The sum of the series of `name` that carry `labels`; fails when there is none."""
+    found = read_series(scrape, name, **labels)
+    assert found, f"nothing exports {name} {labels}"
+    return sum(sample.value for sample in found)
+
+
+def read_series(scrape: str, name: str, **labels: str) -> list[Sample]:
+    """The series of `name` that carry `labels`."""
+    return [
+        sample
+        for family in text_string_to_metric_families(scrape)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    ]
