@@ -3,13 +3,12 @@
 import signal
 import sys
 import time
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import psutil
 import pytest
 import requests
-from support.listening import Quiet, listening
+from pytest_httpserver import HTTPServer
 
 from truegrain_rig.process import await_answer, free_ports, running, served_version
 
@@ -95,14 +94,9 @@ def test_a_server_that_ends_before_it_answers_is_named_with_its_code_and_its_las
 
 @pytest.mark.parametrize(("status", "version"), [(200, "7"), (503, None)])
 def test_a_service_serves_a_version_once_it_is_ready(status: int, version: str | None) -> None:
-    class Service(Quiet, BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(b'{"version": "7"}')
-
-    with listening(Service) as address:
-        assert served_version(address) == version
+    with HTTPServer("127.0.0.1", threaded=True) as service:
+        service.expect_request("/readyz").respond_with_json({"version": "7"}, status=status)
+        assert served_version(service.url_for("")) == version
 
 
 def test_a_service_that_does_not_answer_serves_no_version() -> None:
