@@ -3,6 +3,7 @@
 import logging
 from datetime import UTC, datetime
 
+from expectations.dataset import validate
 from model.dataset.ingest import assemble, collect_part, plan, publish
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
@@ -13,7 +14,6 @@ from model.retraining.steps import decide_run, evaluate_run, promote_run
 from model.settings import Settings
 from model.sources.declaration import declared_sources
 from truegrain_airflow import training_process
-from truegrain_airflow.ingest_images import validate_version
 
 log = logging.getLogger("truegrain.drill")
 
@@ -27,7 +27,7 @@ def ingest(settings: Settings, *locations: str) -> str:
     sources = [source for location in locations for source in declared_sources(location)]
     for part in plan(lake, sources, parts=1):
         log.info("%d images are new", collect_part(lake, part, now=now).added)
-    version = validate_version(lake, assemble(lake, today=now.date()))
+    version = validate(lake, assemble(lake, today=now.date())).version
     publish(lake, version)
     return version
 

@@ -23,6 +23,7 @@ def find(rule: str, **changes: Any) -> Finding:
         "asked": True,
         "success": True,
         "observed": 0,
+        "found": "",
         "reason": "",
         "rows": (),
         "examined": None,

@@ -17,10 +17,10 @@ from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates, read_manifest
 from model.errors import StorageFull
 from model.images.fingerprint import fingerprint
+from model.pages.dataset_page import write_page
 from model.sources.declaration import Source
 from support.full_disk import PROTOCOL, ROOM, register
 from support.small_images import NOW, many
-from truegrain_airflow.ingest_images import validate_version
 
 OLD, NEW = 24, 6
 """Images of the version that is published before, and those that come to it; the last of these is broken."""
@@ -71,7 +71,11 @@ def step_assemble(lake: Lake, _: Path) -> None:
 
 
 def step_validate(lake: Lake, source: Path) -> None:
-    validate_version(lake, staged(lake, source))
+    version = staged(lake, source)
+    try:
+        validation.validate(lake, version)
+    finally:
+        write_page(lake, version)
 
 
 def step_publish(lake: Lake, source: Path) -> None:

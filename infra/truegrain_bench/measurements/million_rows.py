@@ -12,13 +12,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from PIL import Image
 
+from expectations.dataset import validate
 from model.dataset.ingest import assemble, publish
 from model.dataset.lake import SUCCESS, Lake
 from model.dataset.manifest import read_candidates, write_rows
 from model.dataset.shards import BATCH_SCHEMA
 from model.dataset.validation import Validation, write_validation
 from model.files import write_table, write_text
-from truegrain_airflow.ingest_images import validate_version
+from model.pages.dataset_page import write_page
 from truegrain_bench.results.results import Figure
 from truegrain_rig.process import most_held, pool
 
@@ -64,7 +65,8 @@ def bring_out(url: str, *, today: date) -> tuple[float, float]:
     """Assemble, validate and publish; returns the seconds it took and the most memory this process ever held, in GB."""
     lake, begin = Lake(url), time.perf_counter()
     version = assemble(lake, today=today)
-    validate_version(lake, version)
+    validate(lake, version)
+    write_page(lake, version)
     publish(lake, version)
     return time.perf_counter() - begin, most_held()
 
