@@ -8,7 +8,7 @@ from great_expectations import expectations as gxe
 from upath import UPath
 
 from expectations.docs import write_docs
-from expectations.policy import CRITICAL, WARNING
+from expectations.policy import CRITICAL, WARNING, telling
 from expectations.runner import Examination, Finding, examine
 from support.validation_page import rows_of
 
@@ -99,9 +99,10 @@ def test_the_page_of_a_version_is_linked_where_there_is_one(tmp_path: Any) -> No
 
 def test_the_most_frequent_values_that_break_a_rule_are_its_examples() -> None:
     table = pd.DataFrame({"label": ["real", None, *["dog"] * 30, *["cat"] * 40, *map(str, range(20))]})
+    common: dict[str, Any] = {"column": "label", "severity": CRITICAL, "meta": telling("Labels: {observed}")}
     rules = [
-        gxe.ExpectColumnValuesToBeInSet(column="label", value_set=["real"], severity=CRITICAL, description="set"),
-        gxe.ExpectColumnValuesToNotBeNull(column="label", severity=CRITICAL, description="known"),
+        gxe.ExpectColumnValuesToBeInSet(value_set=["real"], description="set", **common),
+        gxe.ExpectColumnValuesToNotBeNull(description="known", **common),
     ]
     found = {finding.rule: finding for finding in examine("images", table, rules, run="now").findings}
     assert found["set"].examples[:3] == (("cat", 40), ("dog", 30), ("0", 1))

@@ -76,7 +76,7 @@ def test_a_rollback_that_is_killed_anywhere_and_repeated_goes_back_once(
         if ended != KILLED:
             break
     assert ended == 0
-    changes = fresh_ring.registry.history()[2:]
+    changes = look(fresh_ring.registry).history.changes[2:]
     assert [change.request for change in changes] == [f"rollback {at}" for at in range(0, step + 1, 3)]
 
 
