@@ -33,9 +33,9 @@ def running(
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """Run `command` (no shell) in `folder` until the block ends; what it prints goes to the file `log`.
 
-    `environment` holds variables that differ from this process's. At the end the program and whatever it has started
-    in its session are asked to end, and killed when the program has not ended after `stop_seconds`; what outlives the
-    program is killed too. On Linux the program is also killed when this process is.
+    `environment` holds variables that differ from this process's. At the end the program and all that it has started in
+    its session are asked to end. After `stop_seconds`, or once the program has ended, what is left of them is killed.
+    On Linux the program is also killed when this process is.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(

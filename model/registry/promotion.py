@@ -77,7 +77,7 @@ def rollback(
     there is no such version, or when `to` neither was in production nor passed the gate. When it is in production
     already nothing changes.
 
-    A `request`, such as the id of a DAG run, is carried out once: a repeated call finishes what an earlier one began,
+    A `request`, such as the id of a DAG run, is carried out once. A repeated call finishes what an earlier call began,
     and returns what is in production.
     """
     return _change(registry, partial(choose_rollback, to=to), reason=reason, by=by, request=request)
