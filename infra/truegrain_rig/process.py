@@ -16,7 +16,7 @@ from typing import Final
 
 import requests
 
-from model.parent import die_with_parent
+from model.processes import die_with_parent
 
 STOP_SECONDS: Final = 30.0
 """How long a program may take to end by itself before it is killed."""

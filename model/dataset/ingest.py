@@ -1,15 +1,14 @@
 """Source -> batch -> new dataset version: the verbs of ingestion, each safe to repeat."""
 
 import json
-from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from model.dataset.already_read import read_seen, remember, tidy_seen
 from model.dataset.assembly import assemble_rows
 from model.dataset.digest_set import Digests
-from model.dataset.ingest_parts import Part, Share, Survey
+from model.dataset.ingest_parts import Part, holds_anything_new, read_part
 from model.dataset.intake import Intake, Progress
 from model.dataset.lake import SUCCESS, Lake
 from model.dataset.manifest import read_candidates, read_given, version_id, write_former, write_rows
@@ -18,8 +17,7 @@ from model.dataset.tombstones import hashes_of, read_tombstones
 from model.dataset.validation import FILE, read_validation
 from model.errors import DatasetError
 from model.files import write_text
-from model.sources.declaration import Source, open_declared, without_images
-from model.sources.labelled_image import LabelledImage
+from model.sources.declaration import Source
 from model.sources.reports import FOLDER
 
 
@@ -42,7 +40,9 @@ def plan(lake: Lake, sources: Iterable[Source], *, parts: int) -> list[Part]:
     """
     tidy_seen(lake)
     seen = read_seen(lake)
-    new = tuple(source for source in (*sources, *_reports_in(lake)) if _holds_anything_new(source, parts, seen))
+    new = tuple(
+        source for source in (*sources, *_reports_in(lake)) if holds_anything_new(source, parts=parts, seen=seen)
+    )
     return [Part(number, parts, new) for number in range(1, parts + 1)] if new else []
 
 
@@ -57,8 +57,8 @@ def collect_part(lake: Lake, part: Part, *, now: datetime, progress: Progress = 
     """
     before, seen, read = lake.batches(), read_seen(lake), Digests()
     intake = Intake(lake, now=now)
-    shares = ((source, Share(part, source, seen=seen, read=read)) for source in part.sources)
-    written = [lake.write_batch(intake.rows(_read_share(source, share), progress)) for source, share in shares]
+    shares = (read_part(source, part, seen=seen, read=read) for source in part.sources)
+    written = [lake.write_batch(intake.rows(share, progress)) for share in shares]
     batches = tuple(batch for batch in written if batch is not None)
     if len(read):
         remember(lake, read, batches=[*before, *batches])
@@ -117,20 +117,3 @@ def publish(lake: Lake, version: str) -> bool:
 def _reports_in(lake: Lake) -> tuple[Source, ...]:
     folder = lake.root / FOLDER
     return (Source(location=f"feedback:{folder}"),) if folder.exists() else ()
-
-
-def _holds_anything_new(source: Source, parts: int, seen: Digests) -> bool:
-    survey = Survey(source, parts=parts, seen=seen)
-    deque(open_declared(source, choice=survey), maxlen=0)  # it takes no image
-    _require_images(source, survey)
-    return survey.new
-
-
-def _read_share(source: Source, share: Share) -> Iterator[LabelledImage]:
-    yield from open_declared(source, choice=share)
-    _require_images(source, share)
-
-
-def _require_images(source: Source, looked: Share | Survey) -> None:
-    if not looked.found:
-        raise without_images(source)

@@ -1,10 +1,14 @@
 """Part: the share of a run's sources that one task collects, without what was read of them before."""
 
+from collections.abc import Generator, Iterable, Iterator
+
 from pydantic.dataclasses import dataclass
 
 from model.dataset.digest_set import Digests, digest
-from model.sources.declaration import Source
-from model.sources.selection import Stamp
+from model.sources.declaration import Source, as_declared, without_images
+from model.sources.entries import Container, Entry, Item
+from model.sources.kinds import open_source
+from model.sources.labelled_image import LabelledImage
 
 
 @dataclass(frozen=True)
@@ -18,80 +22,79 @@ class Part:
     def __str__(self) -> str:
         return f"part {self.number} of {self.of}"
 
+    def holds(self, entry: Entry) -> bool:
+        """Whether an entry is this part's: the hash of its path decides, whatever its neighbours."""
+        return int.from_bytes(digest(entry.path)) % self.of == self.number - 1
 
-class Share:
-    """The Choice of a part: of one source, the images that are its own and that were not read before.
 
-    An image belongs to one part by the hash of its path, whatever its neighbours. Of what is read, the digest is added
-    to `read`; `found` says whether the source holds any image, whosever it is, or need not.
+def holds_anything_new(source: Source, *, parts: int, seen: Digests) -> bool:
+    """Whether `parts` parts would read any image of a source that is not in `seen`; no image is read to find out.
+
+    Raises SourceError for a source that cannot be listed, or holds no image although it may not be empty.
+    """
+    found = new = False
+    with open_source(source.location) as items:
+        for item in items:
+            found = True
+            new = new or any(key is None or key not in seen for key in _keys(source, item, parts))
+    if not found and not source.may_be_empty:
+        raise without_images(source)
+    return new
+
+
+def read_part(source: Source, part: Part, *, seen: Digests, read: Digests) -> Iterator[LabelledImage]:
+    """Yield the images of a source that are the part's and not in `seen`, and add their keys to `read`.
+
+    Raises SourceError as `holds_anything_new` does, and for an image that cannot be read.
     """
 
-    def __init__(self, part: Part, source: Source, *, seen: Digests, read: Digests) -> None:
-        self.found = False
-        self._part, self._source = part, source
-        self._seen, self._read = seen, read
-
-    def opens(self, path: str, stamp: Stamp) -> bool:
-        """Whether a file that holds many images is opened: not if this part of it was read as it is now."""
-        opened = self._is_new(_digest(self._source, path, stamp(), *_share(self._part.number, self._part.of)))
-        self.found |= not opened
-        return opened
-
-    def takes(self, path: str, stamp: Stamp, *claims: str) -> bool:
-        """Whether an image is this part's and new."""
-        self.found = True
-        mine = int.from_bytes(digest(path)) % self._part.of == self._part.number - 1
-        return mine and self._is_new(_digest(self._source, path, stamp(), *claims))
-
-    def may_be_silent(self) -> None:
-        """Find no fault with a source that holds nothing."""
-        self.found = True
-
-    def _is_new(self, what: bytes | None) -> bool:
-        if what is None:
+    def is_new(key: bytes | None) -> bool:
+        if key is None:
             return True
-        if what in self._seen:
+        if key in seen:
             return False
-        self._read.add(what)
+        read.add(key)
         return True
 
+    def read_new(items: Iterable[Item]) -> Generator[LabelledImage, None, bool]:
+        """Yield the images; return whether there is any image, in whichever part."""
+        found = False
+        for item in items:
+            if isinstance(item, Container):
+                if is_new(_container_key(source, item, part.number, part.of)):
+                    found |= yield from read_new(item.entries())
+                else:
+                    found = True
+            else:
+                found = True
+                if part.holds(item) and is_new(_entry_key(source, item)):
+                    yield from (as_declared(image, source) for image in item.images())
+        return found
 
-class Survey:
-    """A Choice that reads nothing, and tells whether `parts` parts would find any image and any `new` one."""
-
-    def __init__(self, source: Source, *, parts: int, seen: Digests) -> None:
-        self.found = self.new = False
-        self._source, self._parts, self._seen = source, parts, seen
-
-    def opens(self, path: str, stamp: Stamp) -> bool:
-        """Look at what is remembered of the file alone."""
-        shares, now = (_share(number, self._parts) for number in range(1, self._parts + 1)), stamp()
-        self._look(*(_digest(self._source, path, now, *share) for share in shares))
-        return False
-
-    def takes(self, path: str, stamp: Stamp, *claims: str) -> bool:
-        """Look at what is remembered of the image alone."""
-        self._look(_digest(self._source, path, stamp(), *claims))
-        return False
-
-    def may_be_silent(self) -> None:
-        """Find no fault with a source that holds nothing."""
-        self.found = True
-
-    def _look(self, *wanted: bytes | None) -> None:
-        self.found = True
-        self.new |= any(each is None or each not in self._seen for each in wanted)
+    with open_source(source.location) as items:
+        found = yield from read_new(items)
+    if not found and not source.may_be_empty:
+        raise without_images(source)
 
 
-def _share(number: int, of: int) -> tuple[str, str]:
-    return str(number), str(of)
+def _keys(source: Source, item: Item, parts: int) -> Iterator[bytes | None]:
+    if isinstance(item, Container):
+        yield from (_container_key(source, item, number, parts) for number in range(1, parts + 1))
+    else:
+        yield _entry_key(source, item)
 
 
-def _digest(source: Source, path: str, stamp: str | None, *claims: str) -> bytes | None:
+def _entry_key(source: Source, entry: Entry) -> bytes | None:
+    return _key(source, entry.path, entry.stamp(), *entry.claims)
+
+
+def _container_key(source: Source, container: Container, number: int, of: int) -> bytes | None:
+    return _key(source, container.path, container.stamp(), str(number), str(of))
+
+
+def _key(source: Source, path: str, stamp: str | None, *words: str) -> bytes | None:
     """Return the digest of what is read and of how it is read; None when a change of it would not show.
 
     Its name and generator are no part of it: they are taken down when an image enters, and stay as they are.
     """
-    if stamp is None:
-        return None
-    return digest(source.location, source.neutralise, path, stamp, *claims)
+    return None if stamp is None else digest(source.location, source.neutralise, path, stamp, *words)

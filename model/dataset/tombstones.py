@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from model.dataset.lake import Lake, to_frame
 from model.errors import DatasetError
 from model.files import write_table
-from model.lock import locked
+from model.processes import locked
 
 SCHEMA: Final = pa.schema(
     [

@@ -11,7 +11,7 @@ from model.feedback.agreement import Review, Ruling, answer, review
 from model.feedback.reporters import VotingLimits, find_expired_reports
 from model.feedback.reports import KNOWN, UserReport, path_of, read_report, read_statements, write_report
 from model.files import remove
-from model.lock import locked
+from model.processes import locked
 from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED, REVIEW
 from model.sources.reports import SOURCE as REPORTS
 

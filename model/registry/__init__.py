@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from model.detectors import artifact
 from model.errors import RegistryError
-from model.lock import locked
+from model.processes import locked
 from model.registry.client import MISSING, PRESENT, open_client, skipped_on, upsert
 from model.registry.run_files import FULL, INT8
 from model.registry.runs import Run, create_run

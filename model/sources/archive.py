@@ -10,12 +10,12 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import IO, cast
 
 from model.errors import SourceError
 from model.sources.location import Location
-from model.sources.selection import EVERYTHING, Choice
 from model.sources.tree import Member, Tree, printable
 
 _Decompress = Callable[[IO[bytes]], IO[bytes]]
@@ -78,7 +78,7 @@ class _Measured:
 
 
 @contextmanager
-def open_archive(place: Location, *, choice: Choice = EVERYTHING) -> Iterator[Tree]:
+def open_archive(place: Location) -> Iterator[Tree]:
     """Open an archive; its files come in the order in which they were packed, a tar's in one pass a walk.
 
     Links and devices are ignored. Raises SourceError, when it comes to it, for an archive that is damaged or a bomb.
@@ -87,12 +87,7 @@ def open_archive(place: Location, *, choice: Choice = EVERYTHING) -> Iterator[Tr
     members = _zip_members if suffix == ".zip" else partial(_tar_members, decompress=_TAR[suffix])
     with place.open() as file:
         size = file.seek(0, 2)
-        try:
-            yield Tree(place.name[: -len(suffix)], partial(members, file, size), choice)
-        except _UNREADABLE as error:
-            raise SourceError(
-                f"The archive '{place.location}' cannot be read: {error}. Is it complete, and what its name says?"
-            ) from error
+        yield Tree(place.name[: -len(suffix)], partial(_walk, place, partial(members, file, size)))
 
 
 def is_archive(name: str) -> bool:
@@ -102,6 +97,28 @@ def is_archive(name: str) -> bool:
 
 def _suffix(name: str) -> str:
     return next(suffix for suffix in SUFFIXES if name.lower().endswith(suffix))
+
+
+def _walk(place: Location, members: Callable[[], Iterator[Member]]) -> Iterator[Member]:
+    with _readable(place):
+        for member in members():
+            yield replace(member, open=partial(_open_member, place, member))
+
+
+@contextmanager
+def _open_member(place: Location, member: Member) -> Iterator[IO[bytes]]:
+    with _readable(place), member.open() as file:
+        yield file
+
+
+@contextmanager
+def _readable(place: Location) -> Iterator[None]:
+    try:
+        yield
+    except _UNREADABLE as error:
+        raise SourceError(
+            f"The archive '{place.location}' cannot be read: {error}. Is it complete, and what its name says?"
+        ) from error
 
 
 def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:

@@ -10,6 +10,7 @@ import structlog
 
 from model.errors import SourceError
 from model.labels import AI, CLASSES, describe_spellings, find_label
+from model.sources.entries import Entry
 from model.sources.labelled_image import LabelledImage
 from model.sources.tree import Member, Tree, is_image
 
@@ -40,8 +41,8 @@ class Reading:
     split: str | None
 
 
-def read_class_folders(tree: Tree, *, find_generator: FindGenerator = lambda _: None) -> Iterator[LabelledImage]:
-    """Yield the images of a tree with class folders; other files are counted and logged once at the end.
+def list_class_folders(tree: Tree, *, find_generator: FindGenerator = lambda _: None) -> Iterator[Entry]:
+    """List the images of a tree with class folders; other files are counted and logged once at the end.
 
     Raises SourceError for an image whose folders name no label, or two.
     """
@@ -50,32 +51,36 @@ def read_class_folders(tree: Tree, *, find_generator: FindGenerator = lambda _: 
         if is_image(member.path):
             folders = folders_of(member.path)
             reading = read_folders(folders)
-            if tree.choice.takes(member.path, member.stamp):
-                yield labelled(
-                    member,
-                    source=tree.source,
-                    label=reading.label,
-                    split=reading.split,
-                    generator=find_generator(folders),
-                )
+            generator = find_generator(folders)
+            yield entry_of(member, source=tree.source, label=reading.label, split=reading.split, generator=generator)
         else:
             skipped[PurePosixPath(member.path).suffix.lower() or "none"] += 1
     if skipped:
         _log.info("files_skipped", source=tree.source, count=skipped.total(), suffixes=dict(skipped.most_common(5)))
 
 
-def labelled(
-    member: Member, *, source: str, label: str, split: str | None, generator: str | None = None
-) -> LabelledImage:
-    """Read one image; `generator` matters for an AI image only."""
-    return LabelledImage(
-        data=member.read(),
-        label=label,
-        source=source,
-        origin=member.path,
-        generator=(generator or UNKNOWN_GENERATOR) if label == CLASSES[AI] else None,
-        split=split,
-    )
+def entry_of(
+    member: Member,
+    *,
+    source: str,
+    label: str,
+    split: str | None,
+    generator: str | None = None,
+    claims: tuple[str, ...] = (),
+) -> Entry:
+    """Return the entry of one image file; `generator` matters for an AI image only."""
+
+    def read() -> Iterator[LabelledImage]:
+        yield LabelledImage(
+            data=member.read(),
+            label=label,
+            source=source,
+            origin=member.path,
+            generator=(generator or UNKNOWN_GENERATOR) if label == CLASSES[AI] else None,
+            split=split,
+        )
+
+    return Entry(member.path, read, member.stamp, claims)
 
 
 def folders_of(path: str) -> PurePosixPath:

@@ -3,16 +3,16 @@
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 import structlog
 
 from model.errors import ContradictingLabels, SourceError
 from model.sources.claims import Comparison, Contradiction, read_class_folder
-from model.sources.class_folders import folders_of, labelled, read_split
-from model.sources.csv_table import LABEL_COLUMNS, MOST_BYTES, NUMBERS_ARE_WRONG, Entry, is_table, read_table
-from model.sources.labelled_image import LabelledImage
+from model.sources.class_folders import entry_of, folders_of, read_split
+from model.sources.csv_table import LABEL_COLUMNS, MOST_BYTES, NUMBERS_ARE_WRONG, Line, is_table, read_table
+from model.sources.entries import Entry
 from model.sources.tree import IMAGE_SUFFIXES, Tree, is_image
 
 _log = structlog.get_logger(__name__)
@@ -20,15 +20,15 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Listing:
-    """What a tree holds: the paths of its images by the name of the file, and its tables' entries by their path."""
+    """What a tree holds: the paths of its images by the name of the file, and its tables' lines by their path."""
 
     images: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
-    tables: dict[str, list[Entry]] = field(default_factory=dict)
+    tables: dict[str, list[Line]] = field(default_factory=dict)
     other_tables: list[str] = field(default_factory=list)
 
 
-def read_listed_images(tree: Tree, *, only: str | None = None) -> Iterator[LabelledImage]:
-    """Yield the images that the tables of a tree label (`only` the table of that path), in the tree's order.
+def list_csv_images(tree: Tree, *, only: str | None = None) -> Iterator[Entry]:
+    """List the images that the tables of a tree label (`only` the table of that path), in the tree's order.
 
     The tree is walked twice, first for the tables. A name is a path from its table's folder, or the end of the path of
     the one image with such an end. Folders such as `Valid/` name the split. Images that no table lists, and tables
@@ -43,9 +43,8 @@ def read_listed_images(tree: Tree, *, only: str | None = None) -> Iterator[Label
     for member in tree.members():
         path = _plain(member.path)
         if path in labels:
-            split = read_split(PurePosixPath(path).parent)
-            if tree.choice.takes(path, member.stamp, labels[path]):
-                yield labelled(member, source=tree.source, label=labels[path], split=split)
+            label, split = labels[path], read_split(PurePosixPath(path).parent)
+            yield entry_of(replace(member, path=path), source=tree.source, label=label, split=split, claims=(label,))
         else:
             unlisted += is_image(path)
     if unlisted:
@@ -59,11 +58,11 @@ def refuse_contradicting_tables(tree: Tree) -> None:
     understood says nothing.
     """
     listing, comparison = look_through(tree, tolerant=True), Comparison()
-    for table, entries in listing.tables.items():
-        for entry in entries:
-            path = _find(entry.name, table, listing.images)
+    for table, lines in listing.tables.items():
+        for line in lines:
+            path = _find(line.name, table, listing.images)
             if path is not None:
-                _compare(entry, table, path, comparison)
+                _compare(line, table, path, comparison)
     _refuse(comparison.find())
     _refuse(comparison.find(doubtful=True), otherwise="name the kind of the table (csv:<location>)")
 
@@ -80,9 +79,9 @@ def look_through(tree: Tree, *, only: str | None = None, tolerant: bool = False)
             listing.images[posixpath.basename(path)].append(path)
         elif path == only or (only is None and is_table(path)):
             try:
-                entries = read_table(member.read(MOST_BYTES + 1), path=path)
-                if entries is not None:
-                    listing.tables[path] = list(entries)
+                lines = read_table(member.read(MOST_BYTES + 1), path=path)
+                if lines is not None:
+                    listing.tables[path] = list(lines)
                     continue
             except ContradictingLabels:
                 raise
@@ -94,7 +93,7 @@ def look_through(tree: Tree, *, only: str | None = None, tolerant: bool = False)
 
 
 def match(listing: Listing, *, source: str) -> dict[str, str]:
-    """Return the label of every listed image by its path; raises SourceError as `read_listed_images` does."""
+    """Return the label of every listed image by its path; raises SourceError as `list_csv_images` does."""
     if not listing.tables:
         raise SourceError(
             f"No table in '{source}' lists labelled images{_name_other_tables(listing.other_tables)}. "
@@ -108,17 +107,17 @@ def match(listing: Listing, *, source: str) -> dict[str, str]:
         )
     labels: dict[str, str] = {}
     comparison = Comparison()
-    for table, entries in listing.tables.items():
-        for entry, path in _locate(entries, table, listing.images):
-            _compare(entry, table, path, comparison)
-            if labels.setdefault(path, entry.label) != entry.label:
+    for table, lines in listing.tables.items():
+        for line, path in _locate(lines, table, listing.images):
+            _compare(line, table, path, comparison)
+            if labels.setdefault(path, line.label) != line.label:
                 raise SourceError(f"The tables of '{source}' contradict each other: '{path}' is real and AI in them.")
     _refuse(comparison.find())
     return labels
 
 
-def _compare(entry: Entry, table: str, path: str, comparison: Comparison) -> None:
-    comparison.add(table, entry.line, path, entry.said, read_class_folder(folders_of(path)))
+def _compare(line: Line, table: str, path: str, comparison: Comparison) -> None:
+    comparison.add(table, line.number, path, line.said, read_class_folder(folders_of(path)))
 
 
 def _refuse(found: Contradiction | None, *, otherwise: str = "rename the folder") -> None:
@@ -130,19 +129,19 @@ def _refuse(found: Contradiction | None, *, otherwise: str = "rename the folder"
         )
 
 
-def _locate(entries: Iterable[Entry], table: str, images: dict[str, list[str]]) -> Iterator[tuple[Entry, str]]:
+def _locate(lines: Iterable[Line], table: str, images: dict[str, list[str]]) -> Iterator[tuple[Line, str]]:
     missing = []
-    for entry in entries:
-        path = _find(entry.name, table, images)
+    for line in lines:
+        path = _find(line.name, table, images)
         if path is None:
-            missing.append(entry)
+            missing.append(line)
         else:
-            yield entry, path
+            yield line, path
     if missing:
         raise SourceError(
             f"{len(missing):,} files that the table '{table}' names are missing (or there are several of that name), "
-            f"first '{missing[0].name[:200]}' on line {missing[0].line}. Complete the files, remove the lines, or name "
-            "another table as the source: csv:<path of the table>."
+            f"first '{missing[0].name[:200]}' on line {missing[0].number}. Complete the files, remove the lines, or "
+            "name another table as the source: csv:<path of the table>."
         )
 
 

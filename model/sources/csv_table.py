@@ -1,4 +1,4 @@
-"""A CSV that lists images and their labels: its bytes -> one Entry a line."""
+"""A CSV that lists images and their labels: its bytes -> one Line a line of it."""
 
 import csv
 import io
@@ -32,10 +32,10 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class Line:
     """What one line of a table says: the image's name as it stands there, and what its label is and stands for."""
 
-    line: int
+    number: int
     name: str
     said: Claim
 
@@ -59,8 +59,8 @@ def is_table(path: str) -> bool:
     return path.lower().endswith(SUFFIXES)
 
 
-def read_table(content: bytes, *, path: str) -> Iterator[Entry] | None:
-    """Return the entries of a table, or None when it lists no labelled images, like that of an unlabelled test set.
+def read_table(content: bytes, *, path: str) -> Iterator[Line] | None:
+    """Return the lines of a table, or None when it lists no labelled images, like that of an unlabelled test set.
 
     The first line names the columns. The label's is one of LABEL_COLUMNS; the image's is the first that names images
     in most lines. Lines that name none are counted and logged. Raises SourceError for a table that is not UTF-8 or
@@ -70,7 +70,7 @@ def read_table(content: bytes, *, path: str) -> Iterator[Entry] | None:
     if len(content) > MOST_BYTES:
         raise SourceError(f"The table '{path}' has more than {MOST_BYTES:,} bytes. Split it into several.")
     columns = _find_columns(_lines(content, path), path)
-    return _entries(_lines(content, path), columns, path) if columns else None
+    return _read_lines(_lines(content, path), columns, path) if columns else None
 
 
 def _find_columns(lines: Iterator[tuple[int, list[str]]], path: str) -> Columns | None:
@@ -94,7 +94,7 @@ def _find_columns(lines: Iterator[tuple[int, list[str]]], path: str) -> Columns 
     return Columns(name, label, tuple(title.strip() for title in header))
 
 
-def _entries(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: str) -> Iterator[Entry]:
+def _read_lines(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: str) -> Iterator[Line]:
     comparison, left_out = Comparison(), Counter[str]()
     beside = [
         (index, title) for index, title in enumerate(columns.titles) if index not in (columns.name, columns.label)
@@ -120,7 +120,7 @@ def _entries(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: str
             if index < len(cells) and cells[index]:
                 numbers = in_words and title.lower() in LABEL_COLUMNS
                 comparison.add(path, number, name, said, read_cell(title, cells[index], numbers=numbers))
-        yield Entry(number, name, said)
+        yield Line(number, name, said)
     if left_out:
         _log.warning("lines_without_image", table=path, count=left_out.total(), suffixes=dict(left_out.most_common(5)))
     found = comparison.find()

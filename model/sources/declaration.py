@@ -10,12 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from model.errors import SourceError
 from model.sources.class_folders import UNKNOWN_GENERATOR
-from model.sources.kinds import KINDS, find_beside, open_source
+from model.sources.kinds import KINDS, REPORTS, find_beside, read_source, split_kind
 from model.sources.labelled_image import LabelledImage
 from model.sources.location import Location, reaching
 from model.sources.neutralise import neutralise
-from model.sources.reports import SOURCE as REPORTS
-from model.sources.selection import EVERYTHING, Choice, Everything
+from model.sources.reports import SOURCE as REPORTED
 
 SUFFIX: Final = ".toml"
 """What a file must be called to be read as a declaration of sources."""
@@ -35,8 +34,13 @@ class Source:
     generator: str | None = None
     neutralise: bool = False
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether the source may hold no image: users of the service may have reported none."""
+        return split_kind(self.location)[0] == REPORTS
 
-class _Entry(BaseModel):
+
+class _Table(BaseModel):
     """What a table [sources.<name>] of the file may hold."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -68,35 +72,29 @@ def declared_sources(location: str) -> tuple[Source, ...]:
     return tuple(_declared(place, name, table) for name, table in tables.items())
 
 
-def open_declared(source: Source, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:
-    """Open a source as `open_source` does, and add what its declaration says; reports of users keep their name."""
-    for image in open_source(source.location, choice=choice):
-        generator = source.generator if image.generator == UNKNOWN_GENERATOR else None
-        name = image.source if image.source == REPORTS else source.name or image.source
-        licence = source.licence or image.licence
-        told = replace(image, source=name, generator=generator or image.generator, licence=licence)
-        yield neutralise(told) if source.neutralise else told
+def read_declared(source: Source) -> Iterator[LabelledImage]:
+    """Read every image of a source, with what its declaration says; raises SourceError as `open_source` does."""
+    return (as_declared(image, source) for image in read_source(source.location))
+
+
+def as_declared(image: LabelledImage, source: Source) -> LabelledImage:
+    """Add what the declaration of its source says to an image; reports of users keep their name."""
+    generator = source.generator if image.generator == UNKNOWN_GENERATOR else None
+    name = image.source if image.source == REPORTED else source.name or image.source
+    licence = source.licence or image.licence
+    told = replace(image, source=name, generator=generator or image.generator, licence=licence)
+    return neutralise(told) if source.neutralise else told
 
 
 def require_image(source: Source) -> LabelledImage | None:
-    """Return the first image of a source; None for a source of reports that holds none.
+    """Return the first image of a source; None for a source that may be empty and is.
 
     Raises SourceError for a source that cannot be read, or holds no image.
     """
-    choice = _Noting()
-    image = next(open_declared(source, choice=choice), None)
-    if image is None and not choice.may_hold_nothing:
+    image = next(read_declared(source), None)
+    if image is None and not source.may_be_empty:
         raise without_images(source)
     return image
-
-
-class _Noting(Everything):
-    """The Choice of all images, which notes that the source may hold none."""
-
-    may_hold_nothing = False
-
-    def may_be_silent(self) -> None:
-        self.may_hold_nothing = True
 
 
 def without_images(source: Source) -> SourceError:
@@ -128,12 +126,12 @@ def _read(place: Location) -> dict[str, Any]:
 
 def _declared(place: Location, name: str, table: object) -> Source:
     try:
-        entry = _Entry.model_validate(table)
+        entry = _Table.model_validate(table)
     except ValidationError as error:
         problems = "; ".join(_explain(problem) for problem in error.errors())
         raise SourceError(
             f"The entry [sources.{name}] of '{place.location}' is not understood: {problems}. "
-            f"Its keys are {', '.join(_Entry.model_fields)}."
+            f"Its keys are {', '.join(_Table.model_fields)}."
         ) from error
     location = find_beside(place, entry.location)
     return Source(

@@ -9,7 +9,6 @@ from urllib.parse import unquote
 
 from model.errors import SourceError
 from model.sources.location import Location, stamp_of, stamp_of_local
-from model.sources.selection import EVERYTHING, Choice
 from model.sources.tree import Member, Tree, printable
 
 DEEPEST = 100
@@ -19,14 +18,12 @@ DEEPEST = 100
 _Entry = tuple[str, bool, str | None]
 
 
-def open_folder(place: Location, *, choice: Choice = EVERYTHING) -> Tree:
+def open_folder(place: Location) -> Tree:
     """Return the files below a folder, sorted by path.
 
     Links are ignored, so that nothing outside is read; so are devices and pipes.
     """
-    if place.is_local:
-        return Tree(place.name, partial(_walk_local, place.local), choice)
-    return Tree(place.name, partial(_walk_remote, place), choice)
+    return Tree(place.name, partial(_walk_local, place.local) if place.is_local else partial(_walk_remote, place))
 
 
 def _walk_local(root: Path) -> Iterator[Member]:

@@ -1,15 +1,12 @@
 """Datasets of Kaggle as a source: downloaded once into kagglehub's cache, then read as the folder they are."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 from requests import ConnectionError as Unreachable
 from requests import HTTPError, Timeout
 
 from model.errors import SourceError
-from model.sources.labelled_image import LabelledImage
 
 PREFIX: Final = "kaggle:"
 
@@ -55,10 +52,9 @@ def download(location: str) -> str:
         raise _failure(location, f"{type(error).__name__}: {error}") from error
 
 
-def name_source(images: Iterator[LabelledImage], location: str) -> Iterator[LabelledImage]:
-    """Name the source after the dataset; its folder in the cache is called after the version."""
-    dataset = location.removeprefix(PREFIX).split("/")[1]
-    return (replace(image, source=dataset) for image in images)
+def name_of(location: str) -> str:
+    """Return the name of a dataset; its folder in the cache is called after the version."""
+    return location.removeprefix(PREFIX).split("/")[1]
 
 
 def _failure(location: str, reason: str) -> SourceError:

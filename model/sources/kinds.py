@@ -1,6 +1,8 @@
-"""From the location of a source, as a person writes it, to its images."""
+"""From the location of a source, as a person writes it, to what it lists."""
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -12,47 +14,60 @@ from model.sources.class_folders import (
     above_the_split,
     is_cnndetection,
     is_genimage,
+    list_class_folders,
     outermost,
-    read_class_folders,
     read_folders,
 )
-from model.sources.csv_images import read_listed_images, refuse_contradicting_tables
+from model.sources.csv_images import list_csv_images, refuse_contradicting_tables
+from model.sources.entries import Container, Item, read_all
 from model.sources.folder import open_folder
 from model.sources.labelled_image import LabelledImage
 from model.sources.location import Location, reaching
-from model.sources.selection import EVERYTHING, Choice
 from model.sources.tree import Member, Tree, is_image
 
-Read = Callable[[Tree], Iterator[LabelledImage]]
+List = Callable[[Tree], Iterator[Item]]
 
-FOLDER_KINDS: Final[dict[str, Read]] = {
-    "folders": read_class_folders,
-    "genimage": partial(read_class_folders, find_generator=above_the_split),
-    "cnndetection": partial(read_class_folders, find_generator=outermost),
+FOLDER_KINDS: Final[dict[str, List]] = {
+    "folders": list_class_folders,
+    "genimage": partial(list_class_folders, find_generator=above_the_split),
+    "cnndetection": partial(list_class_folders, find_generator=outermost),
 }
 """The kinds in which folders name the class, by how they name the generator."""
 
-KINDS: Final[dict[str, Read]] = FOLDER_KINDS | {
-    "csv": read_listed_images,
-    "parquet": parquet.read_shards,
-    "feedback": reports.read_reports,
+REPORTS: Final = "feedback"
+"""The kind of a source that may hold no image: that nothing was reported is no error."""
+
+KINDS: Final[dict[str, List]] = FOLDER_KINDS | {
+    "csv": list_csv_images,
+    "parquet": parquet.list_shards,
+    REPORTS: reports.list_reports,
 }
 """Every kind of source by the name that can be written before its location: `csv:s3://bucket/shoes`."""
 
 
-def open_source(location: str, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:
+@contextmanager
+def open_source(location: str) -> Iterator[Iterator[Item]]:
     """Open 'synthetic' (with options: 'synthetic?images=600&seed=7'), or a folder, an archive, a table or a shard.
 
     These lie on this machine, at a URL or on Kaggle ('kaggle:<owner>/<dataset>'), and may carry their kind:
-    'csv:/data/shoes'. Without one it is recognised. Of the images, those are read that `choice` takes.
-    Raises SourceError for a location that is none of these; a damaged archive shows only while it is read.
+    'csv:/data/shoes'. Without one it is recognised. Whatever of the source cannot be listed or read is a SourceError,
+    and so is a location that is none of these; a damaged archive shows only while it is read.
     """
-    if synthetic.is_built_in(location):
-        return synthetic.draw_images(synthetic.Order.parse(location.partition("?")[2]), choice=choice)
     kind, address = split_kind(location)
-    if kaggle.is_dataset(address):
-        return kaggle.name_source(_open_place(Location(kaggle.download(address)), kind, choice), address)
-    return _open_place(Location(address), kind, choice)
+    if synthetic.is_built_in(location):
+        yield synthetic.list_drawn(synthetic.Order.parse(location.partition("?")[2]))
+    elif kaggle.is_dataset(address):
+        with reaching(place := Location(kaggle.download(address))):
+            yield _list(place, kind, source=kaggle.name_of(address))
+    else:
+        with reaching(place := Location(address)):
+            yield _list(place, kind)
+
+
+def read_source(location: str) -> Iterator[LabelledImage]:
+    """Read every image of a source; raises SourceError as `open_source` does."""
+    with open_source(location) as items:
+        yield from read_all(items)
 
 
 def split_kind(location: str) -> tuple[str | None, str]:
@@ -97,7 +112,7 @@ def recognise(tree: Tree) -> str:
         images |= is_image(member.path)
         tables |= csv_table.is_table(member.path)
         if shards is None and parquet.is_shard(member.path):
-            shards = "feedback" if reports.holds_reports(member) else "parquet"
+            shards = REPORTS if reports.holds_reports(member) else "parquet"
         if images and tables:
             return "csv"
     return shards or "folders"
@@ -109,32 +124,29 @@ def _kind_of_folders(folders: PurePosixPath) -> str:
     return "genimage" if is_genimage(folders) else "folders"
 
 
-def _open_place(place: Location, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
-    with reaching(place):
-        return _reached(_open(place, kind, choice), place)
-
-
-def _open(place: Location, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
-    """Open what is there; a web server shows no folders, so there the name alone tells a file."""
-    file = _opener(place.name)
-    if place.is_web and file is not None:
-        return file(place, kind, choice)
+def _list(place: Location, kind: str | None, *, source: str | None = None) -> Iterator[Item]:
+    """List what is there; a web server shows no folders, so there the name alone tells a file."""
+    list_file = _file_lister(place.name)
+    if place.is_web and list_file is not None:
+        return list_file(place, kind)
     if place.is_web or _is_folder(place):
-        tree = open_folder(place, choice=choice)
+        tree = open_folder(place)
+        if source is not None:
+            tree = replace(tree, source=source)
         if kind in FOLDER_KINDS:
             _look_at_folders(tree)
         return KINDS[kind or _recognise_safely(tree)](tree)
-    if file is not None:
-        return file(place, kind, choice)
+    if list_file is not None:
+        return list_file(place, kind)
     raise _refusal(place, "is neither a folder nor a file of a known kind")
 
 
-def _opener(name: str) -> Callable[[Location, str | None, Choice], Iterator[LabelledImage]] | None:
+def _file_lister(name: str) -> Callable[[Location, str | None], Iterator[Item]] | None:
     if archive.is_archive(name):
-        return _read_archive
+        return _list_archive
     if parquet.is_shard(name):
-        return _read_shard
-    return _read_table if csv_table.is_table(name) else None
+        return _list_shard
+    return _list_table if csv_table.is_table(name) else None
 
 
 def _is_folder(place: Location) -> bool:
@@ -144,22 +156,25 @@ def _is_folder(place: Location) -> bool:
         raise _refusal(place, "does not exist") from error
 
 
-def _read_archive(place: Location, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
-    if choice.opens(place.name, place.stamp):
-        with archive.open_archive(place, choice=choice) as tree:
+def _list_archive(place: Location, kind: str | None) -> Iterator[Item]:
+    def entries() -> Iterator[Item]:
+        with archive.open_archive(place) as tree:
             yield from KINDS[kind or _recognise_safely(tree)](tree)
 
+    yield Container(place.name, entries, place.stamp)
 
-def _read_shard(place: Location, kind: str | None, choice: Choice) -> Iterator[LabelledImage]:
+
+def _list_shard(place: Location, kind: str | None) -> Iterator[Item]:
     shard = Member(place.name, place.open, seekable=True, stamp=place.stamp)
-    tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]), choice)
-    if kind is None and not choice.opens(place.name, place.stamp):  # to recognise it, it would have to be opened
-        return iter(())
-    return KINDS[kind or recognise(tree)](tree)
+    tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]))
+    if kind is not None:
+        return KINDS[kind](tree)
+    # A container around the shard, because a shard has to be opened to be recognised.
+    return iter([Container(place.name, lambda: KINDS[recognise(tree)](tree), place.stamp)])
 
 
-def _read_table(place: Location, _: str | None, choice: Choice) -> Iterator[LabelledImage]:
-    return read_listed_images(open_folder(place.parent, choice=choice), only=place.name)
+def _list_table(place: Location, _: str | None) -> Iterator[Item]:
+    return list_csv_images(open_folder(place.parent), only=place.name)
 
 
 def _recognise_safely(tree: Tree) -> str:
@@ -188,8 +203,3 @@ def _refusal(place: Location, problem: str) -> SourceError:
         f"or on Kaggle ({kaggle.PREFIX}<owner>/<dataset>), with its kind before it where it is not "
         f"recognised ({', '.join(f'{kind}:' for kind in KINDS)})."
     )
-
-
-def _reached(images: Iterator[LabelledImage], place: Location) -> Iterator[LabelledImage]:
-    with reaching(place):
-        yield from images

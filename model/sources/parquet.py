@@ -4,8 +4,8 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from itertools import chain, count
+from functools import cache, partial
+from itertools import count
 from pathlib import PurePosixPath
 from tempfile import TemporaryFile
 from types import MappingProxyType
@@ -19,8 +19,9 @@ from model.errors import SourceError
 from model.labels import AI, CLASSES, find_label, parse_label
 from model.sources.class_folders import UNKNOWN_GENERATOR, find_split, read_split
 from model.sources.csv_table import LABEL_COLUMNS
+from model.sources.entries import Container, Entry
 from model.sources.labelled_image import LabelledImage
-from model.sources.shard_claims import class_names, find_claims
+from model.sources.shard_claims import ShardClaims, class_names, find_claims
 from model.sources.tree import READ_AT_MOST, Member, Tree
 
 SUFFIXES = (".parquet",)
@@ -51,8 +52,8 @@ def is_shard(path: str) -> bool:
     return path.lower().endswith(SUFFIXES)
 
 
-def read_shards(tree: Tree) -> Iterator[LabelledImage]:
-    """Yield the images of the Parquet files of a tree, a few rows in memory at a time, and choose them by row groups.
+def list_shards(tree: Tree) -> Iterator[Container]:
+    """List the Parquet files of a tree, whose entries are row groups; a few rows are in memory at a time.
 
     Columns are found by their type and name: a struct with a field `bytes`, and one of LABEL_COLUMNS that holds words,
     or a ClassLabel's numbers with the names that the schema's `huggingface` metadata gives them. A column `generator`
@@ -64,16 +65,19 @@ def read_shards(tree: Tree) -> Iterator[LabelledImage]:
     for member in tree.members():
         if is_shard(member.path):
             found = True
-            yield from read_shard(member, tree)
+            yield container_of(member, source=tree.source)
     if not found:
         raise SourceError(f"'{tree.source}' holds no Parquet file.")
 
 
-def read_shard(member: Member, tree: Tree, *, only: Mapping[str, str] = _EVERY_ROW) -> Iterator[LabelledImage]:
-    """Like `read_shards`, of one file; of its rows only those with the words that `only` names by column."""
-    if tree.choice.opens(member.path, member.stamp):
-        with _opened(member) as shard:
-            yield from _read_rows(shard, member, tree, only)
+def container_of(
+    member: Member, *, source: str, split: str | None = None, only: Mapping[str, str] = _EVERY_ROW
+) -> Container:
+    """Return one Parquet file as `list_shards` does; without a `split`, its path names the split.
+
+    Of its rows only those count that hold the words that `only` names by column.
+    """
+    return Container(member.path, partial(_list_groups, member, source, split, only), member.stamp)
 
 
 def column_names(member: Member) -> list[str]:
@@ -84,41 +88,83 @@ def column_names(member: Member) -> list[str]:
 
 @contextmanager
 def _opened(member: Member) -> Iterator[pq.ParquetFile]:
+    with _readable(member), _seekable(member) as file:
+        # With `pre_buffer`, the default, the whole file would stay in memory.
+        yield pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+
+
+@contextmanager
+def _readable(member: Member) -> Iterator[None]:
     try:
-        with _seekable(member) as file:
-            # With `pre_buffer`, the default, the whole file would stay in memory.
-            yield pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        yield
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?") from error
 
 
-def _read_rows(shard: pq.ParquetFile, member: Member, tree: Tree, only: Mapping[str, str]) -> Iterator[LabelledImage]:
-    path, schema = member.path, shard.schema_arrow
-    image, label = _columns(schema, path, needed=list(only))
-    read_label = _label_reader(schema, label, path)
-    claims = find_claims(schema, label, path)
-    words = sorted({label, *only, *({_GENERATOR} & {*schema.names}), *claims.columns})
-    split, stamp, unlabelled = _split(path), cache(member.stamp), 0
-    groups = (group for group in _groups(shard) if tree.choice.takes(f"{path}#{group.number}", stamp))
-    for struct, cells, row in chain.from_iterable(_rows(shard, group, image, words) for group in groups):
-        if any(cells[name] != word for name, word in only.items()):
-            continue
-        found = read_label(cells[label])
-        if found is None:
-            unlabelled += 1
-            continue
-        if not only:  # of reports, whose label a person has judged, no file name is asked
-            claims.compare(row, found, cells, image=_image_path(struct))
-        yield LabelledImage(
-            data=_data(struct, path, row),
-            label=found,
-            source=tree.source,
-            origin=f"{path}#{row}",
-            generator=(cells.get(_GENERATOR) or UNKNOWN_GENERATOR) if found == CLASSES[AI] else None,
-            split=split,
-        )
-    if unlabelled:
-        _log.warning("rows_without_label", source=tree.source, shard=path, count=unlabelled)
+def _list_groups(member: Member, source: str, split: str | None, only: Mapping[str, str]) -> Iterator[Entry]:
+    with _opened(member) as file:
+        shard, stamp = _Shard.of(file, member, source, split, only), cache(member.stamp)
+        for group in _groups(file):
+            yield Entry(f"{member.path}#{group.number}", partial(shard.read, group), stamp)
+        if shard.unlabelled:
+            _log.warning("rows_without_label", source=source, shard=member.path, count=shard.unlabelled)
+
+
+@dataclass
+class _Shard:
+    """An opened shard: where its images and labels are, and how many rows without a label were read."""
+
+    file: pq.ParquetFile
+    member: Member
+    source: str
+    split: str | None
+    only: Mapping[str, str]
+    image: str
+    label: str
+    read_label: Callable[[Any], str | None]
+    claims: ShardClaims
+    unlabelled: int = 0
+
+    @classmethod
+    def of(
+        cls, file: pq.ParquetFile, member: Member, source: str, split: str | None, only: Mapping[str, str]
+    ) -> "_Shard":
+        schema, path = file.schema_arrow, member.path
+        image, label = _columns(schema, path, needed=list(only))
+        read_label, claims = _label_reader(schema, label, path), find_claims(schema, label, path)
+        return cls(file, member, source, split or _split(path), only, image, label, read_label, claims)
+
+    def read(self, group: _Group) -> Iterator[LabelledImage]:
+        """Yield the images of a group's rows."""
+        path = self.member.path
+        for struct, cells, row in self._rows(group):
+            if any(cells[name] != word for name, word in self.only.items()):
+                continue
+            found = self.read_label(cells[self.label])
+            if found is None:
+                self.unlabelled += 1
+                continue
+            if not self.only:  # of reports, whose label a person has judged, no file name is asked
+                self.claims.compare(row, found, cells, image=_image_path(struct))
+            yield LabelledImage(
+                data=_data(struct, path, row),
+                label=found,
+                source=self.source,
+                origin=f"{path}#{row}",
+                generator=(cells.get(_GENERATOR) or UNKNOWN_GENERATOR) if found == CLASSES[AI] else None,
+                split=self.split,
+            )
+
+    def _rows(self, group: _Group) -> Iterator[tuple[pa.StructScalar, dict[str, Any], int]]:
+        """Yield image, cells and number of the rows of a group."""
+        generator = {_GENERATOR} & {*self.file.schema_arrow.names}
+        words = sorted({self.label, *self.only, *generator, *self.claims.columns})
+        columns = [f"{self.image}.bytes", f"{self.image}.path", *words]
+        numbers = count(group.first_row)
+        with _readable(self.member):
+            for batch in self.file.iter_batches(group.rows_at_once, row_groups=[group.number], columns=columns):
+                # The numbers come last, for zip takes none of them once the others are at their end.
+                yield from zip(batch.column(self.image), batch.select(words).to_pylist(), numbers, strict=False)
 
 
 def _groups(shard: pq.ParquetFile) -> Iterator[_Group]:
@@ -129,17 +175,6 @@ def _groups(shard: pq.ParquetFile) -> Iterator[_Group]:
             fitting = _BYTES_AT_ONCE * group.num_rows // max(group.total_byte_size, 1)
             yield _Group(number, first, max(1, min(_MOST_ROWS_AT_ONCE, fitting)))
         first += group.num_rows
-
-
-def _rows(
-    shard: pq.ParquetFile, group: _Group, image: str, words: list[str]
-) -> Iterator[tuple[pa.StructScalar, dict[str, Any], int]]:
-    """Yield image, cells and number of the rows of a group."""
-    numbers = count(group.first_row)
-    columns = [f"{image}.bytes", f"{image}.path", *words]
-    for batch in shard.iter_batches(group.rows_at_once, row_groups=[group.number], columns=columns):
-        # The numbers come last, for zip takes none of them once the others are at their end.
-        yield from zip(batch.column(image), batch.select(words).to_pylist(), numbers, strict=False)
 
 
 def _columns(schema: pa.Schema, path: str, *, needed: list[str]) -> tuple[str, str]:

@@ -1,14 +1,13 @@
 """Reports from users of the service, once a person has reviewed them, as a source."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Final
 
 import pyarrow as pa
 
 from model.errors import SourceError
-from model.sources.labelled_image import LabelledImage
-from model.sources.parquet import column_names, is_shard, read_shard
+from model.sources.entries import Container
+from model.sources.parquet import column_names, container_of, is_shard
 from model.sources.tree import Member, Tree
 
 SOURCE: Final = "lake/feedback"
@@ -43,15 +42,12 @@ def holds_reports(shard: Member) -> bool:
         return False
 
 
-def read_reports(tree: Tree) -> Iterator[LabelledImage]:
-    """Yield the images of the accepted reports in the Parquet files of a tree, all for `train`.
+def list_reports(tree: Tree) -> Iterator[Container]:
+    """List the images of the accepted reports in the Parquet files of a tree, all for `train`.
 
-    Who reports chooses what: such a sample must not decide what the test measures. That nothing was reported is no
-    error. Raises SourceError for a file that is damaged or lacks a column of SCHEMA but `generator`.
+    Reporters choose what they report, and a chosen sample must not decide what the test measures. Raises SourceError,
+    while it is read, for a file that is damaged or lacks a column of SCHEMA other than `generator`.
     """
-    tree.choice.may_be_silent()
-    reports = replace(tree, source=SOURCE)
-    for member in reports.members():
+    for member in tree.members():
         if is_shard(member.path):
-            for image in read_shard(member, reports, only={REVIEW: ACCEPTED}):
-                yield replace(image, split="train")
+            yield container_of(member, source=SOURCE, split="train", only={REVIEW: ACCEPTED})

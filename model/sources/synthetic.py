@@ -7,6 +7,7 @@ leaves in the pixels gives the label away.
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from typing import Final, Self
 from urllib.parse import parse_qsl
 
@@ -16,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from model.errors import SourceError
 from model.labels import AI, CLASSES, REAL
+from model.sources.entries import Entry, read_all
 from model.sources.labelled_image import LabelledImage
-from model.sources.selection import EVERYTHING, Choice, unstamped
 from model.sources.studio.artefacts import FAMILIES, PATCH
 from model.sources.studio.camera import take_photograph
 from model.sources.studio.canvas import Canvas
@@ -77,13 +78,18 @@ def is_built_in(location: str) -> bool:
     return location.partition("?")[0] == NAME
 
 
-def draw_images(order: Order, *, choice: Choice = EVERYTHING) -> Iterator[LabelledImage]:
+def list_drawn(order: Order) -> Iterator[Entry]:
+    """List the images of an order; they are drawn each time, because the code that draws them may have changed."""
+    return (Entry(f"{index}", partial(_draw, order, index)) for index in range(order.images))
+
+
+def draw_images(order: Order) -> Iterator[LabelledImage]:
     """Yield the images of an order, real and AI by turns, the generators by turns.
 
     Image i depends on the seed, the size, the generators and i alone, so that the first n images of a longer order
-    are those of a shorter one. They are drawn each time: what draws them may have changed.
+    are those of a shorter one.
     """
-    return (draw_image(order, index) for index in range(order.images) if choice.takes(f"{index}", unstamped))
+    return read_all(list_drawn(order))
 
 
 def draw_image(order: Order, index: int) -> LabelledImage:
@@ -102,6 +108,10 @@ def draw_image(order: Order, index: int) -> LabelledImage:
         generator=generator,
         licence=LICENCE,
     )
+
+
+def _draw(order: Order, index: int) -> Iterator[LabelledImage]:
+    yield draw_image(order, index)
 
 
 def _encode(picture: Canvas, rng: np.random.Generator) -> bytes:

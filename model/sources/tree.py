@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import IO
 
 from model.images.decoding import SOURCE_LIMITS
-from model.sources.selection import EVERYTHING, Choice, Stamp, unstamped
+from model.sources.entries import Stamp, no_stamp
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 """What a file must be called to count as an image; whether it is one, ingestion finds out."""
@@ -29,7 +29,7 @@ class Member:
     path: str
     open: Callable[[], AbstractContextManager[IO[bytes]]]
     seekable: bool = False
-    stamp: Stamp = unstamped
+    stamp: Stamp = no_stamp
 
     def read(self, at_most: int = READ_AT_MOST) -> bytes:
         """Return the file's first bytes, `at_most` of them."""
@@ -44,13 +44,11 @@ class Member:
 class Tree:
     """The files of a source by that name; `walk` goes through them from the start each time it is called.
 
-    A member is read before the walk goes on: a tar is one stream. Of two walks one ends before the other begins.
-    `choice` is asked before an image is read.
+    A member is read before the walk goes on: a tar is one stream. Do not walk twice at the same time.
     """
 
     source: str
     walk: Callable[[], Iterator[Member]]
-    choice: Choice = EVERYTHING
 
     def members(self) -> Iterator[Member]:
         """Walk through the files, without hidden ones, those that macOS adds, and paths that lead out of the tree."""

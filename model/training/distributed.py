@@ -13,7 +13,7 @@ from torch import distributed as group
 from torch.distributed.nn.functional import all_reduce
 
 from model.errors import TrainingError
-from model.parent import die_with_parent
+from model.processes import die_with_parent
 from model.training.config import TrainConfig
 
 _MOST_HELPERS: Final = 8

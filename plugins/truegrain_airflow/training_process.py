@@ -15,7 +15,7 @@ from types import FrameType, MappingProxyType
 from typing import IO, Any, Final
 
 from model.errors import HOPELESS_STATUS, TrainingError, TrainingInterrupted
-from model.parent import die_with_parent
+from model.processes import die_with_parent
 
 _GRACE_SECONDS: Final = 3.0
 """From SIGTERM to SIGKILL. Airflow itself kills the task 5 s after its SIGTERM, and the group must be gone by then."""

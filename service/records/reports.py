@@ -9,8 +9,8 @@ from upath import UPath
 
 from model.feedback.reports import path_of, read_report, write_report
 from model.files import remove
-from model.lock import locked
 from model.monitoring.predictions import Prediction
+from model.processes import locked
 from model.sources.reports import ACCEPTED, REVIEW
 
 

@@ -11,7 +11,7 @@ from model.dataset.tombstones import read_tombstones
 from model.feedback.reports import AGREEMENT, ANONYMOUS, read_statements
 from model.monitoring import drift_history, predictions
 from model.monitoring.database import open_database
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 from model.sources.reports import ACCEPTED
 from model.sources.reports import SOURCE as REPORTS
 from support.monitoring import found, predict
@@ -53,7 +53,7 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
     for grey in range(40):
         Image.new("RGB", (32, 32), (grey, grey, grey)).save(one_class / "real" / f"{grey}.png")
     folder, declaration = tmp_path_factory.mktemp("drawn"), one_class / "sources.toml"
-    for image in open_source("synthetic?images=240&seed=4&size=32"):
+    for image in read_source("synthetic?images=240&seed=4&size=32"):
         path = folder / image.label / image.origin.rpartition("/")[2]
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(image.data)

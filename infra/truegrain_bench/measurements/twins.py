@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from model.dataset.near_duplicates import near_clusters
 from model.errors import SourceError
 from model.images.fingerprint import fingerprint
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 from truegrain_bench.results.results import Figure
 
 CIFAKE_VARIABLE = "CIFAKE"
@@ -37,7 +37,7 @@ def cifake_twins() -> Iterator[Figure]:
     if location is None:
         return
     images = pd.DataFrame(
-        [(image.split, fingerprint(image.data).pixel_hash) for image in open_source(location)],
+        [(image.split, fingerprint(image.data).pixel_hash) for image in read_source(location)],
         columns=["split", "pixel_hash"],
     )
     if set(images["split"]) != {"train", "test"}:

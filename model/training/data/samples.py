@@ -20,7 +20,7 @@ from model.files import write_whole
 from model.images.decoding import SOURCE_LIMITS, decode
 from model.images.preprocess import Preprocess
 from model.labels import CLASSES, REAL
-from model.lock import locked
+from model.processes import locked
 from model.training.distributed import PATIENCE
 
 _COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)

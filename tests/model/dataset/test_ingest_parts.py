@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from model.dataset import ingest, intake
+from model.dataset import ingest, ingest_parts, intake
 from model.dataset.ingest import assemble, collect_part, plan
 from model.dataset.ingest_parts import Part
 from model.dataset.lake import Lake
@@ -25,7 +25,8 @@ from model.dataset.manifest import read_candidates
 from model.errors import SourceError
 from model.sources import archive, folder
 from model.sources import location as place
-from model.sources.declaration import Source
+from model.sources.declaration import Source, as_declared
+from model.sources.labelled_image import LabelledImage
 from support.small_images import NOW, labelled, many
 
 TODAY = date(2026, 11, 2)
@@ -47,14 +48,12 @@ def shop(tmp_path: Path) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The origins of all images that are read from now on."""
     taken: list[str] = []
-    opened = ingest.open_declared
 
-    def count(source: Source, **choice):
-        for image in opened(source, **choice):
-            taken.append(image.origin)
-            yield image
+    def count(image: LabelledImage, source: Source) -> LabelledImage:
+        taken.append((found := as_declared(image, source)).origin)
+        return found
 
-    monkeypatch.setattr(ingest, "open_declared", count)
+    monkeypatch.setattr(ingest_parts, "as_declared", count)
     return taken
 
 

@@ -12,7 +12,7 @@ import pytest
 from model.dataset.lake import Lake
 from model.dataset.tombstones import Withdrawal, read_tombstones, withdraw
 from model.errors import DatasetError, LockHeld
-from model.lock import locked
+from model.processes import locked
 from support.small_images import NOW, collect, labelled, many
 
 IMAGE = hashlib.sha256(labelled(0, "ai").data).hexdigest()

@@ -14,7 +14,7 @@ import pytest
 from model.errors import InvalidImage, SourceError
 from model.images.decoding import decode
 from model.sources.archive import is_archive
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 from model.sources.labelled_image import LabelledImage
 
 PATHS = ("train/REAL/a.jpg", "train/FAKE/b.jpg", "Valid/REAL/c (2).jpg", "notes.txt")
@@ -42,7 +42,7 @@ def pack(folder: Path, archive: Path) -> Path:
 
 
 def read(path: Path) -> Iterator[LabelledImage]:
-    return open_source(str(path))
+    return read_source(str(path))
 
 
 @pytest.mark.parametrize("suffix", [".zip", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".tar.bz2"])

@@ -12,11 +12,12 @@ from model.sources.class_folders import (
     Reading,
     above_the_split,
     find_split,
+    list_class_folders,
     outermost,
-    read_class_folders,
     read_folders,
 )
-from model.sources.kinds import open_source
+from model.sources.entries import read_all
+from model.sources.kinds import read_source
 from model.sources.tree import Member, Tree
 
 
@@ -69,8 +70,8 @@ def test_a_split_is_found_whatever_its_case_and_a_longer_word_is_none() -> None:
 
 def test_only_names_of_images_are_yielded_and_the_others_are_logged_once() -> None:
     with capture_logs() as logs:
-        found = read_class_folders(shop("real/a.JPG", "real/list.csv", "readme", "real/b.webp", "c.csv"))
-        assert [image.origin for image in found] == ["real/a.JPG", "real/b.webp"]
+        found = list_class_folders(shop("real/a.JPG", "real/list.csv", "readme", "real/b.webp", "c.csv"))
+        assert [entry.path for entry in found] == ["real/a.JPG", "real/b.webp"]
     assert [(log["event"], log["source"], log["count"], log["suffixes"]) for log in logs] == [
         ("files_skipped", "shop", 3, {".csv": 2, "none": 1})
     ]
@@ -78,15 +79,15 @@ def test_only_names_of_images_are_yielded_and_the_others_are_logged_once() -> No
 
 @pytest.mark.parametrize("path", [".cache/real/a.jpg", "real/.a.jpg", "__MACOSX/real/a.jpg", "../real/a.jpg"])
 def test_hidden_files_are_ignored(path: str) -> None:
-    assert list(read_class_folders(shop(path))) == []
+    assert list(list_class_folders(shop(path))) == []
 
 
 def test_a_file_that_is_no_image_needs_no_class_folder() -> None:
-    assert list(read_class_folders(shop("cats/labels.txt"))) == []
+    assert list(list_class_folders(shop("cats/labels.txt"))) == []
 
 
 def test_an_ai_image_has_an_unknown_generator_and_a_real_one_has_none() -> None:
-    real, fake = read_class_folders(shop("val/real/a.jpg", "fake/b.jpg"))
+    real, fake = read_all(list_class_folders(shop("val/real/a.jpg", "fake/b.jpg")))
     assert (real.label, real.generator, real.split, real.origin) == ("real", None, "val", "val/real/a.jpg")
     assert (fake.label, fake.generator, fake.split, fake.source) == ("ai", "unknown", None, "shop")
     assert fake.data == b"fake/b.jpg"
@@ -122,20 +123,20 @@ def test_cnndetection_keeps_the_generator_outermost(folders: str, generator: str
 
 def test_the_generators_of_genimage_come_with_the_ai_images(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["ADM/train/ai/a.png", "ADM/train/nature/b.jpg", "glide/val/ai/c.png", "glide/val/nature/d.jpg"])
-    assert [(image.label, image.split, image.generator) for image in open_source(str(root))] == [
+    assert [(image.label, image.split, image.generator) for image in read_source(str(root))] == [
         ("ai", "train", "ADM"), ("real", "train", None), ("ai", "val", "glide"), ("real", "val", None),
     ]  # fmt: skip
 
 
 def test_the_generators_of_cnndetection_come_with_the_ai_images(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["biggan/0_real/a.png", "biggan/1_fake/b.png", "progan/cat/0_real/c.png", "progan/cat/1_fake/d.png"])
-    assert [(image.label, image.generator) for image in open_source(str(root))] == [
+    assert [(image.label, image.generator) for image in read_source(str(root))] == [
         ("real", None), ("ai", "biggan"), ("real", None), ("ai", "progan"),
     ]  # fmt: skip
 
 
 def test_a_named_kind_is_not_overruled_by_what_the_folders_look_like(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["wrapper/train/ai/a.png"])
-    assert [next(open_source(f"{kind}{root}")).generator for kind in ("", "genimage:", "folders:")] == [
+    assert [next(read_source(f"{kind}{root}")).generator for kind in ("", "genimage:", "folders:")] == [
         "wrapper", "wrapper", "unknown",
     ]  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from model.errors import ContradictingLabels, SourceError
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 
 KINDS = {"": "", ".zip": "zip", ".tar": "tar", ".tar.gz": "gztar"}
 
@@ -27,7 +27,7 @@ def test_tables_beside_the_images_label_them_in_folders_and_archives(shoes: Path
     location = shoes
     if suffix:
         location = Path(shutil.make_archive(str(shoes), KINDS[suffix], shoes.parent, "shop"))
-    assert {(image.origin.rpartition("/")[2], image.label, image.split) for image in open_source(str(location))} == {
+    assert {(image.origin.rpartition("/")[2], image.label, image.split) for image in read_source(str(location))} == {
         ("a.jpg", "real", "train"), ("b (2).jpg", "ai", "train"), ("c.jpg", "ai", "test"), ("d.jpg", "real", "val"),
     }  # fmt: skip
 
@@ -37,7 +37,7 @@ def test_the_table_of_a_competition_names_paths_from_its_own_folder(grow: Callab
     (root / "train.csv").write_text(",file_name,label\n0,train_data/0a.jpg,1\n1,train_data/0b.jpg,0\n")
     (root / "test.csv").write_text("id\ntest_data_v2/0c.jpg\n")
     with capture_logs() as logs:
-        images = [(image.origin, image.label, image.split, image.generator) for image in open_source(str(root))]
+        images = [(image.origin, image.label, image.split, image.generator) for image in read_source(str(root))]
     assert images == [("train_data/0a.jpg", "ai", None, "unknown"), ("train_data/0b.jpg", "real", None, None)]
     assert [(log["event"], log["count"]) for log in logs] == [
         ("tables_without_labels", 1), ("images_not_listed", 1),
@@ -45,7 +45,7 @@ def test_the_table_of_a_competition_names_paths_from_its_own_folder(grow: Callab
 
 
 def test_the_table_itself_can_be_the_source(shoes: Path) -> None:
-    images = list(open_source(str(shoes / "data" / "Train" / "Train.csv")))
+    images = list(read_source(str(shoes / "data" / "Train" / "Train.csv")))
     assert [(image.source, image.origin, image.label) for image in images] == [
         ("Train", "a.jpg", "real"), ("Train", "b (2).jpg", "ai"),
     ]  # fmt: skip
@@ -55,7 +55,7 @@ def test_a_table_in_another_folder_may_point_upwards(grow: Callable[[Iterable[st
     root = grow(["images/a.jpg", "images/b.jpg"])
     (root / "lists").mkdir()
     (root / "lists" / "all.csv").write_text("file,label\n../images/a.jpg,1\nimages/b.jpg,0\n")
-    assert [image.label for image in open_source(str(root))] == ["ai", "real"]
+    assert [image.label for image in read_source(str(root))] == ["ai", "real"]
 
 
 @pytest.mark.parametrize("kind", ["", "csv:"])
@@ -83,7 +83,7 @@ def test_a_table_that_contradicts_the_class_folders_of_its_images_is_refused(
     if place.startswith("."):
         shutil.make_archive(str(root), KINDS[place], root)
     with pytest.raises(ContradictingLabels, match=complaint):
-        next(open_source(f"{kind}{root}{place}"))
+        next(read_source(f"{kind}{root}{place}"))
 
 
 @pytest.mark.parametrize("place", ["", ".zip"])
@@ -94,7 +94,7 @@ def test_the_class_folders_count_where_their_kind_is_named_although_a_table_cont
     (root / "train.csv").write_text("path,label\nreal/a.jpg,1\nfake/b.jpg,0\n")
     if place:
         shutil.make_archive(str(root), KINDS[place], root)
-    assert {image.origin: image.label for image in open_source(f"folders:{root}{place}")} == {
+    assert {image.origin: image.label for image in read_source(f"folders:{root}{place}")} == {
         "real/a.jpg": "real", "fake/b.jpg": "ai",
     }  # fmt: skip
 
@@ -114,7 +114,7 @@ def test_class_folders_are_read_where_no_table_beside_them_is_seen_to_contradict
 ) -> None:
     root = grow(["real/a.jpg", "fake/b.jpg"])
     (root / "train.csv").write_text(table)
-    assert [image.label for image in open_source(str(root))] == ["ai", "real"]
+    assert [image.label for image in read_source(str(root))] == ["ai", "real"]
 
 
 def test_a_table_that_contradicts_itself_beside_class_folders_is_refused(
@@ -123,7 +123,7 @@ def test_a_table_that_contradicts_itself_beside_class_folders_is_refused(
     root = grow(["real/a.jpg", "fake/b.jpg"])
     (root / "train.csv").write_text("path,label,label_str\nreal/a.jpg,1,real\nfake/b.jpg,0,fake\n")
     with pytest.raises(ContradictingLabels, match=r"Line 2 .* 'real' in the column 'label_str' means real"):
-        next(open_source(str(root)))
+        next(read_source(str(root)))
 
 
 def test_the_innermost_class_folder_speaks_and_the_name_of_a_file_does_not(
@@ -131,7 +131,7 @@ def test_the_innermost_class_folder_speaks_and_the_name_of_a_file_does_not(
 ) -> None:
     root = grow(["photos/fake/not real.jpg", "photos/real/fake.jpg"])
     (root / "train.csv").write_text("path,label\nnot real.jpg,1\nfake.jpg,0\n")
-    assert [image.label for image in open_source(f"csv:{root}")] == ["ai", "real"]
+    assert [image.label for image in read_source(f"csv:{root}")] == ["ai", "real"]
 
 
 @pytest.mark.parametrize("tables", [["human/a.jpg,1\nhuman/b.jpg,0\n"], ["human/a.jpg,1\n", "human/b.jpg,0\n"]])
@@ -141,10 +141,10 @@ def test_a_folder_whose_images_tables_call_real_and_ai_names_no_class_when_csv_i
     root = grow(["human/a.jpg", "human/b.jpg"])
     for number, table in enumerate(tables):
         (root / f"{number}.csv").write_text(f"file,label\n{table}")
-    assert [image.label for image in open_source(f"csv:{root}")] == ["ai", "real"]
-    assert [image.label for image in open_source(f"folders:{root}")] == ["real", "real"]
+    assert [image.label for image in read_source(f"csv:{root}")] == ["ai", "real"]
+    assert [image.label for image in read_source(f"folders:{root}")] == ["real", "real"]
     with pytest.raises(ContradictingLabels, match=r"'human' as a folder means real.*name the kind of the table .csv:"):
-        next(open_source(str(root)))
+        next(read_source(str(root)))
 
 
 def test_a_folder_whose_images_the_table_all_calls_otherwise_names_a_class(
@@ -153,7 +153,7 @@ def test_a_folder_whose_images_the_table_all_calls_otherwise_names_a_class(
     root = grow(["nature/a.jpg", "sdxl/b.jpg"])
     (root / "all.csv").write_text("file,label\nnature/a.jpg,1\nsdxl/b.jpg,0\n")
     with pytest.raises(ContradictingLabels, match=r"Line 2 .* 'nature' as a folder means real"):
-        next(open_source(f"csv:{root}"))
+        next(read_source(f"csv:{root}"))
 
 
 def test_a_table_that_yields_nothing_beside_another_is_counted(grow: Callable[[Iterable[str]], Path]) -> None:
@@ -161,7 +161,7 @@ def test_a_table_that_yields_nothing_beside_another_is_counted(grow: Callable[[I
     (root / "good.csv").write_text("Name,label\na.jpg,1\n")
     (root / "phone.csv").write_text("Name,label\nb.heic,1\nc.heic,0\n")
     with capture_logs() as logs:
-        assert [image.label for image in open_source(str(root))] == ["ai"]
+        assert [image.label for image in read_source(str(root))] == ["ai"]
     assert [(log["event"], log["log_level"]) for log in logs] == [
         ("table_names_no_image", "warning"), ("tables_without_labels", "info"),
     ]  # fmt: skip
@@ -187,9 +187,9 @@ def test_a_table_that_does_not_fit_its_images_is_refused_before_any_is_read(
     root = grow(["a.jpg", "x/twice.jpg", "y/twice.jpg"])
     (root / "all.csv").write_text(table)
     with pytest.raises(SourceError, match=complaint):
-        next(open_source(str(root)))
+        next(read_source(str(root)))
 
 
 def test_tables_that_macos_adds_to_archives_are_ignored(shoes: Path) -> None:
     (shoes / "data" / "._Data.csv").write_bytes(b"\x00\x05\x16\x07\xff")
-    assert len(list(open_source(str(shoes)))) == 4
+    assert len(list(read_source(str(shoes)))) == 4

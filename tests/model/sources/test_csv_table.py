@@ -67,7 +67,7 @@ def test_a_table_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -
 
 def test_an_entry_knows_its_line() -> None:
     found = read_table(b"Name,label\na.jpg,1\n\nb.jpg,0\n", path="train.csv") or []
-    assert [(entry.line, entry.name, entry.label) for entry in found] == [(2, "a.jpg", "ai"), (4, "b.jpg", "real")]
+    assert [(line.number, line.name, line.label) for line in found] == [(2, "a.jpg", "ai"), (4, "b.jpg", "real")]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from upath import UPath
 
 from model.errors import SourceError
-from model.sources.declaration import Source, declared_sources, open_declared, require_image
-from model.sources.kinds import open_source
+from model.sources.declaration import Source, declared_sources, read_declared, require_image
+from model.sources.kinds import read_source
 from model.sources.neutralise import neutralise
 from model.sources.reports import ACCEPTED, SOURCE
 from support.user_reports import say, write_said
@@ -19,7 +19,7 @@ SHOES = '[sources.shoes]\nlocation = "shop"\nlicence = "CC-BY-4.0"\n'
 def test_the_example_is_valid_and_its_images_can_be_drawn() -> None:
     (source,) = declared_sources(str(EXAMPLE))
     assert (source.name, source.licence) == ("still_lifes", "Apache-2.0")
-    image = next(open_declared(source))
+    image = next(read_declared(source))
     assert (image.source, image.licence) == ("still_lifes", "Apache-2.0")
 
 
@@ -62,7 +62,7 @@ def test_the_file_can_lie_in_a_bucket_beside_what_it_declares() -> None:
     bucket.pipe({"/declared/sources.toml": SHOES.encode(), "/declared/shop/ai/a.jpg": b"a"})
     try:
         (source,) = declared_sources("memory://declared/sources.toml")
-        assert [image.origin for image in open_declared(source)] == ["ai/a.jpg"]
+        assert [image.origin for image in read_declared(source)] == ["ai/a.jpg"]
     finally:
         bucket.rm("/declared", recursive=True)
 
@@ -72,11 +72,11 @@ def test_a_declaration_names_the_source_and_the_generator_that_its_files_do_not(
 ) -> None:
     root = grow(["ai/a.jpg", "real/b.jpg", "sdv4/train/ai/c.jpg"])
     source = Source(location=f"genimage:{root}", name="shoes", generator="midjourney")
-    assert {(image.source, image.generator) for image in open_declared(source)} == {
+    assert {(image.source, image.generator) for image in read_declared(source)} == {
         ("shoes", "midjourney"), ("shoes", None), ("shoes", "sdv4"),
     }  # fmt: skip
     plain = Source(location=f"genimage:{root}")
-    assert {(image.source, image.generator) for image in open_declared(plain)} == {
+    assert {(image.source, image.generator) for image in read_declared(plain)} == {
         ("shop", "unknown"), ("shop", None), ("shop", "sdv4"),
     }  # fmt: skip
 
@@ -85,22 +85,22 @@ def test_every_image_carries_the_licence_of_its_source_as_far_as_it_is_stated(
     grow: Callable[[Iterable[str]], Path],
 ) -> None:
     root = str(grow(["ai/a.jpg", "real/b.jpg"]))
-    assert {image.licence for image in open_declared(Source(location=root, licence="CC-BY-4.0"))} == {"CC-BY-4.0"}
-    assert {image.licence for image in open_declared(Source(location=root))} == {None}
-    assert next(open_declared(Source(location="synthetic?images=1"))).licence == "Apache-2.0"
-    assert next(open_declared(Source(location="synthetic?images=1", licence="ours"))).licence == "ours"
+    assert {image.licence for image in read_declared(Source(location=root, licence="CC-BY-4.0"))} == {"CC-BY-4.0"}
+    assert {image.licence for image in read_declared(Source(location=root))} == {None}
+    assert next(read_declared(Source(location="synthetic?images=1"))).licence == "Apache-2.0"
+    assert next(read_declared(Source(location="synthetic?images=1", licence="ours"))).licence == "ours"
 
 
 def test_reports_of_users_keep_their_name_whatever_a_declaration_calls_them(tmp_path: Path) -> None:
     write_said(UPath(tmp_path), say("ada", review=ACCEPTED), b"an image")
-    (image,) = open_declared(Source(location=f"feedback:{tmp_path / 'feedback'}", name="customers"))
+    (image,) = read_declared(Source(location=f"feedback:{tmp_path / 'feedback'}", name="customers"))
     assert (image.source, image.split) == (SOURCE, "train")
 
 
 def test_a_source_that_asks_for_it_is_neutralised(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["ai/a.jpg", "real/b.jpg"])
-    images = list(open_declared(Source(location=str(root), neutralise=True)))
-    assert images == [neutralise(image) for image in open_source(str(root))]
+    images = list(read_declared(Source(location=str(root), neutralise=True)))
+    assert images == [neutralise(image) for image in read_source(str(root))]
 
 
 def test_a_source_must_hold_an_image_unless_it_is_of_reports(grow: Callable[[Iterable[str]], Path]) -> None:

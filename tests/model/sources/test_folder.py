@@ -6,12 +6,12 @@ import pytest
 
 from model.errors import InvalidImage, SourceError
 from model.images.decoding import decode
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 
 
 def test_images_come_sorted_by_path_with_their_bytes_untouched(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["train/REAL/b.jpg", "train/FAKE/z.jpg", "train/FAKE/a (2).jpg", "test/REAL/b.jpg"])
-    images = list(open_source(str(root)))
+    images = list(read_source(str(root)))
     origins = ["test/REAL/b.jpg", "train/FAKE/a (2).jpg", "train/FAKE/z.jpg", "train/REAL/b.jpg"]
     assert [image.origin for image in images] == origins
     assert [image.data for image in images] == [(root / origin).read_bytes() for origin in origins]
@@ -24,20 +24,20 @@ def test_images_come_sorted_by_path_with_their_bytes_untouched(grow: Callable[[I
 def test_an_image_with_broken_bytes_is_still_handed_over(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["real/a.jpg"])
     (root / "real" / "broken.png").write_bytes(b"no image at all")
-    assert [image.data for image in open_source(str(root))][1] == b"no image at all"
+    assert [image.data for image in read_source(str(root))][1] == b"no image at all"
 
 
 def test_an_unknown_class_folder_is_refused_before_any_image_is_read(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["ai/a.jpg", "reel/b.jpg"])
     with pytest.raises(SourceError, match=r"'reel'.*Known spellings"):
-        open_source(str(root))
+        next(read_source(str(root)))
 
 
 def test_an_empty_folder_and_one_with_a_single_class_are_read_as_they_are(
     grow: Callable[[Iterable[str]], Path],
 ) -> None:
-    assert list(open_source(str(grow([])))) == []
-    assert [image.label for image in open_source(str(grow(["real/a.jpg"])))] == ["real"]
+    assert list(read_source(str(grow([])))) == []
+    assert [image.label for image in read_source(str(grow(["real/a.jpg"])))] == ["real"]
 
 
 def test_links_and_pipes_are_not_followed(grow: Callable[[Iterable[str]], Path], tmp_path: Path) -> None:
@@ -49,12 +49,12 @@ def test_links_and_pipes_are_not_followed(grow: Callable[[Iterable[str]], Path],
     (root / "ai").symlink_to(outside)
     (root / "loop").symlink_to(root)
     os.mkfifo(root / "real" / "pipe.jpg")
-    assert [image.origin for image in open_source(str(root))] == ["real/a.jpg"]
+    assert [image.origin for image in read_source(str(root))] == ["real/a.jpg"]
 
 
 def test_the_folder_itself_may_be_a_link(grow: Callable[[Iterable[str]], Path], tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(grow(["real/a.jpg"]))
-    assert [(image.source, image.origin) for image in open_source(str(tmp_path / "link"))] == [("shop", "real/a.jpg")]
+    assert [(image.source, image.origin) for image in read_source(str(tmp_path / "link"))] == [("shop", "real/a.jpg")]
 
 
 def test_of_a_file_that_is_too_large_just_enough_is_read_to_refuse_it(grow: Callable[[Iterable[str]], Path]) -> None:
@@ -63,7 +63,7 @@ def test_of_a_file_that_is_too_large_just_enough_is_read_to_refuse_it(grow: Call
         file.truncate(60_000_000)
     (root / "real").mkdir()
     (root / "real.jpg").rename(root / "real" / "huge.jpg")
-    (image,) = open_source(str(root))
+    (image,) = read_source(str(root))
     assert len(image.data) < 51_000_000
     with pytest.raises(InvalidImage) as refusal:
         decode(image.data)
@@ -74,7 +74,7 @@ def test_files_before_and_after_a_folder_of_the_same_beginning_stay_sorted(
     grow: Callable[[Iterable[str]], Path],
 ) -> None:
     root = grow(["real/b/a.jpg", "real/a.jpg", "real/b.jpg", "real/c.jpg"])
-    assert [image.origin for image in open_source(str(root))] == [
+    assert [image.origin for image in read_source(str(root))] == [
         "real/a.jpg", "real/b/a.jpg", "real/b.jpg", "real/c.jpg",
     ]  # fmt: skip
 
@@ -86,7 +86,7 @@ def test_folders_deeper_than_python_can_recurse_are_walked(grow: Callable[[Itera
         folder.mkdir()
     image = (root / "real" / "a.jpg").rename(folders[-1] / "a.jpg")
     try:
-        assert [image.origin for image in open_source(str(root))] == [f"{deep}/a.jpg"]
+        assert [image.origin for image in read_source(str(root))] == [f"{deep}/a.jpg"]
     finally:  # pytest's own removal of the temporary folder recurses
         image.unlink()
         for folder in reversed(folders[1:]):
@@ -96,13 +96,13 @@ def test_folders_deeper_than_python_can_recurse_are_walked(grow: Callable[[Itera
 def test_a_name_that_is_not_utf8_can_be_stored(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["real/a.jpg"])
     (root / "real" / "a.jpg").rename(root / "real" / os.fsdecode(b"\xff.jpg"))
-    (image,) = open_source(str(root))
+    (image,) = read_source(str(root))
     assert (image.origin, image.origin.encode()) == ("real/\ufffd.jpg", b"real/\xef\xbf\xbd.jpg")
 
 
 def test_a_file_that_vanishes_while_it_is_its_turn_is_named(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["real/a.jpg", "real/b.jpg"])
-    images = open_source(str(root))
+    images = read_source(str(root))
     next(images)
     (root / "real" / "b.jpg").unlink()
     with pytest.raises(SourceError, match=r"cannot be read: FileNotFoundError.*b\.jpg"):

@@ -8,7 +8,7 @@ from requests import ConnectionError as Unreachable
 from requests import HTTPError, Response, Timeout
 
 from model.errors import SourceError
-from model.sources.kinds import make_absolute, open_source
+from model.sources.kinds import make_absolute, read_source
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_dataset_is_downloaded_and_read_as_the_folder_it_is(kagglehub: Any, gr
     asked: list[str] = []
     folder = grow(["versions/3/train/real/a.jpg", "versions/3/train/ai/b.jpg"]) / "versions" / "3"
     kagglehub.dataset_download = lambda handle: asked.append(handle) or str(folder)
-    images = list(open_source(location))
+    images = list(read_source(location))
     assert asked == [location.removeprefix("kaggle:")]
     assert {(image.source, image.label, image.split) for image in images} == {
         ("shoe-photos", "real", "train"),
@@ -48,7 +48,7 @@ def test_a_dataset_is_downloaded_and_read_as_the_folder_it_is(kagglehub: Any, gr
 def test_its_kind_can_be_named(kagglehub: Any, grow: Any) -> None:
     folder = grow(["glide/train/ai/a.jpg", "glide/train/nature/b.jpg"])
     kagglehub.dataset_download = lambda _: str(folder)
-    recognised, named = open_source("kaggle:someone/shoes"), open_source("folders:kaggle:someone/shoes")
+    recognised, named = read_source("kaggle:someone/shoes"), read_source("folders:kaggle:someone/shoes")
     assert {image.generator for image in recognised} == {"glide", None}
     assert {image.generator for image in named} == {"unknown", None}
 
@@ -73,7 +73,7 @@ def test_it_stays_what_it_is_in_another_folder() -> None:
 def test_what_goes_wrong_at_kaggle_is_said_with_the_way_out(kagglehub: Any, error: Exception, complaint: str) -> None:
     kagglehub.dataset_download = _raises(error)
     with pytest.raises(SourceError, match=f"'kaggle:someone/shoes' cannot.*{complaint}.*download it by hand"):
-        open_source("kaggle:someone/shoes")
+        next(read_source("kaggle:someone/shoes"))
 
 
 def test_without_kagglehub_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,15 +81,15 @@ def test_without_kagglehub_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch
     with pytest.raises(
         SourceError, match=r"needs kagglehub, which is not installed.*pip install 'truegrain\[kaggle\]'"
     ):
-        open_source("kaggle:someone/shoes")
+        next(read_source("kaggle:someone/shoes"))
 
 
 @pytest.mark.parametrize("location", ["kaggle:", "kaggle:shoes", "kaggle:a/../b", "kaggle:a/b/c", "kaggle:https://x/y"])
 def test_a_misspelt_dataset_is_refused_before_anybody_is_asked(location: str) -> None:
     with pytest.raises(SourceError, match=r"names no dataset of Kaggle. Write kaggle:<owner>/<dataset>"):
-        open_source(location)
+        next(read_source(location))
 
 
 def test_kagglehub_is_not_imported_before_it_is_needed(grow: Any) -> None:
-    list(open_source(str(Path(grow(["real/a.jpg"])))))
+    list(read_source(str(Path(grow(["real/a.jpg"])))))
     assert "kagglehub" not in sys.modules

@@ -8,24 +8,24 @@ from pathlib import Path
 import pytest
 
 from model.errors import SourceError
-from model.sources.kinds import make_absolute, open_source, recognise, split_kind
+from model.sources.kinds import make_absolute, read_source, recognise, split_kind
 from model.sources.tree import Member, Tree
 
 
 def test_the_word_synthetic_opens_the_built_in_source_with_its_options() -> None:
-    images = list(open_source("synthetic?images=3&size=32&generators=patch+smooth"))
+    images = list(read_source("synthetic?images=3&size=32&generators=patch+smooth"))
     assert [image.generator for image in images] == [None, "patch", None]
-    assert next(open_source("synthetic")).source == "synthetic"
+    assert next(read_source("synthetic")).source == "synthetic"
 
 
 def test_a_folder_is_opened(grow: Callable[[Iterable[str]], Path]) -> None:
-    assert [image.origin for image in open_source(str(grow(["real/a.jpg"])))] == ["real/a.jpg"]
+    assert [image.origin for image in read_source(str(grow(["real/a.jpg"])))] == ["real/a.jpg"]
 
 
 def test_an_archive_is_opened(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "shop.zip", "w") as zipped:
         zipped.writestr("ai/a.jpg", b"a")
-    assert [image.label for image in open_source(str(tmp_path / "shop.zip"))] == ["ai"]
+    assert [image.label for image in read_source(str(tmp_path / "shop.zip"))] == ["ai"]
 
 
 def test_the_home_folder_may_be_written_as_a_tilde(
@@ -33,18 +33,18 @@ def test_the_home_folder_may_be_written_as_a_tilde(
 ) -> None:
     root = grow(["real/a.jpg"])
     monkeypatch.setenv("HOME", str(root.parent))
-    assert [image.source for image in open_source("~/shop")] == ["shop"]
+    assert [image.source for image in read_source("~/shop")] == ["shop"]
 
 
 def test_a_missing_path_is_refused_with_what_is_accepted(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"does not exist.*'synthetic'.*folder.*\.tar\.xz"):
-        open_source(str(tmp_path / "nothing"))
+        next(read_source(str(tmp_path / "nothing")))
 
 
 def test_a_file_of_another_kind_is_refused_with_what_is_accepted(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("a,b")
     with pytest.raises(SourceError, match=r"neither a folder nor a file of a known kind.*\.zip.*\.csv.*csv:"):
-        open_source(str(tmp_path / "list.txt"))
+        next(read_source(str(tmp_path / "list.txt")))
 
 
 def test_cifake_as_published_has_no_val_and_repeats_its_names(grow: Callable[[Iterable[str]], Path]) -> None:
@@ -52,7 +52,7 @@ def test_cifake_as_published_has_no_val_and_repeats_its_names(grow: Callable[[It
     root = grow(f"DATASET/{split}/{label}/{name}" for split in ("train", "test") for label in ("REAL", "FAKE"))
     archive = shutil.make_archive(str(root), "zip", root)
     for location in (str(root), archive):
-        assert {(image.label, image.split, image.generator) for image in open_source(location)} == {
+        assert {(image.label, image.split, image.generator) for image in read_source(location)} == {
             ("real", "train", None), ("ai", "train", "unknown"), ("real", "test", None), ("ai", "test", "unknown"),
         }  # fmt: skip
 
@@ -86,9 +86,9 @@ def test_a_kind_can_be_named_before_any_location() -> None:
 def test_a_named_kind_whose_files_are_not_there_is_refused(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["real/a.jpg"])
     with pytest.raises(SourceError, match="No table"):
-        list(open_source(f"csv:{root}"))
+        list(read_source(f"csv:{root}"))
     with pytest.raises(SourceError, match=r"'shop' holds no Parquet file"):
-        list(open_source(f"parquet:{root}"))
+        list(read_source(f"parquet:{root}"))
 
 
 def test_a_relative_location_is_made_absolute_with_its_kind(

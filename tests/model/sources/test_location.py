@@ -19,7 +19,7 @@ from werkzeug.utils import send_file
 
 from model.errors import SourceError
 from model.sources.folder import DEEPEST, open_folder
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 from model.sources.location import Location, stamp_of
 
 PATHS = ("train/REAL/a (2).jpg", "train/FAKE/b.jpg", "Valid/REAL/ä c.jpg", "notes.txt")
@@ -59,7 +59,7 @@ def upload(folder: Path) -> None:
 def facts(location: str) -> set[tuple[str, str, str | None, str, bytes]]:
     return {
         (image.source, image.label, image.split, image.origin.removeprefix("./"), image.data)
-        for image in open_source(location)
+        for image in read_source(location)
     }
 
 
@@ -116,7 +116,7 @@ def test_a_shard_is_read_alike_here_in_a_bucket_and_on_the_web(tmp_path: Path, b
     upload(tmp_path)
     for place in (str(tmp_path), bucket, web):
         for name in ("hub", "hub/test.parquet"):
-            images = Counter((image.label, image.split) for image in open_source(f"{place}/{name}"))
+            images = Counter((image.label, image.split) for image in read_source(f"{place}/{name}"))
             assert images == {("real", "test"): 50, ("ai", "test"): 50}
 
 
@@ -127,14 +127,14 @@ def test_what_is_not_there_is_named(bucket: str, web: str, name: str) -> None:
         with pytest.raises(
             SourceError, match=rf"{name}' (does not exist|cannot be read: FileNotFoundError|is not in the folder)"
         ):
-            list(open_source(f"{place}/{name}"))
+            list(read_source(f"{place}/{name}"))
 
 
 def test_a_web_server_that_does_not_answer_is_named() -> None:
     with pytest.raises(SourceError, match=r"127\.0\.0\.1:9/a\.zip' cannot be read: .*Connect.*Are the address"):
-        list(open_source("http://127.0.0.1:9/a.zip"))
+        list(read_source("http://127.0.0.1:9/a.zip"))
     with pytest.raises(SourceError, match=r"cannot be read: .*Connect.*the network"):
-        list(open_source("http://127.0.0.1:9/shop/"))
+        list(read_source("http://127.0.0.1:9/shop/"))
 
 
 @pytest.mark.parametrize("location", ["s3://bucket/shop", "gs://bucket/shop.zip", "abfs://c@account/shop"])
@@ -144,18 +144,18 @@ def test_a_store_whose_package_is_missing_is_refused_with_its_name(
     for package in ("s3fs", "gcsfs", "adlfs"):
         monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(SourceError, match=r"needs a package .*(s3fs|gcsfs|adlfs) to access .*`pip install` it"):
-        open_source(location)
+        next(read_source(location))
 
 
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(SourceError, match=r"'gopher://shop' cannot be read: .*not known: gopher"):
-        open_source("gopher://shop")
+        next(read_source("gopher://shop"))
 
 
 def test_a_store_that_fails_half_way_is_named(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe({"/bucket/real/a.jpg": b"a", "/bucket/real/b.jpg": b"b"})
-    images = open_source(bucket)
+    images = read_source(bucket)
     next(images)
 
     def refuse(*_: object, **__: object) -> None:
@@ -171,7 +171,7 @@ def test_a_store_that_fails_half_way_is_named(bucket: str, monkeypatch: pytest.M
 def test_folders_without_end_at_a_url_are_refused(bucket: str) -> None:
     fsspec.filesystem("memory").pipe(f"/bucket/{'d/' * (DEEPEST + 1)}real/a.jpg", b"a")
     with pytest.raises(SourceError, match=f"more than {DEEPEST} folders below each other"):
-        open_source(bucket)
+        next(read_source(bucket))
 
 
 @pytest.mark.parametrize(
@@ -195,14 +195,14 @@ def test_a_zip_whose_files_lie_in_another_order_is_read_from_start_to_end(bucket
         for name in ("c", "a", "b"):
             zipped.writestr(f"real/{name}.jpg", name)
     fsspec.filesystem("memory").pipe("/bucket/set.zip", buffer.getvalue())
-    assert [image.data for image in open_source(f"{bucket}/set.zip")] == [b"c", b"a", b"b"]
+    assert [image.data for image in read_source(f"{bucket}/set.zip")] == [b"c", b"a", b"b"]
 
 
 def test_an_empty_tar_at_a_url_holds_no_images(bucket: str) -> None:
     buffer = io.BytesIO()
     tarfile.open(fileobj=buffer, mode="w").close()
     fsspec.filesystem("memory").pipe("/bucket/set.tar", buffer.getvalue())
-    assert list(open_source(f"{bucket}/set.tar")) == []
+    assert list(read_source(f"{bucket}/set.tar")) == []
 
 
 def test_a_file_gets_another_stamp_when_it_changes_here_in_a_bucket_and_on_the_web(

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model.errors import SourceError
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 from model.sources.reports import ACCEPTED, REJECTED, SCHEMA, SOURCE
 
 Write = Callable[..., Path]
@@ -45,7 +45,7 @@ def write(tmp_path: Path) -> Write:
 @pytest.mark.parametrize("kind", ["", "feedback:"])
 @pytest.mark.parametrize("file", ["", "/2026-11.parquet"])
 def test_only_accepted_reports_enter_under_what_the_reporter_said(write: Write, kind: str, file: str) -> None:
-    images = list(open_source(f"{kind}{write(REPORTS)}{file}"))
+    images = list(read_source(f"{kind}{write(REPORTS)}{file}"))
     assert [(image.data, image.label, image.generator) for image in images] == [
         (b"image 0", "ai", "midjourney"),
         (b"image 3", "real", None),
@@ -56,29 +56,29 @@ def test_only_accepted_reports_enter_under_what_the_reporter_said(write: Write, 
 
 def test_a_report_never_decides_what_the_test_measures(write: Write) -> None:
     write(REPORTS)
-    images = list(open_source(f"feedback:{write(REPORTS, name='test-00000.parquet')}"))
+    images = list(read_source(f"feedback:{write(REPORTS, name='test-00000.parquet')}"))
     assert {(image.source, image.split) for image in images} == {(SOURCE, "train")}
     assert len(images) == 6
 
 
 def test_the_generator_may_be_missing(write: Write) -> None:
-    images = list(open_source(str(write(REPORTS, drop=("generator",)))))
+    images = list(read_source(str(write(REPORTS, drop=("generator",)))))
     assert [image.generator for image in images] == ["unknown", None, "unknown"]
 
 
 def test_that_nothing_was_accepted_or_reported_is_no_error(write: Write, tmp_path: Path) -> None:
-    assert list(open_source(str(write(REPORTS[1:3])))) == []
+    assert list(read_source(str(write(REPORTS[1:3])))) == []
     (tmp_path / "empty").mkdir()
-    assert list(open_source(f"feedback:{tmp_path / 'empty'}")) == []
+    assert list(read_source(f"feedback:{tmp_path / 'empty'}")) == []
 
 
 def test_reports_without_a_review_are_refused(write: Write) -> None:
     with pytest.raises(
         SourceError, match=r"'2026-11.parquet' holds no labelled images.*Needed are .*, review and a label"
     ):
-        list(open_source(f"feedback:{write(REPORTS, drop=('review',))}"))
+        list(read_source(f"feedback:{write(REPORTS, drop=('review',))}"))
 
 
 def test_an_accepted_report_with_an_unknown_label_is_refused(write: Write) -> None:
     with pytest.raises(SourceError, match="'cat' names no label"):
-        list(open_source(str(write([_report(0, "cat", ACCEPTED)]))))
+        list(read_source(str(write([_report(0, "cat", ACCEPTED)]))))

@@ -18,7 +18,7 @@ from model.detectors import artifact
 from model.detectors.detector import Detector
 from model.errors import HOPELESS_STATUS, DatasetError, TrainingError
 from model.labels import CLASSES
-from model.lock import locked
+from model.processes import locked
 from model.registry import Registry
 from model.settings import Settings
 from model.training.__main__ import main

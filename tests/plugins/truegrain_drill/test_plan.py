@@ -9,7 +9,7 @@ import pytest
 from model.errors import SourceError
 from model.evaluation.gate.policy import read_policy
 from model.settings import Settings
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 from truegrain_drill.plan import Plan, settings_of
 
 PLAN = Plan(newcomer="patch", images=12, ordinary=12, incident=12, reported=12, again=12)
@@ -21,7 +21,7 @@ def test_an_unknown_generator_is_refused_with_those_there_are() -> None:
 
 
 def test_nothing_by_the_newcomer_is_trained_on_and_all_later_traffic_is_half_by_it() -> None:
-    trained = {image.generator for image in open_source(PLAN.source)}
+    trained = {image.generator for image in read_source(PLAN.source)}
     assert trained == {None, *PLAN.known} == {None, "checkerboard", "nearest", "smooth"}
     assert {image.generator for image in PLAN.traffic("ordinary")} == trained
     for images in (PLAN.traffic("incident"), PLAN.traffic("again")):
@@ -31,7 +31,7 @@ def test_nothing_by_the_newcomer_is_trained_on_and_all_later_traffic_is_half_by_
 
 def test_no_image_is_sent_that_was_trained_on_or_sent_before() -> None:
     parts = ("ordinary", "incident", "recovery", "again")
-    drawn = (open_source(PLAN.source), PLAN.reports(), *map(PLAN.traffic, parts))
+    drawn = (read_source(PLAN.source), PLAN.reports(), *map(PLAN.traffic, parts))
     files = [image.data for images in drawn for image in islice(images, 12)]
     assert len(set(files)) == 12 * 6
 

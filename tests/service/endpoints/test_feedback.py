@@ -19,10 +19,10 @@ from model.dataset.tombstones import read_tombstones
 from model.errors import SourceError, StorageFull
 from model.feedback.reporters import VotingLimits
 from model.feedback.review import settle
-from model.lock import locked
 from model.monitoring.predictions import add, prepare
+from model.processes import locked
 from model.settings import Settings
-from model.sources.kinds import open_source
+from model.sources.kinds import read_source
 from model.sources.reports import ACCEPTED, REJECTED
 from service.protection.api_keys import Key, hash_of
 from support.monitoring import predict
@@ -117,9 +117,9 @@ def test_only_what_was_accepted_is_read_as_a_source(client: FlaskClient, judge: 
     image = draw(240)
     send_image(client, judge(image), image, consent="true")
     source = f"feedback:{lake.root / 'feedback'}"
-    assert list(open_source(source)) == []
+    assert list(read_source(source)) == []
     review(lake, ACCEPTED)
-    (read,) = open_source(source)
+    (read,) = read_source(source)
     assert (read.data, read.label, read.split) == (image, "real", "train")
 
 

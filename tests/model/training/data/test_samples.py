@@ -14,7 +14,7 @@ from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest, split_rows
 from model.errors import LockHeld, StorageFull, TrainingError
 from model.images.preprocess import Preprocess
-from model.lock import locked
+from model.processes import locked
 from model.sources.labelled_image import LabelledImage
 from model.training.data import samples as pixels
 from model.training.data.samples import Samples, input_size, load_samples

@@ -1,5 +1,8 @@
-"""The lock of all who read something, change it and write it back: one at a time, and nobody waits for ever."""
+"""Processes of one host beside each other: one at a time holds a file, and a child ends with its parent."""
 
+import ctypes
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +14,10 @@ from model.errors import LockHeld
 
 LOCK_SECONDS: Final = 10.0
 """How long a turn is waited for, unless turns are known to take longer."""
+
+_PR_SET_PDEATHSIG: Final = 1
+# Looked up here: between fork and exec, where `die_with_parent` may run, a child should take no lock of the loader.
+_PRCTL: Final = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 @contextmanager
@@ -32,3 +39,12 @@ def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process once the thread that started it has ended; does so on Linux only.
+
+    Where the parent is killed outright, none of its own handlers can end its children. Fit for Popen's `preexec_fn`.
+    """
+    if _PRCTL is not None:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,3 +1,5 @@
+"""One at a time, nobody waits for ever, and no child outlives its parent."""
+
 import subprocess
 import sys
 import time
@@ -5,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from model.errors import LockHeld
+from model.processes import locked
+
 PARENT = """
 import subprocess, sys
-from model.parent import die_with_parent
+from model.processes import die_with_parent
 child = [sys.executable, "-c", "import time; time.sleep(600)"]
 print(subprocess.Popen(child, preexec_fn=die_with_parent).pid, flush=True)
 sys.stdin.read()
@@ -17,6 +22,23 @@ sys.stdin.read()
 def alive(pid: int) -> bool:
     status = Path(f"/proc/{pid}/stat")
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+def test_who_cannot_have_it_is_told_which_file_is_held(lock: Path) -> None:
+    with locked(lock), pytest.raises(LockHeld, match=rf"held {lock} for 0 s; try again"), locked(lock, seconds=0):
+        pass
+
+
+def test_it_is_let_go_of_whatever_happens(lock: Path) -> None:
+    with pytest.raises(ValueError, match="mistake"), locked(lock):
+        raise ValueError("a mistake")
+    with locked(lock, seconds=0):
+        pass
+
+
+def test_its_folder_is_made(tmp_path: Path) -> None:
+    with locked(tmp_path / "new" / "lock"):
+        assert (tmp_path / "new" / "lock").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can bind a child to its parent's death")
