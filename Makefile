@@ -4,6 +4,7 @@ PYTHON ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null 
 TORCH_INDEX ?=
 SOURCE ?=
 GENERATOR ?= patch
+SECONDS ?= 60
 VENV := .venv
 
 bin := $(VENV)/bin
@@ -14,7 +15,7 @@ lock := $(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-ann
         --overrides $(locks)/overrides.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down drill check test test-unit coverage bench bench-full lock format
+.PHONY: help install up down drill check test test-unit coverage fuzz bench bench-full lock format
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +59,10 @@ test-unit: install  ## Run the tests that start no platform, as for a second Pyt
 coverage: install  ## Run every test and say which lines and branches they reach; takes half as long again
 	$(bin)/pytest --cov --cov-report=term:skip-covered
 
+fuzz: install  ## Fuzz every parser of what strangers send (SECONDS=<for all together>; an hour by hand, a minute in CI)
+	$(bin)/uv pip install --quiet --python $(bin)/python --requirement $(locks)/fuzz.txt
+	$(bin)/python -m truegrain_fuzz --seconds $(SECONDS)
+
 bench: install  ## Measure the figures of the README and write infra/bench/results.json
 	$(bin)/python -m truegrain_bench
 
@@ -70,6 +75,8 @@ lock: install  ## Compile infra/requirements/ from pyproject.toml
 	$(lock) --extra pipeline --extra service --extra training --extra postgres --extra accounts --extra statsd \
 		--constraint $(locks)/all.txt \
 		--output-file $(locks)/pipeline.txt
+	$(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --group pyproject.toml:fuzz \
+		--output-file $(locks)/fuzz.txt
 
 format: install  ## Rewrite the code in the project's format and fix what can be fixed
 	$(bin)/ruff check --fix .

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from truegrain_bench.measurements.drill import new_generator, ordinary_traffic
 from truegrain_bench.measurements.export import exported_network
 from truegrain_bench.measurements.forecast import unseen_generators
+from truegrain_bench.measurements.fuzzing import fuzzed_parsers
 from truegrain_bench.measurements.hostile import hostile_requests
 from truegrain_bench.measurements.ingestion import cifake_ingestion
 from truegrain_bench.measurements.make_up import builtin_loop, cifake_loop, fresh_clone, seed_loop
@@ -68,6 +69,8 @@ MEANING = MappingProxyType(
         "log.b0_224_overhead": "What they take of that for a verdict of EfficientNet-B0 at 224 pixels",
         "hostile.requests": "Mutated, truncated, exploding and two-faced files sent, and requests malformed",
         "hostile.failures": "Of these, answered by a 5xx or not at all; workers lost or grown",
+        "fuzz.executions": "Inputs that fuzzing tried on the parsers of what strangers send",
+        "fuzz.crashes": "Parsers that one of them broke, or kept for 10 s or over 2 GB",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
         "ingest.twins_within_test": "Surplus pixel twins inside CIFAKE's test",
         "ingest.twins_across_splits": "Images of CIFAKE's test whose pixels are in its train",
@@ -118,6 +121,7 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "ordinary": ordinary_traffic,
         "promotion": racing_and_killed_promoters,
         "hostile": hostile_requests,
+        "fuzzing": fuzzed_parsers,
         "log": logged_predictions,
         "overhead": log_overhead,
         "training": training_rates,

@@ -1,0 +1,1 @@
+"""Fuzzing: every parser of what strangers send gets bytes that Atheris mutates, guided by the branches they reach."""

@@ -1,0 +1,159 @@
+"""Seeds: small valid inputs that a target's mutations start from, made here so that none has to be kept."""
+
+import io
+import json
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from model.detectors import artifact
+from model.sources import archive
+from service.answers.receipts import make_key
+from service.answers.verdict import EXAMPLE_VERDICT
+from truegrain_rig.tiny_detector import write_tiny
+
+BOUNDARY: Final = "cut-here"
+PREDICTION: Final = "0f8c1c5d0e6f4b7f9d1e2c3b4a596877"
+
+ROUTES: Final = ("/predict", "/predict/batch", "/predict/explain", "/predict/compare", "/feedback", "/receipts/verify")
+TYPES: Final = (f"multipart/form-data; boundary={BOUNDARY}", "application/json", "image/jpeg", "text/plain")
+
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+
+
+def images() -> Iterator[bytes]:
+    """Yield an image in each format, and some that say where they come from."""
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
+    picture = Image.fromarray(pixels)
+    for kind in _FORMATS:
+        yield _save(picture, kind)
+    yield _save(picture, "JPEG", progressive=True)
+    yield _save(picture.convert("CMYK"), "JPEG")
+    exif = Image.Exif()
+    exif[0x0110], exif[0x0112] = "Camera", 6
+    yield _save(picture, "JPEG", exif=exif)
+    note = PngInfo()
+    note.add_text("parameters", "a cat\nSteps: 20, Sampler: Euler a, Model: sd15")
+    note.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta><rdf:RDF/></x:xmpmeta>")
+    yield _save(picture.convert("RGBA"), "PNG", pnginfo=note)
+    yield _save(picture, "GIF", save_all=True, append_images=[picture.rotate(90)])
+
+
+def receipts() -> Iterator[bytes]:
+    """Yield a receipt of another key, and its parts alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        notary = make_key(Path(folder) / "key.pem")
+    verdict = EXAMPLE_VERDICT.model_copy(update={"receipt": None})
+    signed = notary.sign(verdict, at=datetime(2026, 11, 2, tzinfo=UTC)).receipt or ""
+    yield signed.encode()
+    yield from (part.encode() for part in signed.split("."))
+
+
+def requests() -> Iterator[bytes]:
+    """Yield a request to each route: the numbers of route and type, and the body."""
+    picture = next(images())
+    forms = {
+        "/predict": _form(file=picture),
+        "/predict/batch": _form(files=picture),
+        "/predict/explain": _form(file=picture),
+        "/predict/compare": _form(file=picture),
+        "/feedback": _form(
+            prediction_id=b"0f8c1c5d0e6f4b7f9d1e2c3b4a596877", label=b"ai", consent=b"true", file=picture
+        ),
+    }
+    for route, form in forms.items():
+        yield bytes([ROUTES.index(route), 0]) + form
+    yield bytes([0, 2]) + picture
+    report = {"prediction_id": PREDICTION, "label": "real"}
+    yield bytes([ROUTES.index("/feedback"), 1]) + json.dumps(report).encode()
+    yield bytes([ROUTES.index("/receipts/verify"), 1]) + json.dumps({"receipt": "a.b.c"}).encode()
+
+
+def archives() -> Iterator[bytes]:
+    """Yield archives of two images and a table, after the number of their suffix."""
+    picture = next(images())[:200]
+    files = {"real/a.jpg": picture, "ai/b.jpg": picture, "all.csv": b"name,label\na.jpg,real\n"}
+    for number, suffix in enumerate(archive.SUFFIXES):
+        file = io.BytesIO()
+        if suffix == ".zip":
+            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+                for name, content in files.items():
+                    packed.writestr(name, content)
+        else:
+            with tarfile.open(fileobj=file, mode=f"w:{_COMPRESSIONS[suffix]}") as packed:
+                for name, content in files.items():
+                    info = tarfile.TarInfo(name)
+                    info.size, info.mtime = len(content), 1
+                    packed.addfile(info, io.BytesIO(content))
+        yield bytes([number]) + file.getvalue()
+
+
+def shards() -> Iterator[bytes]:
+    """Yield Parquet files with words and with numbers as labels."""
+    picture = next(images())
+    image = [{"bytes": picture, "path": "ai/a.jpg"}, {"bytes": picture, "path": None}]
+    names = {"info": {"features": {"label": {"names": ["real", "ai"], "_type": "ClassLabel"}}}}
+    yield _parquet(pa.table({"image": image, "label": ["ai", "real"], "generator": ["sd", None]}))
+    yield _parquet(
+        pa.table({"image": image, "label": [1, 0]}).replace_schema_metadata({"huggingface": json.dumps(names)})
+    )
+
+
+def tables() -> Iterator[bytes]:
+    """Yield tables with commas, semicolons, numbers, and in UTF-16."""
+    text = "file_name,label\nreal/a.jpg,real\nai/b.jpg,ai\n"
+    yield text.encode()
+    yield text.replace(",", ";").encode()
+    yield text.encode("utf-16")
+    yield b'id,generated,class\na.jpg,1,ai\n"b,c.jpg",0,real\n'
+
+
+def cards() -> Iterator[bytes]:
+    """Yield the card of a detector."""
+    yield _of_tiny(artifact.CARD)
+
+
+def golden_arrays() -> Iterator[bytes]:
+    """Yield the golden arrays of a detector."""
+    yield _of_tiny(artifact.GOLDEN)
+
+
+_COMPRESSIONS: Final = {
+    ".tar": "", ".tar.gz": "gz", ".tgz": "gz", ".tar.xz": "xz", ".txz": "xz", ".tar.bz2": "bz2", ".tbz2": "bz2"
+}  # fmt: skip
+
+
+def _of_tiny(name: str) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return (write_tiny(Path(folder)) / name).read_bytes()
+
+
+def _save(picture: Image.Image, kind: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    file = io.BytesIO()
+    pq.write_table(table, file)
+    return file.getvalue()
+
+
+def _form(**fields: bytes) -> bytes:
+    parts = []
+    for name, content in fields.items():
+        file = '; filename="a.jpg"\r\nContent-Type: image/jpeg' if name.startswith("file") else ""
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+        parts += [head.encode(), content, b"\r\n"]
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
