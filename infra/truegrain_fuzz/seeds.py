@@ -1,11 +1,14 @@
 """Seeds: small valid inputs that a target's mutations start from, made here so that none has to be kept."""
 
+import bz2
+import gzip
 import io
 import json
+import lzma
 import tarfile
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -84,18 +87,7 @@ def archives() -> Iterator[bytes]:
     picture = next(images())[:200]
     files = {"real/a.jpg": picture, "ai/b.jpg": picture, "all.csv": b"name,label\na.jpg,real\n"}
     for number, suffix in enumerate(archive.SUFFIXES):
-        file = io.BytesIO()
-        if suffix == ".zip":
-            with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
-                for name, content in files.items():
-                    packed.writestr(name, content)
-        else:
-            with tarfile.open(fileobj=file, mode=f"w:{_COMPRESSIONS[suffix]}") as packed:
-                for name, content in files.items():
-                    info = tarfile.TarInfo(name)
-                    info.size, info.mtime = len(content), 1
-                    packed.addfile(info, io.BytesIO(content))
-        yield bytes([number]) + file.getvalue()
+        yield bytes([number]) + (_zip(files) if suffix == ".zip" else _COMPRESS[suffix](_tar(files)))
 
 
 def shards() -> Iterator[bytes]:
@@ -128,9 +120,33 @@ def golden_arrays() -> Iterator[bytes]:
     yield _of_tiny(artifact.GOLDEN)
 
 
-_COMPRESSIONS: Final = {
-    ".tar": "", ".tar.gz": "gz", ".tgz": "gz", ".tar.xz": "xz", ".txz": "xz", ".tar.bz2": "bz2", ".tbz2": "bz2"
-}  # fmt: skip
+_COMPRESS: Final[dict[str, Callable[[bytes], bytes]]] = {
+    ".tar": bytes,
+    ".tar.gz": gzip.compress,
+    ".tgz": gzip.compress,
+    ".tar.xz": lzma.compress,
+    ".txz": lzma.compress,
+    ".tar.bz2": bz2.compress,
+    ".tbz2": bz2.compress,
+}
+
+
+def _zip(files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return file.getvalue()
+
+
+def _tar(files: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as packed:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content), 1
+            packed.addfile(info, io.BytesIO(content))
+    return file.getvalue()
 
 
 def _of_tiny(name: str) -> bytes:

@@ -67,13 +67,13 @@ def _open_request(folder: Path) -> Parse:
     """Send requests to the service. Their first two bytes choose the route and the type of the body."""
     point_at(folder, write_tiny(folder / "tiny"), version="1")
     make_key(folder / "receipts.pem")
-    settings = Settings(
-        home=folder,
-        max_upload_bytes=_SMALL.max_bytes,
-        max_pixels=_SMALL.max_pixels,
-        receipt_key=str(folder / "receipts.pem"),
-    )
-    client = create_app(settings).test_client()
+    chosen = {
+        "TRUEGRAIN_HOME": str(folder),
+        "TRUEGRAIN_MAX_UPLOAD_BYTES": str(_SMALL.max_bytes),
+        "TRUEGRAIN_MAX_PIXELS": str(_SMALL.max_pixels),
+        "TRUEGRAIN_RECEIPT_KEY": str(folder / "receipts.pem"),
+    }
+    client = create_app(Settings.from_environment(chosen)).test_client()
 
     def parse(data: bytes) -> None:
         route, kind = seeds.ROUTES[data[0] % len(seeds.ROUTES)], seeds.TYPES[data[1] % len(seeds.TYPES)]

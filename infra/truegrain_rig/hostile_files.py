@@ -24,11 +24,12 @@ IMAGE = "image/jpeg"
 
 @dataclass(frozen=True)
 class Attack:
-    """The body of a request that means harm, and what it says it is."""
+    """The body of a request that means harm, what it says it is, and where it is sent."""
 
     name: str
     body: bytes
     content_type: str = IMAGE
+    path: str = "/predict"
 
 
 def attacks(*, mutated: int, seed: int = 0) -> Iterator[Attack]:

@@ -1,26 +1,37 @@
 """What the service makes of requests that mean harm."""
 
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
+from threading import Event, Thread
 from typing import Final
 
+import numpy as np
 import psutil
 import requests
 
 from truegrain_bench.measurements.serving import SMALL
 from truegrain_bench.results.results import Figure
 from truegrain_rig.artifacts import untrained
+from truegrain_rig.heavy_requests import heavy_requests
 from truegrain_rig.hostile_files import Attack, attacks
 from truegrain_rig.process import pool
 from truegrain_rig.served import Service, serving
 
 COMMAND = "make bench-full"
-MUTATED: Final = 20_000
+MUTATED: Final = 47_000
 CLIENTS: Final = 4
-MOST_MEMORY: Final = 600e6
-"""Bytes that a worker may hold afterwards; while it decodes 50 megapixels, which it accepts, it takes 150 MB more."""
+MOST_MEMORY: Final = 700e6
+"""Bytes that a worker may ever hold."""
+PROBE_SECONDS: Final = 0.05
+"""Between two looks at the workers' memory and at /healthz."""
+
+PATIENCE: Final = 60.0
+"""Seconds after which no answer counts as none."""
 
 PROBLEM: Final = "application/problem+json"
 OK, ERROR = 200, 500
@@ -30,30 +41,67 @@ def hostile_requests() -> Iterator[Figure]:
     """Send every attack; count those that were answered by an error of the service, or by none, or cost a worker."""
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as torch:
         artifact = torch.submit(untrained, SMALL, Path(name)).result()
-        with serving(artifact) as service:
+        with serving(artifact) as service, _probing(service) as probe:
             workers = service.workers()
             outcomes = list(_attack(service))
             lost = [worker for worker in workers if not worker.is_running()]
-            fat = [worker for worker in workers if worker not in lost and _held(worker) > MOST_MEMORY]
+    failures = outcomes.count(False) + len(lost) + (probe.peak_bytes > MOST_MEMORY)
     yield Figure("hostile.requests", len(outcomes), "requests", COMMAND)
-    yield Figure("hostile.failures", outcomes.count(False) + len(lost) + len(fat), "failures", COMMAND)
+    yield Figure("hostile.failures", failures, "failures", COMMAND)
+    yield Figure("hostile.worker_peak_mb", round(probe.peak_bytes / 1e6), "MB", COMMAND)
+    yield Figure("hostile.healthz_p99_ms", round(1e3 * float(np.quantile(probe.waits, 0.99)), 1), "ms", COMMAND)
 
 
 def _attack(service: Service) -> Iterator[bool]:
     """Tell of each attack whether the answer was what it should be."""
     with ThreadPoolExecutor(CLIENTS) as clients:
-        yield from clients.map(lambda attack: bears(service.url, attack), attacks(mutated=MUTATED))
+        every = chain(attacks(mutated=MUTATED), heavy_requests())
+        yield from clients.map(lambda attack: bears(service.url, attack), every)
 
 
 def bears(url: str, attack: Attack) -> bool:
     """Send an attack; tell whether the answer is a verdict, or a problem that lies with the sender."""
     headers = {"Content-Type": attack.content_type}
     try:
-        answer = requests.post(f"{url}/predict", data=attack.body, headers=headers, timeout=60)
+        answer = requests.post(f"{url}{attack.path}", data=attack.body, headers=headers, timeout=PATIENCE)
     except requests.RequestException:
         return False
     return answer.status_code == OK or (answer.status_code < ERROR and answer.headers["Content-Type"] == PROBLEM)
 
 
-def _held(worker: psutil.Process) -> float:
-    return float(worker.memory_info().rss)
+class _Probe:
+    """What was seen from beside: seconds that /healthz took, and the most bytes that a worker held."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+        self.peak_bytes = 0
+
+    def look(self, service: Service, done: Event) -> None:
+        workers = service.workers()
+        while not done.wait(PROBE_SECONDS):
+            begin = time.perf_counter()
+            self.waits.append(time.perf_counter() - begin if _answers(service) else PATIENCE)
+            self.peak_bytes = max(self.peak_bytes, *(_held(worker) for worker in workers))
+
+
+@contextmanager
+def _probing(service: Service) -> Iterator[_Probe]:
+    probe, done = _Probe(), Event()
+    thread = Thread(target=probe.look, args=(service, done))
+    thread.start()
+    try:
+        yield probe
+    finally:
+        done.set()
+        thread.join()
+
+
+def _answers(service: Service) -> bool:
+    try:
+        return requests.get(f"{service.url}/healthz", timeout=PATIENCE).ok
+    except requests.RequestException:
+        return False
+
+
+def _held(worker: psutil.Process) -> int:
+    return int(worker.memory_info().rss) if worker.is_running() else 0
