@@ -11,7 +11,7 @@ import structlog
 
 from model.detectors import signature
 from model.detectors.detector import Detector
-from model.errors import TruegrainError
+from model.errors import RegistryUnavailable, TruegrainError
 from model.registry import Registry, connect, promotion
 from model.registry.history import Change
 from model.registry.state import look
@@ -25,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         registry = connect(Settings.from_environment(os.environ))
         sys.stdout.write(_carry_out(registry, asked))
+    except RegistryUnavailable as error:
+        sys.stderr.write(f"{error}\nThe change may have been made: look at `python -m model.registry history` first.\n")
+        return 1
     except TruegrainError as error:
         sys.stderr.write(f"{error}\n")
         return 1

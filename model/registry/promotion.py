@@ -56,6 +56,7 @@ def promote(
     by: str = "",
     override: bool = False,
     judged_against: str | None = None,
+    request: str = "",
 ) -> ModelVersion:
     """Put `version`, a number or an alias, into production and remember the one it replaces as 'previous'.
 
@@ -63,9 +64,12 @@ def promote(
     `judged_against` (a version, "none" for nothing) it must still be that which is in production. `by` is who wants
     it, this process's user when empty. Promoting what is in production changes nothing. Killed half-way, the next
     promotion, rollback or repair completes it.
+
+    A `request`, such as the id of a DAG run, is carried out once. A repeated call returns what is in production, so a
+    task that is retried late does not undo a rollback.
     """
     choose = partial(choose_promotion, version=version, override=override, judged_against=judged_against)
-    return _change(registry, choose, reason=reason, by=by)
+    return _change(registry, choose, reason=reason, by=by, request=request)
 
 
 def rollback(

@@ -87,8 +87,8 @@ def decide_run(
     return decision
 
 
-def promote_run(registry: Registry, run_id: str, *, reason: str) -> ModelVersion:
-    """Put the detector of a run into production.
+def promote_run(registry: Registry, run_id: str, *, reason: str, request: str = "") -> ModelVersion:
+    """Put the detector of a run into production, once for each `request`; return the version in production.
 
     Raises RegistryError unless the gate has passed it against the version that is in production still.
     """
@@ -101,6 +101,7 @@ def promote_run(registry: Registry, run_id: str, *, reason: str) -> ModelVersion
         reason=reason,
         by=version.tags.get(tags.DAG_RUN_ID, ""),
         judged_against=version.tags.get(tags.GATE_CHAMPION),
+        request=request,
     )
 
 

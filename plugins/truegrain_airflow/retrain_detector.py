@@ -23,6 +23,7 @@ from truegrain_airflow.assets import (
 )
 from truegrain_airflow.environment import open_lake, read_settings
 from truegrain_airflow.forms import read
+from truegrain_airflow.retries import name_request
 
 if TYPE_CHECKING:
     from model.evaluation.gate.decision import Decision
@@ -128,6 +129,6 @@ def promote(training: str) -> Iterator[Metadata]:
 
     response = get_current_context()["ti"].xcom_pull(_APPROVE)
     reason = f"gate, approved by {response['responded_by_user']['name']}" if response else "gate"
-    version = promote_run(connect(read_settings()), training, reason=reason).version
+    version = promote_run(connect(read_settings()), training, reason=reason, request=name_request()).version
     log.info("version %s is in production", version)
     yield Metadata(DETECTOR, {"version": version})

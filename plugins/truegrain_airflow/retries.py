@@ -1,9 +1,9 @@
-"""What every task of every DAG starts from: owner, time limit, and which failures are worth another try."""
+"""What every task of every DAG starts from: owner, time limit, which failures are worth another try, its request."""
 
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 
 from model.errors import LockHeld, RegistryUnavailable, TrainingInterrupted, TruegrainError
 
@@ -22,6 +22,12 @@ MENDABLE = ExceptionRetryPolicy(
     ]
 )
 """Truegrain's own errors fail at once, but for those that time can mend; anything else is tried again."""
+
+
+def name_request() -> str:
+    """Return what names the DAG run that a task belongs to, so that a repeated task changes production once."""
+    run = get_current_context()["dag_run"]
+    return f"{run.run_id} of {run.run_after.isoformat()}"  # a run that was deleted leaves its id to another
 
 
 def task_defaults() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from model.errors import RegistryError
 from truegrain_airflow.assets import DETECTOR
 from truegrain_airflow.environment import read_settings
 from truegrain_airflow.forms import read
+from truegrain_airflow.retries import name_request
 
 log = logging.getLogger("truegrain.rollback")
 
@@ -21,15 +22,15 @@ def rollback() -> Iterator[Metadata]:
     """
     from model.registry import connect, promotion
 
-    reason, run = read("reason"), get_current_context()["dag_run"]
+    reason = read("reason")
     if reason is None:
         raise RegistryError("a rollback needs a reason: trigger again and say what is wrong with production")
     restored = promotion.rollback(
         connect(read_settings()),
         reason=reason,
         to=read("version"),
-        by=run.triggering_user_name or "",
-        request=f"{run.run_id} of {run.run_after.isoformat()}",  # a run that was deleted leaves its id to another
+        by=get_current_context()["dag_run"].triggering_user_name or "",
+        request=name_request(),
     )
     log.info("version %s is in production", restored.version)
     yield Metadata(DETECTOR, {"version": restored.version})

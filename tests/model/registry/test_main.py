@@ -85,3 +85,11 @@ def test_what_is_no_key_signs_nothing(
     unsigned = models.resolve(version.version)
     assert unsigned is not None
     assert TAG not in unsigned.tags
+
+
+def test_a_registry_that_does_not_answer_is_no_reason_to_repeat_a_change_unseen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRUEGRAIN_TRACKING_URI", "http://127.0.0.1:9")
+    assert main(["rollback", "--reason", "worse"]) == 1
+    assert "The change may have been made: look at `python -m model.registry history` first." in capsys.readouterr().err

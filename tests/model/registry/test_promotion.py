@@ -252,3 +252,13 @@ def test_a_repeated_rollback_leaves_what_was_decided_since(models: Registry, add
     promote(models, third, reason="it knows cats")
     assert rollback(models, reason="it calls cats AI", request="run 7").version == third
     assert len(look(models).history.changes) == 4
+
+
+def test_a_promotion_that_is_repeated_late_does_not_undo_a_rollback(models: Registry, add: Add) -> None:
+    first, second = add().version, add().version
+    promote(models, first, reason="the first")
+    promote(models, second, reason="gate", judged_against=first, request="run 7")
+    rollback(models, reason="it calls cats AI")
+    assert promote(models, second, reason="gate", judged_against=first, request="run 7").version == first
+    assert version_of(models, "production") == first
+    assert promote(models, second, reason="gate", judged_against=first, request="run 8").version == second
