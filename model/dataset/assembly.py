@@ -9,6 +9,7 @@ import pandas as pd
 
 from model.dataset.demonstration import makes_way
 from model.dataset.manifest import GIVEN, SCHEMA
+from model.dataset.shards import ERASED
 from model.dataset.splitting import picture_of, place
 from model.errors import DatasetError
 from model.sources.neutralise import former_origins
@@ -76,14 +77,15 @@ def assemble_rows(
     given: pd.DataFrame | None = None,
     *,
     withdrawn: Collection[str] = (),
+    withdrawn_reports: Collection[str] = (),
     exclude: Collection[str] = (),
     demonstration: bool = False,
 ) -> Assembly:
     """Decide which images of the lake (`Lake.facts`) belong to a dataset version, and in which split.
 
     `given` is every image of every earlier version (`manifest.read_given`), `withdrawn` the hashes of bytes and of
-    pixels that must not come back, `exclude` names of sources and generators (see `_find_excluded`). `demonstration`
-    says that the built-in images were asked for by name.
+    pixels that must not come back, `withdrawn_reports` those that must not come back by a report, `exclude` names of
+    sources and generators (see `_find_excluded`). `demonstration` says that the built-in images were asked for by name.
 
     - Of a file that entered as it is, and again neutralised, only what it was neutralised to stays.
     - The built-in images leave as soon as any other source has an image that no rule above has left out, unless they
@@ -102,6 +104,9 @@ def assemble_rows(
     claims.loc[_is_replaced(claims), "rule"] = "neutralised"
     claims.loc[_find_excluded(claims, exclude), "rule"] = "excluded"
     claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
+    if withdrawn_reports:
+        claims.loc[claims["reported"] & _is_withdrawn(claims, withdrawn_reports), "rule"] = "withdrawn"
+    claims.loc[claims["decode_error"] == ERASED, "rule"] = "withdrawn"  # whatever became of the tombstone
     admitted = claims.loc[claims["rule"] == "", ["source", "origin"]]
     claims.loc[admitted.index[makes_way(admitted, asked=demonstration)], "rule"] = "demonstration"
     open_ = claims.loc[claims["rule"] == "", list(_DECIDING)]

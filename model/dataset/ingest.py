@@ -5,15 +5,17 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 
+import pandas as pd
+
 from model.dataset.already_read import read_seen, remember, tidy_seen
 from model.dataset.assembly import assemble_rows
 from model.dataset.digest_set import Digests
 from model.dataset.ingest_parts import Part, holds_anything_new, read_part
 from model.dataset.intake import Intake, Progress
 from model.dataset.lake import SUCCESS, Lake
-from model.dataset.manifest import read_candidates, read_given, version_id, write_former, write_rows
+from model.dataset.manifest import read_accepted, read_candidates, read_given, version_id, write_former, write_rows
 from model.dataset.summary import summarise
-from model.dataset.tombstones import hashes_of, read_tombstones
+from model.dataset.tombstones import KeptOut, read_tombstones
 from model.dataset.validation import FILE, read_validation
 from model.errors import DatasetError
 from model.files import write_text
@@ -78,8 +80,14 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstr
         raise DatasetError(f"the lake {lake.root} holds no images; collect some first")
     latest, tombstones = lake.latest(), read_tombstones(lake)
     given = read_given(lake, latest) if latest else None
+    kept_out = KeptOut.of(tombstones)
     assembly = assemble_rows(
-        facts, given, withdrawn=hashes_of(tombstones), exclude=exclude, demonstration=demonstration
+        facts,
+        given,
+        withdrawn=kept_out.everywhere,
+        withdrawn_reports=kept_out.reported,
+        exclude=exclude,
+        demonstration=demonstration,
     )
     version = version_id(assembly.rows, today=today)
     if latest and latest.rpartition("-")[2] == version.rpartition("-")[2]:
@@ -105,9 +113,10 @@ def publish(lake: Lake, version: str) -> bool:
     validation = read_validation(lake, version)
     if validation is None or not validation.success:
         raise DatasetError(f"dataset version '{version}' has not passed validation; see {folder / FILE}")
-    images = read_candidates(lake, version, columns=("sha256", "pixel_hash"))
-    withdrawn = hashes_of(read_tombstones(lake))
-    if (images["sha256"].isin(withdrawn) | images["pixel_hash"].isin(withdrawn)).any():
+    asked = ("sha256", "pixel_hash", "source")
+    # Both, for the erasure of an image takes it out of the one before the other.
+    images = pd.concat([read(lake, version, columns=asked) for read in (read_candidates, read_accepted)])
+    if KeptOut.of(read_tombstones(lake)).mark(images).any():
         raise DatasetError(f"dataset version '{version}' holds images that were withdrawn meanwhile; assemble it again")
     # Written anew for a version that was published before and comes back on the same day: the marker's time counts.
     write_text(folder / SUCCESS, "")

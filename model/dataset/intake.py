@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from model.dataset.digest_set import ARROW, Digests, digest
 from model.dataset.lake import Lake
-from model.dataset.shards import BATCH_SCHEMA
+from model.dataset.shards import BATCH_SCHEMA, ERASED
+from model.dataset.tombstones import KeptOut, read_tombstones
 from model.images.fingerprint import fingerprint
 from model.sources.labelled_image import LabelledImage
 
@@ -25,12 +26,15 @@ class Intake:
 
     An image is known when the same bytes came before `now` with the same label and split, or come again now with the
     same source and generator too. What else came at `now` does not count, so that an intake yields the same rows
-    whichever others of the same run are ahead of it, and when it is repeated.
+    whichever others of the same run are ahead of it, and when it is repeated. What was erased, and what is to be, is
+    taken in no more.
     """
 
     def __init__(self, lake: Lake, *, now: datetime) -> None:
         self.read = self.added = self.undecodable = 0
         self._now = now
+        stones = read_tombstones(lake)
+        self._kept_out = KeptOut.of(stones[stones["erase"]])
         self._known = Digests(_known_before(lake, now))
         self._taken_in = Digests()
 
@@ -41,6 +45,8 @@ class Intake:
             sha256 = hashlib.sha256(image.data).hexdigest()
             if not self._is_known(sha256, image):
                 print_ = fingerprint(image.data)
+                if self._kept_out.holds(sha256, print_.pixel_hash, image.source):
+                    continue
                 self.added += 1
                 self.undecodable += print_.decode_error is not None
                 yield vars(print_) | {
@@ -67,7 +73,8 @@ class Intake:
 
 def _known_before(lake: Lake, now: datetime) -> Iterator[pa.Array]:
     moment = pa.scalar(now, BATCH_SCHEMA.field("ingested_at").type)
-    for rows in lake.scan(["sha256", "label", "split_hint", "ingested_at"]):
-        before = rows.filter(pc.not_equal(rows["ingested_at"], moment))
+    for rows in lake.scan(["sha256", "label", "split_hint", "ingested_at", "decode_error"]):
+        erased = pc.fill_null(pc.equal(rows["decode_error"], ERASED), fill_value=False)
+        before = rows.filter(pc.and_not(pc.not_equal(rows["ingested_at"], moment), erased))
         claims = zip(*(before[name].to_pylist() for name in ("sha256", "label", "split_hint")), strict=True)
         yield pa.array((digest(*claim) for claim in claims), ARROW)

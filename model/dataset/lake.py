@@ -22,7 +22,7 @@ SUCCESS: Final = "_SUCCESS"
 REFUSED: Final = "_REFUSED"
 """Marker in a batch that brought a dataset version down: it is kept, but no later version is made from it."""
 
-_STAGING: Final = ".staging-"
+STAGING: Final = ".staging-"
 _ABANDONED_SECONDS: Final = 2 * 86_400
 """Collecting is given up long before it has taken so long."""
 
@@ -110,7 +110,7 @@ class Lake:
         None when there are no rows.
         """
         self._remove_abandoned()
-        staging = self.root / "batches" / f"{_STAGING}{time.time():.0f}-{uuid.uuid4().hex}"
+        staging = self.root / "batches" / f"{STAGING}{time.time():.0f}-{uuid.uuid4().hex}"
         try:
             batch = write_shards(staging, rows)
             if batch is not None and not (self._batch_path(batch) / SUCCESS).exists():
@@ -163,8 +163,8 @@ class Lake:
 
     def _remove_abandoned(self) -> None:
         """Remove what processes that died while they collected have left; others may be collecting now."""
-        for staging in (self.root / "batches").glob(f"{_STAGING}*"):
-            started = staging.name.removeprefix(_STAGING).partition("-")[0]
+        for staging in (self.root / "batches").glob(f"{STAGING}*"):
+            started = staging.name.removeprefix(STAGING).partition("-")[0]
             if not started.isdigit() or int(started) < time.time() - _ABANDONED_SECONDS:
                 remove(staging)
 

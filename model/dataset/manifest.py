@@ -79,6 +79,11 @@ def read_manifest(lake: Lake, version: str, *, columns: Sequence[str] | None = N
     return _read(lake, version, "manifest", columns=columns)
 
 
+def read_accepted(lake: Lake, version: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read the rows of a version that passed validation, published or not, all `columns` or some."""
+    return _read(lake, version, "manifest", columns=columns)
+
+
 def count_rows(lake: Lake, version: str, *, by: Sequence[str]) -> Counter[tuple[str, ...]]:
     """Count the rows of a published dataset version by columns of strings, some thousand rows at a time."""
     counts: Counter[tuple[str, ...]] = Counter()

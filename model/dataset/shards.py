@@ -1,14 +1,15 @@
 """A batch's images as Parquet shards: their columns, and how a stream of rows is cut into files of bounded size."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
-from model.files import naming_full_disk
+from model.files import naming_full_disk, write_whole
 
 BATCH_SCHEMA: Final = pa.schema(
     [
@@ -44,6 +45,16 @@ _LATER: Final = ("licence",)
 """Columns that files written by earlier versions lack, the last of BATCH_SCHEMA."""
 
 FACTS: Final = tuple(name for name in BATCH_SCHEMA.names if name != "image")
+
+ERASED: Final = "erased"
+"""The `decode_error` of an image whose bytes were erased: its row stays, so that the rows behind it keep their numbers,
+with what keeps the image out and tells where it came from."""
+
+_GONE: Final = (
+    "phash", "width", "height", "format", "mode", "jpeg_quality", "has_icc", "has_exif", "quantization", "animated",
+    "brightness", "border",
+)  # fmt: skip
+"""What was measured of an image, and goes with its bytes."""
 
 _CLAIMS: Final = ("sha256", "label", "source", "generator", "split_hint", "origin")
 _SHARD_BYTES: Final = 128_000_000
@@ -89,19 +100,40 @@ def write_shards(folder: UPath, rows: Iterable[Mapping[str, Any]]) -> str | None
     return digest.hexdigest()[:16] if shards else None
 
 
+def erase_rows(path: UPath, rows: Collection[int]) -> None:
+    """Write a shard anew, whole or not at all, without the bytes of these rows and what was measured of them.
+
+    Raises StorageFull when there is no room.
+    """
+    with path.open("rb") as file:
+        table = read_columns(file)
+    gone = pa.array([row in rows for row in range(len(table))])
+    put = {"image": pa.scalar(b""), "decode_error": pa.scalar(ERASED)}
+    put |= {name: pa.scalar(None, BATCH_SCHEMA.field(name).type) for name in _GONE}
+    for name, value in put.items():
+        place, field = table.schema.get_field_index(name), BATCH_SCHEMA.field(name)
+        table = table.set_column(place, field, pc.if_else(gone, value, table[name]))
+    with write_whole(path) as file:
+        _write_table(file, table.select(BATCH_SCHEMA.names))
+
+
 def _write_shard(path: UPath, rows: list[dict[str, Any]]) -> None:
     table = pa.Table.from_pylist(rows, schema=BATCH_SCHEMA)
     with naming_full_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
-            pq.write_table(
-                table,
-                file,
-                compression=_COMPRESSION,
-                use_dictionary=_DESCRIBED,
-                write_statistics=_DESCRIBED,
-                write_batch_size=_ROWS_AT_ONCE,
-            )
+            _write_table(file, table)
+
+
+def _write_table(file: IO[bytes], table: pa.Table) -> None:
+    pq.write_table(
+        table,
+        file,
+        compression=_COMPRESSION,
+        use_dictionary=_DESCRIBED,
+        write_statistics=_DESCRIBED,
+        write_batch_size=_ROWS_AT_ONCE,
+    )
 
 
 def _cut(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:

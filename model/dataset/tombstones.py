@@ -1,11 +1,12 @@
 """Images that must never be trained on again: recorded in the lake with the reason, obeyed by every later version."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 import pandas as pd
 import pyarrow as pa
@@ -16,19 +17,34 @@ from model.dataset.lake import Lake, to_frame
 from model.errors import DatasetError
 from model.files import write_table
 from model.processes import locked
+from model.sources.reports import SOURCE as REPORTS
 
+_WHEN: Final = pa.timestamp("ms", tz="UTC")
 SCHEMA: Final = pa.schema(
     [
         pa.field("sha256", pa.string(), nullable=False),
         pa.field("pixel_hash", pa.string()),
         pa.field("reason", pa.string(), nullable=False),
-        pa.field("withdrawn_at", pa.timestamp("ms", tz="UTC"), nullable=False),
+        pa.field("withdrawn_at", _WHEN, nullable=False),
+        pa.field("scope", pa.string()),
+        pa.field("erase", pa.bool_()),
+        pa.field("erased_at", _WHEN),
     ]
 )
-"""One row a withdrawn image; `pixel_hash` is what its twins have, unknown for one that the lake has never held."""
+"""One row a withdrawn image. `pixel_hash` is what its twins have, unknown for one that the lake has never held.
+
+`scope` is EVERYWHERE or REPORTED, `erase` says whether the bytes must go, and `erased_at` when they went. Tombstones of
+earlier releases lack the last three: they count everywhere, and nobody has asked for the bytes to go."""
+
+EVERYWHERE: Final = "everywhere"
+"""The image is kept out whatever brings it, as an operator wants."""
+
+REPORTED: Final = "reported"
+"""The image is kept out as the copy that came by a report, as a reporter wants; other sources may bring it."""
 
 _FILE: Final = "tombstones.parquet"
-_SHA256 = re.compile("[0-9a-f]{64}")
+_SHA256: Final = re.compile("[0-9a-f]{64}")
+_UNKNOWN: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -40,13 +56,43 @@ class Withdrawal:
     unseen: tuple[str, ...]
 
 
-def withdraw(lake: Lake, images: Iterable[str], *, lock: Path, reason: str, now: datetime) -> Withdrawal:
+@dataclass(frozen=True)
+class KeptOut:
+    """The hashes of bytes and pixels that tombstones name: for all sources, and for what came by reports alone."""
+
+    everywhere: frozenset[str]
+    reported: frozenset[str]
+
+    @classmethod
+    def of(cls, tombstones: pd.DataFrame) -> Self:
+        """Return what the `tombstones` keep out."""
+        reported = tombstones["scope"] == REPORTED
+        return cls(_hashes(tombstones[~reported]), _hashes(tombstones[reported]))
+
+    def holds(self, sha256: str, pixel_hash: str | None, source: str) -> bool:
+        """Whether an image from a source is kept out."""
+        hashes = {sha256, pixel_hash}
+        return not hashes.isdisjoint(self.everywhere) or (source == REPORTS and not hashes.isdisjoint(self.reported))
+
+    def mark(self, images: pd.DataFrame) -> pd.Series:
+        """Mark the images (columns `sha256`, `pixel_hash` and `source`) that are kept out."""
+
+        def named(hashes: frozenset[str]) -> pd.Series:
+            return images["sha256"].isin(hashes) | images["pixel_hash"].isin(hashes)
+
+        return named(self.everywhere) | (named(self.reported) & (images["source"] == REPORTS))
+
+
+def withdraw(
+    lake: Lake, images: Iterable[str], *, lock: Path, reason: str, now: datetime, erase: bool = False
+) -> Withdrawal:
     """Withdraw the images with these SHA-256 sums: neither they nor their pixel twins are in any later version.
 
-    Published versions stay as they are, and the bytes stay in the lake. An image that the lake does not hold is
-    recorded too, and kept out should it come. Withdrawing again changes nothing. `lock` is the file that all who
-    withdraw hold in turn (`Settings.reports_lock`). Raises DatasetError without an image, for sums that are none and
-    for a blank reason, LockHeld when another holds the lock for too long.
+    Published versions stay as they are, and the bytes stay in the lake, unless `erase` asks for the bytes to go, which
+    `model.privacy.erasing` does. An image that the lake does not hold is recorded too, and kept out should it come.
+    Withdrawing again changes nothing that was asked for before. `lock` is the file that all who withdraw hold in turn
+    (`Settings.reports_lock`). Raises DatasetError without an image, for sums that are none and for a blank reason,
+    LockHeld when another holds the lock for too long.
     """
     hashes = sorted(set(images))
     if not hashes:
@@ -55,29 +101,75 @@ def withdraw(lake: Lake, images: Iterable[str], *, lock: Path, reason: str, now:
         raise DatasetError(f"no SHA-256 sum of 64 lower-case hexadecimal digits: {', '.join(map(repr, wrong))}")
     if not reason.strip():
         raise DatasetError("say why the images are withdrawn: the reason is kept with them")
-    pixels = _pixel_hashes(lake, hashes)  # before the lock, for it reads the whole lake
-    rows = {"sha256": hashes, "pixel_hash": [pixels.get(sha256) for sha256 in hashes]}
+    pixels = find_pixel_hashes(lake, hashes)  # before the lock, for it reads the whole lake
     with locked(lock):
-        added = _append(lake, pd.DataFrame(rows).assign(reason=reason.strip(), withdrawn_at=now))
+        added = record(lake, hashes, reason=reason.strip(), now=now, erase=erase, pixels=pixels)
     unseen = tuple(sha256 for sha256 in hashes if sha256 not in pixels)
     return Withdrawal(added, len(hashes) - added, unseen)
 
 
+def record(
+    lake: Lake,
+    images: Iterable[str],
+    *,
+    reason: str,
+    now: datetime,
+    scope: str = EVERYWHERE,
+    erase: bool = False,
+    pixels: Mapping[str, str | None] = _UNKNOWN,
+) -> int:
+    """Set tombstones, or widen those that are there, and return how many; hold the lock of `withdraw`.
+
+    A tombstone is widened from REPORTED to EVERYWHERE, and by `erase`; none is ever narrowed. Reads no image.
+    """
+    rows = {row["sha256"]: row for row in _read(lake).to_pylist()}
+    changed = 0
+    for sha256 in images:
+        new: dict[str, Any] = {"sha256": sha256, "pixel_hash": pixels.get(sha256), "reason": reason, "withdrawn_at": now}
+        new |= {"scope": scope, "erase": erase, "erased_at": None}
+        before = rows.get(sha256)
+        if before is not None:
+            if not _widens(before, scope=scope, erase=erase):
+                continue
+            new["pixel_hash"] = new["pixel_hash"] or before["pixel_hash"]
+            new["scope"] = REPORTED if before["scope"] == scope == REPORTED else EVERYWHERE
+            new["erase"] = erase or bool(before["erase"])
+        rows[sha256] = new
+        changed += 1
+    if changed:
+        _write(lake, rows.values())
+    return changed
+
+
+def note_pixel_hashes(lake: Lake, pixels: Mapping[str, str | None]) -> None:
+    """Write pixel hashes into the tombstones that lack theirs; hold the lock of `withdraw`."""
+    rows = _read(lake).to_pylist()
+    lacking = [row for row in rows if row["pixel_hash"] is None and pixels.get(row["sha256"])]
+    for row in lacking:
+        row["pixel_hash"] = pixels[row["sha256"]]
+    if lacking:
+        _write(lake, rows)
+
+
+def note_erased(lake: Lake, images: Collection[str], *, now: datetime) -> None:
+    """Write down that the bytes of these images are gone; hold the lock of `withdraw`."""
+    rows = _read(lake).to_pylist()
+    done = [row for row in rows if row["sha256"] in images and row["erased_at"] is None]
+    for row in done:
+        row["erased_at"] = now
+    if done:
+        _write(lake, rows)
+
+
 def read_tombstones(lake: Lake) -> pd.DataFrame:
     """Read all tombstones, in the order in which they were set; none when nothing was ever withdrawn."""
-    path = lake.root / _FILE
-    if not path.exists():
-        return to_frame(SCHEMA.empty_table())
-    with path.open("rb") as file:
-        return to_frame(pq.read_table(file))
+    stones = to_frame(_read(lake))
+    return stones.assign(
+        scope=stones["scope"].fillna(EVERYWHERE), erase=stones["erase"].fillna(value=False).astype(bool)
+    )
 
 
-def hashes_of(tombstones: pd.DataFrame) -> set[str]:
-    """Return what must not come back: the hashes of the bytes, and those of the pixels where they are known."""
-    return {*tombstones["sha256"], *tombstones["pixel_hash"].dropna()}
-
-
-def _pixel_hashes(lake: Lake, images: Collection[str]) -> dict[str, str | None]:
+def find_pixel_hashes(lake: Lake, images: Collection[str]) -> dict[str, str | None]:
     """Return the pixel hash of those `images` that the lake holds; None for one that cannot be decoded."""
     wanted = pa.array(images, pa.string())
     found: dict[str, str | None] = {}
@@ -87,11 +179,27 @@ def _pixel_hashes(lake: Lake, images: Collection[str]) -> dict[str, str | None]:
     return found
 
 
-def _append(lake: Lake, rows: pd.DataFrame) -> int:
-    """Add those rows whose images have no tombstone yet; return how many that were."""
-    tombstones = read_tombstones(lake)
-    new = rows[~rows["sha256"].isin(tombstones["sha256"])]
-    if not new.empty:
-        table = pa.Table.from_pandas(pd.concat([tombstones, new]), schema=SCHEMA, preserve_index=False)
-        write_table(lake.root / _FILE, table)
-    return len(new)
+def _hashes(tombstones: pd.DataFrame) -> frozenset[str]:
+    """Return what must not come back: the hashes of the bytes, and those of the pixels where they are known."""
+    return frozenset({*tombstones["sha256"], *tombstones["pixel_hash"].dropna()})
+
+
+def _widens(before: Mapping[str, Any], *, scope: str, erase: bool) -> bool:
+    return (before["scope"] == REPORTED and scope == EVERYWHERE) or (erase and not before["erase"])
+
+
+def _read(lake: Lake) -> pa.Table:
+    """Read the file with the columns of SCHEMA; those that an earlier release did not write are null."""
+    path = lake.root / _FILE
+    if not path.exists():
+        return SCHEMA.empty_table()
+    with path.open("rb") as file:
+        table = pq.read_table(file)
+    for field in SCHEMA:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(SCHEMA.names)
+
+
+def _write(lake: Lake, rows: Iterable[Mapping[str, Any]]) -> None:
+    write_table(lake.root / _FILE, pa.Table.from_pylist(list(rows), schema=SCHEMA))

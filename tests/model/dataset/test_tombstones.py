@@ -6,13 +6,26 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from model.dataset.lake import Lake
-from model.dataset.tombstones import Withdrawal, read_tombstones, withdraw
+from model.dataset.tombstones import (
+    EVERYWHERE,
+    REPORTED,
+    SCHEMA,
+    KeptOut,
+    Withdrawal,
+    note_erased,
+    read_tombstones,
+    record,
+    withdraw,
+)
 from model.errors import DatasetError, LockHeld
+from model.files import write_table
 from model.processes import locked
+from model.sources.reports import SOURCE as REPORTS
 from support.small_images import NOW, collect, labelled, many
 
 IMAGE = hashlib.sha256(labelled(0, "ai").data).hexdigest()
@@ -40,6 +53,38 @@ def test_withdrawing_again_changes_nothing(lake: Lake, lock: Path) -> None:
         0, 1, (UNSEEN,)
     )
     assert (lake.root / "tombstones.parquet").read_bytes() == before
+
+
+def test_a_tombstone_is_widened_and_never_narrowed(lake: Lake, lock: Path) -> None:
+    record(lake, [UNSEEN], reason="taken back", now=NOW, scope=REPORTED)
+    assert record(lake, [UNSEEN], reason="again", now=NOW, scope=REPORTED) == 0
+    assert record(lake, [UNSEEN], reason="and erased", now=NOW, scope=REPORTED, erase=True) == 1
+    note_erased(lake, [UNSEEN], now=NOW)
+    assert withdraw(lake, [UNSEEN], lock=lock, reason="private", now=NOW).added == 1
+    record(lake, [UNSEEN], reason="taken back", now=NOW, scope=REPORTED)
+    (stone,) = read_tombstones(lake).to_dict("records")
+    assert (stone["scope"], stone["erase"], stone["reason"]) == (EVERYWHERE, True, "private")
+    assert pd.isna(stone["erased_at"]), "what is withdrawn everywhere has to be looked for everywhere"
+
+
+def test_tombstones_of_an_earlier_release_count_everywhere_and_erase_nothing(lake: Lake) -> None:
+    earlier = pa.schema([field for field in SCHEMA if field.name not in ("scope", "erase", "erased_at")])
+    row = {"sha256": UNSEEN, "pixel_hash": IMAGE, "reason": "private", "withdrawn_at": NOW}
+    write_table(lake.root / "tombstones.parquet", pa.Table.from_pylist([row], schema=earlier))
+    stones = read_tombstones(lake)
+    assert stones[["scope", "erase"]].to_numpy().tolist() == [[EVERYWHERE, False]]
+    assert KeptOut.of(stones) == KeptOut(frozenset({UNSEEN, IMAGE}), frozenset())
+
+
+def test_a_reporter_keeps_out_what_came_by_reports_and_nothing_else() -> None:
+    kept_out = KeptOut(frozenset("a"), frozenset("b"))
+    images = [(sha256, pixels, source) for sha256 in "abc" for pixels in ("a", "b", None) for source in (REPORTS, "x")]
+    frame = pd.DataFrame(images, columns=["sha256", "pixel_hash", "source"])
+    wanted = [
+        "a" in (sha256, pixels) or ("b" in (sha256, pixels) and source == REPORTS) for sha256, pixels, source in images
+    ]
+    assert list(kept_out.mark(frame)) == wanted
+    assert [kept_out.holds(*image) for image in images] == wanted
 
 
 def test_everything_that_is_no_sum_is_named_at_once(lake: Lake, lock: Path) -> None:
