@@ -84,6 +84,15 @@ class Settings(BaseModel):
     feedback_per_reporter: NonNegativeInt = Field(
         50, description="Images of one reporter that are accepted so within TRUEGRAIN_PREDICTION_DAYS"
     )
+    feedback_waiting: PositiveInt = Field(
+        1000, description="Reports of one API key, or of all who send none together, that may wait for their review"
+    )
+    feedback_waiting_bytes: PositiveInt = Field(
+        1_000_000_000, description="What those reports may weigh, in bytes, their images included"
+    )
+    feedback_free_bytes: NonNegativeInt = Field(
+        500_000_000, description="Free bytes on the lake's disk below which no report is taken"
+    )
     cost_per_hour: NonNegativeFloat = Field(
         0.0, description="What an hour of one worker costs, in any currency, for the cost of predictions"
     )

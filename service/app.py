@@ -17,6 +17,7 @@ from service.protection import access, admission, browsers, queue, rate_limits, 
 from service.protection.api_keys import Keyring
 from service.protection.queue import Queue
 from service.records.prediction_log import PredictionLog
+from service.records.report_room import ReportRoom
 from service.records.reports import Reports
 from service.status.pointer import pointer_path
 from service.verdicts.model_store import ModelStore
@@ -48,7 +49,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         if settings.shadow_share
         else None,
         predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days, home=settings.home),
-        reports=Reports(settings.lake_url, lock=settings.reports_lock),
+        reports=Reports(settings.lake_url, lock=settings.reports_lock, room=ReportRoom.of(settings)),
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )
 

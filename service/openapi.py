@@ -12,7 +12,7 @@ from service.answers.options import describe_options
 from service.answers.problems import Problem, answers
 from service.endpoints.feedback import FEEDBACK, Feedback
 from service.endpoints.receipts import PRESENTED, Presented
-from service.protection.access import KEY_HEADER, role_of
+from service.protection.access import KEY_HEADER, REPORT_HEADER, role_of
 from service.protection.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
 DESCRIPTION: Final = (
@@ -52,6 +52,13 @@ _KEYS: Final = {
     "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
 }
 
+_LICENCE: Final = {
+    "name": REPORT_HEADER,
+    "in": "header",
+    "description": "Of a report that was made without an API key: the `report_token` that it was answered with",
+    "schema": {"type": "string"},
+}
+
 
 def _describe_feedback() -> dict[str, Any]:
     schema = Feedback.model_json_schema()
@@ -80,6 +87,8 @@ def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] |
     for path, body in UPLOADS.items():
         spec["paths"][path]["post"] |= {"requestBody": body, "parameters": describe_options()}
     spec["paths"]["/feedback"]["post"]["requestBody"] = _describe_feedback()
+    for path, method in (("/feedback", "post"), ("/feedback/{report_id}", "delete")):
+        spec["paths"][path][method].setdefault("parameters", []).append(_LICENCE)
     spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": _as_json(PRESENTED)}
     spec["components"]["securitySchemes"] = _KEYS
     for path, operations in spec["paths"].items():
@@ -106,7 +115,10 @@ def _guard(operation: dict[str, Any], path: str) -> None:
         return
     operation["x-role"] = role
     operation["security"] = [{name: []} for name in _KEYS]
-    operation["responses"] |= {str(status): answer for status, answer in answers(*_GUARDS).items()}
+    for status, answer in answers(*_GUARDS).items():
+        own = operation["responses"].get(str(status), {}).get("description")
+        said = f"{own}; {answer['description']}" if own else answer["description"]
+        operation["responses"][str(status)] = answer | {"description": said}
 
 
 def _name_operations(app: APIFlask, spec: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Reads and writes the reports of users: one file of the lake a report."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,9 @@ from model.sources.reports import ACCEPTED, CONFIRMED, FOLDER, SCHEMA
 
 ID: Final = re.compile("[0-9a-f]{32}")
 """What the id of a prediction looks like."""
+
+NAME: Final = re.compile(f"(?P<prediction>{ID.pattern})(-(?P<reporter>[0-9a-f]{{16}}))?")
+"""What the id of a report looks like: the prediction and, but for reports of earlier releases, `reporter_mark`."""
 
 ANONYMOUS: Final = "anonymous"
 """The reporter who sent no API key."""
@@ -43,6 +47,7 @@ COLUMNS: Final = pa.unify_schemas(
                 pa.field("decision", pa.string(), nullable=False),
                 pa.field("comment", pa.string(), nullable=False),
                 pa.field("client", pa.string(), nullable=False),
+                pa.field("owner", pa.string()),
                 pa.field("reported_at", _WHEN, nullable=False),
                 pa.field("reviewed_by", pa.string()),
                 pa.field("reviewed_at", _WHEN),
@@ -51,7 +56,7 @@ COLUMNS: Final = pa.unify_schemas(
     ]
 )
 """What a source of reports reads, and what a reviewer wants to know. The image's bytes are null without consent, and
-once a review has not accepted it."""
+once a review has not accepted it. `owner` says who may change the report; reports of earlier releases lack it."""
 
 _BYTES: Final = "image.bytes"
 _READERS: Final = 8
@@ -91,6 +96,11 @@ class UserReport:
 _STORED: Final = [field.name for field in fields(UserReport) if field.name not in ("id", "kept")]
 
 
+def reporter_mark(reporter: str) -> str:
+    """Return what stands for a reporter in the names of files: 16 hexadecimal digits of a hash, so any name is safe."""
+    return hashlib.sha256(f"reporter:{reporter}".encode()).hexdigest()[:16]
+
+
 def path_of(lake: UPath, id_: str) -> UPath:
     """Return the file of a report in the lake at `lake`."""
     return lake / FOLDER / f"{id_}.parquet"
@@ -101,10 +111,14 @@ def read_statements(lake: UPath) -> list[UserReport]:
 
     One that is withdrawn meanwhile is not among them.
     """
-    ids = sorted(path.stem for path in (lake / FOLDER).glob("*.parquet") if ID.fullmatch(path.stem))
     with ThreadPoolExecutor(_READERS) as pool:
-        found = pool.map(lambda id_: _read_statement(path_of(lake, id_), id_), ids)
+        found = pool.map(lambda id_: read_statement(lake, id_), list_ids(lake))
         return [statement for statement in found if statement is not None]
+
+
+def list_ids(lake: UPath, pattern: str = "*") -> list[str]:
+    """List the ids of the reports in the lake, sorted: all of them, or those that a pattern such as 'a*' describes."""
+    return sorted(path.stem for path in (lake / FOLDER).glob(f"{pattern}.parquet") if NAME.fullmatch(path.stem))
 
 
 def read_report(lake: UPath, id_: str) -> dict[str, Any] | None:
@@ -125,7 +139,9 @@ def write_report(lake: UPath, id_: str, report: dict[str, Any]) -> None:
     write_table(path_of(lake, id_), pa.Table.from_pylist([report], schema=COLUMNS))
 
 
-def _read_statement(path: UPath, id_: str) -> UserReport | None:
+def read_statement(lake: UPath, id_: str) -> UserReport | None:
+    """Read what a report says, without its image, None when there is none; raises SourceError for a damaged one."""
+    path = path_of(lake, id_)
     with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file, pq.ParquetFile(file) as report:
         known = [name for name in _STORED if name in report.schema_arrow.names]
         (values,) = report.read(columns=known).to_pylist()

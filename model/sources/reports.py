@@ -15,7 +15,7 @@ SOURCE: Final = "lake/feedback"
 this name."""
 
 FOLDER: Final = "feedback"
-"""Folder of the lake; a report is the file in it that has the id of the prediction for its name."""
+"""Folder of the lake; a report is a file in it, whose name begins with the id of the prediction."""
 
 REVIEW: Final = "review"
 ACCEPTED: Final = "accepted"

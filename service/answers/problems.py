@@ -20,6 +20,8 @@ PROBLEMS: Final = {
     "key_unknown": (401, "The API key is not known"),
     "key_expired": (401, "The API key has expired"),
     "role_missing": (403, "The API key may not do this"),
+    "not_your_report": (403, "The report is another caller's"),
+    "not_your_verdict": (403, "The verdict is another caller's"),
     "not_found": (404, "There is no such page"),
     "unknown_prediction": (404, "There is no such prediction"),
     "unknown_report": (404, "There is no such report"),
@@ -39,11 +41,13 @@ PROBLEMS: Final = {
     "other_image": (422, "The file is not the image of the prediction"),
     "receipt_not_valid": (422, "The receipt is not valid"),
     "too_many_requests": (429, "Too many requests were sent"),
+    "too_many_reports": (429, "Too many reports wait for a review"),
     "internal_error": (500, "The service made a mistake"),
     "log_unavailable": (503, "The prediction log cannot be reached"),
     "not_ready": (503, "No detector is in service yet"),
     "reports_unavailable": (503, "Reports cannot be taken or withdrawn now"),
     "overloaded": (503, "Too many requests at once"),
+    "no_room": (507, "The disk has no room for reports"),
 }
 """Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""
 

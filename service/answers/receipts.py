@@ -4,6 +4,7 @@
 """
 
 import argparse
+import hashlib
 import json
 import os
 import sys
@@ -48,7 +49,9 @@ class Attested(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: str = Field(description="The verdict's id")
+    id: str = Field(
+        description="SHA-256 of the verdict's id: who has the verdict knows it again, nobody else can use it"
+    )
     label: Literal["real", "ai"] = Field(description="The likelier class")
     decision: Decision = Field(description="What the verdict said to act on")
     probability: float = Field(description="Calibrated probability that the image is AI-generated")
@@ -65,6 +68,7 @@ class Attested(BaseModel):
         """Return what a receipt says about `verdict`."""
         shared = cls.model_fields.keys() & Verdict.model_fields.keys()
         facts = {name: getattr(verdict, name) for name in shared}
+        facts["id"] = hashlib.sha256(verdict.id.encode()).hexdigest()  # for receipts are shown to others
         return cls(**facts, image_sha256=verdict.image.sha256, issued_at=issued_at)
 
 

@@ -7,19 +7,21 @@ from typing import Final, Literal
 
 import structlog
 from apiflask import APIBlueprint
-from flask import Request, request
+from flask import Request, g, request
 from pyarrow import ArrowException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
 from model.errors import LockHeld, SourceError, StorageFull, TruegrainError
-from model.feedback.reports import ID
+from model.feedback.reports import ANONYMOUS, ID
 from model.monitoring.predictions import Prediction
 from service.answers.problems import BODY, Refusal, answers
 from service.answers.verdict import EXAMPLE_VERDICT
-from service.context import client_name, context
+from service.context import context
+from service.protection.access import REPORT_HEADER
 from service.protection.uploads import FIELD, read_files
+from service.records.reporter import Reporter
 from service.records.reports import Report
 
 log = structlog.get_logger(__name__)
@@ -32,7 +34,8 @@ _TROUBLE: Final = {
     SourceError: "the report on this prediction is damaged; the operator finds the file named in the log",
 }
 _REFUSALS: Final = (
-    "unknown_prediction", "already_reviewed", "other_image", "log_unavailable", "reports_unavailable",
+    "unknown_prediction", "already_reviewed", "not_your_report", "not_your_verdict", "other_image",
+    "too_many_reports", "log_unavailable", "reports_unavailable", "no_room",
 )  # fmt: skip
 
 
@@ -52,9 +55,12 @@ class Feedback(BaseModel):
 class Reported(BaseModel):
     """A report that was taken down."""
 
-    id: str = Field(description="Names the report; DELETE /feedback/<id> withdraws it")
+    id: str = Field(description="The verdict's id, which names your report on it; DELETE /feedback/<id> withdraws it")
     label: Literal["real", "ai"] = Field(description="What the image is, according to it")
     image_kept: bool = Field(description="Whether the image is kept with it, which takes the file and consent")
+    report_token: str | None = Field(
+        description=f"Licence to replace or withdraw the report, sent as {REPORT_HEADER}; null: your API key is that"
+    )
 
 
 class Withdrawn(BaseModel):
@@ -62,11 +68,13 @@ class Withdrawn(BaseModel):
 
     id: str = Field(description="The report that was withdrawn")
     kept_out: bool = Field(description="It had been accepted: its image is kept out of every later dataset version")
+    left: list[str] = Field(description="What is still there of the image, and when it goes; empty: nothing is")
 
 
 FEEDBACK: Final = Feedback(prediction_id=EXAMPLE_VERDICT.id, label="real")
-_REPORTED: Final = Reported(id=EXAMPLE_VERDICT.id, label="real", image_kept=False)
-_WITHDRAWN: Final = Withdrawn(id=EXAMPLE_VERDICT.id, kept_out=False)
+_LICENCE: Final = "vY2b1n3K0sF9dQ4xWcJ7uLrT8aEoHgZ6mPqR5iSkNtA"
+_REPORTED: Final = Reported(id=EXAMPLE_VERDICT.id, label="real", image_kept=False, report_token=_LICENCE)
+_WITHDRAWN: Final = Withdrawn(id=EXAMPLE_VERDICT.id, kept_out=False, left=[])
 """As the documentation shows them."""
 
 
@@ -77,37 +85,57 @@ def give_feedback() -> Reported:
     """Say what an image really is.
 
     As JSON, or as multipart fields with the image as 'file', which is kept only with consent=true. Nothing is trained
-    on it before enough reporters agree, or a person has looked. A second report on a verdict replaces the first.
+    on it before enough reporters agree, or a person has looked. A second report of yours on a verdict replaces the
+    first: under the same API key, or without one under the `report_token` that the first was answered with. Only who
+    got the verdict may give its image.
     """
     shared, files, given = context(), read_files(request), _read_feedback(request)
     prediction = _find(given.prediction_id)
-    image = _read_image(files.get(FIELD), prediction)
+    reporter, image = _reporter(), _read_image(files.get(FIELD), prediction)
     kept = image if given.consent else None
-    report = Report(prediction=prediction, label=given.label, comment=given.comment, client=client_name(), image=kept)
+    if kept is not None:
+        _require_own(prediction, reporter)
+    report = Report(prediction=prediction, label=given.label, comment=given.comment, image=kept)
     with _refusing_trouble():
-        taken = shared.reports.put(report)
-    if not taken:
-        raise Refusal(
-            "already_reviewed",
-            f"the report on '{prediction.id}' was reviewed; to give another one, withdraw it: DELETE /feedback/<id>",
-        )
+        token = shared.reports.put(report, reporter)
     shared.metrics.feedback.labels(given.label, prediction.decision).inc()
-    return Reported(id=prediction.id, label=given.label, image_kept=kept is not None)
+    return Reported(id=prediction.id, label=given.label, image_kept=kept is not None, report_token=token)
 
 
 @blueprint.delete("/feedback/<report_id>")
-@blueprint.doc(responses=answers("unknown_report", "reports_unavailable"))
+@blueprint.doc(responses=answers("unknown_report", "not_your_report", "reports_unavailable"))
 @blueprint.output(Withdrawn, description="The report is gone", example=_WITHDRAWN.model_dump())
 def withdraw_feedback(report_id: str) -> Withdrawn:
-    """Withdraw a report.
+    """Withdraw a report of yours.
 
-    It is deleted with its image. Was it accepted, the image is also kept out of every later dataset version.
+    It is deleted with its image. Was it accepted, the image is also kept out of every later dataset version, and the
+    pipeline erases it; `left` says what is there until then. An API key withdraws what was reported under it, without
+    one the `report_token` does. An admin's key withdraws any report: its own, or else all on that verdict.
     """
     with _refusing_trouble():
-        kept_out = context().reports.withdraw(report_id) if ID.fullmatch(report_id) else None
-    if kept_out is None:
-        raise Refusal("unknown_report", f"there is no report '{report_id[:64]}': it was withdrawn, or never given")
-    return Withdrawn(id=report_id, kept_out=kept_out)
+        done = context().reports.withdraw(report_id, _reporter())
+    if done is None:
+        raise Refusal("unknown_report", f"you made no report '{report_id[:64]}': it was withdrawn, or never given")
+    return Withdrawn(id=report_id, kept_out=done.kept_out, left=list(done.left))
+
+
+def _reporter() -> Reporter:
+    key = g.get("key")
+    return Reporter(
+        key=key.name if key else None,
+        token=request.headers.get(REPORT_HEADER),
+        is_admin=key is not None and key.may("admin"),
+    )
+
+
+def _require_own(prediction: Prediction, reporter: Reporter) -> None:
+    """Raise Refusal unless the reporter is who got the verdict, and so may say what becomes of its image."""
+    if (prediction.client, prediction.client == ANONYMOUS) != (reporter.name, reporter.key is None):
+        raise Refusal(
+            "not_your_verdict",
+            "the verdict was given to another caller, who alone may have its image kept: leave out consent, or have"
+            " the image judged yourself and report on that verdict",
+        )
 
 
 @contextmanager

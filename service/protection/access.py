@@ -14,6 +14,9 @@ from service.protection.api_keys import Key, Keyring, Role
 
 KEY_HEADER: Final = "X-API-Key"
 
+REPORT_HEADER: Final = "X-Report-Token"
+"""The header in which a caller without a key sends the token of a report, the licence to change it."""
+
 ROLES: Final[dict[str, Role | Literal["open"]]] = {
     "/": "open",
     "/static": "open",

@@ -7,7 +7,7 @@ from flask import Response, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from service.protection.access import KEY_HEADER
+from service.protection.access import KEY_HEADER, REPORT_HEADER
 from service.request_log import HEADER as REQUEST_ID
 
 CONTENT_SECURITY_POLICY: Final = "; ".join((
@@ -62,7 +62,7 @@ def init_app(app: APIFlask, *, origins: list[str], hosts: list[str], proxies: in
             app,
             origins=origins,
             methods=["GET", "POST", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", KEY_HEADER, REQUEST_ID],
+            allow_headers=["Authorization", "Content-Type", KEY_HEADER, REPORT_HEADER, REQUEST_ID],
             expose_headers=_EXPOSED,
             max_age=_TEN_MINUTES,
         )

@@ -1,82 +1,151 @@
 """Keeps the reports in which users say what an image is, each a file in the lake that waits for its review."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from upath import UPath
 
-from model.feedback.reports import path_of, read_report, write_report
+from model.feedback.reports import ANONYMOUS, ID, NAME, list_ids, path_of, read_report, reporter_mark, write_report
 from model.files import remove
 from model.monitoring.predictions import Prediction
 from model.processes import locked
-from model.sources.reports import ACCEPTED, REVIEW
+from model.sources.reports import ACCEPTED, FOLDER, REVIEW
+from service.answers.problems import Refusal
+from service.protection.access import REPORT_HEADER
+from service.records.report_room import ReportRoom
+from service.records.reporter import Reporter
+
+_LATER: Final = "the image lies in the lake, and in pages drawn of it, until the pipeline erases it, within a day"
+_PUBLISHED: Final = "detectors that were trained on it stay; later dataset versions do without the image"
+_LOOKED_AT: Final = "the page of those who review reports may show the image until their question ends, within a day"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """That the image of `prediction` is of class `label`, as `client` says; `image` is its file if it may be kept."""
+    """That the image of `prediction` is of class `label`, as somebody says; `image` is its file if it may be kept."""
 
     prediction: Prediction
     label: Literal["real", "ai"]
     comment: str
-    client: str
     image: bytes | None
 
 
-class Reports:
-    """The reports in the lake at a URL, one a prediction, under the prediction's id.
+@dataclass(frozen=True, kw_only=True)
+class Withdrawal:
+    """What became of a withdrawn report: whether its image is kept out of later versions, and what is `left` to do."""
 
-    One, so that no prediction can be voted on twice: a later report takes the place of the one before.
+    kept_out: bool
+    left: tuple[str, ...]
+
+
+class Reports:
+    """The reports in the lake at a URL, one of each reporter on a prediction.
+
+    One, so that nobody votes twice on a prediction: a later report of the same reporter takes the place of the one
+    before. All who send no API key are one reporter, and the licence to change their report is a token.
     """
 
-    def __init__(self, lake: str, *, lock: Path) -> None:
+    def __init__(self, lake: str, *, lock: Path, room: ReportRoom) -> None:
         self._lake = lake
         self._lock = lock
+        self._room = room
 
-    def put(self, report: Report) -> bool:
-        """Keep a report, or return False when that on the same prediction was reviewed already.
+    def put(self, report: Report, reporter: Reporter) -> str | None:
+        """Keep a report; return the token by which it can be changed, None for one of a key.
 
-        Raises StorageFull when there is no room, LockHeld when others change reports for too long.
+        Raises Refusal `not_your_report` when another one without a key has reported on the prediction,
+        `already_reviewed`, and what ReportRoom raises; StorageFull when there is no room, LockHeld when others change
+        reports for too long.
         """
-        root, id_ = UPath(self._lake), report.prediction.id
+        root, prediction = UPath(self._lake), report.prediction.id
         with locked(self._lock):
-            earlier = read_report(root, id_)
+            name, earlier = self._find(prediction, reporter)
+            if earlier is not None and not reporter.owns(earlier):
+                raise _not_yours(prediction, "have the image judged again, and report on that verdict")
             if earlier is not None and earlier[REVIEW] is not None:
-                return False
-            write_report(root, id_, _row(report))
-        return True
+                raise Refusal(
+                    "already_reviewed",
+                    f"the report on '{prediction}' was reviewed; to give another one, withdraw it: DELETE"
+                    " /feedback/<id>",
+                )
+            token = reporter.token_of(earlier)
+            self._room.require(root, reporter, replacing=name, size=len(report.image or b""))
+            write_report(root, name, _row(report, reporter, reporter.owner(token)))
+        return token
 
-    def withdraw(self, id_: str) -> bool | None:
-        """Remove a report and its image; None when there is none, else whether the image needed a tombstone.
+    def withdraw(self, id_: str, reporter: Reporter) -> Withdrawal | None:
+        """Remove a report and its image, by the id of the prediction; None when there is none.
 
-        An accepted one may be in the lake already, where nothing is ever deleted: its tombstone keeps it out of every
-        later dataset version. Raises what `put` raises.
+        An accepted one may be in the lake already: a tombstone keeps the copy that came by the report out of every
+        later dataset version at once, and asks the pipeline to erase it. Raises Refusal `not_your_report`, and what
+        `put` raises.
         """
-        path = path_of(UPath(self._lake), id_)
+        root = UPath(self._lake)
         with locked(self._lock):
-            report = read_report(UPath(self._lake), id_)
-            if report is None:
+            found = list(self._of(id_, reporter))
+            if not found:
                 return None
-            if report[REVIEW] != ACCEPTED:
-                remove(path)
-                return False
-        self._bury(report["image_sha256"])  # without the lock, for it reads the whole lake
-        with locked(self._lock):  # or a reviewer who is at it would write the report once more
-            remove(path)
-        return True
+            accepted = {report["image_sha256"] for _, report in found if report[REVIEW] == ACCEPTED}
+            if accepted:
+                self._ask_for_erasure(sorted(accepted))
+            for name, _ in found:
+                remove(path_of(root, name))
+        kept = any(report["image"]["bytes"] is not None for _, report in found)
+        looked_at = kept and (root / FOLDER / "review.html").exists()
+        left = (_LATER, _PUBLISHED) if accepted else ()
+        return Withdrawal(kept_out=bool(accepted), left=(*left, _LOOKED_AT) if looked_at else left)
 
-    def _bury(self, sha256: str) -> None:
+    def _of(self, id_: str, reporter: Reporter) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the reports that a reporter withdraws by an id: the reporter's own, else for an admin all of them."""
+        prediction = id_.partition("-")[0]
+        if not NAME.fullmatch(id_):
+            return
+        name, own = self._find(prediction, reporter)
+        if own is not None and reporter.owns(own) and id_ in (prediction, name):
+            yield name, own
+        elif reporter.is_admin:
+            pattern = f"{id_}*" if ID.fullmatch(id_) else id_
+            for each in list_ids(UPath(self._lake), pattern):
+                report = read_report(UPath(self._lake), each)
+                if report is not None:
+                    yield each, report
+        elif own is not None and not reporter.owns(own):
+            raise _not_yours(prediction, "only an admin's key withdraws it otherwise")
+
+    def _find(self, prediction: str, reporter: Reporter) -> tuple[str, dict[str, Any] | None]:
+        """Return the place of a reporter's report on a prediction, and the report if there is one.
+
+        A report of an earlier release lies in the place of whoever made it, under the id of the prediction alone.
+        """
+        root, name = UPath(self._lake), f"{prediction}-{reporter_mark(reporter.identity)}"
+        report = read_report(root, name)
+        if report is None and (earlier := read_report(root, prediction)) is not None:
+            named_alike = earlier["client"] == reporter.name
+            if named_alike and (reporter.owns(earlier) or reporter.name == ANONYMOUS):
+                return prediction, earlier
+        return name, report
+
+    def _ask_for_erasure(self, images: list[str]) -> None:
         # Imported here, for they bring pandas, which most workers never need.
         from model.dataset.lake import Lake
-        from model.dataset.tombstones import withdraw
+        from model.dataset.tombstones import REPORTED, record
 
         why = "the report that brought it was withdrawn"
-        withdraw(Lake(self._lake), [sha256], lock=self._lock, reason=why, now=_now())
+        record(Lake(self._lake), images, reason=why, now=_now(), scope=REPORTED, erase=True)
 
 
-def _row(report: Report) -> dict[str, Any]:
+def _not_yours(prediction: str, way_out: str) -> Refusal:
+    return Refusal(
+        "not_your_report",
+        f"the report on '{prediction}' was made without a key: only who sends its report_token in the header"
+        f" {REPORT_HEADER} changes it; {way_out}",
+    )
+
+
+def _row(report: Report, reporter: Reporter, owner: str) -> dict[str, Any]:
     prediction = report.prediction
     name = f"{prediction.image_sha256}.{prediction.format.lower()}"
     return {
@@ -87,7 +156,8 @@ def _row(report: Report) -> dict[str, Any]:
         "probability": prediction.probability,
         "decision": prediction.decision,
         "comment": report.comment,
-        "client": report.client,
+        "client": reporter.name,
+        "owner": owner,
         "reported_at": _now(),
     }
 

@@ -4,6 +4,7 @@ import { askForKey, keyOfTab } from "./key.js";
 
 const PATIENCE = 3; // attempts at a service that says it is busy
 const LONGEST_PAUSE = 20; // seconds; who is told to wait longer should read it
+const WANTS_KEY = ["key_missing", "key_unknown", "key_expired", "role_missing"];
 const NONSENSE = { title: "The service did not answer as it should", detail: "Try again, or tell who runs it." };
 const UNREACHABLE = { title: "The service cannot be reached", detail: "Check the connection, then try again." };
 
@@ -35,16 +36,22 @@ export async function judge(files, options) {
   return items.map(({ verdict, problem }) => (problem ? { problem: new Problem(problem) } : { verdict }));
 }
 
-/** Tell the service what the picture of an earlier verdict is; with `file` it may keep the picture. Returns the id. */
-export async function report(fields, file) {
+/**
+ * Tell the service what the picture of an earlier verdict is; with `file` it may keep the picture. Returns {id, token}
+ * of the report. `token` is that of a report which this one replaces; null where there is none, or a key is used.
+ */
+export async function report(fields, { file, token }) {
   const body = form(file ? { ...fields, consent: "true", file } : fields);
-  return (await send("feedback", { body })).id;
+  const answer = await send("feedback", { body, headers: licence(token) });
+  return { id: answer.id, token: answer.report_token };
 }
 
 /** Take a report back. */
-export async function withdraw(id) {
-  await send(`feedback/${encodeURIComponent(id)}`, { method: "DELETE" });
+export async function withdraw({ id, token }) {
+  await send(`feedback/${encodeURIComponent(id)}`, { method: "DELETE", headers: licence(token) });
 }
+
+const licence = (token) => (token ? { "X-Report-Token": token } : {});
 
 /** The card of the detector in service. */
 export function describeDetector() {
@@ -57,14 +64,14 @@ function form(fields) {
   return body;
 }
 
-async function send(path, { method = "POST", body, options = {} }) {
+async function send(path, { method = "POST", body, options = {}, headers = {} }) {
   const query = new URLSearchParams(options).toString();
   for (let attempt = 1; ; attempt++) {
-    const answer = await reach(`/${path}${query && `?${query}`}`, { method, body, headers: keyOfTab() });
+    const answer = await reach(`/${path}${query && `?${query}`}`, { method, body, headers: { ...keyOfTab(), ...headers } });
     const said = await answer.json().catch(() => null);
     if (answer.ok && said) return said;
     const problem = new Problem(said ?? { ...NONSENSE, status: answer.status });
-    if ([401, 403].includes(answer.status) && (await askForKey(problem.message))) continue;
+    if (WANTS_KEY.includes(problem.reason) && (await askForKey(problem.message))) continue;
     const pause = Number(answer.headers.get("Retry-After"));
     if (![429, 503].includes(answer.status) || attempt === PATIENCE || !pause || pause > LONGEST_PAUSE) throw problem;
     await new Promise((resolve) => setTimeout(resolve, pause * 1000));

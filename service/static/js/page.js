@@ -76,11 +76,12 @@ async function keep(check) {
 /** Report `label` for a check; the label that it has already is taken back instead. */
 async function reportOn(check, label, consent) {
   if (check.feedback?.label === label) {
-    await withdraw(check.feedback.id);
+    await withdraw(check.feedback);
     check.feedback = null;
   } else {
-    const id = await report({ prediction_id: check.verdict.id, label }, consent && check.file);
-    check.feedback = { id, label };
+    const fields = { prediction_id: check.verdict.id, label };
+    const made = await report(fields, { file: consent && check.file, token: check.feedback?.token });
+    check.feedback = { ...made, label };
   }
   keep(check);
 }

@@ -1,6 +1,7 @@
 """A verdict's receipt: given when asked for, checked by the service or by anyone, worthless once altered."""
 
 import base64
+import hashlib
 import io
 import json
 import stat
@@ -157,6 +158,17 @@ def test_a_receipt_that_asks_not_to_be_checked_is_refused(notary: Notary) -> Non
         notary.read(unsigned)
 
 
+def one_way(id_: str) -> str:
+    """What a receipt calls a verdict: whoever is shown the receipt must not learn the id, which names its report."""
+    return hashlib.sha256(id_.encode()).hexdigest()
+
+
+def test_a_receipt_that_names_the_verdict_as_earlier_releases_did_is_still_valid(notary: Notary) -> None:
+    statement = Attested.of(EXAMPLE_VERDICT, issued_at=NOW).model_copy(update={"id": EXAMPLE_VERDICT.id})
+    earlier = jwt.encode(statement.model_dump(mode="json"), notary.key, "EdDSA", {"kid": KID})
+    assert notary.read(earlier).id == EXAMPLE_VERDICT.id
+
+
 def test_a_receipt_says_what_the_verdict_said(signing: FlaskClient, draw: Draw) -> None:
     verdict = predict(signing, draw(), "?receipt=true&max_fpr=0.01")
     answer = verify(signing, verdict["receipt"])
@@ -165,8 +177,9 @@ def test_a_receipt_says_what_the_verdict_said(signing: FlaskClient, draw: Draw) 
     statement = answer.json["statement"]
     assert statement.pop("image_sha256") == verdict["image"]["sha256"]
     assert statement.pop("issued_at").endswith("Z")
+    assert statement.pop("id") == one_way(verdict["id"])
     assert statement == {name: verdict[name] for name in statement}
-    assert {"id", "label", "decision", "probability", "threshold", "operating_point", "model"} <= statement.keys()
+    assert {"label", "decision", "probability", "threshold", "operating_point", "model"} <= statement.keys()
 
 
 def test_anyone_can_check_a_receipt_with_the_public_key(signing: FlaskClient, draw: Draw) -> None:
@@ -256,4 +269,4 @@ def test_each_image_of_a_batch_has_its_own_receipt(signing: FlaskClient, draw: D
     items = (signing.post("/predict/batch?receipt=true", data={"files": files}).json or {})["items"]
     for item in items:
         statement = (verify(signing, item["verdict"]["receipt"]).json or {})["statement"]
-        assert statement["id"] == item["verdict"]["id"]
+        assert statement["id"] == one_way(item["verdict"]["id"])

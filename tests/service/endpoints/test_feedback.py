@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from model.dataset.lake import Lake
-from model.dataset.tombstones import read_tombstones
+from model.dataset.tombstones import REPORTED, read_tombstones
 from model.errors import SourceError, StorageFull
 from model.feedback.reporters import VotingLimits
 from model.feedback.review import settle
@@ -28,20 +28,22 @@ from service.protection.api_keys import Key, hash_of
 from support.monitoring import predict
 
 Draw = Callable[..., bytes]
-Judge = Callable[[bytes], str]
+Judge = Callable[..., str]
+Licence = dict[str, str] | None
 
 REQUEST = {"prediction_id": "0" * 32, "label": "real"}
 
 
 @pytest.fixture
 def judge(client: FlaskClient, publish: Callable[..., object], wait_until: Callable[..., None]) -> Judge:
-    """`judge(image)` has it judged, waits until that is remembered, and returns the id of the verdict."""
+    """`judge(image)` has it judged, with a key or without, waits until that is remembered, and returns its id."""
     publish("1")
     shared = client.application.extensions["truegrain"]
     shared.store.refresh()
 
-    def predict(image: bytes) -> str:
-        answer = client.post("/predict", data=image, content_type="image/jpeg").json
+    def predict(image: bytes, key: str | None = None) -> str:
+        headers = {"X-API-Key": key} if key else {}
+        answer = client.post("/predict", data=image, content_type="image/jpeg", headers=headers).json
         assert answer is not None
         wait_until(lambda: shared.predictions.find(answer["id"]), what="the prediction to be remembered")
         return str(answer["id"])
@@ -54,13 +56,19 @@ def lake(home: Path) -> Lake:
     return Lake(Settings(home=home).lake_url)
 
 
-def report(client: FlaskClient, prediction: str, label: str = "real", **fields: Any) -> TestResponse:
-    return client.post("/feedback", json={"prediction_id": prediction, "label": label} | fields)
+def report(client: FlaskClient, prediction: str, label: str = "real", *, of: Licence = None, **fields: Any) -> Any:
+    return client.post("/feedback", json={"prediction_id": prediction, "label": label} | fields, headers=of)
 
 
 def send_image(client: FlaskClient, prediction: str, image: bytes, **fields: str) -> TestResponse:
     form = {"prediction_id": prediction, "label": "real", "file": (io.BytesIO(image), "x.jpg")}
     return client.post("/feedback", data=form | fields)
+
+
+def licence(answer: TestResponse) -> Licence:
+    """The header with which whoever got this answer to a report may change it."""
+    assert answer.json is not None
+    return {"X-Report-Token": answer.json["report_token"]}
 
 
 def kept(lake: Lake) -> list[dict[str, Any]]:
@@ -87,8 +95,9 @@ def test_a_report_waits_for_its_review_with_what_a_reviewer_wants_to_know(
     client: FlaskClient, judge: Judge, draw: Draw, lake: Lake
 ) -> None:
     prediction = judge(draw(240))
-    answer = report(client, prediction, comment="I took it myself")
-    assert answer.json == {"id": prediction, "label": "real", "image_kept": False}
+    answer = dict(report(client, prediction, comment="I took it myself").json)
+    assert answer.pop("report_token")
+    assert answer == {"id": prediction, "label": "real", "image_kept": False}
     (row,) = kept(lake)
     assert (row["label"], row["review"], row["comment"], row["client"]) == (
         "real",
@@ -127,8 +136,10 @@ def test_another_report_on_the_same_verdict_replaces_the_first(
     client: FlaskClient, judge: Judge, draw: Draw, lake: Lake
 ) -> None:
     prediction = judge(draw(240))
-    report(client, prediction, "real")
-    assert report(client, prediction, "ai").status_code == 200
+    first = report(client, prediction, "real")
+    second = report(client, prediction, "ai", of=licence(first))
+    assert second.status_code == 200
+    assert licence(second) == licence(first)
     assert [row["label"] for row in kept(lake)] == ["ai"]
 
 
@@ -137,19 +148,32 @@ def test_a_report_that_was_reviewed_is_not_replaced(
     client: FlaskClient, judge: Judge, draw: Draw, lake: Lake, verdict: str
 ) -> None:
     prediction = judge(draw(240))
-    report(client, prediction)
+    own = licence(report(client, prediction))
     review(lake, verdict)
-    assert_problem(report(client, prediction, "ai"), 409, "already_reviewed", "DELETE /feedback/")
+    assert_problem(report(client, prediction, "ai", of=own), 409, "already_reviewed", "DELETE /feedback/")
 
 
 def test_a_withdrawn_report_is_gone_with_its_image(client: FlaskClient, judge: Judge, draw: Draw, lake: Lake) -> None:
     image = draw(240)
     prediction = judge(image)
-    send_image(client, prediction, image, consent="true")
-    assert client.delete(f"/feedback/{prediction}").json == {"id": prediction, "kept_out": False}
+    own = licence(send_image(client, prediction, image, consent="true"))
+    answer = client.delete(f"/feedback/{prediction}", headers=own)
+    assert answer.json == {"id": prediction, "kept_out": False, "left": []}
     assert kept(lake) == []
     assert read_tombstones(lake).empty
-    assert_problem(client.delete(f"/feedback/{prediction}"), 404, "unknown_report", prediction)
+    assert_problem(client.delete(f"/feedback/{prediction}", headers=own), 404, "unknown_report", prediction)
+
+
+def test_who_withdraws_a_report_is_told_that_a_reviewer_may_see_its_image_for_a_day(
+    client: FlaskClient, judge: Judge, draw: Draw, lake: Lake
+) -> None:
+    image = draw(240)
+    prediction = judge(image)
+    own = licence(send_image(client, prediction, image, consent="true"))
+    (lake.root / "feedback" / "review.html").write_text("the page")
+    answer = client.delete(f"/feedback/{prediction}", headers=own).json
+    assert answer is not None
+    assert ["within a day" in sentence for sentence in answer["left"]] == [True]
 
 
 def test_an_accepted_report_that_is_withdrawn_leaves_a_tombstone(
@@ -157,12 +181,15 @@ def test_an_accepted_report_that_is_withdrawn_leaves_a_tombstone(
 ) -> None:
     image = draw(240)
     prediction = judge(image)
-    send_image(client, prediction, image, consent="true")
+    own = licence(send_image(client, prediction, image, consent="true"))
     (row,) = kept(lake)
     review(lake, ACCEPTED)
-    assert client.delete(f"/feedback/{prediction}").json == {"id": prediction, "kept_out": True}
+    answer = client.delete(f"/feedback/{prediction}", headers=own).json
+    assert answer is not None
+    assert (answer["kept_out"], len(answer["left"])) == (True, 2)
     assert kept(lake) == []
-    assert read_tombstones(lake)["sha256"].tolist() == [row["image_sha256"]]
+    (stone,) = read_tombstones(lake).to_dict("records")
+    assert (stone["sha256"], stone["scope"], stone["erase"]) == (row["image_sha256"], REPORTED, True)
 
 
 def test_three_keys_that_agree_are_believed_and_one_alone_is_not(
@@ -174,7 +201,7 @@ def test_three_keys_that_agree_are_believed_and_one_alone_is_not(
     give_keys(*(Key(name=name, roles=("predict", "feedback"), hashes=(hash_of(name),)) for name in names))
 
     def report_as(name: str) -> str:
-        prediction = judge(image)
+        prediction = judge(image, name)
         form = {"prediction_id": prediction, "label": "real", "consent": "true", "file": (io.BytesIO(image), "x.jpg")}
         answer = client.post("/feedback", data=form, headers={"X-API-Key": name})
         assert answer.status_code == 200
@@ -190,7 +217,9 @@ def test_three_keys_that_agree_are_believed_and_one_alone_is_not(
     last = report_as("cyd")
     assert settled() == 1
     assert {row["client"] for row in kept(lake) if row["review"] == ACCEPTED} == set(names)
-    assert client.delete(f"/feedback/{last}").json == {"id": last, "kept_out": True}
+    answer = client.delete(f"/feedback/{last}", headers={"X-API-Key": "cyd"}).json
+    assert answer is not None
+    assert answer["kept_out"] is True
 
 
 @pytest.mark.parametrize("name", ["0" * 32, "never", "..%5Ctombstones", "%00"])
@@ -309,22 +338,20 @@ def test_who_waits_too_long_for_others_who_change_reports_is_told_to_come_back(
     assert kept(lake) == []
 
 
-def test_others_can_report_while_the_lake_is_read_for_a_withdrawal(
+def test_the_service_reads_no_batch_to_withdraw_an_accepted_report(
     client: FlaskClient, judge: Judge, draw: Draw, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    prediction, other = judge(draw(240)), judge(draw(20))
-    report(client, prediction)
+    prediction = judge(draw(240))
+    own = licence(report(client, prediction))
     review(lake, ACCEPTED)
-    monkeypatch.setattr("service.records.reports.locked", partial(locked, seconds=0))
-    meanwhile: list[int] = []
 
     def scan(*_: object) -> Iterator[pa.RecordBatch]:
-        meanwhile.append(report(client, other).status_code)
-        return iter(())
+        raise AssertionError("the whole lake is read in a request")
 
     monkeypatch.setattr(Lake, "scan", scan)
-    assert client.delete(f"/feedback/{prediction}").json == {"id": prediction, "kept_out": True}
-    assert meanwhile == [200]
+    answer = client.delete(f"/feedback/{prediction}", headers=own).json
+    assert answer is not None
+    assert answer["kept_out"] is True
 
 
 def test_reports_are_counted_by_what_was_decided(

@@ -1,0 +1,93 @@
+"""Room for reports: how many of one reporter may wait, what they may weigh, and what must stay free on the disk."""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from upath import UPath
+
+from model.feedback.reports import read_statement, reporter_mark
+from model.settings import Settings
+from model.sources.reports import FOLDER
+from service.answers.problems import Refusal
+from service.records.reporter import Reporter
+
+_Stamp = tuple[int, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportRoom:
+    """At most so many reports of one reporter, and bytes of these, wait for a review; `free` bytes of disk stay free.
+
+    All who send no API key are one reporter. What a review has settled does not count.
+    """
+
+    reports: int
+    bytes: int
+    free: int
+    _settled: dict[str, _Stamp] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ReportRoom":
+        """Return what the settings grant."""
+        return cls(
+            reports=settings.feedback_waiting, bytes=settings.feedback_waiting_bytes, free=settings.feedback_free_bytes
+        )
+
+    def require(self, lake: UPath, reporter: Reporter, *, replacing: str, size: int) -> None:
+        """Raise Refusal unless there is room for a report of `size` bytes in the place `replacing`.
+
+        `no_room` says that the disk has none, `too_many_reports` that the reporter has used up the share.
+        """
+        self._require_disk(lake, size)
+        waiting = self._stored(lake, reporter)
+        waiting.pop(replacing, None)
+        if self._fits(waiting, size):
+            return
+        for name in [name for name, stamp in waiting.items() if self._is_settled(lake, name, stamp)]:
+            del waiting[name]
+        if not self._fits(waiting, size):
+            who = f"the key '{reporter.key}'" if reporter.key is not None else "those who send no key, all together"
+            raise Refusal(
+                "too_many_reports",
+                f"{len(waiting):,} reports of {who} wait for a review, in {_weigh(waiting):,} bytes; granted are"
+                f" {self.reports:,} and {self.bytes:,}: come back once they were reviewed, or withdraw some",
+            )
+
+    def _require_disk(self, lake: UPath, size: int) -> None:
+        if not isinstance(lake, Path):  # an object store has no end that it tells
+            return
+        there = next(folder for folder in (lake, *lake.absolute().parents) if folder.exists())
+        free = shutil.disk_usage(there).free
+        if free - size < self.free:
+            raise Refusal(
+                "no_room",
+                f"no report is taken while less than {self.free:,} bytes of the lake's disk are free; send it again"
+                " once the operator has made room",
+            )
+
+    def _stored(self, lake: UPath, reporter: Reporter) -> dict[str, _Stamp]:
+        """Return the size and time of each report of a reporter, settled or not, by its name."""
+        folder = lake / FOLDER
+        if not isinstance(lake, Path):
+            folder.fs.invalidate_cache()
+        mark = reporter_mark(reporter.identity)
+        paths = list(folder.glob(f"*-{mark}.parquet")) if folder.exists() else []
+        facts = ((path.stem, path.stat()) for path in paths)
+        return {name: (int(stat.st_size), float(stat.st_mtime)) for name, stat in facts}
+
+    def _fits(self, waiting: dict[str, _Stamp], size: int) -> bool:
+        return len(waiting) < self.reports and _weigh(waiting) + size <= self.bytes
+
+    def _is_settled(self, lake: UPath, name: str, stamp: _Stamp) -> bool:
+        if self._settled.get(name) == stamp:
+            return True
+        said = read_statement(lake, name)
+        if said is None or said.review is None:
+            return False
+        self._settled[name] = stamp
+        return True
+
+
+def _weigh(waiting: dict[str, _Stamp]) -> int:
+    return sum(size for size, _ in waiting.values())
