@@ -12,14 +12,17 @@ def review_feedback() -> None:
 
     - *settle*: the log names a report that cannot be read. Remove or restore that file and clear the task.
     - *keep*: a number in the answer is none that was asked about. Nothing of the answer counts; trigger the DAG again.
+    - *erase*: what reporters took back is kept out, but not erased everywhere. Mend what the log names; clear the task.
 
     *ask* and *keep* skipped: nothing needs a person. No answer until the next run is due leaves everything as it is,
     and that run asks again. What was accepted enters with the next `ingest_images`.
     """
     settle = task.branch(tasks.settle)
     keep = task(tasks.keep)
+    erase = task(tasks.erase)
 
     settle() >> tasks.ask() >> keep()
+    erase()
 
 
 review_feedback()

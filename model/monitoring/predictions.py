@@ -152,6 +152,24 @@ def forget(engine: Engine, *, until: datetime, most: int) -> int:
     return _delete(engine, PREDICTIONS.c.at <= until, most)
 
 
+def forget_image(engine: Engine, image_sha256: str, *, most: int) -> int:
+    """Delete predictions about the image of that hash, `most` at once, and return how many they were."""
+    return _delete(engine, PREDICTIONS.c.image_sha256 == image_sha256, most)
+
+
+def count_by_client(engine: Engine) -> list[tuple[str, int, datetime, datetime]]:
+    """Return each client with the number of its predictions, the time (UTC) of the oldest and of the newest."""
+    columns = PREDICTIONS.c
+    counted = (
+        select(columns.client, func.count(), func.min(columns.at), func.max(columns.at))
+        .group_by(columns.client)
+        .order_by(columns.client)
+    )
+    with engine.connect() as connection:
+        rows = connection.execute(counted).all()
+    return [(client, count, in_utc(oldest), in_utc(newest)) for client, count, oldest, newest in rows]
+
+
 def delete_future_rows(engine: Engine, *, of: datetime, most: int) -> int:
     """Delete predictions dated later than `of`, `most` at once, and return how many they were.
 

@@ -104,6 +104,15 @@ class Registry:
         found = {name: self.read_file(run_id, name) for name in names if name in logged}
         return {name: content for name, content in found.items() if content is not None}
 
+    def runs(self) -> Iterator[Run]:
+        """Yield the runs of the experiment, but for deleted ones; none where there is no experiment yet."""
+        found = self.client.get_experiment_by_name(self.experiment)
+        token: str | None = ""
+        while found is not None and token is not None:
+            page = self.client.search_runs([found.experiment_id], page_token=token or None)
+            yield from (Run(run.info.run_id, self.client) for run in page)
+            token = page.token or None
+
     def page_address(self, run_id: str, artifact_file: str, *, root: str) -> str:
         """Return where MLflow, which a browser finds at `root`, shows a file of a run."""
         experiment = self.client.get_run(run_id).info.experiment_id

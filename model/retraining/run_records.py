@@ -1,7 +1,7 @@
 """RunRecords: what evaluating, deciding and forecasting have left in a run, and the page that is drawn from it."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Self
@@ -97,6 +97,20 @@ class RunRecords:
             if self.decision is not None:
                 (Path(aside) / PAGE).write_text(self._draw_page(self.decision), encoding="utf-8")
             run.log_folder(Path(aside))
+
+    def erase(self, run: Run, images: Collection[str]) -> bool:
+        """Log the gallery, and the page that shows it, without the pictures of some images; return whether it had any.
+
+        The page goes first: whoever repeats what was cut short knows by the gallery that there is something to do.
+        """
+        shown = self.gallery.mistakes if self.gallery is not None else ()
+        left = tuple(mistake for mistake in shown if mistake.sha256 not in images)
+        if len(left) == len(shown):
+            return False
+        without = replace(self, gallery=Gallery(left))
+        without.save(run, since=without)
+        without.save(run, since=self)
+        return True
 
     def _draw_page(self, decision: Decision) -> str:
         return render(

@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk import Param, get_current_context
 
 from truegrain_airflow.environment import open_lake, read_settings
+from truegrain_airflow.erasure import erase_what_is_asked
 
 PATIENCE = timedelta(hours=23)
 """Short of the day until the next run, which asks again, together with what has come since."""
@@ -76,6 +77,11 @@ def keep() -> None:
         written = keep(lake, read_answers(images, numbers), lock=lock, by=by, now=datetime.now(UTC))
         log.info("%s decided on %d reports", by, written)
     remove_page(lake.root)
+
+
+def erase() -> None:
+    """Erase what reporters have taken back after it was accepted; raises what the domain raises."""
+    erase_what_is_asked(log)
 
 
 def _numbers(description: str) -> Param:

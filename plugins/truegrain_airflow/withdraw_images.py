@@ -1,9 +1,10 @@
-"""What the task of `withdraw_images` does."""
+"""What the tasks of `withdraw_images` do."""
 
 import logging
 from datetime import UTC, datetime
 
 from truegrain_airflow.environment import open_lake, read_settings
+from truegrain_airflow.erasure import erase_what_is_asked
 from truegrain_airflow.forms import read
 
 log = logging.getLogger("truegrain.withdraw")
@@ -14,7 +15,13 @@ def withdraw() -> None:
     from model.dataset import tombstones
 
     images, reason, lock = read("sha256") or [], read("reason") or "", read_settings().reports_lock
-    done = tombstones.withdraw(open_lake(), images, lock=lock, reason=reason, now=datetime.now(UTC))
+    erase, now = not read("keep_bytes"), datetime.now(UTC)
+    done = tombstones.withdraw(open_lake(), images, lock=lock, reason=reason, now=now, erase=erase)
     log.info("%d images withdrawn, %d were before", done.added, done.known)
     if done.unseen:
         log.warning("not in the lake, is the sum right? %s", ", ".join(done.unseen))
+
+
+def erase() -> None:
+    """Erase the images everywhere, and say in the log what was rewritten; raises what the domain raises."""
+    erase_what_is_asked(log)

@@ -82,14 +82,18 @@ def test_the_plugin_module_of_the_same_name_says_what_the_tasks_of_a_dag_do(dags
         ("forecast_generators", ["plan", "train", "publish"]),
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
         ("monitor_detector", ["expect", "drift", "ask"]),
-        ("review_feedback", ["settle", "ask", "keep"]),
         ("rollback_detector", ["rollback"]),
-        ("withdraw_images", ["withdraw"]),
+        ("withdraw_images", ["withdraw", "erase"]),
     ],
 )
 def test_the_tasks_of_a_dag_form_one_chain(dags, dag, order):
     assert dags[dag]["order"] == order
     assert dags[dag]["edges"] == sorted(map(list, pairwise(order)))
+
+
+def test_what_reporters_took_back_is_erased_whether_or_not_a_person_is_asked(dags):
+    assert set(dags["review_feedback"]["order"]) == {"settle", "ask", "keep", "erase"}
+    assert dags["review_feedback"]["edges"] == [["ask", "keep"], ["settle", "ask"]]
 
 
 def test_a_decision_leads_to_promotion_past_a_person_or_directly(dags):
@@ -142,7 +146,7 @@ def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
         "ingest_images": ["source", "parts", "exclude"],
         "retrain_detector": ["dataset_version", "recipe", "overrides", "approval", "reason"],
         "rollback_detector": ["version", "reason"],
-        "withdraw_images": ["sha256", "reason"],
+        "withdraw_images": ["sha256", "reason", "keep_bytes"],
     }
 
 

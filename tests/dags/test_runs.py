@@ -26,7 +26,7 @@ RETRAINED = dict.fromkeys(["choose", "train", "evaluate", "decide", "approve", "
 REFUSED = RETRAINED | {"approve": "skipped", "promote": "skipped"}
 NOTHING_TO_LEARN = dict.fromkeys(RETRAINED, "skipped")
 WATCHED = dict.fromkeys(["expect", "drift", "ask"], "success")
-REVIEWED = dict.fromkeys(["settle", "ask", "keep"], "success")
+REVIEWED = dict.fromkeys(["settle", "ask", "keep", "erase"], "success")
 UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
 NOTHING_ELSE = {"dataset_version": " ", "overrides": None, "approval": None, "reason": " "}
@@ -300,17 +300,17 @@ def test_a_rollback_without_a_reason_does_nothing(outcome):
 
 
 def test_a_withdrawal_is_kept_in_the_lake_with_its_reason(outcome, airflow_environment):
-    assert outcome["withdrawn"] == {"withdraw": "success"}
+    assert outcome["withdrawn"] == {"withdraw": "success", "erase": "success"}
     tombstones = read_tombstones(Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake"))
     assert tombstones[["sha256", "reason"]].to_dict("records") == [{"sha256": UNSEEN, "reason": "its author asked"}]
 
 
 def test_a_withdrawal_of_what_is_no_sum_is_red(outcome):
-    assert outcome["no sum"] == {"withdraw": "failed"}
+    assert outcome["no sum"] == {"withdraw": "failed", "erase": "upstream_failed"}
 
 
 def test_a_withdrawal_of_blank_lines_is_red(outcome):
-    assert outcome["withdrawn without a sum"] == {"withdraw": "failed"}
+    assert outcome["withdrawn without a sum"] == {"withdraw": "failed", "erase": "upstream_failed"}
 
 
 def test_a_source_that_does_not_exist_is_red_at_once(outcome):

@@ -1,0 +1,174 @@
+"""Erases images wherever their bytes lie: lake, pages, reports, caches and MLflow; writes down what was rewritten."""
+
+import json
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from upath import UPath
+
+from model.dataset.erasure import Erased, erase_from_lake, remove_abandoned
+from model.dataset.lake import Lake
+from model.dataset.tombstones import EVERYWHERE, note_erased, read_tombstones
+from model.feedback.reports import path_of, read_statements
+from model.files import remove, write_text
+from model.pages.dataset_page import write_page
+from model.pages.review_page import remove_page
+from model.processes import locked
+from model.registry import Registry
+from model.registry.run_files import GALLERY
+from model.retraining.run_records import RunRecords
+from model.sources.reports import FOLDER
+
+RECORDS: Final = "erasures"
+"""Folder of the lake with a JSON file for each erasure, beside tombstones.parquet."""
+
+_TURN_SECONDS: Final = 3_600.0
+"""How long an erasure waits for another one; each rewrites what it needs to only once."""
+
+_UNFINISHED: Final = "images are being collected, or their collection was killed: {}; the next erasure looks again"
+_GOLDEN: Final = (
+    "detectors trained on {} may hold images of val, at the network's size, among the inputs that prove them"
+    " (golden.npz), here and in MLflow: train anew and delete them if that must go"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """What an erasure rewrote or deleted, and what is `left`.
+
+    `images` are the SHA-256 sums of files, pixel twins included, and `rows` counts those whose bytes went this time.
+    Files of the lake are named as inside the lake, those of `caches` by their names, `runs` are MLflow's.
+    """
+
+    images: tuple[str, ...] = ()
+    rows: int = 0
+    shards: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    pages: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
+    caches: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    abandoned: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it in a line for a log."""
+        counts = {name: len(value) for name, value in asdict(self).items() if name not in ("rows", "left")}
+        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        return f"erased {self.rows} rows of the lake; {told or 'nothing'}" + "".join(f"; left: {e}" for e in self.left)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it ready for JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eraser:
+    """Erases what tombstones of `lake` ask for.
+
+    `home` holds the caches of training. `lock` is that of all who withdraw images or change reports. `registry` is
+    called only when there is something to look for in MLflow.
+    """
+
+    lake: Lake
+    home: Path
+    lock: Path
+    registry: Callable[[], Registry]
+
+    def erase(self, *, now: datetime) -> Erasure | None:
+        """Erase, and write down what was done; None when nothing has to be. Repeat it after whatever cut it short.
+
+        One erasure runs at a time. Raises StorageFull when there is no room, LockHeld when others change reports or
+        erase for too long, and RegistryUnavailable while MLflow does not answer; the next call does the rest.
+        """
+        with locked(self.lock.with_name("erasure.lock"), seconds=_TURN_SECONDS):
+            return self._erase(now)
+
+    def _erase(self, now: datetime) -> Erasure | None:
+        stones = read_tombstones(self.lake)
+        asked = stones[stones["erase"]]
+        waiting = asked[asked["erased_at"].isna()]
+        in_lake = erase_from_lake(self.lake, lock=self.lock)
+        if in_lake is None:
+            return None
+        images = in_lake.images | {*waiting["sha256"]}
+        withdrawn = in_lake.withdrawn | {*asked.loc[asked["scope"] == EVERYWHERE, "sha256"]}
+        reports = [said.id for said in read_statements(self.lake.root) if said.image_sha256 in withdrawn]
+        if waiting.empty and not in_lake.rows and not reports:
+            return None
+        done = Erasure(
+            images=tuple(sorted(images)),
+            rows=in_lake.rows,
+            shards=in_lake.shards,
+            tables=in_lake.tables,
+            pages=tuple(self._redraw(in_lake)),
+            reports=tuple(self._remove_reports(reports, withdrawn)),
+            caches=tuple(self._remove_caches(in_lake.versions)),
+            runs=tuple(self._leave_runs(in_lake.withdrawn)),
+            abandoned=tuple(self._remove_abandoned(now)),
+            left=tuple(_left(in_lake)),
+        )
+        write_text(self.lake.root / RECORDS / f"{now:%Y%m%dT%H%M%S%fZ}.json", json.dumps(done.to_json(), indent=1))
+        if not in_lake.unfinished:
+            with locked(self.lock):
+                note_erased(self.lake, {*waiting["sha256"]}, now=now)
+        return done
+
+    def _redraw(self, in_lake: Erased) -> Iterator[str]:
+        """Draw the pages of versions anew that name any of the images; yield the pages."""
+        for version in in_lake.versions:
+            page = self.lake.version_path(version) / "docs" / "version.html"
+            if page.exists() and _names_any(page, in_lake.images):
+                write_page(self.lake, version)
+                yield f"datasets/{version}/docs/version.html"
+
+    def _remove_reports(self, reports: Collection[str], images: Collection[str]) -> Iterator[str]:
+        """Delete the reports on images that an operator has withdrawn, and the page on which a person looks at them."""
+        for report in reports:
+            with locked(self.lock):
+                remove(path_of(self.lake.root, report))
+            yield f"{FOLDER}/{report}.parquet"
+        review = self.lake.root / FOLDER / "review.html"
+        if review.exists() and _names_any(review, images):
+            remove_page(self.lake.root)
+            yield f"{FOLDER}/review.html"
+
+    def _remove_caches(self, versions: Collection[str]) -> Iterator[str]:
+        """Delete the pixels that training has decoded of versions that held any of the images; yield their files."""
+        for version in versions:
+            for path in sorted((self.home / "cache").glob(f"{version}-*.npy")):
+                remove(UPath(path))
+                yield path.name
+
+    def _leave_runs(self, images: Collection[str]) -> Iterator[str]:
+        """Take the images out of the galleries of all runs, and out of the reports that show these; yield the runs."""
+        if not images:
+            return
+        registry = self.registry()
+        for run in registry.runs():
+            gallery = registry.read_file(run.id, GALLERY) or b""
+            if any(sha256.encode() in gallery for sha256 in images):
+                RunRecords.load(registry, run.id).erase(run, images)
+                yield run.id
+
+    def _remove_abandoned(self, now: datetime) -> Iterator[str]:
+        with locked(self.lock):  # under it nobody else writes a report
+            found = remove_abandoned(self.lake.root / FOLDER, now=now, kind=".parquet", age=timedelta(0))
+        found += remove_abandoned(self.lake.root, now=now)
+        found += remove_abandoned(UPath(self.home / "cache"), now=now)
+        yield from (path.name for path in found)
+
+
+def _names_any(page: UPath, images: Collection[str]) -> bool:
+    text = page.read_text()
+    return any(sha256 in text for sha256 in images)
+
+
+def _left(in_lake: Erased) -> Iterator[str]:
+    for batch in in_lake.unfinished:
+        yield _UNFINISHED.format(batch)
+    if in_lake.validating:
+        yield _GOLDEN.format(", ".join(in_lake.validating))

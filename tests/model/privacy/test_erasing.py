@@ -1,0 +1,281 @@
+"""After an erasure no byte of an image is left: lake, pages, reports, caches, a real MLflow and the prediction log."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from model.dataset.ingest import assemble, collect_part, plan
+from model.dataset.lake import Lake
+from model.dataset.manifest import read_candidates, read_manifest, write_rows
+from model.dataset.tombstones import read_tombstones, withdraw
+from model.evaluation.gate.policy import read_policy
+from model.feedback.agreement import Question
+from model.feedback.reporters import VotingLimits
+from model.feedback.reports import list_ids, read_statements
+from model.feedback.review import settle
+from model.monitoring.database import opened
+from model.monitoring.predictions import add, prepare
+from model.pages import dataset_page, review_page
+from model.pages.gallery import Gallery
+from model.privacy.erasing import RECORDS, Eraser
+from model.privacy.forgetting import eraser_of, forget
+from model.registry import Registry, connect
+from model.retraining.steps import decide_run, evaluate_run
+from model.settings import Settings
+from service.records.report_room import ReportRoom
+from service.records.reporter import Reporter
+from service.records.reports import Reports
+from support.monitoring import predict
+from support.small_images import NOW, collect, labelled, many
+from support.traces import find_traces
+from support.user_reports import say, write_said
+from truegrain_rig.mlflow_server import running_mlflow
+
+pytestmark = pytest.mark.usefixtures("without_plots")
+
+SLIGHTLY_WRONG = 10 * (0.5 - 93 / 255)
+"""Three of the 30 real images are called AI."""
+
+
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The address of an MLflow server of its own, and the folder in which that keeps everything."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    with running_mlflow(folder) as address:
+        yield address, folder
+
+
+@pytest.fixture
+def settings(mlflow: tuple[str, Path], tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    name = request.node.name
+    return Settings(home=tmp_path / "home", tracking_uri=mlflow[0], model_name=name, experiment=name)
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Registry:
+    return connect(settings)
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Lake:
+    return Lake(settings.lake_url)
+
+
+@pytest.fixture
+def eraser(settings: Settings) -> Eraser:
+    return eraser_of(settings)
+
+
+def unreachable() -> Registry:
+    raise AssertionError("MLflow is asked, though nothing of the image can be there")
+
+
+def test_an_image_that_is_forgotten_is_nowhere_any_more(
+    settings: Settings,
+    registry: Registry,
+    lake: Lake,
+    mlflow: tuple[str, Path],
+    tiny_artifact: Callable[..., Path],
+    brightness_dataset: Callable[[Lake], str],
+) -> None:
+    """It is a mistake of a detector, so the gallery shows it; it is on a contact sheet, reported, and in a cache."""
+    version = brightness_dataset(lake)
+    dataset_page.write_page(lake, version)
+    with registry.run("train", params={}) as run:
+        run.log_artifact(tiny_artifact(SLIGHTLY_WRONG, dataset_version=version))
+    evaluate_run(registry, lake, run.id)
+    decide_run(registry, lake, run.id, policy=read_policy())
+    before = Gallery.from_json(registry.read_file(run.id, "gallery.json") or b"")
+    gone, sheet = next((each, sheet) for each in before.mistakes for sheet in sheets_of(lake, version, each.sha256))
+    data = image_of(lake, version, gone.sha256)
+    said = write_said(lake.root, say("ada"), data)
+    review_page.write_page(lake.root, [Question(image_sha256=gone.sha256, statements=(said,), reason="too few")])
+    cache = settings.home / "cache" / f"{version}-test-32.npy"
+    cache.parent.mkdir(parents=True)
+    cache.write_bytes(data)
+    log_predictions(settings, gone.sha256)
+    needles = [data, gone.picture.encode(), gone.overlay.encode(), sheet]
+    homes = {"home": settings.home, "mlflow": mlflow[1]}
+    found = {name: find_traces(folder, needles) for name, folder in homes.items()}
+    assert {path.split("/")[-1] for path in found["mlflow"]} == {"gallery.json", "report.html"}
+    assert len(found["home"]) == 4, "cache, shard, contact sheet, report"
+
+    done = forget(settings, [gone.sha256], reason="the person in it asked")
+
+    assert {name: find_traces(folder, needles) for name, folder in homes.items()} == {"home": [], "mlflow": []}
+    assert not (lake.root / "feedback" / "review.html").exists()
+    assert (done.predictions, done.unseen) == (2, ())
+    assert done.erasure is not None
+    assert (done.erasure.rows, done.erasure.runs, done.erasure.caches) == (1, (run.id,), (cache.name,))
+    assert done.erasure.pages == (f"datasets/{version}/docs/version.html",)
+    (record,) = (lake.root / RECORDS).iterdir()
+    assert json.loads(record.read_text()) == json.loads(json.dumps(done.erasure.to_json()))
+    after = Gallery.from_json(registry.read_file(run.id, "gallery.json") or b"")
+    assert after.mistakes == tuple(each for each in before.mistakes if each != gone)
+    assert after.mistakes
+    page = (registry.read_file(run.id, "report.html") or b"").decode()
+    assert all(mistake.picture in page for mistake in after.mistakes)
+    rows = read_manifest(lake, version)
+    assert len(rows) == 59
+    assert [hashlib.sha256(image).hexdigest() for image in lake.read_images(rows)] == list(rows["sha256"])
+    with opened(settings.predictions_url) as engine, engine.connect() as connection:
+        assert connection.exec_driver_sql("select image_sha256 from predictions").scalars().all() == ["0" * 64]
+
+
+def test_what_was_cut_short_is_finished_by_the_next_call(
+    settings: Settings,
+    registry: Registry,
+    lake: Lake,
+    mlflow: tuple[str, Path],
+    tiny_artifact: Callable[..., Path],
+    brightness_dataset: Callable[[Lake], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MLflow goes away between the two files of a run: the image is kept out, and the request for its erasure stays."""
+    version = brightness_dataset(lake)
+    with registry.run("train", params={}) as run:
+        run.log_artifact(tiny_artifact(SLIGHTLY_WRONG, dataset_version=version))
+    evaluate_run(registry, lake, run.id)
+    decide_run(registry, lake, run.id, policy=read_policy())
+    gone = Gallery.from_json(registry.read_file(run.id, "gallery.json") or b"").mistakes[0]
+    needles = [gone.picture.encode(), gone.overlay.encode()]
+    logged: list[str] = []
+
+    def fail_at_second(self: object, path: Path, artifact_path: str | None = None) -> None:
+        logged.append(",".join(sorted(file.name for file in path.iterdir())))
+        if len(logged) == 2:
+            raise ConnectionError("MLflow is away")
+        log_folder(self, path, artifact_path)  # type: ignore[arg-type]
+
+    log_folder = type(run).log_folder
+    monkeypatch.setattr(type(run), "log_folder", fail_at_second)
+    with pytest.raises(ConnectionError):
+        forget(settings, [gone.sha256], reason="the person in it asked")
+    assert logged == ["report.html", "gallery.json,report.html"]
+    assert read_tombstones(lake)["erased_at"].isna().tolist() == [True]
+    monkeypatch.setattr(type(run), "log_folder", log_folder)
+    done = eraser_of(settings).erase(now=datetime.now(UTC))
+    assert done is not None
+    assert (done.rows, done.runs) == (0, (run.id,))
+    assert [path for path in find_traces(mlflow[1], needles) if run.id in path] == []
+    assert read_tombstones(lake)["erased_at"].notna().tolist() == [True]
+    assert eraser_of(settings).erase(now=datetime.now(UTC)) is None
+
+
+def test_an_accepted_report_that_is_withdrawn_leaves_no_byte_of_its_image(settings: Settings, lake: Lake) -> None:
+    image = labelled(100, "ai").data
+    collect(lake, many(40), now=NOW)
+    for client in ("ada", "bob", "cyd"):
+        write_said(lake.root, say(client, kept=client == "ada"), image)
+    settle(lake, influence=VotingLimits.of(settings), lock=settings.reports_lock, now=NOW + timedelta(days=19))
+    for part in plan(lake, [], parts=1):
+        collect_part(lake, part, now=datetime.now(UTC))
+    publish_again(lake)
+    folder = Path(str(lake.root))
+    assert {path.split("/")[0] for path in find_traces(folder, [image])} == {"batches", "feedback"}
+    reports = Reports(settings.lake_url, lock=settings.reports_lock, room=ReportRoom.of(settings))
+    (own,) = (each.id for each in read_statements(lake.root) if each.client == "ada")
+    withdrawn = reports.withdraw(own, Reporter(key="ada"))
+    assert withdrawn is not None
+    assert withdrawn.kept_out
+    assert withdrawn.left
+    assert {path.split("/")[0] for path in find_traces(folder, [image])} == {"batches"}
+    done = replace(eraser_of(settings), registry=unreachable).erase(now=datetime.now(UTC))
+    assert done is not None
+    assert done.rows == 1
+    assert find_traces(folder, [image]) == []
+    assert len(list_ids(lake.root)) == 2, "what others have said stays"
+
+
+def test_nothing_is_asked_for_and_nothing_done(eraser: Eraser, lake: Lake) -> None:
+    collect(lake, many(3), now=NOW)
+    assert replace(eraser, registry=unreachable).erase(now=NOW) is None
+
+
+def test_an_image_that_the_lake_never_held_is_done_with_at_once(eraser: Eraser, lake: Lake) -> None:
+    withdraw(lake, ["0" * 64], lock=eraser.lock, reason="private", now=NOW, erase=True)
+    done = replace(eraser, registry=unreachable).erase(now=NOW)
+    assert done is not None
+    assert (done.images, done.rows, done.left) == (("0" * 64,), 0, ())
+    assert replace(eraser, registry=unreachable).erase(now=NOW) is None
+
+
+def test_what_was_taken_in_while_it_was_erased_is_found_by_the_next_erasure(eraser: Eraser, lake: Lake) -> None:
+    """A collection that had begun before the tombstone was set does not know of it."""
+    sha256 = hashlib.sha256(labelled(0, "ai").data).hexdigest()
+    withdraw(lake, [sha256], lock=eraser.lock, reason="private", now=NOW, erase=True)
+    without = replace(eraser, registry=lambda: NoRuns())  # type: ignore[arg-type,return-value]
+    without.erase(now=NOW)
+    stones = (lake.root / "tombstones.parquet").read_bytes()
+    (lake.root / "tombstones.parquet").unlink()
+    collect(lake, many(3), now=NOW)
+    (lake.root / "tombstones.parquet").write_bytes(stones)
+    done = without.erase(now=NOW + timedelta(days=1))
+    assert done is not None
+    assert done.rows == 1
+    assert find_traces(Path(str(lake.root)), [labelled(0, "ai").data]) == []
+
+
+class NoRuns:
+    """A registry in which nothing was ever logged."""
+
+    def runs(self) -> Iterator[object]:
+        return iter(())
+
+
+def image_of(lake: Lake, version: str, sha256: str) -> bytes:
+    rows = read_manifest(lake, version)
+    (data,) = lake.read_images(rows[rows["sha256"] == sha256])
+    return data
+
+
+def sheets_of(lake: Lake, version: str, sha256: str) -> list[bytes]:
+    """The contact sheets on the page of a version that show an image, as the page holds them."""
+    page = (lake.version_path(version) / "docs" / "version.html").read_text()
+    sheets = page.split('<img src="')[1:]
+    return [sheet.split('"')[0].encode() for sheet in sheets if sha256 in sheet]
+
+
+def publish_again(lake: Lake) -> str:
+    version = assemble(lake, today=date(2026, 11, 23))
+    write_rows(lake, version, read_candidates(lake, version), name="manifest")
+    (lake.version_path(version) / "_SUCCESS").write_text("")
+    return version
+
+
+def log_predictions(settings: Settings, sha256: str) -> None:
+    with opened(settings.predictions_url) as engine:
+        prepare(engine)
+        rows = [replace(predict(number), image_sha256=sha256) for number in range(2)]
+        add(engine, [*rows, replace(predict(2), image_sha256="0" * 64)])
+
+
+def test_traces_are_found_where_they_are(tmp_path: Path) -> None:
+    """The search itself: plain, in a compressed column, and in a page."""
+    lake, image = Lake(str(tmp_path / "lake")), labelled(0, "ai").data
+    collect(lake, [labelled(0, "ai")], now=NOW)
+    write_said(lake.root, say("ada"), image)
+    assert len(find_traces(tmp_path, [image])) == 2
+    assert find_traces(tmp_path, [b"nowhere to be found"]) == []
+    Image.new("RGB", (1, 1)).save(tmp_path / "other.png")
+    assert len(find_traces(tmp_path, [image])) == 2
+
+
+def test_a_report_that_brings_an_erased_image_again_goes_with_the_next_erasure(eraser: Eraser, lake: Lake) -> None:
+    image, other = (labelled(number, "ai").data for number in (0, 1))
+    sha256 = hashlib.sha256(image).hexdigest()
+    withdraw(lake, [sha256], lock=eraser.lock, reason="private", now=NOW, erase=True)
+    eraser.erase(now=NOW)
+    write_said(lake.root, say("ada"), image)
+    write_said(lake.root, say("bob"), other)
+    done = eraser.erase(now=NOW + timedelta(days=1))
+    assert done is not None
+    assert len(done.reports) == 1
+    assert find_traces(Path(str(lake.root)), [image]) == []
+    assert [each.client for each in read_statements(lake.root)] == ["bob"]
