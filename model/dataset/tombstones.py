@@ -125,8 +125,8 @@ def record(
     rows = {row["sha256"]: row for row in _read(lake).to_pylist()}
     changed = 0
     for sha256 in images:
-        new: dict[str, Any] = {"sha256": sha256, "pixel_hash": pixels.get(sha256), "reason": reason, "withdrawn_at": now}
-        new |= {"scope": scope, "erase": erase, "erased_at": None}
+        new: dict[str, Any] = {"sha256": sha256, "pixel_hash": pixels.get(sha256), "scope": scope, "erase": erase}
+        new |= {"reason": reason, "withdrawn_at": now, "erased_at": None}
         before = rows.get(sha256)
         if before is not None:
             if not _widens(before, scope=scope, erase=erase):

@@ -19,13 +19,14 @@ _Stamp = tuple[int, float]
 class ReportRoom:
     """At most so many reports of one reporter, and bytes of these, wait for a review; `free` bytes of disk stay free.
 
-    All who send no API key are one reporter. What a review has settled does not count.
+    All who send no API key are one reporter. What a review has settled does not count. Whether it has is read once of
+    each file, so that whoever goes on asking in vain costs little.
     """
 
     reports: int
     bytes: int
     free: int
-    _settled: dict[str, _Stamp] = field(default_factory=dict, compare=False, repr=False)
+    _known: dict[str, tuple[_Stamp, bool]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> "ReportRoom":
@@ -80,13 +81,11 @@ class ReportRoom:
         return len(waiting) < self.reports and _weigh(waiting) + size <= self.bytes
 
     def _is_settled(self, lake: UPath, name: str, stamp: _Stamp) -> bool:
-        if self._settled.get(name) == stamp:
-            return True
-        said = read_statement(lake, name)
-        if said is None or said.review is None:
-            return False
-        self._settled[name] = stamp
-        return True
+        known = self._known.get(name)
+        if known is None or known[0] != stamp:  # a review writes the file anew
+            said = read_statement(lake, name)
+            known = self._known[name] = (stamp, said is not None and said.review is not None)
+        return known[1]
 
 
 def _weigh(waiting: dict[str, _Stamp]) -> int:

@@ -68,6 +68,18 @@ def test_no_byte_of_an_image_or_its_twin_is_left_and_every_other_stays_where_it_
     assert_whole(lake)
 
 
+@pytest.mark.parametrize(("split", "validating"), [("val", True), ("test", False)])
+def test_versions_that_were_validated_on_an_image_are_named(
+    lake: Lake, lock: Path, publish_images: Publish, split: str, validating: bool
+) -> None:
+    version = publish_images(replace(image, split=split) if image == IMAGE else image for image in many(20))
+    ask(lake, lock, IMAGE)
+    erased = erase_from_lake(lake, lock=lock)
+    assert erased is not None
+    assert erased.versions == (version,)
+    assert erased.validating == ((version,) if validating else ())
+
+
 def test_what_was_measured_of_an_image_goes_with_it_and_what_keeps_it_out_stays(lake: Lake, lock: Path) -> None:
     collect(lake, many(3), now=NOW)
     before = lake.facts()

@@ -12,7 +12,16 @@ from model.dataset.manifest import read_candidates
 from model.dataset.tombstones import read_tombstones
 from model.feedback.agreement import Review
 from model.feedback.reporters import VotingLimits
-from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, UserReport, path_of, read_report, read_statements
+from model.feedback.reports import (
+    AGREEMENT,
+    ANONYMOUS,
+    KNOWN,
+    UserReport,
+    path_of,
+    read_report,
+    read_statements,
+    write_report,
+)
 from model.feedback.review import keep, settle
 from model.settings import Settings
 from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
@@ -191,6 +200,17 @@ def test_what_changes_while_it_is_reviewed_waits_for_the_next_review(
     monkeypatch.setattr("model.feedback.review.read_statements", read)
     settled(lake)
     assert reviews(lake) == [("bob", None, None), ("cyd", ACCEPTED, AGREEMENT)]
+
+
+def test_a_review_leaves_a_report_to_its_owner(lake: Lake, report: Report) -> None:
+    said = report("ada")
+    stored = read_report(lake.root, said.id)
+    assert stored is not None
+    write_report(lake.root, said.id, stored | {"owner": "key:ada"})
+    answered(lake, {said.image_sha256: "ai"})
+    reviewed = read_report(lake.root, said.id)
+    assert reviewed is not None
+    assert (reviewed["review"], reviewed["owner"]) == (ACCEPTED, "key:ada")
 
 
 def test_what_is_not_accepted_loses_its_picture_and_comment(lake: Lake, report: Report) -> None:

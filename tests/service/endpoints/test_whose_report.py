@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from flask.testing import FlaskClient
 from upath import UPath
 from werkzeug.test import TestResponse
@@ -250,3 +251,27 @@ def test_nobody_keeps_the_image_of_another_out_by_an_accepted_report(
     for by in ("mallory", None):
         assert withdraw(guarded, id_, by=by).status_code == 404
     assert not (lake / "tombstones.parquet").exists()
+
+
+def test_under_gunicorn_a_token_is_good_for_every_worker_and_nobody_does_without(
+    publish: Callable[..., object], serve: Callable[..., Any], draw: Draw, wait_until: Callable[..., None], lake: UPath
+) -> None:
+    publish("1")
+    service = serve()
+    service.await_version("1")
+    id_ = service.predict(draw(240)).json()["id"]
+
+    def tell(label: str, token: str | None = None) -> requests.Response:
+        fields = {"prediction_id": id_, "label": label}
+        return requests.post(f"{service.url}/feedback", json=fields, headers=licence(None, token), timeout=30)
+
+    wait_until(lambda: tell("real").status_code != 404, what="the prediction to be remembered")
+    (name,) = list_ids(lake)
+    assert [tell("ai").status_code for _ in range(6)] == [403] * 6
+    path_of(lake, name).unlink()
+    token = tell("real").json()["report_token"]
+    assert {tell(label, token).status_code for label in ("ai", "real") * 3} == {200}
+    address = f"{service.url}/feedback/{id_}"
+    assert [requests.delete(address, timeout=30).status_code for _ in range(4)] == [403] * 4
+    assert requests.delete(address, headers=licence(None, token), timeout=30).status_code == 200
+    assert list_ids(lake) == []

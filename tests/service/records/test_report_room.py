@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from upath import UPath
 
-from model.feedback.reports import list_ids, read_report, write_report
+from model.feedback.reports import UserReport, list_ids, read_report, read_statement, write_report
 from model.monitoring.predictions import Prediction
 from model.sources.reports import REJECTED
 from service.answers.problems import PROBLEMS, Refusal
@@ -38,7 +38,8 @@ def put(lake: UPath, tmp_path: Path) -> Put:
     def take(
         reporter: Reporter, *, image: bytes | None = None, prediction: Prediction | None = None, **granted: int
     ) -> str | None:
-        room = ReportRoom(**({"reports": 3, "bytes": 1_000_000, "free": 0} | granted))
+        most = {"reports": 3, "bytes": 1_000_000, "free": 0} | granted
+        room = ReportRoom(reports=most["reports"], bytes=most["bytes"], free=most["free"])
         about = prediction or predict(next(_number))
         report = Report(prediction=about, label="ai", comment="", image=image)
         return Reports(str(lake), lock=tmp_path / "reports.lock", room=room).put(report, reporter)
@@ -95,6 +96,25 @@ def test_what_a_review_has_settled_leaves_room(put: Put, lake: UPath) -> None:
     put(ADA)
     put(ADA)
     assert refusal(put, ADA).reason == "too_many_reports"
+
+
+def test_who_goes_on_asking_in_vain_has_no_report_read_again(
+    put: Put, lake: UPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def note(lake: UPath, name: str) -> UserReport | None:
+        read.append(name)
+        return read_statement(lake, name)
+
+    monkeypatch.setattr("service.records.report_room.read_statement", note)
+    for _ in range(3):
+        put(ADA)
+    room = ReportRoom(reports=3, bytes=1_000_000, free=0)
+    for _ in range(4):
+        with pytest.raises(Refusal):
+            room.require(lake, ADA, replacing="", size=0)
+    assert sorted(read) == list_ids(lake)
 
 
 def test_no_report_is_taken_where_the_disk_is_nearly_full(
