@@ -20,7 +20,7 @@ from model.sources.reports import ACCEPTED, CONFIRMED, FOLDER, SCHEMA
 ID: Final = re.compile("[0-9a-f]{32}")
 """What the id of a prediction looks like."""
 
-NAME: Final = re.compile(f"(?P<prediction>{ID.pattern})(-(?P<reporter>[0-9a-f]{{16}}))?")
+NAME: Final = re.compile(f"{ID.pattern}(-[0-9a-f]{{16}})?")
 """What the id of a report looks like: the prediction and, but for reports of earlier releases, `reporter_mark`."""
 
 ANONYMOUS: Final = "anonymous"

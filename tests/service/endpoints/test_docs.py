@@ -49,6 +49,13 @@ def test_every_endpoint_with_verdicts_documents_the_options(spec: dict[str, Any]
         assert names == ["max_fpr", "stability", "receipt"]
 
 
+def test_the_document_says_how_a_report_is_changed_without_a_key(spec: dict[str, Any]) -> None:
+    for operation in (spec["paths"]["/feedback"]["post"], spec["paths"]["/feedback/{report_id}"]["delete"]):
+        assert "X-Report-Token" in [each["name"] for each in operation["parameters"] if each["in"] == "header"]
+        problems = operation["responses"]["403"]["description"]
+        assert {"The report is another caller's", "The API key may not do this"} <= set(problems.split("; "))
+
+
 def test_every_reference_of_the_document_leads_somewhere(spec: dict[str, Any]) -> None:
     references = set(re.findall(r"#/components/schemas/([\w.]+)", str(spec)))
     assert references == set(spec["components"]["schemas"])
