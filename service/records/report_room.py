@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from upath import UPath
 
@@ -13,6 +14,7 @@ from service.answers.problems import Refusal
 from service.records.reporter import Reporter
 
 _Stamp = tuple[int, float]
+_LOCAL: Final = ("", "file", "local")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +58,10 @@ class ReportRoom:
             )
 
     def _require_disk(self, lake: UPath, size: int) -> None:
-        if not isinstance(lake, Path):  # an object store has no end that it tells
+        if lake.protocol not in _LOCAL:  # an object store has no end that it tells
             return
-        there = next(folder for folder in (lake, *lake.absolute().parents) if folder.exists())
+        root = Path(lake.path).absolute()
+        there = next(folder for folder in (root, *root.parents) if folder.exists())
         free = shutil.disk_usage(there).free
         if free - size < self.free:
             raise Refusal(
@@ -70,7 +73,7 @@ class ReportRoom:
     def _stored(self, lake: UPath, reporter: Reporter) -> dict[str, _Stamp]:
         """Return the size and time of each report of a reporter, settled or not, by its name."""
         folder = lake / FOLDER
-        if not isinstance(lake, Path):
+        if lake.protocol not in _LOCAL:  # a listing would be remembered for ever
             folder.fs.invalidate_cache()
         mark = reporter_mark(reporter.identity)
         paths = list(folder.glob(f"*-{mark}.parquet")) if folder.exists() else []

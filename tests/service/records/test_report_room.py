@@ -117,6 +117,15 @@ def test_who_goes_on_asking_in_vain_has_no_report_read_again(
     assert sorted(read) == list_ids(lake)
 
 
+@pytest.mark.parametrize("scheme", ["", "file://", "local://"])
+def test_the_disk_is_that_of_the_lake_however_it_is_named(scheme: str, tmp_path: Path) -> None:
+    room = ReportRoom(reports=3, bytes=1_000_000, free=10**18)
+    with pytest.raises(Refusal) as refused:
+        room.require(UPath(f"{scheme}{tmp_path}/not/there/yet"), ADA, replacing="", size=0)
+    assert refused.value.reason == "no_room"
+    room.require(UPath("memory://lake"), ADA, replacing="", size=0)
+
+
 def test_no_report_is_taken_where_the_disk_is_nearly_full(
     put: Put, lake: UPath, monkeypatch: pytest.MonkeyPatch
 ) -> None:
