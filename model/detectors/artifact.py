@@ -1,17 +1,18 @@
 """Artifact: what a released detector is, a folder with model.onnx, card.json, golden.npz and perhaps reference.npz."""
 
 import hashlib
-import io
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from types import MappingProxyType
+from typing import ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import ConfigDict
 
+from model.detectors.npz import read_arrays
+from model.detectors.reference import MOST_BYTES as MOST_BYTES_OF_REFERENCE
 from model.detectors.reference import unpack_reference
 from model.detectors.traffic_sample import Reference
 from model.errors import ArtifactError
@@ -25,6 +26,11 @@ FILES = (MODEL, CARD, GOLDEN)
 
 REFERENCE = "reference.npz"
 """The images that traffic is compared with; artifacts of an earlier release have none, and are served without."""
+
+MOST_BYTES: Final[Mapping[str, int]] = MappingProxyType(
+    {MODEL: 2_147_483_647, CARD: 1_000_000, GOLDEN: 256_000_000, REFERENCE: MOST_BYTES_OF_REFERENCE}
+)
+"""How large each file may be, and what an archive unpacks to; for the model it is what ONNX allows in one file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,13 +113,17 @@ def load(folder: Path) -> Artifact:
 
     The graph itself is not run here; `model.detectors.detector.Detector.load` also checks the golden outputs.
     """
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise ArtifactError(f"{folder} is no complete artifact: {', '.join(missing)} missing")
-    card = Card.from_json((folder / CARD).read_bytes())
+    check_files(folder)
+    card = read_card(folder)
     model = (folder / MODEL).read_bytes()
     _check_hash(model, card)
     return Artifact(model, card, _read_golden(folder / GOLDEN))
+
+
+def read_card(folder: Path) -> Card:
+    """Return the card in `folder`, of whatever model; raises ArtifactError when it is none."""
+    check_size(CARD, (folder / CARD).stat().st_size)
+    return Card.from_json((folder / CARD).read_bytes())
 
 
 def read_reference(folder: Path) -> Reference | None:
@@ -123,9 +133,10 @@ def read_reference(folder: Path) -> Reference | None:
     """
     path = folder / REFERENCE
     try:
-        card = Card.from_json((folder / CARD).read_bytes())
+        card = read_card(folder)
         if not path.is_file() and "sha256" not in card.reference:
             return None
+        check_size(REFERENCE, path.stat().st_size)
         data = path.read_bytes()
     except OSError as error:
         raise ArtifactError(f"{path} and its {CARD} cannot be read: {error}") from error
@@ -136,6 +147,47 @@ def read_reference(folder: Path) -> Reference | None:
 def list_files(folder: Path) -> tuple[str, ...]:
     """Return the names of the files that the artifact in `folder` has."""
     return (*FILES, REFERENCE) if (folder / REFERENCE).is_file() else FILES
+
+
+def check_files(folder: Path) -> None:
+    """Raise ArtifactError when a file of the artifact in `folder` is missing or too large; reads none of them."""
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise ArtifactError(f"{folder} is no complete artifact: {', '.join(missing)} missing")
+    for name in list_files(folder):
+        check_size(name, (folder / name).stat().st_size)
+
+
+def check_size(name: str, size: int) -> None:
+    """Raise ArtifactError when a file of that name is larger than MOST_BYTES allows; `size` is in bytes."""
+    if size > MOST_BYTES[name]:
+        raise ArtifactError(
+            f"{name} has {size:,} bytes, at most {MOST_BYTES[name]:,} are taken: make the artifact anew by training"
+        )
+
+
+def sum_files(folder: Path) -> str:
+    """Return the lines that `sha256sum model.onnx card.json golden.npz` prints in `folder`; understands no format.
+
+    Raises ArtifactError as `check_files` does.
+    """
+    check_files(folder)
+    return "".join(f"{hash_file(folder / name)}  {name}\n" for name in FILES)
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of what `sum_files` returns: one hash, in hexadecimal, for the whole artifact.
+
+    The card holds the hash of reference.npz, so this hash stands for reference.npz too. Raises ArtifactError as
+    `check_files` does.
+    """
+    return sha256(sum_files(folder).encode())
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal, without holding it in memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sha256(data: bytes) -> str:
@@ -156,10 +208,9 @@ def _check_reference(data: bytes, card: Card) -> None:
 
 def _read_golden(path: Path) -> Golden:
     try:
-        # From memory: given a path, NumPy leaks the open file when it is no archive.
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            golden = Golden(arrays["pixels"], arrays["probability"], arrays["cam"], arrays.get("embedding"))
-    except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        arrays = read_arrays(path.read_bytes(), most_bytes=MOST_BYTES[GOLDEN])
+        golden = Golden(arrays["pixels"], arrays["probability"], arrays["cam"], arrays.get("embedding"))
+    except (OSError, KeyError, ValueError) as error:
         raise ArtifactError(f"{path} holds no golden arrays pixels, probability and cam: {error}") from error
     outputs = [golden.probability, golden.cam, *([] if golden.embedding is None else [golden.embedding])]
     if not len(golden.pixels) >= 1 or any(len(output) != len(golden.pixels) for output in outputs):

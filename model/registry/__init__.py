@@ -4,7 +4,6 @@ The only part that talks to MLflow. `Registry` is where one begins; `model.regis
 """
 
 import contextlib
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import KW_ONLY, dataclass
@@ -13,10 +12,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from model.detectors import artifact
 from model.errors import RegistryError
 from model.processes import locked
 from model.registry.client import MISSING, PRESENT, open_client, skipped_on, upsert
+from model.registry.fetching import MOST_BYTES, fetch_artifact, fetch_file
 from model.registry.run_files import FULL, INT8
 from model.registry.runs import Run, create_run
 from model.registry.version_tags import DATASET_VERSION
@@ -90,11 +89,12 @@ class Registry:
             raise
         self.client.set_terminated(run.id, "FINISHED")
 
-    def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
-        """Return a file that was logged to a run, or None when the run has none of that name."""
-        with tempfile.TemporaryDirectory() as aside, skipped_on(*MISSING):
-            return Path(self.client.download_artifacts(run_id, artifact_file, aside)).read_bytes()
-        return None
+    def read_file(self, run_id: str, artifact_file: str, *, most_bytes: int = MOST_BYTES) -> bytes | None:
+        """Return a file that was logged to a run, or None when the run has none of that name.
+
+        Raises RegistryError for one of more than `most_bytes`.
+        """
+        return fetch_file(self.client, run_id, artifact_file, most_bytes=most_bytes)
 
     def read_files(self, run_id: str, names: Collection[str]) -> dict[str, bytes]:
         """Return the files that were logged to a run under one of `names`; those that it has not are missing."""
@@ -121,19 +121,14 @@ class Registry:
     def download(self, version_or_run_id: str, into: Path, *, variant: str = FULL) -> Path:
         """Fetch the files of an artifact, that of a version or of a run, into `into` and return that folder.
 
-        `variant` chooses among those of a run; a version is the one it was registered with. Nothing is checked here;
-        `model.detectors.detector.Detector.load` does.
+        `variant` chooses among those of a run; a version is the one it was registered with. Of the files only the sizes
+        are looked at, for which ArtifactError is raised; `model.detectors.detector.Detector.load` checks the rest.
         """
         run_id = version_or_run_id
         if len(version_or_run_id) != _RUN_ID_LENGTH:
             version = self.require(version_or_run_id)
             run_id, variant = version.run_id, version.variant
-        into.mkdir(parents=True, exist_ok=True)
-        for name in artifact.FILES:
-            self.client.download_artifacts(run_id, f"{variant}/{name}", str(into))
-        with skipped_on(*MISSING):  # an artifact without one can be served, its traffic compared with nothing
-            self.client.download_artifacts(run_id, f"{variant}/{artifact.REFERENCE}", str(into))
-        return into
+        return fetch_artifact(self.client, run_id, variant, into)
 
     def register(self, run_id: str, *, tags: Mapping[str, str], variant: str = FULL) -> ModelVersion:
         """Make a variant of a run's artifact a version of the model; one that is registered already keeps its version.

@@ -1,4 +1,8 @@
+import io
 import json
+import resource
+import subprocess
+import zipfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -156,3 +160,67 @@ def test_an_artifact_without_golden_images_is_refused(tiny_artifact: Write) -> N
     np.savez(folder / GOLDEN, pixels=golden.pixels[:0], probability=golden.probability[:0], cam=golden.cam[:0])
     with pytest.raises(ArtifactError, match="at least one"):
         artifact.read(folder)
+
+
+def test_a_bomb_of_golden_arrays_is_refused_by_what_it_announces(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    write_zeros(folder / GOLDEN, shape=(1_000_000_000,))
+    assert (folder / GOLDEN).stat().st_size < 10_000_000
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArtifactError, match=r"unpack to 1,000,000,128 bytes, at most 256,000,000 are read"):
+        artifact.load(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - held < 100_000, "kB"
+
+
+def test_a_header_that_names_more_values_than_there_are_is_refused_before_there_is_room_for_them(
+    tiny_artifact: Write,
+) -> None:
+    folder = tiny_artifact()
+    write_zeros(folder / GOLDEN, shape=(10**15,), zeros=1000)
+    with pytest.raises(ArtifactError, match="is not what its header says: 1,000,000,000,000,000 bytes of uint8"):
+        artifact.load(folder)
+
+
+def write_zeros(path: Path, *, shape: tuple[int, ...], zeros: int | None = None) -> None:
+    """An archive whose array claims that shape, and holds so many zeros."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
+    left = int(np.prod(shape)) if zeros is None else zeros
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("pixels.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(header.getvalue())
+        while left:
+            file.write(bytes(part := min(left, 10_000_000)))
+            left -= part
+
+
+def test_arrays_that_are_compressed_in_another_way_or_are_many_are_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    with zipfile.ZipFile(folder / GOLDEN, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("pixels.npy", b"x")
+    with pytest.raises(ArtifactError, match=r"pixels\.npy is compressed in another way"):
+        artifact.load(folder)
+    with zipfile.ZipFile(folder / GOLDEN, "w") as archive:
+        for number in range(33):
+            archive.writestr(f"{number}.npy", b"x")
+    with pytest.raises(ArtifactError, match="33 arrays, at most 32 are read"):
+        artifact.load(folder)
+
+
+@pytest.mark.parametrize("name", [*FILES, REFERENCE])
+def test_a_file_that_is_larger_than_any_of_its_kind_is_not_read(tiny_artifact: Write, name: str) -> None:
+    folder = tiny_artifact()
+    with (folder / name).open("r+b") as file:
+        file.truncate(artifact.MOST_BYTES[name] + 1)  # a hole, which takes no room on the disk
+    for look in (artifact.load, artifact.digest):
+        with pytest.raises(ArtifactError, match=rf"{name} has [0-9,]+ bytes, at most [0-9,]+ are taken"):
+            look(folder)
+
+
+def test_one_hash_stands_for_all_files_as_sha256sum_computes_it(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    sums = subprocess.run(["sha256sum", *FILES], cwd=folder, capture_output=True, check=True).stdout
+    told = subprocess.run(["sha256sum"], input=sums, capture_output=True, check=True).stdout
+    assert artifact.digest(folder) == told.decode().split()[0]

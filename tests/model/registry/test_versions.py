@@ -38,6 +38,21 @@ def test_an_artifact_without_a_reference_comes_back_without(
     assert sorted(path.name for path in fetched.iterdir()) == sorted(artifact.FILES)
 
 
+def test_a_file_that_is_too_large_is_not_downloaded(
+    models: Registry, tiny_artifact: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with models.run("train", params={}) as run:
+        run.log_artifact(tiny_artifact())
+    most = {**artifact.MOST_BYTES, artifact.GOLDEN: 1000}
+    with monkeypatch.context() as patch:
+        patch.setattr(artifact, "MOST_BYTES", most)
+        with pytest.raises(ArtifactError, match=r"golden\.npz has [0-9,]+ bytes, at most 1,000 are taken"):
+            models.download(run.id, tmp_path / "fetched")
+    assert list((tmp_path / "fetched").iterdir()) == []
+    with pytest.raises(RegistryError, match=r"'detector/card\.json' of the run has [0-9,]+ bytes, at most 10 are read"):
+        models.read_file(run.id, f"{registry.FULL}/{artifact.CARD}", most_bytes=10)
+
+
 def test_a_broken_artifact_is_not_logged(models: Registry, tiny_artifact: Write) -> None:
     folder = tiny_artifact()
     (folder / artifact.MODEL).write_bytes(b"altered")

@@ -1,0 +1,60 @@
+"""Fetches files of runs, none larger than it may be: whoever may write to the registry chooses what they hold."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from model.detectors import artifact
+from model.errors import RegistryError
+from model.registry.client import MISSING, skipped_on
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MOST_BYTES = 256_000_000
+"""Size of a file that is read into memory, unless the caller knows better; the largest are reports."""
+
+
+def fetch_artifact(client: "MlflowClient", run_id: str, variant: str, into: Path) -> Path:
+    """Fetch the files of a variant of a run's artifact into the folder `into`, which is made, and return it.
+
+    Raises ArtifactError when a file is larger than an artifact may have, and RegistryError when one is missing.
+    """
+    into.mkdir(parents=True, exist_ok=True)
+    sizes = _list_sizes(client, run_id, variant)
+    names = [name for name in (*artifact.FILES, artifact.REFERENCE) if name in sizes or name in artifact.FILES]
+    for name in names:
+        artifact.check_size(name, sizes.get(name, 0))
+    for name in names:
+        path = Path(client.download_artifacts(run_id, f"{variant}/{name}", str(into)))
+        artifact.check_size(name, path.stat().st_size)  # it may have been replaced meanwhile
+    return into
+
+
+def fetch_file(client: "MlflowClient", run_id: str, artifact_file: str, *, most_bytes: int) -> bytes | None:
+    """Return a file of a run, None when the run has none of that name; RegistryError for one of more `most_bytes`."""
+    folder, _, name = artifact_file.rpartition("/")
+    size = _list_sizes(client, run_id, folder).get(name)
+    if size is None:
+        return None
+    _require_size(artifact_file, size, most_bytes)
+    with tempfile.TemporaryDirectory() as aside, skipped_on(*MISSING):
+        path = Path(client.download_artifacts(run_id, artifact_file, aside))
+        _require_size(artifact_file, path.stat().st_size, most_bytes)
+        return path.read_bytes()
+    return None
+
+
+def _list_sizes(client: "MlflowClient", run_id: str, folder: str) -> dict[str, int]:
+    """Return the sizes in bytes of the files in a folder of a run, by their names; empty for a folder that is none."""
+    with skipped_on(*MISSING):
+        entries = client.list_artifacts(run_id, folder or None)
+        return {Path(entry.path).name: entry.file_size or 0 for entry in entries if not entry.is_dir}
+    return {}
+
+
+def _require_size(artifact_file: str, size: int, most_bytes: int) -> None:
+    if size > most_bytes:
+        raise RegistryError(
+            f"'{artifact_file}' of the run has {size:,} bytes, at most {most_bytes:,} are read: look who wrote it"
+        )
