@@ -15,6 +15,7 @@ from upath import UPath
 
 from model.errors import SourceError
 from model.files import write_table
+from model.monitoring import predictions
 from model.sources.reports import ACCEPTED, CONFIRMED, FOLDER, SCHEMA
 
 ID: Final = re.compile("[0-9a-f]{32}")
@@ -23,7 +24,7 @@ ID: Final = re.compile("[0-9a-f]{32}")
 NAME: Final = re.compile(f"{ID.pattern}(-[0-9a-f]{{16}})?")
 """What the id of a report looks like: the prediction and, but for reports of earlier releases, `reporter_mark`."""
 
-ANONYMOUS: Final = "anonymous"
+ANONYMOUS: Final = predictions.ANONYMOUS
 """The reporter who sent no API key."""
 
 AGREEMENT: Final = "agreement"

@@ -1,4 +1,4 @@
-"""The table of predictions: adds, finds and deletes rows, and reads the windows that drift is measured on."""
+"""The table of predictions: adds, finds and deletes rows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import with_config
 from sqlalchemy import (
     Column,
@@ -19,7 +17,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    RowMapping,
     String,
     Table,
     delete,
@@ -28,11 +25,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from model.detectors.traffic_sample import EMBEDDING, FACTS, Sample
 from model.monitoring.database import in_utc, make_table
 
+ANONYMOUS: Final = "anonymous"
+"""The client who sent no API key."""
+
 Packed = bytes
-"""Values of EMBEDDING, one after another."""
+"""Values of `model.detectors.traffic_sample.EMBEDDING, one after another."""
 
 PREDICTIONS: Final = Table(
     "predictions",
@@ -87,16 +86,6 @@ class Prediction:
     model_sha256: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Window:
-    """Predictions of one version, oldest first: ids, outermost times (UTC; None: there are none) and their facts."""
-
-    ids: tuple[str, ...]
-    first: datetime | None
-    last: datetime | None
-    sample: Sample
-
-
 def prepare(engine: Engine) -> None:
     """Make the table, or add to an earlier version's what it lacks; and make the folder of an SQLite file."""
     if engine.url.get_backend_name() == "sqlite" and engine.url.database:
@@ -121,30 +110,6 @@ def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
         return None
     values: dict[str, Any] = dict(row)
     return Prediction(**values | {"at": in_utc(row["at"])})
-
-
-def read_window(engine: Engine, *, model_version: str, model_sha256: str, most: int, until: datetime) -> Window:
-    """Return the newest `most` predictions that a version, of this hash, has given up to `until`.
-
-    Rows that an earlier version of this table left without facts are passed over.
-    """
-    columns = PREDICTIONS.c
-    wanted = (
-        select(*(columns[name] for name in ("id", "at", "probability", *FACTS, "embedding")))
-        .where(columns.model_version == model_version, columns.model_sha256 == model_sha256)
-        .where(columns.at <= until, columns.bytes.is_not(None))
-        .order_by(columns.at.desc(), columns.id)
-        .limit(most)
-    )
-    with engine.connect() as connection:
-        rows = connection.execute(wanted).mappings().all()[::-1]
-    times = [in_utc(row["at"]) for row in rows]
-    return Window(
-        ids=tuple(row["id"] for row in rows),
-        first=times[0] if times else None,
-        last=times[-1] if times else None,
-        sample=_to_sample(rows),
-    )
 
 
 def forget(engine: Engine, *, until: datetime, most: int) -> int:
@@ -193,16 +158,3 @@ def _delete(engine: Engine, which: ColumnElement[bool], most: int) -> int:
     with engine.begin() as connection:
         locked = found.with_for_update(skip_locked=True)
         return connection.execute(delete(PREDICTIONS).where(columns.id.in_(locked))).rowcount
-
-
-def _to_sample(rows: Sequence[RowMapping]) -> Sample:
-    columns = {name: [row[name] for row in rows] for name in ("probability", *FACTS)}
-    return Sample.of(columns | {"embedding": _to_embedding([row["embedding"] for row in rows])})
-
-
-def _to_embedding(stored: Sequence[Packed | None]) -> NDArray[np.float32] | None:
-    """Return [n, d]; None unless each row has one, of the same length."""
-    given = [one for one in stored if one is not None]
-    if not given or len(given) < len(stored) or len({len(one) for one in given}) > 1:
-        return None
-    return np.frombuffer(b"".join(given), EMBEDDING).reshape(len(given), -1).astype(np.float32)

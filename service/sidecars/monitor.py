@@ -17,12 +17,12 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from model.errors import StorageFull
-from model.monitoring import drift_history, predictions
+from model.monitoring import drift_history, predictions, windows
 from model.monitoring.database import open_database
 from model.monitoring.drift import measure
 from model.monitoring.drift_history import MOST_SUSPECTS, DriftResult
 from model.monitoring.limits import read_limits
-from model.monitoring.predictions import Window
+from model.monitoring.windows import Window
 from model.settings import Settings
 from service.logs import configure_logging
 from service.metrics.drift import DriftMetrics
@@ -33,8 +33,6 @@ from service.status.pointer import Pointer
 
 CLOCKS_APART: Final = timedelta(seconds=60)
 """Between clocks that are right."""
-
-_END_OF_TIME: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
 log = structlog.get_logger("service.sidecars.monitor")
 
@@ -132,17 +130,17 @@ class Monitor:
         return result
 
     def _read_window(self, pointer: Pointer, now: datetime) -> Window:
-        """Return the newest predictions of a version; raises Unmeasurable when they are too few, or of the future."""
+        """Return recent predictions of a version; raises Unmeasurable when they are too few, or of the future."""
         version = pointer.version
-        read = partial(predictions.read_window, self._engine, model_version=version, model_sha256=pointer.sha256)
-        newest = read(most=1, until=_END_OF_TIME).last
+        of_version = {"model_version": version, "model_sha256": pointer.sha256}
+        newest = windows.find_newest(self._engine, **of_version)
         if newest and newest - now > CLOCKS_APART:
             raise Unmeasurable(
                 "clock", f"the newest prediction is of {newest:%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M}"
             )
         most = self._settings.drift_window
         least = min(self._settings.drift_least, most)
-        window = read(most=most, until=now)
+        window = windows.read_window(self._engine, **of_version, most=most, until=now)
         if len(window.ids) < least:
             raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, it takes {least}")
         return window

@@ -125,6 +125,6 @@ _ONE = Prediction(
 
 
 def predict(number: int, *, days_ago: float = 0, **changes: Any) -> Prediction:
-    """The prediction of that number, given so many days ago."""
+    """The prediction of that number, on an image of its own, given so many days ago."""
     at = datetime.now(UTC) - timedelta(days=days_ago)
-    return replace(_ONE, **{"id": f"{number:032x}", "at": at} | changes)
+    return replace(_ONE, **{"id": f"{number:032x}", "at": at, "image_sha256": f"{number:064x}"} | changes)

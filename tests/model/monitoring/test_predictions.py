@@ -16,14 +16,13 @@ from model.detectors.traffic_sample import EMBEDDING
 from model.monitoring.database import open_database, opened, read_clock
 from model.monitoring.predictions import (
     PREDICTIONS,
-    Window,
     add,
     delete_future_rows,
     find,
     forget,
     prepare,
-    read_window,
 )
+from model.monitoring.windows import Window, read_window
 from support.monitoring import predict
 from support.postgresql import NEEDS_POSTGRESQL, Postgresql, running_postgresql
 

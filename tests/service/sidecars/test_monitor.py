@@ -60,7 +60,16 @@ class Watched:
         self.engine = open_database(self.settings.predictions_url)
         self.monitor = Monitor(self.settings, now=self.clock.now, monotonic=self.clock.monotonic)
 
-    def log(self, sample: Sample, *, at: datetime | None = None, version: str = "1", sha256: str | None = None) -> None:
+    def log(
+        self,
+        sample: Sample,
+        *,
+        at: datetime | None = None,
+        every: float = 1.0,
+        client: str = "shop",
+        version: str = "1",
+        sha256: str | None = None,
+    ) -> None:
         """Write down predictions of these images, one a second up to `at`, by the detector in service or another."""
         predictions.prepare(self.engine)
         ends = at or self.clock.at
@@ -74,7 +83,8 @@ class Watched:
             rows.append(
                 predict(
                     self.logged,
-                    at=ends - timedelta(seconds=len(sample) - 1 - position),
+                    at=ends - timedelta(seconds=every * (len(sample) - 1 - position)),
+                    client=client,
                     model_version=version,
                     model_sha256=sha256 or Pointer.read(pointer_path(self.settings.home)).sha256,
                     jpeg_quality=None if math.isnan(quality) else int(quality),
@@ -158,6 +168,30 @@ def test_only_the_newest_predictions_of_the_version_in_service_count(
     small.close()
 
 
+def test_a_flood_of_one_who_sends_no_key_is_not_what_traffic_has_become(
+    home: Path, watched: Watched, known: Sample, bright: Sample
+) -> None:
+    watched.log(known, at=NOON - timedelta(minutes=20), every=300, client=predictions.ANONYMOUS)
+    for _ in range(4):
+        watched.log(bright, every=0.01, client=predictions.ANONYMOUS)
+    small = Watched(Settings(home=home, drift_window=180))
+    result = small.monitor.step()
+    assert (result.state, result.rows) == ("ok", 180), result.reason
+    small.close()
+
+
+def test_a_flood_of_one_key_among_others_is_half_of_what_is_looked_at(
+    home: Path, watched: Watched, known: Sample, bright: Sample
+) -> None:
+    watched.log(known, at=NOON - timedelta(minutes=20), every=300)
+    for _ in range(4):
+        watched.log(bright, every=0.01, client="mallory")
+    small = Watched(Settings(home=home, drift_window=180))
+    result = small.monitor.step()
+    assert (result.rows, result.first < NOON - timedelta(hours=5) if result.first else None) == (180, True)
+    small.close()
+
+
 def test_what_another_host_has_measured_within_the_interval_is_taken(watched: Watched, known: Sample) -> None:
     watched.log(known)
     sha256 = Pointer.read(pointer_path(watched.settings.home)).sha256
@@ -214,7 +248,7 @@ def test_an_error_of_the_monitor_itself_is_told_and_nothing_older_stands(
     watched.log(known)
     metrics = DriftMetrics()
     watch(watched.monitor, metrics, watched.settings)
-    monkeypatch.setattr("service.sidecars.monitor.predictions.read_window", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("service.sidecars.monitor.windows.read_window", lambda *_, **__: 1 / 0)
     watched.clock.pass_seconds(60)
     watch(watched.monitor, metrics, watched.settings)
     status = read_status(watched.settings.home)

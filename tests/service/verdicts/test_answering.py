@@ -18,7 +18,7 @@ from model.detectors.traffic_sample import EMBEDDING, Sample
 from model.images.decoding import Limits, decode
 from model.images.provenance.findings import Finding
 from model.monitoring.database import open_database
-from model.monitoring.predictions import read_window
+from model.monitoring.windows import read_window
 from service.answers.options import Options
 from service.status.pointer import Pointer, pointer_path
 from service.verdicts.answering import to_prediction, to_verdict
