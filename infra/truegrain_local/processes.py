@@ -18,6 +18,9 @@ from truegrain_local.programs import HOST, Component
 STOP_SECONDS = 20.0
 """How long programs may take to end by themselves before they are killed."""
 
+OTHERS = 0o077
+"""The rights that other users of this machine, and of this user's group, do not get."""
+
 
 @dataclass(frozen=True)
 class Record:
@@ -27,6 +30,19 @@ class Record:
     pid: int
     created: float
     log: str
+
+
+def keep_private(home: Path) -> None:
+    """Let nobody but this user read what this process, and what it starts, write from now on, nor look into `home`.
+
+    Raises LaunchError when `home` is somebody else's.
+    """
+    os.umask(OTHERS)
+    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.chmod(0o700)
+    except PermissionError as error:
+        raise LaunchError(f"{home} belongs to another user; TRUEGRAIN_HOME names a folder of your own") from error
 
 
 def require_free_ports(components: Iterable[Component]) -> None:

@@ -10,7 +10,16 @@ import requests
 from model.settings import Settings
 from truegrain_local.airflow_api import AirflowApi, healthy
 from truegrain_local.errors import LaunchError
-from truegrain_local.processes import Record, alive, read_records, require_free_ports, start, stop, write_records
+from truegrain_local.processes import (
+    Record,
+    alive,
+    keep_private,
+    read_records,
+    require_free_ports,
+    start,
+    stop,
+    write_records,
+)
 from truegrain_local.programs import HOST, components, logs, migration, seed_password
 from truegrain_local.progress import Progress
 
@@ -28,8 +37,9 @@ def records_path(home: Path) -> Path:
 def bring_up(settings: Settings, progress: Progress) -> AirflowApi:
     """Start every program that does not run yet, wait until all answer, and return a signed-in client of Airflow.
 
-    Raises LaunchError naming the log to read, or the port that is taken.
+    Raises LaunchError naming the log to read, the port that is taken, or a home that is another user's.
     """
+    keep_private(settings.home)
     path = records_path(settings.home)
     running = find_running(settings, progress)
     names = {record.name for record in running}

@@ -4,6 +4,7 @@ The tests of this file build on one another and run in their order.
 """
 
 import json
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,6 +43,14 @@ def test_up_ends_with_a_verdict_of_the_promoted_version(stack: Stack, registry: 
     source = Path(stack.settings.source).name
     assert f"of source '{source}', which is labelled 'ai'" in stack.output
     assert f": 600 images of '{source}'\n" in stack.output
+
+
+def test_nothing_of_it_can_be_read_by_another_user(stack: Stack) -> None:
+    home = stack.settings.home
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    written = [path for path in home.rglob("*") if not path.is_symlink()]
+    assert {"predictions.db", "airflow.db", "mlflow.db", "service.log"} <= {path.name for path in written}
+    assert [path for path in written if path.exists() and path.stat().st_mode & 0o077] == []
 
 
 def test_both_dags_are_green(stack: Stack) -> None:

@@ -1,6 +1,8 @@
 """Programs that outlive the terminal are found again and stopped with all they started."""
 
+import os
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ from truegrain_local.memory import PeakMemory, held_bytes
 from truegrain_local.processes import (
     Record,
     alive,
+    keep_private,
     members,
     read_records,
     require_free_ports,
@@ -134,3 +137,33 @@ def test_a_process_that_has_ended_holds_nothing(run: Run) -> None:
     assert held_bytes([process]) > 0
     stop([record])
     assert held_bytes([process]) == 0
+
+
+@pytest.fixture
+def umask() -> Iterator[None]:
+    """Give the process its rights to files back afterwards."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("umask")
+def test_what_is_started_writes_for_this_user_alone(tmp_path: Path, run: Run) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    keep_private(home)
+    run(f"import pathlib; pathlib.Path({str(home / 'written')!r}).write_text('x'); {SLEEPER}")
+    write_records(home / "run" / "processes.json", [])
+    found = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home, *home.rglob("*"))}
+    assert found == {"home": 0o700, "written": 0o600, "run": 0o700, "processes.json": 0o600}
+    assert stat.S_IMODE((tmp_path / "program.log").stat().st_mode) == 0o600
+
+
+@pytest.mark.usefixtures("umask")
+def test_a_home_of_somebody_else_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    with pytest.raises(LaunchError, match="belongs to another user; TRUEGRAIN_HOME names a folder of your own"):
+        keep_private(tmp_path)
