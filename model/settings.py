@@ -56,6 +56,12 @@ class Settings(BaseModel):
     require_signature: str = Field(
         "", description="PEM file of the Ed25519 public key that must have signed what is served; empty: none"
     )
+    check_seconds: PositiveFloat = Field(
+        30.0, description="Time that a promoted detector may take to load and prove itself, in seconds"
+    )
+    check_bytes: PositiveInt = Field(
+        2_000_000_000, description="Memory that it may ask for while it is checked, in bytes of address space"
+    )
     shadow_share: float = Field(
         0.0, ge=0, le=1, description="Share of the images sent to /predict that the shadow judges as well, unseen"
     )
@@ -66,7 +72,7 @@ class Settings(BaseModel):
         30, description="Days for which predictions are kept, and feedback on them is taken"
     )
     drift_seconds: PositiveFloat = Field(60.0, description="Seconds between two measurements of drift")
-    drift_window: PositiveInt = Field(1000, le=20_000, description="Newest predictions that a measurement looks at")
+    drift_window: PositiveInt = Field(1000, le=20_000, description="Recent predictions that a measurement looks at")
     drift_least: PositiveInt = Field(100, description="Predictions without which drift is unknown")
     drift_policy: str = Field(
         "", description="TOML file with the limits of drift that differ from model/monitoring/drift.toml"

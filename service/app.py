@@ -5,6 +5,7 @@ from pathlib import Path
 
 from apiflask import APIFlask
 
+from model.detectors.signature import find_public_key
 from model.images.decoding import Limits
 from model.settings import Settings
 from service import errors, openapi, request_log
@@ -37,13 +38,14 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     metrics = Metrics()
     metrics.worker_started(cost_per_hour=settings.cost_per_hour)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
-    shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow")
+    key = find_public_key(settings.require_signature)
+    shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow", public_key=key)
     app.extensions["truegrain"] = shared = Context(
         home=settings.home,
         limits=limits,
         metrics=metrics,
         queue=Queue(places=settings.queue, patience=settings.queue_seconds),
-        store=ModelStore(pointer_path(settings.home), metrics),
+        store=ModelStore(pointer_path(settings.home), metrics, public_key=key),
         shadow=shadow,
         shadowing=Shadowing(shadow, metrics, limits=limits, share=settings.shadow_share)
         if settings.shadow_share

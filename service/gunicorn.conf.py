@@ -10,7 +10,7 @@ from pathlib import Path
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from model.detectors.signature import read_public_key
+from model.detectors.signature import find_public_key
 from model.monitoring.limits import read_limits
 from model.settings import Settings
 from service.logs import LOGGING, configure_logging
@@ -49,10 +49,13 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str((settings.home / "run" / "metrics")
 
 
 def on_starting(server: Arbiter) -> None:  # noqa: ARG001 - the signature is gunicorn's
-    """Start the log, and the metrics from zero: files of an earlier run would be added to ours."""
+    """Start the log, and the metrics from zero: files of an earlier run would be added to ours.
+
+    What the service and those beside it write, pictures of users among it, is for this user alone.
+    """
+    os.umask(0o077)
     configure_logging()
-    if settings.require_signature:  # a file that is no key ends the start here, not the follower again and again
-        read_public_key(Path(settings.require_signature))
+    find_public_key(settings.require_signature)  # a file that is no key ends the start here, not each worker's
     read_limits(settings.drift_policy)  # likewise, not the monitor
     metrics = Path(os.environ["PROMETHEUS_MULTIPROC_DIR"])
     shutil.rmtree(metrics, ignore_errors=True)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import structlog
 
-from model.detectors import signature
+from model.detectors import artifact, signature
 from model.detectors.detector import Detector
-from model.errors import RegistryUnavailable, TruegrainError
+from model.errors import ArtifactError, RegistryUnavailable, TruegrainError
 from model.registry import Registry, connect, promotion
 from model.registry.history import Change
 from model.registry.state import look
@@ -42,17 +42,33 @@ def _carry_out(registry: Registry, asked: argparse.Namespace) -> str:
     elif asked.command == "repair":
         promotion.repair(registry)
     elif asked.command == "sign":
-        _sign(registry, asked.version, asked.key)
+        _sign(registry, asked.version, asked.key, asked.sha256)
     return "".join(f"{_line(change)}\n" for change in look(registry).history.changes)
 
 
-def _sign(registry: Registry, version: str, key: Path) -> None:
-    """Sign a version once it has proved to compute what it promises; raises ArtifactError or SettingsError."""
+def _sign(registry: Registry, version: str, key: Path, sha256: str | None) -> None:
+    """Sign a version whose files have the hash `sha256`, once it has proved to compute what it promises.
+
+    Raises ArtifactError, with the hash that it has, when that is another, or none is given; SettingsError for a key
+    that is none.
+    """
     private_key = signature.read_private_key(key)
+    wanted = registry.require(version)
     with tempfile.TemporaryDirectory() as aside:
-        folder = registry.download(version, Path(aside))
+        folder = registry.download(wanted.version, Path(aside))
+        found = artifact.digest(folder)
+        if found != (sha256 or "").lower():
+            other = f", not {sha256}" if sha256 else ""
+            raise ArtifactError(
+                f"nothing was signed: the registry's version {wanted.version} is {found}{other}. Anybody who may write"
+                " to the registry may have made it: compare it with the line `artifact` in the log of its training, and"
+                " give the hash from there as --sha256"
+            )
         Detector.load(folder)
-        registry.tag(version, {signature.TAG: signature.sign(folder, private_key)})
+        signed = signature.sign(folder, private_key, name=registry.model_name, version=wanted.version)
+        registry.tag(wanted.version, {signature.TAG: signed})
+    issue = signed.partition(":")[0]
+    sys.stderr.write(f"signed version {wanted.version} of '{registry.model_name}', {found}, issue {issue}\n")
 
 
 def _line(change: Change) -> str:
@@ -73,6 +89,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     sign = commands.add_parser("sign", help="sign a version, for services that set TRUEGRAIN_REQUIRE_SIGNATURE")
     sign.add_argument("version")
     sign.add_argument("--key", type=Path, required=True, metavar="PEM", help="file of the Ed25519 private key")
+    sign.add_argument("--sha256", metavar="HASH", help="of the artifact, as training logged it: nothing else is signed")
     for command in (promote, rollback):
         command.add_argument("--reason", required=True)
     return parser.parse_args(arguments)

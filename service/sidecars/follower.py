@@ -16,13 +16,14 @@ from typing import Final, Protocol
 
 import structlog
 
-from model.detectors.signature import PublicKey, read_public_key
+from model.detectors.signature import PublicKey, find_public_key
 from model.errors import ArtifactError, RegistryError, RegistryUnavailable, StorageFull
 from model.registry import ModelVersion, connect
 from model.settings import Settings
 from service.logs import configure_logging
 from service.metrics.service import Metrics
 from service.sidecars.artifact_cache import ArtifactCache, Downloads
+from service.sidecars.detector_check import Check, make_check
 from service.sidecars.lineage_lookup import RunFiles, look_up_lineage
 from service.sidecars.pipeline_watch import watch_pipeline
 from service.sidecars.repeat import repeat
@@ -53,7 +54,8 @@ class _Refused:
 class Follower:
     """Brings the version behind one alias to this machine, one `step` at a time.
 
-    `lake` is where its dataset version is looked up for the lineage, `public_key` as for `ArtifactCache`.
+    `lake` is where its dataset version is looked up for the lineage; `check` and `public_key` as for `ArtifactCache`.
+    A step takes as long as a download and a check, which have bounds: the other alias waits no longer than that.
     """
 
     def __init__(
@@ -64,13 +66,14 @@ class Follower:
         *,
         poll_seconds: float,
         lake: str,
+        check: Check,
         alias: Alias = "production",
         public_key: PublicKey | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._versions = versions
         self._pointer = pointer
-        self._cache = ArtifactCache(pointer.parent, public_key=public_key)
+        self._cache = ArtifactCache(pointer.parent, check=check, public_key=public_key)
         self._metrics = metrics
         self._poll_seconds = poll_seconds
         self._lake = lake
@@ -110,15 +113,22 @@ class Follower:
         return "absent"
 
     def _have(self, wanted: ModelVersion) -> bool:
-        try:
-            pointer = Pointer.read(self._pointer)
-        except (ArtifactError, OSError):
+        pointer = self._read_pointer()
+        if pointer is None or not pointer.names(wanted.version, wanted.run_id):
+            return False
+        if not self._cache.is_signed_so(pointer, wanted):  # signed again, or its signature is gone
             return False
         if pointer != self._verified:  # once in our life: the disk may have been harmed before it
-            if not (pointer.names(wanted.version, wanted.run_id) and self._cache.holds(pointer, wanted)):
+            if not self._cache.holds(pointer, wanted):
                 return False
             self._verified = pointer
-        return pointer.names(wanted.version, wanted.run_id)
+        return True
+
+    def _read_pointer(self) -> Pointer | None:
+        try:
+            return Pointer.read(self._pointer)
+        except (ArtifactError, OSError):
+            return None
 
     def _take(self, wanted: ModelVersion) -> Outcome:
         # A version of which the registry says something new, such as its signature, is tried at once.
@@ -126,7 +136,9 @@ class Follower:
         if refused and self._clock() < refused.until:
             return "refused"
         try:
-            pointer = self._cache.find(wanted) or self._cache.fetch(wanted, self._versions)
+            before = self._read_pointer()
+            pointer = self._cache.find(wanted, instead_of=before)
+            pointer = pointer or self._cache.fetch(wanted, self._versions, instead_of=before)
             pointer.write(self._pointer)
             self._cache.clear()
         except RegistryUnavailable:
@@ -180,7 +192,7 @@ def main() -> None:
 def build_followers(settings: Settings) -> dict[Alias, Follower]:
     """Make a follower for each alias; raises SettingsError when the required public key cannot be read."""
     registry, metrics = connect(settings), Metrics()
-    public_key = read_public_key(Path(settings.require_signature)) if settings.require_signature else None
+    public_key = find_public_key(settings.require_signature)
     aliases: tuple[Alias, ...] = ("production", "shadow")
     return {
         alias: Follower(
@@ -189,6 +201,7 @@ def build_followers(settings: Settings) -> dict[Alias, Follower]:
             metrics,
             poll_seconds=settings.poll_seconds,
             lake=settings.lake_url,
+            check=make_check(settings),
             alias=alias,
             public_key=public_key,
         )

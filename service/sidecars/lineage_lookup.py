@@ -1,7 +1,7 @@
 """Looks up how a version of the registry came about: its DAG run, the gate, the validation of its dataset."""
 
 import json
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 
@@ -12,22 +12,26 @@ from model.registry import version_tags as tags
 from model.registry.run_files import DECISION
 from service.status.lineage import Lineage, Validation
 
+MOST_BYTES: Final = 1_000_000
+"""Size of a decision, which has a line for each rule of the gate."""
+
 log = structlog.get_logger(__name__)
 
 
 class RunFiles(Protocol):
     """What the lookup needs of the registry."""
 
-    def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
-        """Return a file that was logged to a run, None when it has none of that name."""
+    def read_file(self, run_id: str, artifact_file: str, *, most_bytes: int) -> bytes | None:
+        """Return a file that was logged to a run, None for none of that name, RegistryError for a larger one."""
 
 
 def look_up_lineage(version: ModelVersion, runs: RunFiles, *, lake: str, dataset_version: str) -> Lineage:
     """Gather what the registry, the run and the lake (a folder or URL) know of how `version` came about.
 
-    Raises RegistryError when the registry does not answer, ValueError when the run's decision cannot be understood.
+    Raises RegistryError when the registry does not answer or the run's decision is too large, ValueError when the
+    decision cannot be understood.
     """
-    decision = runs.read_file(version.run_id, DECISION)
+    decision = runs.read_file(version.run_id, DECISION, most_bytes=MOST_BYTES)
     rules = json.loads(decision)["rules"] if decision else []
     return Lineage(
         dag_run_id=version.tags.get(tags.DAG_RUN_ID),

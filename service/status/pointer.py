@@ -19,6 +19,7 @@ class Pointer:
     """A version behind an alias: `name`, `version` and `run_id` are the registry's, `sha256` is that of model.onnx.
 
     `folder` is the artifact's folder beside the pointer file, without a path, so that the home can be moved.
+    `signature` is what the registry said when the follower took the version; workers verify it again.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Pointer:
     folder: str
     sha256: str
     dataset_version: str
+    signature: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Self:

@@ -8,6 +8,7 @@ from pathlib import Path
 import structlog
 
 from model.detectors.detector import Detector
+from model.detectors.signature import PublicKey, verify
 from model.files import signature
 from service.metrics.service import Metrics
 from service.status.pointer import Alias, Pointer
@@ -31,14 +32,18 @@ class ServedModel:
 class ModelStore:
     """Keeps `current` up to date from a thread of its own; requests read that one reference, and load only the first.
 
-    Production stays in service whatever becomes of its pointer; a shadow ends with its own.
+    Production stays in service whatever becomes of its pointer; a shadow ends with its own. With a `public_key` nothing
+    is read of a detector, not even of the last one in service, whose signature is not by that key.
     """
 
-    def __init__(self, pointer: Path, metrics: Metrics, *, alias: Alias = "production") -> None:
+    def __init__(
+        self, pointer: Path, metrics: Metrics, *, alias: Alias = "production", public_key: PublicKey | None = None
+    ) -> None:
         self.current: ServedModel | None = None
         self._pointer = pointer
         self._alias: Alias = alias
         self._metrics = metrics
+        self._public_key = public_key
         self._seen: tuple[int, int, int] | None = None
         self._looking = threading.Lock()
         self._stopped = threading.Event()
@@ -81,8 +86,10 @@ class ModelStore:
 
     def _load(self) -> ServedModel:
         version = Pointer.read(self._pointer)
-        detector = Detector.load(self._pointer.parent / version.folder)
-        return ServedModel(version=version, detector=detector, loaded_at=time.time())
+        folder = self._pointer.parent / version.folder
+        if self._public_key is not None:
+            verify(folder, version.signature, self._public_key, name=version.name, version=version.version)
+        return ServedModel(version=version, detector=Detector.load(folder), loaded_at=time.time())
 
     def _replace(self, model: ServedModel) -> None:
         previous, self.current = self.current, model

@@ -12,14 +12,18 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 import requests
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from model.detectors.signature import PrivateKey, sign
 from service.protection.api_keys import Key, hash_of, make_secret
+from service.status.pointer import pointer_path
 from support.ordinary_traffic import draw_ordinary
 
 Serve = Callable[..., Any]
@@ -249,3 +253,38 @@ def test_drift_is_measured_beside_the_workers_and_told_by_health_and_metrics(
     assert service.metric("truegrain_drift_state", state="ok") == 1
     assert service.metric("truegrain_drift_window_predictions") == 90
     assert 0 <= service.metric("truegrain_estimated_accuracy", bound="low") <= 1
+
+
+def test_what_the_service_keeps_is_for_its_own_user(
+    serve: Serve, publish: Publish, draw: Draw, home: Path, wait_until: Callable[..., None]
+) -> None:
+    publish("1")
+    before = set(home.rglob("*"))
+    service = serve(drift_seconds=0.2)
+    verdict = service.predict(draw()).json()
+    report = {"prediction_id": verdict["id"], "label": "real", "consent": "true"}
+    files = {"file": draw()}
+    wait_until(lambda: requests.post(f"{service.url}/feedback", data=report, files=files, timeout=30).ok, what="report")
+    wait_until((home / "run" / "drift.json").exists, what="the monitor's status")
+    wait_until((home / "run" / "follower.json").exists, what="the follower's status")
+    written = set(home.rglob("*")) - before
+    names = {path.name for path in written}
+    assert {"predictions.db", "drift.json", "follower.json", "lake"} <= names
+    assert any(name.startswith(verdict["id"]) for name in names), "the report with its picture"
+    assert [path for path in written if path.exists() and path.stat().st_mode & 0o077] == []
+
+
+def test_an_unsigned_detector_of_before_is_not_served_where_signatures_are_wanted(
+    serve: Serve, publish: Publish, draw: Draw, home: Path, tmp_path: Path
+) -> None:
+    key, path = PrivateKey.generate(), tmp_path / "release.pub.pem"
+    path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    pointer = publish("1")
+    service = serve(require_signature=path)
+    assert service.predict(draw()).status_code == 503
+    assert service.get("/readyz").json()["reason"] == "not_ready"
+    assert "it is not signed" in service.log.read_text()
+    signature = sign(pointer_path(home).parent / pointer.folder, key, name=pointer.name, version="1")
+    replace(pointer, signature=signature).write(pointer_path(home))
+    service.await_version("1")
+    assert service.predict(draw()).ok

@@ -10,6 +10,7 @@ import requests
 
 from model.registry import ModelVersion, Registry
 from model.registry.promotion import promote, rollback
+from support.hostile_detectors import make_endless
 from truegrain_rig.busy_clients import asking
 
 Serve = Callable[..., Any]
@@ -118,6 +119,31 @@ def test_a_corrupted_version_is_refused_counted_and_logged_while_the_old_one_ser
     assert service.metric("truegrain_follower_polls_total", outcome="refused") >= 1
     rollback(models, reason="it is corrupted")
     assert service.predict(draw()).json()["model"]["version"] == good.version
+
+
+def test_a_detector_that_never_ends_is_refused_and_what_is_promoted_next_arrives(
+    start: Serve,
+    models: Registry,
+    add: Add,
+    tiny_artifact: Callable[..., Path],
+    draw: Draw,
+    wait_until: Callable[..., None],
+) -> None:
+    good = add(0.0)
+    promote(models, good.version, reason="the first")
+    service = start(check_seconds=5)
+    service.await_version(good.version)
+    with models.run("by somebody else", params={}) as run:
+        run.log_folder(make_endless(tiny_artifact(9.0)), "detector")
+    endless = models.register(run.id, tags={})
+    models.set_alias("production", endless.version)
+    wait_until(lambda: "within 5 s, which TRUEGRAIN_CHECK_SECONDS sets" in service.log.read_text(), what="the refusal")
+    troubles = "the version behind 'production' was refused: the follower's log says why"
+    wait_until(lambda: troubles in service.get("/health").json()["troubles"], what="the trouble")
+    assert service.predict(draw()).json()["model"]["version"] == good.version
+    better = add(2.0)
+    models.set_alias("production", better.version)
+    service.await_version(better.version)
 
 
 def test_the_last_good_copy_serves_when_the_registry_is_down(

@@ -12,9 +12,10 @@ from upath import UPath
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import SCHEMA, read_manifest
+from model.detectors import artifact
 from model.files import write_text
 from model.images.preprocess import Preprocess
-from model.registry import INT8, Run, connect
+from model.registry import FULL, INT8, Run, connect
 from model.settings import Settings
 from model.sources.labelled_image import NOT_STATED
 from model.training.config import TrainConfig
@@ -134,12 +135,18 @@ def _publish(
         metrics=metrics,
         folder=folder / "artifact",
     )
-    run.log_artifact(folder / "artifact")
+    _log_artifact(run, folder / "artifact", FULL)
     if config.int8:
         speed = release_int8(folder / "artifact", val, folder=folder / "artifact-int8")
         print(speed, flush=True)
         if speed.worth:
-            run.log_artifact(folder / "artifact-int8", variant=INT8)
+            _log_artifact(run, folder / "artifact-int8", INT8)
+
+
+def _log_artifact(run: Run, folder: Path, variant: str) -> None:
+    """Log an artifact, and print the hash that whoever signs it compares: the registry may be changed by others."""
+    run.log_artifact(folder, variant=variant)
+    print(f"artifact {variant}: sha256 {artifact.digest(folder)}", flush=True)
 
 
 def _folder(settings: Settings, config: TrainConfig, version: str) -> Path:

@@ -5,8 +5,9 @@ import pytest
 import structlog
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from model.detectors import artifact
 from model.detectors.signature import TAG, PrivateKey, verify
-from model.registry import ModelVersion, Registry
+from model.registry import FULL, ModelVersion, Registry
 from model.registry.__main__ import main
 from model.registry.promotion import promote
 
@@ -66,14 +67,42 @@ def test_a_refusal_is_a_sentence_and_an_exit_status(add: Add, capsys: pytest.Cap
 
 
 def test_a_version_is_signed_with_the_key_of_a_file(
-    release: Callable[[float], ModelVersion], models: Registry, tmp_path: Path
+    release: Callable[[float], ModelVersion], models: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     version, key = release(0.0), PrivateKey.generate()
-    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    assert main(["sign", version.version, "--key", str(tmp_path / "key.pem")]) == 0
+    sha256 = artifact.digest(tmp_path / "tiny+0")
+    assert main(["sign", version.version, "--key", str(write(key, tmp_path)), "--sha256", sha256.upper()]) == 0
     signed = models.resolve(version.version)
     assert signed is not None
-    verify(models.download(version.version, tmp_path / "artifact"), signed.tags[TAG], key.public_key())
+    folder = models.download(version.version, tmp_path / "artifact")
+    ours = {"name": models.model_name, "version": version.version}
+    issue = verify(folder, signed.tags[TAG], key.public_key(), **ours)
+    assert f"signed version 1 of '{models.model_name}', {sha256}, issue {issue}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [[], ["--sha256", "0" * 64]])
+def test_what_training_has_not_logged_is_neither_looked_into_nor_signed(
+    models: Registry, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str]
+) -> None:
+    with models.run("train", params={}) as run:
+        for name in artifact.FILES:
+            (tmp_path / name).write_bytes(b"by somebody else")
+            models.client.log_artifact(run.id, str(tmp_path / name), FULL)
+    version = models.register(run.id, tags={})
+    key = write(PrivateKey.generate(), tmp_path)
+    assert main(["sign", version.version, "--key", str(key), *given]) == 1
+    told = capsys.readouterr().err
+    assert f"nothing was signed: the registry's version 1 is {artifact.digest(tmp_path)}" in told
+    assert (f", not {'0' * 64}. Anybody" in told) == bool(given)
+    unsigned = models.resolve("1")
+    assert unsigned is not None
+    assert TAG not in unsigned.tags
+
+
+def write(key: PrivateKey, folder: Path) -> Path:
+    path = folder / "key.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
 
 
 def test_what_is_no_key_signs_nothing(

@@ -55,6 +55,7 @@ def test_the_command_trains_logs_an_artifact_and_prints_json_last(
         settings.tracking_uri, model_name=settings.model_name, lock=tmp_path / "lock", experiment="tests"
     )
     folder = registry.download(result["run_id"], tmp_path / "downloaded")
+    assert f"artifact detector: sha256 {artifact.digest(folder)}\n" in finished.stdout
     detector = Detector.load(folder)
     assert detector.card.dataset_version == dataset
     assert detector.card.training["epochs"] == 2

@@ -14,6 +14,7 @@ from model.errors import RegistryError, RegistryUnavailable, SettingsError
 from model.registry import ModelVersion
 from model.settings import Settings
 from service.metrics.service import Metrics
+from service.sidecars.detector_check import Check, make_check
 from service.sidecars.follower import LONGEST_PAUSE, Follower, build_followers, follow_all
 from service.status.follower import read_status
 from service.status.lineage import read_lineage
@@ -45,7 +46,8 @@ class FakeRegistry:
         self.downloads += 1
         return Path(shutil.copytree(self.folders[version_or_run_id], into))
 
-    def read_file(self, run_id: str, artifact_file: str) -> bytes | None:
+    def read_file(self, run_id: str, artifact_file: str, *, most_bytes: int) -> bytes | None:
+        assert most_bytes == 1_000_000
         return self.files.get((run_id, artifact_file))
 
 
@@ -69,15 +71,18 @@ def metrics() -> Metrics:
 def build(
     registry: FakeRegistry, home: Path, tmp_path: Path, metrics: Metrics, clock: list[float]
 ) -> Callable[..., Follower]:
-    """`build("shadow")` is a new follower of that alias, as after a restart."""
+    """`build("shadow")` is a new follower of that alias, as after a restart; detectors are checked in this process."""
 
-    def make(alias: Alias = "production", *, public_key: PublicKey | None = None) -> Follower:
+    def make(
+        alias: Alias = "production", *, public_key: PublicKey | None = None, check: Check = Detector.load
+    ) -> Follower:
         return Follower(
             registry,
             pointer_path(home, alias),
             metrics,
             poll_seconds=5,
             lake=str(tmp_path / "lake"),
+            check=check,
             alias=alias,
             public_key=public_key,
             clock=lambda: clock[0],
@@ -438,7 +443,7 @@ def test_a_story_that_the_registry_did_not_tell_is_asked_for_again(
     artifact_of: Callable[[int], Path],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def fail(*_: str) -> bytes | None:
+    def fail(*_: str, **__: int) -> bytes | None:
         raise RegistryUnavailable("gone")
 
     registry.promote("1", artifact_of(1))
@@ -449,17 +454,144 @@ def test_a_story_that_the_registry_did_not_tell_is_asked_for_again(
     assert read_lineage(pointer_path(home).parent / Pointer.read(pointer_path(home)).folder) is not None
 
 
+@pytest.fixture
+def key() -> PrivateKey:
+    return PrivateKey.generate()
+
+
+def signed(folder: Path, key: PrivateKey, version: str, *, issue: int = 1000) -> str:
+    return sign(folder, key, name="ai-image-detector", version=version, issue=issue)
+
+
 def test_with_a_required_key_only_what_its_owner_signed_is_taken(
-    build: Callable[..., Follower], registry: FakeRegistry, home: Path, artifact_of: Callable[[int], Path]
+    build: Callable[..., Follower],
+    registry: FakeRegistry,
+    home: Path,
+    key: PrivateKey,
+    artifact_of: Callable[[int], Path],
 ) -> None:
-    key, folder = PrivateKey.generate(), artifact_of(1)
+    folder = artifact_of(1)
     follower = build(public_key=key.public_key())
-    for wrong in ({}, {"signature": "nonsense"}, {"signature": sign(folder, PrivateKey.generate())}):
+    stranger, another_version = signed(folder, PrivateKey.generate(), "1"), signed(folder, key, "2")
+    for wrong in ({}, {"signature": "nonsense"}, {"signature": stranger}, {"signature": another_version}):
         registry.promote("1", folder, **wrong)
         assert follower.step() == "refused"
         assert not pointer_path(home).exists()
-    registry.promote("1", folder, signature=sign(folder, key))
+    registry.promote("1", folder, signature=signed(folder, key, "1"))
     assert follower.step() == "switched", "it need not wait, for the registry says something new"
+
+
+def test_nothing_unsigned_is_looked_into(
+    build: Callable[..., Follower], registry: FakeRegistry, key: PrivateKey, artifact_of: Callable[[int], Path]
+) -> None:
+    looked_into: list[Path] = []
+    follower = build(public_key=key.public_key(), check=looked_into.append)
+    registry.promote("1", artifact_of(1))
+    assert (follower.step(), looked_into) == ("refused", [])
+    folder = artifact_of(1)
+    registry.promote("1", folder, signature=signed(folder, key, "1"))
+    assert (follower.step(), len(looked_into)) == ("switched", 1)
+
+
+def test_a_signature_issued_before_the_last_one_is_refused_until_the_version_is_signed_again(
+    build: Callable[..., Follower],
+    registry: FakeRegistry,
+    home: Path,
+    key: PrivateKey,
+    artifact_of: Callable[[int], Path],
+) -> None:
+    first, second = artifact_of(1), artifact_of(2)
+    follower = build(public_key=key.public_key())
+    for version, folder, issue in (("1", first, 1000), ("2", second, 2000)):
+        registry.promote(version, folder, signature=signed(folder, key, version, issue=issue))
+        assert follower.step() == "switched"
+    registry.promote("1", first, signature=signed(first, key, "1", issue=1000))
+    assert [follower.step(), build(public_key=key.public_key()).step()] == ["refused", "refused"]
+    assert Pointer.read(pointer_path(home)).version == "2"
+    registry.promote("1", first, signature=signed(first, key, "1", issue=3000))
+    assert follower.step() == "switched", "an operator who holds the key may go back"
+
+
+def test_signing_the_version_in_service_anew_shuts_out_what_was_signed_before_that(
+    build: Callable[..., Follower],
+    registry: FakeRegistry,
+    home: Path,
+    key: PrivateKey,
+    artifact_of: Callable[[int], Path],
+) -> None:
+    first, regretted = artifact_of(1), artifact_of(2)
+    follower = build(public_key=key.public_key())
+    for issue in (1000, 3000):
+        registry.promote("1", first, signature=signed(first, key, "1", issue=issue))
+        assert follower.step() == "switched"
+        assert Pointer.read(pointer_path(home)).signature.startswith(f"{issue}:")
+    assert (follower.step(), registry.downloads) == ("current", 1)
+    registry.promote("2", regretted, signature=signed(regretted, key, "2", issue=2000))
+    assert follower.step() == "refused"
+
+
+def test_a_signature_that_disappears_is_told_while_the_version_goes_on(
+    build: Callable[..., Follower],
+    registry: FakeRegistry,
+    home: Path,
+    key: PrivateKey,
+    artifact_of: Callable[[int], Path],
+) -> None:
+    folder = artifact_of(1)
+    follower = build(public_key=key.public_key())
+    registry.promote("1", folder, signature=signed(folder, key, "1"))
+    follower.step()
+    registry.promote("1", folder)
+    assert follower.step() == "refused"
+    assert Pointer.read(pointer_path(home)).signature == signed(folder, key, "1")
+
+
+def test_what_was_served_before_signatures_were_asked_for_is_signed_without_a_download(
+    build: Callable[..., Follower],
+    registry: FakeRegistry,
+    home: Path,
+    key: PrivateKey,
+    artifact_of: Callable[[int], Path],
+) -> None:
+    folder = artifact_of(1)
+    registry.promote("1", folder)
+    assert build().step() == "switched"
+    registry.promote("1", folder, signature=signed(folder, key, "1"))
+    assert build().step() == "current"
+    assert build(public_key=key.public_key()).step() == "switched"
+    assert (registry.downloads, Pointer.read(pointer_path(home)).signature) == (1, signed(folder, key, "1"))
+
+
+@pytest.mark.parametrize("version", ["../../outside", "7/../../outside", "", "\u0667", "-1"])
+def test_a_version_that_is_no_number_names_no_folder(
+    follower: Follower, registry: FakeRegistry, home: Path, artifact_of: Callable[[int], Path], version: str
+) -> None:
+    outside = home.parent / "outside-0"
+    outside.mkdir()
+    registry.promote(version, artifact_of(1))
+    assert (follower.step(), registry.downloads) == ("refused", 0)
+    assert outside.exists()
+
+
+def test_a_detector_that_never_ends_is_refused_and_the_other_alias_is_followed_meanwhile(
+    build: Callable[..., Follower],
+    registry: FakeRegistry,
+    home: Path,
+    artifact_of: Callable[[int], Path],
+    endless_artifact: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    check = make_check(Settings(check_seconds=5))
+    followers = {alias: build(alias, check=check) for alias in ("production", "shadow")}
+    registry.promote("1", endless_artifact)
+    registry.promote("2", artifact_of(2), alias="shadow")
+    follow_all(followers, home)
+    status = read_status(home)
+    assert status is not None
+    assert (status.production, status.shadow) == ("refused", "switched")
+    assert "TRUEGRAIN_CHECK_SECONDS" in capsys.readouterr().out
+    registry.promote("2", artifact_of(2))
+    assert followers["production"].step() == "switched"
 
 
 def test_both_aliases_are_followed_and_a_required_key_must_be_one(tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
+from model.detectors.signature import PrivateKey, sign
 from service.metrics.service import Metrics
 from service.status.pointer import Pointer, pointer_path
 from service.verdicts.model_store import ModelStore
@@ -109,3 +111,39 @@ def test_the_thread_follows_the_pointer_until_it_is_stopped(
     store.stop()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_with_a_required_key_not_even_the_last_detector_is_read_unless_it_is_signed(
+    home: Path, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = PrivateKey.generate()
+    path = pointer_path(home)
+    store = ModelStore(path, Metrics(), public_key=key.public_key())
+    pointer = publish("1")
+    folder = path.parent / pointer.folder
+    wrong = [sign(folder, PrivateKey.generate(), name=pointer.name, version="1")]
+    wrong += [sign(folder, key, name=pointer.name, version="2"), sign(folder, key, name="another", version="1"), ""]
+    with monkeypatch.context() as patch:
+        patch.setattr("service.verdicts.model_store.Detector.load", lambda _: pytest.fail("it was read"))
+        for signature in wrong:
+            replace(pointer, signature=signature).write(path)
+            store.refresh()
+            assert version_of(store) is None
+    replace(pointer, signature=sign(folder, key, name=pointer.name, version="1")).write(path)
+    store.refresh()
+    assert version_of(store) == "1"
+
+
+def test_a_detector_that_was_replaced_on_the_disk_is_not_read_although_it_is_whole(
+    home: Path, publish: Publish, tiny_artifact: Callable[..., Path]
+) -> None:
+    key, path = PrivateKey.generate(), pointer_path(home)
+    pointer = publish("1")
+    folder = path.parent / pointer.folder
+    replace(pointer, signature=sign(folder, key, name=pointer.name, version="1")).write(path)
+    for file in tiny_artifact(2.0).iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    store = ModelStore(path, Metrics(), public_key=key.public_key())
+    with capture_logs() as lines:
+        store.refresh()
+    assert (version_of(store), [line["event"] for line in lines]) == (None, ["detector refused"])
