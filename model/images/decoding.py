@@ -66,10 +66,20 @@ Tables = tuple[tuple[int, tuple[int, ...]], ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """The largest image accepted: file size in bytes, and pixels after decoding."""
+    """The largest image accepted: file size in bytes, and pixels after decoding.
+
+    `max_pixels_per_byte` is asked of images of more than HARMLESS_PIXELS: of a picture with something on it, a byte
+    holds fewer. 3 pixels are usual of photographs, 300 of screenshots and scanned pages, 950 of a page that is blank
+    but for one line; some 40 bytes of WebP can announce 50 megapixels of one colour.
+    """
 
     max_bytes: int = 15_000_000
     max_pixels: int = 50_000_000
+    max_pixels_per_byte: int = 1_000
+
+
+HARMLESS_PIXELS: Final = 2_048 * 2_048
+"""An image of so many pixels may be of one colour: decoding it takes no more than a tenth of a second."""
 
 
 SOURCE_LIMITS: Final = Limits(max_bytes=50_000_000, max_pixels=89_000_000)
@@ -128,7 +138,7 @@ def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
         raise _unrecognised(data) from error
     if image.width * image.height > limits.max_pixels:
         raise _too_many_pixels(f"the image has {image.width} x {image.height} pixels", limits)
-    _check_effort(image, data)
+    _check_effort(image, data, limits)
     return image
 
 
@@ -137,8 +147,15 @@ def read_tables(header: Image.Image) -> Tables:
     return tuple((number, tuple(table)) for number, table in getattr(header, "quantization", {}).items())
 
 
-def _check_effort(image: Image.Image, data: bytes) -> None:
-    """Refuse files that take far more time than others of as many pixels."""
+def _check_effort(image: Image.Image, data: bytes, limits: Limits) -> None:
+    """Refuse files that take far more time than others of as many bytes or pixels."""
+    if image.width * image.height > max(HARMLESS_PIXELS, limits.max_pixels_per_byte * len(data)):
+        raise InvalidImage(
+            "too_many_pixels",
+            f"the image has {image.width} x {image.height} pixels in {len(data):,} bytes; above "
+            f"{HARMLESS_PIXELS:,} pixels at most {limits.max_pixels_per_byte:,} pixels a byte are accepted, and only "
+            "an image that shows next to nothing has more: crop it, or make it smaller",
+        )
     if image.format in {"JPEG", *_CONTAINED} and has_too_many_scans(data):
         raise InvalidImage(
             "too_many_scans", f"the JPEG file has more than {MOST_SCANS} scans; save it again to mend it"

@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from model.errors import InvalidImage
 from model.images.decoding import MOST_SCANS, REASONS, Limits, decode, has_too_many_scans
@@ -121,6 +121,36 @@ def test_a_bmp_that_python_would_have_to_unpack_is_refused() -> None:
 def test_limits_are_parameters() -> None:
     with pytest.raises(InvalidImage, match="at most 100 pixels"):
         decode(encode(photo(), "PNG"), limits=Limits(max_pixels=100))
+
+
+def one_colour(side: int) -> bytes:
+    """Some forty bytes, whatever the side."""
+    return encode(Image.new("RGB", (side, side), "red"), "WEBP", lossless=True, method=0)
+
+
+def test_a_file_of_40_bytes_with_megapixels_of_one_colour_is_refused_before_decoding(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bomb = one_colour(3_000)
+    monkeypatch.setattr("model.images.decoding.load", lambda _: pytest.fail("its pixels were decoded"))
+    with pytest.raises(InvalidImage, match=r"3000 x 3000 pixels in \d\d bytes.* at most 1,000 pixels a byte") as error:
+        decode(bomb)
+    assert error.value.reason == "too_many_pixels"
+
+
+@pytest.mark.parametrize("limits", [Limits(max_pixels_per_byte=1_000_000), Limits()])
+def test_pixels_a_byte_are_a_parameter_and_asked_of_large_images_alone(limits: Limits) -> None:
+    side = 2_100 if limits.max_pixels_per_byte > 1_000 else 2_048
+    assert decode(one_colour(side), limits=limits).width == side
+
+
+def test_a_page_that_is_blank_but_for_one_line_is_decoded() -> None:
+    page = Image.new("L", (2_480, 3_508), 255)
+    ImageDraw.Draw(page).text(
+        (200, 200), "The quick brown fox jumps over the lazy dog", font=ImageFont.load_default(40)
+    )
+    for format_, depth in (("PNG", "1"), ("PNG", "L"), ("PNG", "RGB"), ("WEBP", "RGB"), ("JPEG", "RGB"), ("GIF", "P")):
+        assert decode(encode(page.convert(depth), format_)).height == 3_508
 
 
 def encode_noise(**options: object) -> bytes:
