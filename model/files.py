@@ -20,16 +20,17 @@ FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextmanager
-def write_whole(path: UPath) -> Iterator[IO[bytes]]:
+def write_whole(path: UPath, *, private: bool = False) -> Iterator[IO[bytes]]:
     """Open a file that takes the place of `path` when the block ends, and leaves no trace when the block fails.
 
-    The folder is made when it is missing. Raises StorageFull when there is no room.
+    The folder is made when it is missing. A `private` file, which is on this machine, can never be read by any other
+    user than its owner. Raises StorageFull when there is no room.
     """
     aside = path.parent / f".{path.name}-{uuid.uuid4().hex}"
     with naming_full_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with aside.open("wb") as file:
+            with _open_private(aside) if private else aside.open("wb") as file:
                 yield file
             move(aside, path)
         except BaseException:
@@ -38,9 +39,9 @@ def write_whole(path: UPath) -> Iterator[IO[bytes]]:
             raise
 
 
-def write_text(path: UPath, text: str) -> None:
-    """Write a text file whole, as UTF-8."""
-    with write_whole(path) as file:
+def write_text(path: UPath, text: str, *, private: bool = False) -> None:
+    """Write a text file whole, as UTF-8; for `private` see `write_whole`."""
+    with write_whole(path, private=private) as file:
         file.write(text.encode())
 
 
@@ -100,6 +101,10 @@ def naming_full_disk(path: UPath) -> Iterator[None]:
             "TRUEGRAIN_HOME (for the lake alone TRUEGRAIN_LAKE) to a larger place, and run the task again: what was "
             "complete is untouched, and what is half done counts for nothing."
         ) from error
+
+
+def _open_private(path: UPath) -> IO[bytes]:
+    return os.fdopen(os.open(str(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
 
 def _look_up(path: Path) -> os.stat_result | None:

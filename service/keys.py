@@ -40,8 +40,7 @@ def revoke(known: KeyFile, name: str, *, old: bool = False) -> KeyFile:
 
 def write(known: KeyFile, path: Path) -> None:
     """Write the file of keys, readable by its owner alone; services that run notice at the next request."""
-    write_text(UPath(path), known.model_dump_json(indent=2))
-    path.chmod(0o600)
+    write_text(UPath(path), known.model_dump_json(indent=2), private=True)
 
 
 def _named(known: KeyFile, name: str) -> Key:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import model.files
 from model.errors import SettingsError
 from service.keys import main
 from service.protection.api_keys import PREFIX, Key, KeyFile, Keyring, hash_of
@@ -41,6 +42,29 @@ def test_a_key_is_printed_once_and_only_its_hash_is_kept(command: Command, path:
     assert hash_of(secret) in path.read_text()
     assert secret not in command("list")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_the_file_can_be_read_by_its_owner_alone_from_its_first_byte_on(
+    command: Command, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command("add", "shop", "--role", "predict")
+    path.chmod(0o644)
+    modes: list[int] = []
+    move = model.files.move
+
+    def look(source: Path, target: Path) -> None:
+        modes.append(stat.S_IMODE(source.stat().st_mode))
+        move(source, target)
+
+    monkeypatch.setattr("model.files.move", look)
+    before = os.umask(0)
+    try:
+        command("add", "lab", "--role", "predict")
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_the_list_says_who_may_do_what_how_often_and_until_when(command: Command) -> None:
