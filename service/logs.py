@@ -1,6 +1,7 @@
 """Configures the log: one JSON object a line on standard output, also for Flask and gunicorn, without secrets."""
 
 import logging.config
+import warnings
 from typing import Any, Final
 
 import structlog
@@ -49,6 +50,8 @@ LOGGING: Final[dict[str, Any]] = {
 def configure_logging() -> None:
     """Send this process's log, and that of those it forks, through LOGGING."""
     logging.config.dictConfig(LOGGING)
+    # Two lines on standard error for each of the 60,000 tags that a file may have: whoever sends it is told enough.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
