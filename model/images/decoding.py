@@ -42,8 +42,8 @@ _CONTAINED: Final = {"MPO": "JPEG"}
 _RUN_LENGTHS: Final = (1, 2)
 """The compressions of BMP that Pillow decodes in Python, pixel by pixel."""
 
-MOST_SCANS: Final = 100
-"""What libtiff allows the JPEGs in its files (LIBTIFF_JPEG_MAX_ALLOWED_SCAN_NUMBER); a progressive photograph has ten.
+MOST_SCANS: Final = 30
+"""A progressive photograph has ten, one in CMYK eighteen (libjpeg's `jpeg_simple_progression`).
 
 Pillow allows any number: 75 bytes make a scan that takes 20 ms, so a file of 15 MB could take an hour."""
 

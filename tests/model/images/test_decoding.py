@@ -172,7 +172,7 @@ def test_what_encoders_write_is_decoded(options: dict[str, object]) -> None:
 
 def test_a_jpeg_with_one_scan_too_many_is_refused() -> None:
     assert decode(with_scans(MOST_SCANS)).format == "JPEG"
-    with pytest.raises(InvalidImage, match="100 scans") as error:
+    with pytest.raises(InvalidImage, match="30 scans") as error:
         decode(with_scans(MOST_SCANS + 1))
     assert error.value.reason == "too_many_scans"
 
@@ -191,6 +191,6 @@ def test_what_lies_behind_the_image_or_in_its_metadata_is_not_counted() -> None:
         assert decode(data).format == "JPEG"
 
 
-@pytest.mark.parametrize("data", [b"\xff\xd8", b"\xff\xd8" + SCAN, b"\xff\xd8" + (SCAN + b"\0\0") * 99])
+@pytest.mark.parametrize("data", [b"\xff\xd8", b"\xff\xd8" + SCAN, b"\xff\xd8" + (SCAN + b"\0\0") * (MOST_SCANS - 1)])
 def test_counting_ends_with_the_data(data: bytes) -> None:
     assert not has_too_many_scans(data)
