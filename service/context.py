@@ -82,7 +82,9 @@ class Context:
         """
         evidence = read_provenance(data, format_=judged.seen.image.format)
         verdict = to_verdict(judged, request_id=g.request_id, evidence=evidence)
-        return self.require_notary().sign(verdict, at=datetime.now(UTC)) if options.receipt else verdict
+        if not options.receipt:
+            return verdict
+        return self.require_notary().sign(verdict, at=datetime.now(UTC), request_id=g.own_request_id)
 
     def record(self, verdict: Verdict, judged: Judged) -> None:
         """Count the verdict on `judged` and keep it in the prediction log."""

@@ -20,7 +20,11 @@ log = structlog.get_logger(__name__)
 
 
 def init_app(app: APIFlask) -> None:
-    """Name each request before anything else happens to it, log it after."""
+    """Name each request before anything else happens to it, log it after.
+
+    `g.request_id` is the caller's name for it, if there is one. `g.own_request_id` is always ours, so that what the
+    service signs has no words of a caller in it.
+    """
     app.before_request(_begin)
     app.after_request(_finish)
     app.teardown_request(lambda _: clear_contextvars())
@@ -28,8 +32,11 @@ def init_app(app: APIFlask) -> None:
 
 def _begin() -> None:
     given = request.headers.get(HEADER, "")
-    g.request_id = given if _SANE.fullmatch(given) else uuid4().hex
+    g.own_request_id = g.request_id = uuid4().hex
     g.started = perf_counter()
+    if _SANE.fullmatch(given):
+        g.request_id = given
+        bind_contextvars(own_request_id=g.own_request_id)
     bind_contextvars(request_id=g.request_id)
 
 

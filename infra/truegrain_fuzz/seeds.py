@@ -57,7 +57,7 @@ def receipts() -> Iterator[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         notary = make_key(Path(folder) / "key.pem")
     verdict = EXAMPLE_VERDICT.model_copy(update={"receipt": None})
-    signed = notary.sign(verdict, at=datetime(2026, 11, 2, tzinfo=UTC)).receipt or ""
+    signed = notary.sign(verdict, at=datetime(2026, 11, 2, tzinfo=UTC), request_id=verdict.request_id).receipt or ""
     yield signed.encode()
     yield from (part.encode() for part in signed.split("."))
 

@@ -29,6 +29,8 @@ ALGORITHM: Final = "Ed25519"
 """The name of the algorithm in JOSE (RFC 9864)."""
 _FORMER_NAME: Final = "EdDSA"
 """What the algorithm was called before RFC 9864; receipts of earlier releases name it so."""
+TYPE: Final = "truegrain-receipt+jws"
+"""The `typ` of a receipt: what was signed as something else with the same key is none. Earlier releases named none."""
 _MALFORMED: Final = (JoseError, ValueError, TypeError)
 """What joserfc raises for a receipt that it cannot read; TypeError if a header is no object (joserfc 1.8.0)."""
 
@@ -60,14 +62,14 @@ class Attested(BaseModel):
     stability: float | None = Field(description="Share of four ways to pass the image on that left its label as it was")
     model: ModelReference
     image_sha256: str = Field(description="SHA-256 of the file that was judged")
-    request_id: str = Field(description="Names the request in the service's log")
+    request_id: str = Field(description="The service's own name for the request, in its log; never the caller's")
     issued_at: datetime = Field(description="When the receipt was signed")
 
     @classmethod
-    def of(cls, verdict: Verdict, *, issued_at: datetime) -> Self:
-        """Return what a receipt says about `verdict`."""
+    def of(cls, verdict: Verdict, *, issued_at: datetime, request_id: str) -> Self:
+        """Return what a receipt says about `verdict`, which answered the request that we call `request_id`."""
         shared = cls.model_fields.keys() & Verdict.model_fields.keys()
-        facts = {name: getattr(verdict, name) for name in shared}
+        facts = {name: getattr(verdict, name) for name in shared} | {"request_id": request_id}
         facts["id"] = hashlib.sha256(verdict.id.encode()).hexdigest()  # for receipts are shown to others
         return cls(**facts, image_sha256=verdict.image.sha256, issued_at=issued_at)
 
@@ -93,11 +95,14 @@ class Notary:
         jwk = OKPKey.import_key(self.key.public_key())
         return jwk.as_dict(kid=jwk.thumbprint(), use="sig", alg=ALGORITHM)
 
-    def sign(self, verdict: Verdict, *, at: datetime) -> Verdict:
-        """Return the verdict with its receipt, a compact JWS (RFC 7515) over an Attested; its header names the key."""
-        statement = Attested.of(verdict, issued_at=at).model_dump_json()
+    def sign(self, verdict: Verdict, *, at: datetime, request_id: str) -> Verdict:
+        """Return the verdict with its receipt, a compact JWS (RFC 7515) over an Attested; its header names the key.
+
+        `request_id` is the service's own name for the request.
+        """
+        statement = Attested.of(verdict, issued_at=at, request_id=request_id).model_dump_json()
         key = OKPKey.import_key(self.key)
-        header = {"alg": ALGORITHM, "kid": key.thumbprint()}
+        header = {"typ": TYPE, "alg": ALGORITHM, "kid": key.thumbprint()}
         receipt = jws.serialize_compact(header, statement, key, algorithms=[ALGORITHM])
         return verdict.model_copy(update={"receipt": receipt})
 
@@ -128,6 +133,8 @@ class Notary:
 def _check_header(header: object, key_id: str) -> None:
     if not isinstance(header, dict) or header.get("alg") not in (ALGORITHM, _FORMER_NAME):
         raise NotSigned(f"its header does not say that it was signed with Ed25519 (alg {ALGORITHM} or {_FORMER_NAME})")
+    if (kind := header.get("typ", TYPE)) != TYPE:
+        raise NotSigned(f"its header says that it is a {str(kind)[:64]}, and not a receipt (typ {TYPE})")
     if (name := header.get("kid")) != key_id:
         raise NotSigned(f"it was signed with the key {str(name)[:64]}, and the one in use here is {key_id}")
 

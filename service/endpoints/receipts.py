@@ -44,7 +44,9 @@ class PublicKey(BaseModel):
 
 PRESENTED: Final = Presented(receipt="eyJhbGciOiJFZDI1NTE5Iiwi….eyJpZCI6IjBmOGMxYzVk….QeUw0mSO5xGZ2b5r…")
 _CHECKED: Final = Checked(
-    statement=Attested.of(EXAMPLE_VERDICT, issued_at=datetime(2026, 11, 23, 9, 41, 7, tzinfo=UTC))
+    statement=Attested.of(
+        EXAMPLE_VERDICT, issued_at=datetime(2026, 11, 23, 9, 41, 7, tzinfo=UTC), request_id=EXAMPLE_VERDICT.request_id
+    )
 )
 _KEY: Final = PublicKey(
     kty="OKP",

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from flask.testing import FlaskClient
 from jwt.algorithms import OKPAlgorithm
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
 
 from model.errors import SettingsError
@@ -30,6 +32,8 @@ Draw = Callable[..., bytes]
 
 NOW = datetime(2026, 11, 23, 9, 41, 7, tzinfo=UTC)
 SEED = bytes(range(32))
+OURS = "c3" * 16
+"""The service's own name for a request."""
 KID = str(Notary(Ed25519PrivateKey.from_private_bytes(SEED)).public_jwk["kid"])
 
 
@@ -58,7 +62,7 @@ def notary() -> Notary:
 @pytest.fixture
 def receipt(notary: Notary) -> str:
     """A receipt of the verdict in the documentation."""
-    return str(notary.sign(EXAMPLE_VERDICT, at=NOW).receipt)
+    return str(notary.sign(EXAMPLE_VERDICT, at=NOW, request_id=OURS).receipt)
 
 
 @pytest.fixture
@@ -82,18 +86,25 @@ def verify(client: FlaskClient, receipt: Any) -> TestResponse:
 
 
 def test_what_was_signed_is_read_again(notary: Notary, receipt: str) -> None:
-    assert notary.read(receipt) == Attested.of(EXAMPLE_VERDICT, issued_at=NOW)
+    assert notary.read(receipt) == Attested.of(EXAMPLE_VERDICT, issued_at=NOW, request_id=OURS)
 
 
 def test_a_receipt_names_its_algorithm_as_rfc_9864_does(notary: Notary, receipt: str) -> None:
-    assert jwt.get_unverified_header(receipt) == {"alg": "Ed25519", "kid": KID}
+    assert jwt.get_unverified_header(receipt) == {"alg": "Ed25519", "kid": KID, "typ": "truegrain-receipt+jws"}
     assert notary.public_jwk["alg"] == "Ed25519"
 
 
 def test_a_receipt_of_an_earlier_release_is_read_as_ever(notary: Notary) -> None:
-    statement = Attested.of(EXAMPLE_VERDICT, issued_at=NOW)
-    former = jwt.encode(statement.model_dump(mode="json"), notary.key, "EdDSA", {"kid": KID})
+    statement = Attested.of(EXAMPLE_VERDICT, issued_at=NOW, request_id=OURS)
+    former = jwt.encode(statement.model_dump(mode="json"), notary.key, "EdDSA", {"kid": KID, "typ": None})
     assert notary.read(former) == statement
+
+
+def test_what_the_key_signed_as_something_else_is_no_receipt(notary: Notary) -> None:
+    statement = Attested.of(EXAMPLE_VERDICT, issued_at=NOW, request_id=OURS)
+    other = jwt.encode(statement.model_dump(mode="json"), notary.key, "EdDSA", {"kid": KID, "typ": "JWT"})
+    with pytest.raises(NotSigned, match=r"says that it is a JWT.*truegrain-receipt\+jws"):
+        notary.read(other)
 
 
 def test_the_name_of_a_key_is_the_thumbprint_of_the_standards_example() -> None:
@@ -164,8 +175,10 @@ def one_way(id_: str) -> str:
 
 
 def test_a_receipt_that_names_the_verdict_as_earlier_releases_did_is_still_valid(notary: Notary) -> None:
-    statement = Attested.of(EXAMPLE_VERDICT, issued_at=NOW).model_copy(update={"id": EXAMPLE_VERDICT.id})
-    earlier = jwt.encode(statement.model_dump(mode="json"), notary.key, "EdDSA", {"kid": KID})
+    statement = Attested.of(EXAMPLE_VERDICT, issued_at=NOW, request_id=OURS).model_copy(
+        update={"id": EXAMPLE_VERDICT.id}
+    )
+    earlier = jwt.encode(statement.model_dump(mode="json"), notary.key, "EdDSA", {"kid": KID, "typ": None})
     assert notary.read(earlier).id == EXAMPLE_VERDICT.id
 
 
@@ -190,6 +203,22 @@ def test_anyone_can_check_a_receipt_with_the_public_key(signing: FlaskClient, dr
     assert (statement["decision"], statement["model"]["version"]) == (verdict["decision"], "4")
 
 
+def test_a_receipt_names_the_request_as_the_service_does_whatever_the_caller_called_it(
+    signing: FlaskClient, draw: Draw
+) -> None:
+    words = "paid-in-full.invoice-4711"
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        answer = signing.post(
+            "/predict?receipt=true", data=draw(), content_type="image/jpeg", headers={"X-Request-ID": words}
+        )
+    verdict = answer.json or {}
+    assert answer.headers["X-Request-ID"] == verdict["request_id"] == words
+    statement = (verify(signing, verdict["receipt"]).json or {})["statement"]
+    assert words not in str(statement)
+    (line,) = (line for line in lines if line["event"] == "request" and line["path"] == "/predict")
+    assert (line["request_id"], line["own_request_id"]) == (words, statement["request_id"])
+
+
 def test_a_receipt_is_only_given_when_asked_for(signing: FlaskClient, draw: Draw) -> None:
     assert predict(signing, draw(), "")["receipt"] is None
 
@@ -207,7 +236,7 @@ def test_a_receipt_with_one_byte_changed_is_a_problem(signing: FlaskClient, draw
 
 def test_something_else_that_the_key_signed_is_no_receipt(signing: FlaskClient, tmp_path: Path) -> None:
     notary = Notary.load(tmp_path / "key.pem")
-    signed = jwt.encode({"label": "ai"}, notary.key, "EdDSA", {"kid": notary.public_jwk["kid"]})
+    signed = jwt.encode({"label": "ai"}, notary.key, "EdDSA", {"kid": notary.public_jwk["kid"], "typ": None})
     problem = verify(signing, signed).json
     assert problem is not None
     assert problem["reason"] == "receipt_not_valid"
