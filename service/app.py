@@ -14,7 +14,7 @@ from service.context import Context
 from service.endpoints import batch, compare, docs, explain, feedback, health, model, page, predict, receipts
 from service.metrics import scrape
 from service.metrics.service import Metrics
-from service.protection import access, admission, browsers, queue, rate_limits, uploads
+from service.protection import access, admission, bodies, browsers, queue, rate_limits, uploads
 from service.protection.api_keys import Keyring
 from service.protection.queue import Queue
 from service.records.prediction_log import PredictionLog
@@ -57,6 +57,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
 
     request_log.init_app(app)
     uploads.init_app(app, limits)
+    bodies.init_app(app, limits)
     errors.init_app(app)
     scrape.init_app(app, metrics)
     openapi.init_app(app)

@@ -11,8 +11,8 @@ from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllo
 from model.errors import InvalidImage
 from service.answers.problems import MEDIA_TYPE, Problem, Refusal
 from service.context import context
+from service.protection.bodies import describe_excess
 from service.protection.rate_limits import describe_breach
-from service.protection.uploads import describe_excess
 
 RETRY_SECONDS = 5
 """What `Retry-After` asks of a client that came before the first detector."""

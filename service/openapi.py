@@ -13,6 +13,7 @@ from service.answers.problems import Problem, answers
 from service.endpoints.feedback import FEEDBACK, Feedback
 from service.endpoints.receipts import PRESENTED, Presented
 from service.protection.access import KEY_HEADER, REPORT_HEADER, role_of
+from service.protection.bodies import BODILESS
 from service.protection.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
 DESCRIPTION: Final = (
@@ -46,7 +47,9 @@ UPLOADS: Final = {
     "/predict/explain": _ONE_IMAGE,
 }
 """What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
-_GUARDS: Final = ("key_missing", "key_unknown", "key_expired", "role_missing", "too_many_requests")
+_GUARDS: Final = (
+    "key_missing", "key_unknown", "key_expired", "role_missing", "too_many_requests",
+)  # fmt: skip
 _KEYS: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER},
@@ -92,8 +95,8 @@ def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] |
     spec["paths"]["/receipts/verify"]["post"]["requestBody"] = {"required": True, "content": _as_json(PRESENTED)}
     spec["components"]["securitySchemes"] = _KEYS
     for path, operations in spec["paths"].items():
-        for operation in operations.values():
-            _guard(operation, path)
+        for method, operation in operations.items():
+            _guard(operation, path, method)
     _name_operations(app, spec)
     _name_once(spec)
     # What the service is there for comes first.
@@ -108,17 +111,25 @@ def path_of(rule: str) -> str:
     return re.sub(r"<(\w+)>", r"{\1}", rule)
 
 
-def _guard(operation: dict[str, Any], path: str) -> None:
+def _guard(operation: dict[str, Any], path: str, method: str) -> None:
     """Say which role the operation needs, and how it is refused by what stands before every view."""
     role = role_of(path)
+    guards = () if role == "open" else _GUARDS
+    if method.upper() not in BODILESS:
+        guards = (*guards, "cross_site")
+    _refuse_also(operation, guards)
     if role == "open":
         return
     operation["x-role"] = role
     operation["security"] = [{name: []} for name in _KEYS]
-    for status, answer in answers(*_GUARDS).items():
-        own = operation["responses"].get(str(status), {}).get("description")
-        said = f"{own}; {answer['description']}" if own else answer["description"]
-        operation["responses"][str(status)] = answer | {"description": said}
+
+
+def _refuse_also(operation: dict[str, Any], reasons: tuple[str, ...]) -> None:
+    """Add problems to the answers of an operation, beside those that its view names for the same status."""
+    for status, answer in answers(*reasons).items():
+        known = operation["responses"].setdefault(str(status), answer)
+        titles = dict.fromkeys([*known["description"].split("; "), *str(answer["description"]).split("; ")])
+        known["description"] = "; ".join(titles)
 
 
 def _name_operations(app: APIFlask, spec: dict[str, Any]) -> None:

@@ -67,7 +67,7 @@ def predict_batch() -> Batch:
     """
     shared = context()
     model, options = shared.require_model(), read_options(request)
-    files = read_batch(request, shared.limits, shared.metrics)
+    files = read_batch(request, shared.metrics)
     with shared.turn():
         results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
     items = [_answer(file, result, options, shared) for file, result in zip(files, results, strict=True)]

@@ -10,6 +10,7 @@ from apiflask import APIBlueprint
 from flask import Request, g, request
 from pyarrow import ArrowException
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.datastructures import FileStorage
 
@@ -20,6 +21,7 @@ from service.answers.problems import BODY, Refusal, answers
 from service.answers.verdict import EXAMPLE_VERDICT
 from service.context import context
 from service.protection.access import REPORT_HEADER
+from service.protection.bodies import FORM
 from service.protection.uploads import FIELD, read_files
 from service.records.reporter import Reporter
 from service.records.reports import Report
@@ -79,7 +81,7 @@ _WITHDRAWN: Final = Withdrawn(id=EXAMPLE_VERDICT.id, kept_out=False, left=[])
 
 
 @blueprint.post("/feedback")
-@blueprint.doc(responses=answers(*BODY, "too_many_parts", "bad_request", *_REFUSALS))
+@blueprint.doc(responses=answers(*BODY, "too_many_parts", "unsupported_content_type", "bad_request", *_REFUSALS))
 @blueprint.output(Reported, description="The report was taken down", example=_REPORTED.model_dump())
 def give_feedback() -> Reported:
     """Say what an image really is.
@@ -89,6 +91,7 @@ def give_feedback() -> Reported:
     first: under the same API key, or without one under the `report_token` that the first was answered with. Only who
     got the verdict may give its image.
     """
+    _check_type(request.mimetype)
     shared, files, given = context(), read_files(request), _read_feedback(request)
     prediction = _find(given.prediction_id)
     reporter, image = _reporter(), _read_image(files.get(FIELD), prediction)
@@ -149,15 +152,28 @@ def _refusing_trouble() -> Iterator[None]:
         raise Refusal("reports_unavailable", f"the report was left as it was: {why}") from error
 
 
+def _check_type(kind: str) -> None:
+    if kind == "application/x-www-form-urlencoded":
+        raise Refusal("unsupported_content_type", f"the content type '{kind}' carries no report; {_HOW}")
+
+
 def _read_feedback(request: Request) -> Feedback:
+    given = request.form.to_dict() if request.mimetype == FORM else _read_json(request)
+    if isinstance(given, dict) and (unknown := next((name for name in given if name not in Feedback.model_fields), "")):
+        raise Refusal("bad_request", f"{unknown[:40]}: there is no such field; {_HOW}")
     try:
-        if request.mimetype == "multipart/form-data":
-            return Feedback.model_validate(request.form.to_dict())
-        return Feedback.model_validate_json(request.get_data(cache=False))
+        return Feedback.model_validate(given)
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         where = ".".join(map(str, problem["loc"])) or "the body"
         raise Refusal("bad_request", f"{where}: {problem['msg']}; {_HOW}") from error
+
+
+def _read_json(request: Request) -> object:
+    try:
+        return from_json(request.get_data(cache=False))
+    except ValueError as error:
+        raise Refusal("bad_request", f"the body is no JSON: {error}; {_HOW}") from error
 
 
 def _find(prediction_id: str) -> Prediction:

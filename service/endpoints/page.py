@@ -5,7 +5,8 @@ from flask import render_template
 
 from model.images.decoding import FORMATS
 from service.context import context
-from service.protection.uploads import BATCH_WEIGHT, MOST_FILES
+from service.protection.bodies import BATCH_WEIGHT
+from service.protection.uploads import MOST_FILES
 
 blueprint = APIBlueprint("page", __name__, enable_openapi=False)
 

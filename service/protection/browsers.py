@@ -1,14 +1,24 @@
 """The headers of every answer, the pages that may call the service, the names and proxies that it believes."""
 
-from typing import Final
+import re
+from functools import partial
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
 
 from apiflask import APIFlask
 from flask import Response, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from model.errors import SettingsError
+from service.answers.problems import Refusal
 from service.protection.access import KEY_HEADER, REPORT_HEADER
+from service.protection.bodies import BODILESS
+from service.protection.uploads import MemoryRequest
 from service.request_log import HEADER as REQUEST_ID
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 CONTENT_SECURITY_POLICY: Final = "; ".join((
     "default-src 'none'",
@@ -32,9 +42,15 @@ SECURITY_HEADERS: Final = {
 }
 """On every answer, after OWASP's cheat sheet "HTTP Security Response Headers"."""
 
-LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")
-"""Names that are always trusted: probes on the same machine use them, and an attacker has no use for them."""
+LOCAL: Final = ("localhost", "127.0.0.1")
+"""Names that are always trusted, as [::1] is: probes on the same machine use them; an attacker has no use for them."""
 
+_IPV6_LOCAL: Final = re.compile(r"\[::1\](:\d{1,5})?")
+
+ANY: Final = "*"
+"""Stands for all origins."""
+
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _CACHE: Final = {"Cache-Control": "no-store"}
 """On every answer but the files of the page, which Flask lets age."""
 
@@ -43,20 +59,44 @@ _ONE_YEAR: Final = 31_536_000
 _TEN_MINUTES: Final = 600
 
 
+class NamedRequest(MemoryRequest):
+    """A request to a service that has the names of TRUSTED_HOSTS, and ::1, which Werkzeug cannot be told of."""
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        super().__init__(environ)
+        if _IPV6_LOCAL.fullmatch(environ.get("HTTP_HOST", "")):
+            self.trusted_hosts = []
+
+
+class LocalRequest(NamedRequest):
+    """A request to a service that was given no names: on a socket that only this machine reaches it has LOCAL ones.
+
+    Otherwise a page in a browser here could reach it under the name of another host, which it has point here.
+    """
+
+    def __init__(self, environ: "WSGIEnvironment") -> None:
+        super().__init__(environ)
+        if self.trusted_hosts is None and _is_loopback(environ["SERVER_NAME"]):
+            self.trusted_hosts = [*LOCAL]
+
+
 def init_app(app: APIFlask, *, origins: list[str], hosts: list[str], proxies: int) -> None:
     """Set the headers of every answer; pages of `origins`, such as 'https://shop.example', may read the answers.
 
-    Requests to other names than `hosts` (empty: any) are refused. X-Forwarded-* of so many `proxies` is believed. A
-    proxy adds to X-Forwarded-For the address that it was called from, so the last `proxies` entries are the proxies'
-    own. Any entry before these may be forged.
+    Requests to other names than `hosts` are refused; without `hosts`, a service that listens on this machine alone has
+    only its LOCAL names, any other one has any. Pages of other sites than `origins` can change nothing.
+    X-Forwarded-For and X-Forwarded-Proto of so many `proxies` are believed. A proxy adds to X-Forwarded-For the address
+    that it was called from, so the last `proxies` entries are the proxies' own. Any entry before these may be forged.
+    Raises SettingsError for an origin that is none.
     """
+    _check_origins(origins)
     app.after_request(_protect)
+    app.request_class = NamedRequest if hosts else LocalRequest
     if hosts:
         app.config["TRUSTED_HOSTS"] = [*hosts, *LOCAL]
+    app.before_request(partial(_refuse_other_sites, {origin.lower() for origin in origins}))
     if proxies:
-        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
-            app.wsgi_app, x_for=proxies, x_proto=proxies, x_host=proxies, x_prefix=proxies
-        )
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     if origins:
         CORS(
             app,
@@ -78,6 +118,36 @@ def headers_unread(*, origins: list[str]) -> dict[str, str]:
     if len(origins) == 1:
         headers |= {"Access-Control-Allow-Origin": origins[0], "Access-Control-Expose-Headers": ", ".join(_EXPOSED)}
     return headers
+
+
+def _check_origins(origins: list[str]) -> None:
+    """Raise SettingsError unless each is ANY or an origin; flask-cors takes others for regular expressions."""
+    for origin in origins:
+        if origin != ANY and not _ORIGIN.fullmatch(origin):
+            raise SettingsError(
+                f"TRUEGRAIN_CORS_ORIGINS={origin!r} is not allowed: write {ANY} for all pages, or each origin as"
+                " https://shop.example or http://shop.example:8080, without a path and without a pattern"
+            )
+
+
+def _is_loopback(address: str) -> bool:
+    """Whether a socket is bound to this address of the machine itself; gunicorn calls the address SERVER_NAME."""
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:  # a name: another server than gunicorn, or a Unix socket
+        return False
+
+
+def _refuse_other_sites(origins: set[str]) -> None:
+    """Refuse what a page of another site has a browser do here, such as a form that it sends by itself."""
+    if request.method in BODILESS or request.headers.get("Sec-Fetch-Site") != "cross-site" or ANY in origins:
+        return
+    origin = request.headers.get("Origin", "")
+    if origin.lower() not in origins:
+        raise Refusal(
+            "cross_site",
+            f"a page of another site ('{origin[:80]}') sent this request; TRUEGRAIN_CORS_ORIGINS names those which may",
+        )
 
 
 def _protect(response: Response) -> Response:

@@ -3,6 +3,7 @@
 import io
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import IO, cast
 
 from apiflask import APIFlask
@@ -15,6 +16,7 @@ from werkzeug.wsgi import LimitedStream
 from model.images.decoding import Limits
 from service.answers.problems import Refusal
 from service.metrics.service import Metrics
+from service.protection.bodies import FORM, MULTIPART_OVERHEAD
 
 FIELD = "file"
 HOW = f"send one image as the multipart field '{FIELD}', or as the body with an image/* content type"
@@ -22,17 +24,12 @@ HOW = f"send one image as the multipart field '{FIELD}', or as the body with an 
 BATCH_FIELD = "files"
 MOST_FILES = 64
 """Most images in a batch."""
-BATCH_WEIGHT = 4
-"""How many of the largest images a batch may weigh, in bytes and in pixels: bounds a worker's memory and time."""
 
 HOW_MANY = f"send 1 to {MOST_FILES} images, each as a multipart field '{BATCH_FIELD}'"
 
-MULTIPART_OVERHEAD = 64 * 1024
-"""What the frame around the files may take, in bytes: boundaries, headers, long file names."""
-
 _CHUNK = 256 * 1024
 _PATIENCE = 4
-"""How many times the largest request we read and throw away, so that its sender lives to see the answer."""
+"""How many times the largest image we read and throw away, so that its sender lives to see the answer."""
 
 
 class MemoryRequest(Request):
@@ -56,10 +53,8 @@ class MemoryRequest(Request):
 
 
 def init_app(app: APIFlask, limits: Limits) -> None:
-    """Bound the size of every request by `limits` and let the sender of a refused one finish."""
-    app.request_class = MemoryRequest
-    app.config["MAX_CONTENT_LENGTH"] = limits.max_bytes + MULTIPART_OVERHEAD
-    app.after_request(_swallow_rest)
+    """Let the sender of an upload that is refused finish."""
+    app.after_request(partial(_swallow_rest, limits.max_bytes + MULTIPART_OVERHEAD))
 
 
 @dataclass(frozen=True)
@@ -73,7 +68,7 @@ class NamedFile:
 def read_image_bytes(request: Request, metrics: Metrics) -> bytes:
     """Return the bytes of the image that `request` carries; raises Refusal when it does not carry exactly one."""
     kind = request.mimetype
-    if kind == "multipart/form-data":
+    if kind == FORM:
         data = _read_only_file(request)
     elif kind in {"", "application/octet-stream"} or kind.startswith("image/"):
         data = request.get_data(cache=False)
@@ -83,13 +78,9 @@ def read_image_bytes(request: Request, metrics: Metrics) -> bytes:
     return data
 
 
-def read_batch(request: Request, limits: Limits, metrics: Metrics) -> list[NamedFile]:
-    """Return the files that `request` carries; raises Refusal when these are none or more than MOST_FILES.
-
-    Together they may weigh BATCH_WEIGHT times as much as the largest image of `limits`.
-    """
-    request.max_content_length = BATCH_WEIGHT * limits.max_bytes + MULTIPART_OVERHEAD
-    if request.mimetype != "multipart/form-data":
+def read_batch(request: Request, metrics: Metrics) -> list[NamedFile]:
+    """Return the files that `request` carries; raises Refusal when these are none or more than MOST_FILES."""
+    if request.mimetype != FORM:
         raise Refusal("unsupported_content_type", f"the content type '{request.mimetype}' carries no batch; {HOW_MANY}")
     files = read_files(request).getlist(BATCH_FIELD)
     if not files:
@@ -100,12 +91,6 @@ def read_batch(request: Request, limits: Limits, metrics: Metrics) -> list[Named
     for file in received:
         metrics.file_received(len(file.data))
     return received
-
-
-def describe_excess(request: Request) -> str:
-    """Say what a request may weigh that weighed more."""
-    most = (request.max_content_length or 0) - MULTIPART_OVERHEAD
-    return f"the request is larger than {most:,} bytes of image data can make it, which is the most accepted here"
 
 
 def _read_only_file(request: Request) -> bytes:
@@ -141,14 +126,14 @@ def _missing_file(request: Request, field: str, how: str) -> Refusal:
     return Refusal("missing_file", f"no field '{field}' was sent, fields are: {', '.join(sent)}; {how}")
 
 
-def _swallow_rest(response: Response) -> Response:
+def _swallow_rest(largest: int, response: Response) -> Response:
     """Read what a refused request still sends.
 
     Otherwise the connection is reset while the client writes, and it reports a broken pipe in place of our answer.
     Only under a server that ends the stream with the request, such as gunicorn; elsewhere the read could block.
     """
     if request.environ.get("wsgi.input_terminated"):
-        left = _PATIENCE * (request.max_content_length or 0)
+        left = _PATIENCE * max(largest, request.max_content_length or 0)
         with suppress(OSError):  # the connection was broken off
             while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
                 left -= len(chunk)

@@ -14,7 +14,7 @@ from model.images.decoding import Limits, load, open_image
 from model.images.degradations import DEGRADATIONS, LONGEST_JPEG_SIDE, RESHIPPED
 from model.images.preprocess import Preprocess
 from service.answers.verdict import ImageFacts
-from service.protection.uploads import BATCH_WEIGHT
+from service.protection.bodies import BATCH_WEIGHT
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -210,7 +210,7 @@ def test_a_client_that_leaves_in_the_middle_disturbs_nobody(serve: Serve, publis
     publish("1")
     service = serve()
     host, port = service.url.removeprefix("http://").split(":")
-    half = "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\nhalf"
+    half = "POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\nhalf"
     for _ in range(4):
         with socket.create_connection((host, int(port))) as connection:
             connection.sendall(half.encode())

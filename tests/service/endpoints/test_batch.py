@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
-from service.protection.uploads import MOST_FILES, MULTIPART_OVERHEAD
-from service.verdicts.image_views import BATCH_WEIGHT
+from service.protection.bodies import BATCH_WEIGHT, MULTIPART_OVERHEAD
+from service.protection.uploads import MOST_FILES
 
 Draw = Callable[..., bytes]
 Metric = Callable[..., float]

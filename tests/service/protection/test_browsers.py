@@ -6,7 +6,9 @@ from email import message_from_bytes
 import pytest
 from flask import request
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
+from model.errors import SettingsError
 from service.protection.browsers import SECURITY_HEADERS
 
 Start = Callable[..., FlaskClient]
@@ -86,8 +88,86 @@ def test_only_trusted_names_are_answered_to(start_client: Start) -> None:
     assert "'evil.example'" in answer.json["detail"]
 
 
-def test_without_a_list_any_name_will_do(start_client: Start) -> None:
-    assert start_client().get("/healthz", headers={"Host": "anything.example"}).status_code == 200
+@pytest.mark.parametrize("pattern", ["https://*.shop.example", "https://shop.example/", "shop.example", "https://a b"])
+def test_an_origin_that_is_none_keeps_the_service_from_starting(start_client: Start, pattern: str) -> None:
+    """flask-cors would take the first for a regular expression, and let https://xshop.example.evil.org in."""
+    with pytest.raises(SettingsError, match=r"TRUEGRAIN_CORS_ORIGINS='.*' is not allowed: .* https://shop\.example"):
+        start_client(cors_origins=f"{SHOP}, {pattern}")
+
+
+@pytest.mark.parametrize("origin", [SHOP, "http://localhost:3000", "HTTPS://Shop.Example", "http://10.0.0.7:80", "*"])
+def test_an_origin_is_a_scheme_a_host_and_perhaps_a_port(start_client: Start, origin: str) -> None:
+    answer = start_client(cors_origins=origin).get("/healthz", headers={"Origin": origin.lower()})
+    assert answer.headers["Access-Control-Allow-Origin"] in {origin, origin.lower()}
+
+
+@pytest.mark.parametrize("bound", ["0.0.0.0", "192.0.2.1", "::", "truegrain"])  # noqa: S104 - nothing is bound
+def test_without_a_list_any_name_will_do_for_a_service_that_others_reach(start_client: Start, bound: str) -> None:
+    answer = ask_as(start_client(), "anything.example", bound)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("bound", ["127.0.0.1", "::1"])
+def test_without_a_list_a_service_for_this_machine_alone_has_only_local_names(start_client: Start, bound: str) -> None:
+    client = start_client()
+    names = {
+        "localhost:8000": 200,
+        "127.0.0.1": 200,
+        "[::1]:8000": 200,
+        "evil.example:8000": 400,
+        "127.0.0.1.nip.io": 400,
+    }
+    assert {name: ask_as(client, name, bound).status_code for name in names} == names
+    answer = ask_as(client, "evil.example", bound)
+    assert (answer.json or {})["reason"] == "untrusted_host"
+    assert "TRUEGRAIN_TRUSTED_HOSTS" in answer.text
+    listing = start_client(trusted_hosts="truegrain.example")
+    assert ask_as(listing, "truegrain.example", bound).status_code == 200
+
+
+def ask_as(client: FlaskClient, name: str, bound: str) -> TestResponse:
+    """Ask under a name; gunicorn calls the address that its socket is bound to SERVER_NAME."""
+    return client.get("/healthz", headers={"Host": name}, environ_overrides={"SERVER_NAME": bound})
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/predict"), ("DELETE", "/feedback/x"), ("POST", "/receipts/verify")]
+)
+def test_a_page_of_another_site_can_change_nothing(start_client: Start, method: str, path: str) -> None:
+    client = start_client(cors_origins="https://lab.example")
+
+    def ask(**headers: str) -> TestResponse:
+        return client.open(path, method=method, headers={name.replace("_", "-"): at for name, at in headers.items()})
+
+    refused = ask(Sec_Fetch_Site="cross-site", Origin="https://evil.example")
+    assert (refused.status_code, (refused.json or {})["reason"]) == (403, "cross_site")
+    assert "'https://evil.example'" in refused.text
+    assert ask(Sec_Fetch_Site="cross-site").status_code == 403
+    assert ask(Sec_Fetch_Site="cross-site", Origin="null").status_code == 403
+    for allowed in (
+        ask(Sec_Fetch_Site="cross-site", Origin="https://lab.example"),
+        ask(Sec_Fetch_Site="same-origin", Origin="http://localhost"),
+        ask(Sec_Fetch_Site="none"),
+        ask(),
+    ):
+        assert allowed.status_code != 403
+
+
+def test_a_page_of_another_site_may_link_to_what_changes_nothing_and_all_pages_may_be_let_in(
+    start_client: Start,
+) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    assert start_client().get("/docs", headers=headers).status_code == 200
+    assert start_client(cors_origins="*").post("/predict", headers=headers).status_code != 403
+
+
+def test_no_forwarded_host_and_no_forwarded_path_is_believed(start_client: Start) -> None:
+    client = start_client(proxies=1, trusted_hosts="truegrain.example")
+    forged = {"Host": "evil.example", "X-Forwarded-Host": "truegrain.example"}
+    assert client.get("/healthz", headers=forged).status_code == 400
+    page = client.get("/", headers={"Host": "truegrain.example", "X-Forwarded-Prefix": "//evil.example"})
+    assert page.status_code == 200
+    assert "evil.example" not in page.text
 
 
 @pytest.mark.parametrize(

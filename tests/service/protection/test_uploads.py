@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from model.images.decoding import REASONS
 from service.answers.problems import PROBLEMS
-from service.protection.uploads import MULTIPART_OVERHEAD
+from service.protection.bodies import MULTIPART_OVERHEAD
 
 Draw = Callable[..., bytes]
 

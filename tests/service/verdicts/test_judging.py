@@ -16,7 +16,7 @@ from model.images.decoding import FORMATS, Limits, decode
 from model.images.degradations import DEGRADATIONS, LONGEST_JPEG_SIDE, RESHIPPED
 from service.answers.options import Options
 from service.answers.problems import Refusal
-from service.protection.uploads import BATCH_WEIGHT
+from service.protection.bodies import BATCH_WEIGHT
 from service.status.pointer import Pointer, pointer_path
 from service.verdicts import judging
 from service.verdicts.judging import Judged, judge, judge_all
