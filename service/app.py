@@ -38,6 +38,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
     metrics = Metrics()
     metrics.worker_started(cost_per_hour=settings.cost_per_hour)
     limits = Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels)
+    keyring = Keyring(settings.api_keys_path)
     key = find_public_key(settings.require_signature)
     shadow = ModelStore(pointer_path(settings.home, "shadow"), metrics, alias="shadow", public_key=key)
     app.extensions["truegrain"] = shared = Context(
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         else None,
         predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days, home=settings.home),
         reports=Reports(settings.lake_url, lock=settings.reports_lock, room=ReportRoom.of(settings)),
+        keyring=keyring,
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )
 
@@ -83,8 +85,9 @@ def _protect(app: APIFlask, settings: Settings, shared: Context) -> None:
     """Put what decides on a request before it, in the order in which it is asked."""
     origins = _listed(settings.cors_origins)
     browsers.init_app(app, origins=origins, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
-    access.init_app(app, Keyring(settings.api_keys_path), required=settings.require_auth)
-    rate_limits.init_app(app, settings)
+    access.identify_callers(app, shared.keyring)
+    rate_limits.init_app(app, settings)  # before the roles, so that those who try out keys are counted
+    access.check_roles(app, shared.keyring, required=settings.require_auth)
     queue.init_app(app, shared.queue)
     admission.init_app(app, shared.queue, shared.metrics, origins=origins)
 

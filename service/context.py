@@ -19,6 +19,7 @@ from service.answers.problems import Refusal
 from service.answers.receipts import Notary
 from service.answers.verdict import Verdict
 from service.metrics.service import Metrics
+from service.protection.api_keys import Keyring
 from service.protection.queue import Queue, overloaded
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
@@ -41,6 +42,7 @@ class Context:
     shadowing: Shadowing | None
     predictions: PredictionLog
     reports: Reports
+    keyring: Keyring
     notary: Notary | None
 
     def start(self) -> None:

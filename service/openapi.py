@@ -48,7 +48,7 @@ UPLOADS: Final = {
 }
 """What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
 _GUARDS: Final = (
-    "key_missing", "key_unknown", "key_expired", "role_missing", "too_many_requests",
+    "key_missing", "key_unknown", "key_expired", "role_missing", "too_many_requests", "keys_unavailable",
 )  # fmt: skip
 _KEYS: Final = {
     "bearer": {"type": "http", "scheme": "bearer"},

@@ -44,6 +44,7 @@ PROBLEMS: Final = {
     "too_many_requests": (429, "Too many requests were sent"),
     "too_many_reports": (429, "Too many reports wait for a review"),
     "internal_error": (500, "The service made a mistake"),
+    "keys_unavailable": (503, "The API keys cannot be read"),
     "log_unavailable": (503, "The prediction log cannot be reached"),
     "not_ready": (503, "No detector is in service yet"),
     "reports_unavailable": (503, "Reports cannot be taken or withdrawn now"),

@@ -10,6 +10,7 @@ from model.estimate import Estimate
 from model.monitoring.terms import MEAN_PROBABILITY, Signal
 from service.answers.problems import answers
 from service.context import context
+from service.protection.access import GONE
 from service.status import drift as drift_status
 from service.status import follower as follower_status
 from service.status.drift import SILENT, DriftAnswer, DriftStatus
@@ -95,6 +96,7 @@ def health() -> Health:
             *find_troubles(follower, ready=model is not None, now=now),
             *find_drift_troubles(drift),
             *log.troubles(),
+            *([GONE] if shared.keyring.is_gone() else []),
         ],
         drift=drift,
     )

@@ -105,12 +105,19 @@ class Keyring:
     """The keys of one process. A change of the file counts from the next request on.
 
     The first reading raises SettingsError for a file that is no file of keys; a later one logs it and keeps the keys.
+    A file that was there and is gone says nothing about the keys, so then there is nobody to be admitted.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._seen = signature(self._path)
+        self._is_gone = False
         self._keys = KeyFile.read(path).keys
+
+    def is_gone(self) -> bool:
+        """Tell whether the file has disappeared since it was read last."""
+        self._refresh()
+        return self._is_gone
 
     def find(self, secret: str) -> Key | None:
         """Return the key that `secret` belongs to, expired or not. How long that takes tells nothing of the hashes."""
@@ -126,7 +133,10 @@ class Keyring:
         found = signature(self._path)
         if found == self._seen:
             return
-        self._seen = found
+        self._seen, self._is_gone = found, found is None
+        if self._is_gone:
+            log.error("the file of API keys is gone: nobody is admitted until it is back", path=str(self._path))
+            return
         try:
             self._keys = KeyFile.read(self._path).keys
             log.info("API keys read again", keys=len(self._keys))

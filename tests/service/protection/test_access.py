@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.protection.access import ROLES, role_of
+from model.settings import Settings
+from service.protection.access import GONE, ROLES, role_of
 from service.protection.api_keys import Key, Role, hash_of
 
 Start = Callable[..., FlaskClient]
@@ -113,3 +115,36 @@ def test_a_wrong_address_or_method_is_told_to_anybody(start_client: Start) -> No
     assert client.get("/nowhere").status_code == 404
     assert client.get("/predict").status_code == 405
     assert client.options("/predict").status_code == 200
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_while_the_file_of_keys_is_gone_nobody_is_admitted(start_client: Start, home: Path, required: bool) -> None:
+    client = start_client(require_auth=required)
+    path = Settings(home=home).api_keys_path
+    kept = path.read_bytes()
+    path.unlink()
+    for rule, method in routes(client):
+        for key in (*KEYS, "tg_unknown", None):
+            if role_of(rule) == "open" or (rule, required) == ("/health", False):
+                continue
+            answer = ask(client, rule, method, key)
+            assert answer.status_code == 503, (rule, method, key)
+            if method != "HEAD":
+                assert (answer.json or {})["reason"] == "keys_unavailable"
+                assert "is gone" in (answer.json or {})["detail"]
+    assert client.get("/healthz").status_code == 200
+    path.write_bytes(kept)
+    assert is_admitted(ask(client, "/model", "GET", "the-predict-key"))
+    assert ask(client, "/model", "GET", "tg_unknown").status_code == 401
+
+
+def test_health_says_that_the_file_of_keys_is_gone(start_client: Start, home: Path) -> None:
+    client = start_client()
+    assert GONE not in (client.get("/health").json or {})["troubles"]
+    Settings(home=home).api_keys_path.unlink()
+    assert GONE in (client.get("/health").json or {})["troubles"]
+
+
+def test_a_service_that_never_had_a_file_of_keys_goes_on_without(start_client: Start, home: Path) -> None:
+    Settings(home=home).api_keys_path.unlink()
+    assert is_admitted(ask(start_client(), "/model", "GET"))
