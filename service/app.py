@@ -14,7 +14,7 @@ from service.context import Context
 from service.endpoints import batch, compare, docs, explain, feedback, health, model, page, predict, receipts
 from service.metrics import scrape
 from service.metrics.service import Metrics
-from service.protection import access, admission, bodies, browsers, queue, rate_limits, uploads
+from service.protection import access, admission, bodies, browsers, overload, rate_limits, uploads
 from service.protection.api_keys import Keyring
 from service.protection.queue import Queue
 from service.records.prediction_log import PredictionLog
@@ -88,7 +88,7 @@ def _protect(app: APIFlask, settings: Settings, shared: Context) -> None:
     access.identify_callers(app, shared.keyring)
     rate_limits.init_app(app, settings)  # before the roles, so that those who try out keys are counted
     access.check_roles(app, shared.keyring, required=settings.require_auth)
-    queue.init_app(app, shared.queue)
+    overload.init_app(app, shared.queue)
     admission.init_app(app, shared.queue, shared.metrics, origins=origins)
 
 

@@ -1,6 +1,6 @@
 """What request handlers share: the detectors in service, the turn to compute, how a verdict is given and recorded."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,9 @@ from service.answers.receipts import Notary
 from service.answers.verdict import Verdict
 from service.metrics.service import Metrics
 from service.protection.api_keys import Keyring
-from service.protection.queue import Queue, overloaded
+from service.protection.clients import current_client
+from service.protection.overload import overloaded
+from service.protection.queue import Queue
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
 from service.verdicts.answering import to_prediction, to_verdict
@@ -58,24 +60,34 @@ class Context:
                 part.stop()
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[Callable[[], float]]:
         """Hold the turn while the block computes; raises Refusal `overloaded` if it does not come in time.
+
+        The block is given a function to call between two steps of a long computation: others may go first, and it
+        returns for how many seconds they did.
 
         Enter it with the upload in memory: if a client still sends, all others wait for that client.
         """
         arrived = perf_counter()
-        entered = self.queue.enter()
+        entered = self.queue.enter(current_client())
         waited = perf_counter() - arrived
         bind_contextvars(queue_ms=round(waited * 1000, 3))
         if not entered:
             self.metrics.turn_ended(waited=waited, computed=0)
             raise overloaded()
-        begun = perf_counter()
+        begun, paused = perf_counter(), 0.0
+
+        def pause() -> float:
+            nonlocal paused
+            seconds = self.queue.pause()
+            paused += seconds
+            return seconds
+
         try:
-            yield
+            yield pause
         finally:
             self.queue.leave()
-            self.metrics.turn_ended(waited=waited, computed=perf_counter() - begun)
+            self.metrics.turn_ended(waited=waited + paused, computed=perf_counter() - begun - paused)
 
     def answer(self, judged: Judged, data: bytes, options: Options) -> Verdict:
         """Return the verdict on the file `data`, with what the file says of itself; signed if `options` ask for that.

@@ -68,8 +68,9 @@ def predict_batch() -> Batch:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     files = read_batch(request, shared.metrics)
-    with shared.turn():
-        results = judge_all([file.data for file in files], model, limits=shared.limits, options=options)
+    images = [file.data for file in files]
+    with shared.turn() as pause:
+        results = judge_all(images, model, limits=shared.limits, options=options, pause=pause)
     items = [_answer(file, result, options, shared) for file, result in zip(files, results, strict=True)]
     decisions = Counter(item.verdict.decision for item in items if isinstance(item, JudgedItem))
     bind_contextvars(version=model.version.version, decisions=dict(decisions))

@@ -13,7 +13,8 @@ from apiflask import APIFlask
 from service.answers.problems import MEDIA_TYPE, Problem
 from service.metrics.service import Metrics
 from service.protection.browsers import headers_unread
-from service.protection.queue import COMPUTING, DETAIL, RETRY_SECONDS, Queue
+from service.protection.overload import COMPUTING, DETAIL, RETRY_SECONDS
+from service.protection.queue import STRANGER, Queue
 from service.request_log import HEADER, log_request
 
 _FOR_VERDICT: Final = f"POST {COMPUTING}".encode()
@@ -33,9 +34,10 @@ def _answer_at_the_door(queue: Queue, metrics: Metrics, headers: str, peek: Call
     `headers` are those of every such answer, a line each. `peek` looks at how the request begins.
 
     To read it, and to let Flask answer, takes as long as half a verdict; a crowd would get those instead of verdicts.
+    Unread it could be anybody's. So it is let in, and read, while a client without a place would be given one.
     """
     started = perf_counter()
-    if not queue.full or not (begin := peek()).startswith(_FOR_VERDICT) or not queue.refuse():
+    if not queue.full or not (begin := peek()).startswith(_FOR_VERDICT) or not queue.refuse(STRANGER):
         return None
     problem = Problem.of("overloaded", DETAIL, request_id=uuid4().hex)
     body = problem.model_dump_json().encode()

@@ -2,129 +2,238 @@
 
 onnxruntime fills a core, so requests that compute side by side only make each other late. A client that is refused at
 once can come back, while the requests let in are answered as fast as ever.
+
+No client takes the places or the time of another one (infra/adr/0021-a-client-has-a-share.md): the turn goes to the
+client that has computed least, and a full queue makes room at the expense of the client that has most in it.
 """
 
 import math
 import threading
-from collections import deque
-from functools import partial
+from collections import Counter
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from apiflask import APIFlask
-from flask import request
-
-from service.answers.problems import Refusal
-
-COMPUTING: Final = "/predict"
-"""A POST to this route, or to one below it, decodes images and asks the detector."""
-
-RETRY_SECONDS: Final = 1
-"""What `Retry-After` asks of a client that was refused: by then the queue has moved on."""
-
-DETAIL: Final = (
-    f"more images are sent than can be judged; come back in {RETRY_SECONDS} s, or send several in one request"
-)
-"""What a client that was refused is told."""
-
 OVERLOAD: Final = 1 / 2
-"""Refused requests for each request let in from which on the service is overloaded."""
+"""Refused requests for each request let in from which on there is an overload."""
 
 DECAY_SECONDS: Final = 0.25
 """How fast earlier requests fade from that ratio: after this time they count for 1/e."""
 
 RESET_SECONDS: Final = 20.0
-"""Every 20 s all workers reset their count of refused requests, at multiples of this of the host's clock.
+"""Every 20 s all workers reset their counts of refused requests, at multiples of this of the host's clock.
 
 Otherwise a handful of clients that retry at once could keep the service in overload mode."""
 
+PAUSES: Final = 10
+"""How many times the patience of a request that waits a request may pause in all; then it computes to its end."""
+
+STRANGER: Final = ""
+"""A client that is not known yet, so one that has no place in the queue."""
+
+
+@dataclass(eq=False)
+class _Place:
+    """A request that waits or computes; `number` grows with each arrival, `began` is when it got the turn."""
+
+    client: str
+    number: int
+    answered: threading.Event = field(default_factory=threading.Event)
+    has_turn: bool = False
+    began: float = 0.0
+    paused: float = 0.0
+    is_next: bool = False
+
+
+@dataclass
+class _Load:
+    """How many requests were let in and refused of late, those long ago counting less."""
+
+    since: float
+    let_in: float = 0.0
+    refused: float = 0.0
+
+    @property
+    def is_overload(self) -> bool:
+        """Whether so many were refused that the queue would stay full."""
+        self._decay()
+        return self.refused > 1 + OVERLOAD * self.let_in  # 1, for a single refused request is no overload
+
+    def count(self, *, refused: bool) -> None:
+        """Add a request that was let in, or refused, now."""
+        self._decay()
+        self.refused += refused
+        self.let_in += not refused
+
+    def _decay(self) -> None:
+        now = monotonic()
+        kept = 0.0 if _period(now) > _period(self.since) else math.exp((self.since - now) / DECAY_SECONDS)
+        self.let_in *= kept
+        self.refused *= kept
+        self.since = now
+
+
+def _period(moment: float) -> float:
+    return moment // RESET_SECONDS
+
 
 class Queue:
-    """Lets one request compute at a time, in the order of arrival.
+    """Lets one request compute at a time, and the clients in turn, each in the order of its requests.
 
     At most `places` requests wait, each at most `patience` seconds. The queue is there for bursts. During an overload
-    a full queue would only make every request late ("Controlling Queue Delay", Nichols and Jacobson, 2012), so then
-    only one request waits.
+    a full queue would only make every request late ("Controlling Queue Delay", Nichols and Jacobson, 2012). So of a
+    client that overloads it one request waits, and when clients without a place are refused, only one request in all.
+
+    The turn goes by fair queueing ("WF2Q+", Bennett and Zhang, 1997): each client has a clock that runs while it
+    computes, the queue has one that runs as if all its clients computed side by side, and the client whose clock is
+    furthest behind goes first. A client that was away does not catch up: when it comes back, its clock is set to that
+    of the queue, unless it is ahead.
     """
 
     def __init__(self, *, places: int, patience: float) -> None:
         self._places = places
         self._patience = patience
         self._lock = threading.Lock()
-        self._occupied = False
-        self._waiting: deque[threading.Event] = deque()
-        self._let_in = self._refused = 0.0
-        self._since = monotonic()
+        self._computing: _Place | None = None
+        self._waiting: list[_Place] = []
+        self._arrived = 0
+        self._clock = 0.0
+        self._clocks: dict[str, float] = {}
+        self._crowd = _Load(monotonic())
+        self._loads: dict[str, _Load] = {}
+        self._period = _period(monotonic())
 
     @property
     def full(self) -> bool:
-        """Whether a request that came now would be refused."""
-        overloaded = self._refused > 1 + OVERLOAD * self._let_in  # 1, for a single refused request is no overload
-        return self._occupied and len(self._waiting) >= (min(self._places, 1) if overloaded else self._places)
-
-    def refuse(self) -> bool:
-        """Refuse the request that comes now if there is no place in the queue; return whether it was refused."""
+        """Whether a request of a client that has no place in the queue would be refused now."""
         with self._lock:
-            return self._refuse()
+            return not self._has_room(STRANGER)
 
-    def enter(self) -> bool:
+    def refuse(self, client: str) -> bool:
+        """Refuse the request of `client` that comes now if there is no place for it; return whether it was refused."""
+        with self._lock:
+            return self._refuse(client)
+
+    def enter(self, client: str) -> bool:
         """Wait for the turn; return whether it came. If it came, `leave` must be called, from whatever thread."""
         with self._lock:
-            if self._refuse():
+            if self._refuse(client):
                 return False
-            self._let_in += 1
-            if not self._occupied:
-                self._occupied = True
+            for load in (self._crowd, self._load_of(client)):
+                load.count(refused=False)
+            self._arrived += 1
+            place = _Place(client, self._arrived)
+            if not self._held()[client]:
+                self._clocks[client] = max(self._clock, self._clocks.get(client, 0.0))
+            if self._computing is None:
+                self._give_turn(place)
                 return True
-            turn = threading.Event()
-            self._waiting.append(turn)
-        return turn.wait(self._patience) or not self._give_up(turn)
+            if len(self._waiting) >= self._most_waiting:
+                self._send_away_one()
+            self._waiting.append(place)
+        place.answered.wait(self._patience)
+        with self._lock:
+            if not place.answered.is_set():
+                self._waiting.remove(place)
+            return place.has_turn
+
+    def pause(self) -> float:
+        """Let another client go first that has computed less; return for how many seconds.
+
+        For the request that has the turn, between two steps of a long computation. It keeps its place.
+        """
+        with self._lock:
+            place = self._computing
+            if place is None or place.paused >= PAUSES * self._patience:
+                return 0.0
+            self._count_time(place)
+            place.has_turn = False
+            if self._first_of([*self._waiting, place]) is place:
+                self._give_turn(place)
+                return 0.0
+            place.answered.clear()
+            self._waiting.append(place)
+            self._pass_on()
+        began = monotonic()
+        if not place.answered.wait(PAUSES * self._patience - place.paused):
+            with self._lock:
+                place.is_next = not place.has_turn
+            place.answered.wait()
+        seconds = monotonic() - began
+        place.paused += seconds
+        return seconds
 
     def leave(self) -> None:
-        """Hand the turn to the request that has waited longest."""
+        """Hand the turn to the client that has computed least."""
         with self._lock:
-            if self._waiting:
-                self._waiting.popleft().set()
-            else:
-                self._occupied = False
+            if self._computing:
+                self._count_time(self._computing)
+            self._pass_on()
 
-    def _refuse(self) -> bool:
-        self._decay()
-        full = self.full
-        self._refused += full
-        return full
+    @property
+    def _most_waiting(self) -> int:
+        return min(self._places, 1) if self._crowd.is_overload else self._places
 
-    def _decay(self) -> None:
-        now = monotonic()
-        resets = now // RESET_SECONDS > self._since // RESET_SECONDS
-        kept = 0.0 if resets else math.exp((self._since - now) / DECAY_SECONDS)
-        self._let_in *= kept
-        self._refused *= kept
-        self._since = now
+    def _load_of(self, client: str) -> _Load:
+        """Return what is known of the requests of a client; what is older than RESET_SECONDS is forgotten."""
+        period = _period(monotonic())
+        if period > self._period:
+            self._period = period
+            self._loads.clear()
+        return self._loads.setdefault(client, _Load(monotonic()))
 
-    def _give_up(self, turn: threading.Event) -> bool:
-        with self._lock:
-            if turn.is_set():  # it came just as the patience ended
-                return False
-            self._waiting.remove(turn)
+    def _has_room(self, client: str) -> bool:
+        """Whether a request of `client` may wait, if need be in place of one of the client with the most places."""
+        if self._computing is None:
             return True
+        if self._load_of(client).is_overload and any(place.client == client for place in self._waiting):
+            return False
+        if len(self._waiting) < self._most_waiting:
+            return True
+        held = self._held()
+        return bool(self._most_waiting) and max(held.values()) > held[client] + 1
 
+    def _held(self) -> Counter[str]:
+        """Count the places of each client, that of the request which computes among them."""
+        computing = [self._computing] if self._computing else []
+        return Counter(place.client for place in [*self._waiting, *computing])
 
-def init_app(app: APIFlask, queue: Queue) -> None:
-    """Refuse a request that could not even wait in `queue`, before its upload is read."""
-    app.before_request(partial(_refuse_early, queue))
+    def _send_away_one(self) -> None:
+        """Refuse the newest request of the client that has most; an older one of it may have begun to compute."""
+        [(client, _)] = self._held().most_common(1)
+        newest = max((place for place in self._waiting if place.client == client), key=lambda place: place.number)
+        self._waiting.remove(newest)
+        self._load_of(client).count(refused=True)
+        newest.answered.set()
 
+    def _refuse(self, client: str) -> bool:
+        if self._has_room(client):
+            return False
+        self._load_of(client).count(refused=True)
+        if not self._held()[client]:
+            self._crowd.count(refused=True)
+        return True
 
-def overloaded() -> Refusal:
-    """Return the refusal of a request for which the queue has no place, or whose turn did not come in time."""
-    return Refusal("overloaded", DETAIL, headers={"Retry-After": str(RETRY_SECONDS)})
+    def _pass_on(self) -> None:
+        if self._waiting:
+            place = self._first_of(self._waiting)
+            self._waiting.remove(place)
+            self._give_turn(place)
+        else:  # all are equal again
+            self._computing = None
+            self._clocks.clear()
 
+    def _give_turn(self, place: _Place) -> None:
+        self._clock = max(self._clock, self._clocks[place.client])
+        self._computing, place.has_turn, place.is_next = place, True, False
+        place.began = monotonic()
+        place.answered.set()
 
-def _refuse_early(queue: Queue) -> None:
-    if _computes() and queue.refuse():
-        raise overloaded()
+    def _first_of(self, places: list[_Place]) -> _Place:
+        return min(places, key=lambda place: (not place.is_next, self._clocks[place.client], place.number))
 
-
-def _computes() -> bool:
-    rule = request.url_rule.rule if request.url_rule else ""
-    return request.method == "POST" and (rule == COMPUTING or rule.startswith(f"{COMPUTING}/"))
+    def _count_time(self, place: _Place) -> None:
+        seconds, held = monotonic() - place.began, self._held()
+        self._clocks[place.client] += seconds
+        self._clock += seconds / len(held)
+        self._clocks = {name: clock for name, clock in self._clocks.items() if name in held or clock > self._clock}

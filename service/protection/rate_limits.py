@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 from apiflask import APIFlask
-from flask import current_app, g, request
+from flask import current_app, g
 from flask_limiter import ApplicationLimit, Limiter, RateLimitExceeded
 from limits.errors import ConfigurationError
 
@@ -14,6 +14,7 @@ from model.settings import Settings
 from service.answers.problems import Refusal
 from service.protection.access import role_needed
 from service.protection.api_keys import check_limit
+from service.protection.clients import current_client
 
 STORAGE_SECONDS: Final = 0.1
 """How long a request waits for an answer of Redis, a few times over."""
@@ -29,7 +30,7 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     try:
         granted = settings.rate_limit and check_limit(settings.rate_limit)
         limiter = Limiter(
-            _client,
+            current_client,
             app=app,
             application_limits=[ApplicationLimit(lambda: _limit(granted))],
             strategy="moving-window",
@@ -41,10 +42,6 @@ def init_app(app: APIFlask, settings: Settings) -> None:
     except (ConfigurationError, ValueError) as error:
         raise SettingsError(f"TRUEGRAIN_RATE_LIMIT or TRUEGRAIN_RATE_STORAGE is not allowed: {error}") from error
     limiter.request_filter(lambda: role_needed() == "open" or not _limit(granted))
-
-
-def _client() -> str:
-    return f"key:{g.client}" if g.key else f"address:{request.remote_addr}"
 
 
 def _limit(granted: str) -> str:

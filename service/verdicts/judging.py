@@ -1,6 +1,6 @@
 """Judges image files: bytes and a detector in, what the detector found and decided out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final, Literal, cast
@@ -25,6 +25,15 @@ TENSOR_PIXELS: Final = 64 * 32 * 32
 
 TENSOR_ROWS: Final = 16
 """Images that a tensor batch may hold at any size: an image takes 1.9 ms alone, 1.1 ms among 16, no less among 64."""
+
+
+Pause = Callable[[], float]
+"""Lets others go first between two steps of a long computation; returns for how many seconds they did."""
+
+
+def go_on() -> float:
+    """Do not pause."""
+    return 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,27 +98,32 @@ def judge(data: bytes, model: ServedModel, *, limits: Limits, options: Options) 
 
 
 def judge_all(
-    files: Sequence[bytes], model: ServedModel, *, limits: Limits, options: Options
+    files: Sequence[bytes], model: ServedModel, *, limits: Limits, options: Options, pause: Pause = go_on
 ) -> list[Judged | InvalidImage]:
     """Judge several files, in order; what cannot be accepted (see `look_at_all`) has its error instead.
 
-    All views of all images are one tensor batch, or as few as `score_views` makes of them. Raises Refusal when the card
-    lacks the operating point.
+    All views of all images are one tensor batch, or as few as `score_views` makes of them. It pauses after each image
+    and each tensor batch. Raises Refusal when the card lacks the operating point.
     """
     rule = _choose_rule(model.detector.card, options)
-    looks = list(look_at_all(files, model.detector.preprocess, limits=limits, reship=options.stability))
+    looks: list[Seen | InvalidImage] = []
+    for one in look_at_all(files, model.detector.preprocess, limits=limits, reship=options.stability):
+        looks.append(one)
+        pause()
     seen = [one for one in looks if isinstance(one, Seen)]
-    judged = iter(_score(seen, model, rule) if seen else ())
+    judged = iter(_score(seen, model, rule, pause) if seen else ())
     return [next(judged) if isinstance(one, Seen) else one for one in looks]
 
 
-def score_views(detector: Detector, pixels: NDArray[np.uint8]) -> Scores:
-    """Score a batch [N, size, size, 3] in as few tensors as TENSOR_PIXELS and TENSOR_ROWS allow."""
+def score_views(detector: Detector, pixels: NDArray[np.uint8], pause: Pause = go_on) -> Scores:
+    """Score a batch [N, size, size, 3] in as few tensors as TENSOR_PIXELS and TENSOR_ROWS allow; pause between them."""
     _, height, width, _ = pixels.shape
     rows = max(TENSOR_ROWS, TENSOR_PIXELS // (height * width))
-    if len(pixels) <= rows:
-        return detector.score(pixels)
-    return Scores.join([detector.score(pixels[first : first + rows]) for first in range(0, len(pixels), rows)])
+    parts = [detector.score(pixels[:rows])]
+    for first in range(rows, len(pixels), rows):
+        pause()
+        parts.append(detector.score(pixels[first : first + rows]))
+    return parts[0] if len(parts) == 1 else Scores.join(parts)
 
 
 def _choose_rule(card: Card, options: Options) -> DecisionRule:
@@ -126,12 +140,20 @@ def _choose_rule(card: Card, options: Options) -> DecisionRule:
     return DecisionRule(threshold=threshold, band=band_below(threshold, card.band), operating_point=rate)
 
 
-def _score(seen: Sequence[Seen], model: ServedModel, rule: DecisionRule) -> list[Judged]:
-    """Score the views of all images; each image bears an equal share of the time."""
+def _score(seen: Sequence[Seen], model: ServedModel, rule: DecisionRule, pause: Pause = go_on) -> list[Judged]:
+    """Score the views of all images; each image bears an equal share of the time, pauses apart."""
+    paused = 0.0
+
+    def rest() -> float:
+        nonlocal paused
+        seconds = pause()
+        paused += seconds
+        return seconds
+
     started = perf_counter()
     views = seen[0].views if len(seen) == 1 else np.concatenate([one.views for one in seen])
-    scores = score_views(model.detector, views)
-    inference = (perf_counter() - started) / len(seen)
+    scores = score_views(model.detector, views, rest)
+    inference = (perf_counter() - started - paused) / len(seen)
     of_each = len(seen[0].views)
     return [
         Judged(

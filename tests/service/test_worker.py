@@ -25,7 +25,7 @@ class Connection:
     sock: socket.socket
 
 
-HALF = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\nhalf"
+HALF = b"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\nhalf"
 
 
 def test_the_busier_a_worker_is_the_longer_it_leaves_a_connection_to_others() -> None:
@@ -46,7 +46,7 @@ def test_clients_that_are_slow_to_send_or_to_close_hold_up_nobody_and_are_cut_of
     for connection in in_the_headers:
         connection.sendall(HALF[:30])
     for connection in not_closing:
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert connection.recv(12) == b"HTTP/1.1 200"
     assert service.predict(draw()).ok
     for connection in in_the_body:
@@ -77,9 +77,15 @@ def test_whoever_is_turned_away_unread_is_told_logged_and_counted_like_everybody
     serve: Serve, publish: Callable[..., Any], draw: Draw
 ) -> None:
     publish("1")
-    service = serve(workers=1, queue=1, cors_origins="https://shop.example")
+    service = serve(workers=1, queue=1, proxies=1, cors_origins="https://shop.example")
+    image = draw(size=(800, 600))
+
+    def predict_for(number: int) -> Any:
+        """Send it as a client of its own: of a single one, Flask would refuse what is too much."""
+        return service.predict(image, headers={"X-Forwarded-For": f"192.0.2.{number}"})
+
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(service.predict, [draw(size=(800, 600))] * 40))
+        answers = list(pool.map(predict_for, range(40)))
     refused = {answer.headers["X-Request-ID"]: answer for answer in answers if answer.status_code == 503}
     assert [answer for answer in refused.values() if "Server" not in answer.headers], "gunicorn did not answer these"
     for answer in refused.values():
@@ -101,7 +107,7 @@ def test_those_answered_or_turned_away_are_let_go_though_they_never_close(
     publish("1")
     service = serve(workers=1, queue=0)
     image = draw(size=(1600, 1200))
-    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n"
+    head = HALF.decode().replace("9999", str(len(image))).removesuffix("half")
     clients = [dial(service) for _ in range(12)]
     for client in clients:
         client.sendall(head.encode() + image)

@@ -13,10 +13,14 @@ from structlog.testing import capture_logs
 
 from model.settings import Settings
 from service.app import create_app
-from service.protection.queue import COMPUTING, Queue
+from service.protection.overload import COMPUTING
+from service.protection.queue import Queue
 from service.protection.uploads import BATCH_FIELD, FIELD
 
 Draw = Callable[..., bytes]
+
+OTHER = "key:another"
+"""A client that is not the one of the test."""
 
 
 @pytest.fixture
@@ -37,7 +41,7 @@ def queue(app: APIFlask) -> Queue:
 def test_a_request_waits_for_the_one_before_it(
     client: FlaskClient, queue: Queue, draw: Draw, metric: Callable[..., float]
 ) -> None:
-    queue.enter()
+    queue.enter(OTHER)
     threading.Timer(0.05, queue.leave).start()
     assert client.post("/predict", data=draw(), content_type="image/jpeg").status_code == 200
     assert metric("truegrain_queue_seconds_sum") > 0
@@ -46,7 +50,7 @@ def test_a_request_waits_for_the_one_before_it(
 def test_when_the_queue_is_full_the_rest_is_told_to_come_back(
     app: APIFlask, queue: Queue, draw: Draw, metric: Callable[..., float], wait_until: Callable[..., None]
 ) -> None:
-    queue.enter()
+    queue.enter(OTHER)
     waiting = threading.Thread(target=lambda: send(app, draw()))
     waiting.start()
     wait_until(lambda: queue.full, what="a request in the queue")
@@ -66,7 +70,7 @@ def test_every_route_that_computes_waits_for_its_turn_though_not_for_ever(
     publish("1")
     publish("1", alias="shadow")
     client = start_client(queue=1, queue_seconds=0.01)
-    client.application.extensions["truegrain"].queue.enter()
+    client.application.extensions["truegrain"].queue.enter(OTHER)
     rules = {rule.rule for rule in client.application.url_map.iter_rules() if rule.rule.startswith(COMPUTING)}
     assert rules > {COMPUTING}
     for rule in rules:
@@ -76,7 +80,7 @@ def test_every_route_that_computes_waits_for_its_turn_though_not_for_ever(
 
 
 def test_whoever_does_not_compute_never_waits(client: FlaskClient, queue: Queue) -> None:
-    queue.enter()
+    queue.enter(OTHER)
     for path in ("/healthz", "/readyz", "/metrics", "/model", "/docs"):
         assert client.get(path).status_code == 200
 
@@ -90,7 +94,7 @@ def test_a_refused_request_gives_its_turn_back(client: FlaskClient, draw: Draw, 
 
 def test_a_request_that_is_sent_away_is_not_read(client: FlaskClient, queue: Queue) -> None:
     queue._places = 0
-    queue.enter()
+    queue.enter(OTHER)
     body = io.BytesIO(bytes(1_000))
     assert (
         client.post("/predict", input_stream=body, content_type="image/jpeg", content_length=1_000).status_code == 503
@@ -112,7 +116,7 @@ def test_who_is_turned_away_at_the_door_is_logged_under_the_path_as_far_as_it_is
     app: APIFlask, queue: Queue, begin: bytes, path: str
 ) -> None:
     queue._places = 0
-    queue.enter()
+    queue.enter(OTHER)
     with capture_logs() as lines:
         answer = app.extensions["door"](lambda: begin)
     assert answer is not None

@@ -59,7 +59,7 @@ def test_unread_requests_are_answered_for_the_one_origin_listed_as_no_other_coul
     start_client: Start, listed: str, told: str | None
 ) -> None:
     application = start_client(cors_origins=listed, queue=0).application
-    application.extensions["truegrain"].queue.enter()
+    application.extensions["truegrain"].queue.enter("another")
     answer = application.extensions["door"](lambda: b"POST /predict HTTP/1.1\r\n")
     assert answer is not None
     headers = message_from_bytes(answer.partition(b"\r\n")[2])

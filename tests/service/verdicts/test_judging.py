@@ -3,6 +3,7 @@
 import gc
 import hashlib
 import io
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -183,6 +184,25 @@ def test_the_reshipped_versions_are_those_of_the_evaluation(model: ServedModel, 
     labels = model.detector.score(np.stack(views)).probability >= 0.5
     judged = judge(framed, model, limits=Limits(), options=STABILITY)
     assert judged.stability == labels.mean()
+
+
+def test_a_batch_pauses_after_each_image_and_each_tensor_and_counts_no_pause_as_time_of_the_detector(
+    model: ServedModel, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judging, "TENSOR_PIXELS", 3 * 32 * 32)
+    monkeypatch.setattr(judging, "TENSOR_ROWS", 1)
+    pauses: list[float] = []
+
+    def pause() -> float:
+        pauses.append(0.2)
+        time.sleep(0.2)
+        return 0.2
+
+    images = [draw(20), b"no image", draw(128), draw(230), draw(60)]
+    results = judge_all(images, model, limits=Limits(), options=PLAIN, pause=pause)
+    assert len(pauses) == len(images) + 1, "four images are two tensors"
+    judged = [result for result in results if isinstance(result, Judged)]
+    assert sum(one.inference for one in judged) < 0.2
 
 
 def test_an_image_longer_than_any_jpeg_is_judged_but_its_stability_is_not_examined(model: ServedModel) -> None:

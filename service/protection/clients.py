@@ -1,0 +1,33 @@
+"""Who a request counts for: its API key, else the network that it came from."""
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
+
+from flask import g, request
+
+_HOST_BITS: Final = 64
+"""The last 64 bits of an IPv6 address are its holder's to choose (RFC 4291), so they tell no client from another."""
+
+_WITH_PORT: Final = re.compile(r"\[(.+)\](?::\d+)?|([\d.]+):\d+")
+"""How some proxies write an address into X-Forwarded-For: with a port."""
+
+
+def current_client() -> str:
+    """Return who the current request counts for: 'key:<name>', or 'address:<network>' when it has no valid key."""
+    return f"key:{g.client}" if g.key else f"address:{network_of(request.remote_addr or '')}"
+
+
+def network_of(address: str) -> str:
+    """Return an IPv4 address as it is, of an IPv6 address its /64 network; what is no address is returned as it is."""
+    if found := _WITH_PORT.fullmatch(address):
+        address = found[1] or found[2]
+    try:
+        known = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, IPv4Address):
+        return str(known)
+    if known.ipv4_mapped:
+        return str(known.ipv4_mapped)
+    return f"{IPv6Address(int(known) >> _HOST_BITS << _HOST_BITS)}/{128 - _HOST_BITS}"
