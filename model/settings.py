@@ -124,14 +124,25 @@ class Settings(BaseModel):
         default=False, description="Refuse who sends no API key, except to the page, documentation, probes and metrics"
     )
     rate_limit: str = Field(
-        "", description="Requests granted to each key, or else address, such as 600/minute; a key may have its own"
+        "",
+        description="Units granted to each key, or else network, such as 600/minute: an image is one, and so is each of"
+        " its megapixels; a key may have its own limit",
     )
     rate_storage: str = Field(
         "memory://", description="Where they are counted: memory://, by each worker, or redis://host:port, by all"
     )
-    cors_origins: str = Field("", description="Origins whose pages may call the service, separated by commas, or *")
-    trusted_hosts: str = Field("", description="Names it may be called by beside localhost, separated by commas [any]")
-    proxies: NonNegativeInt = Field(0, description="Reverse proxies before it whose X-Forwarded-* headers are believed")
+    cors_origins: str = Field(
+        "",
+        description="Origins whose pages may call the service, such as https://shop.example, separated by commas, or *",
+    )
+    trusted_hosts: str = Field(
+        "",
+        description="Names it may be called by beside localhost, separated by commas"
+        " [localhost alone where it listens on this machine alone, else any]",
+    )
+    proxies: NonNegativeInt = Field(
+        0, description="Reverse proxies before it whose X-Forwarded-For and X-Forwarded-Proto are believed"
+    )
 
     @property
     def lake_url(self) -> str:

@@ -1,6 +1,6 @@
 """What request handlers share: the detectors in service, the turn to compute, how a verdict is given and recorded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,9 +23,11 @@ from service.protection.api_keys import Keyring
 from service.protection.clients import current_client
 from service.protection.overload import overloaded
 from service.protection.queue import Queue
+from service.protection.rate_limits import charge, is_limited
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
 from service.verdicts.answering import to_prediction, to_verdict
+from service.verdicts.image_views import count_pixels
 from service.verdicts.judging import Judged
 from service.verdicts.model_store import ModelStore, ServedModel
 from service.verdicts.shadowing import Shadowing
@@ -60,11 +62,12 @@ class Context:
                 part.stop()
 
     @contextmanager
-    def turn(self) -> Iterator[Callable[[], float]]:
-        """Hold the turn while the block computes; raises Refusal `overloaded` if it does not come in time.
+    def turn(self, *files: bytes) -> Iterator[Callable[[], float]]:
+        """Hold the turn while the block decodes and judges `files`; name one as often as it is decoded.
 
         The block is given a function to call between two steps of a long computation: others may go first, and it
-        returns for how many seconds they did.
+        returns for how many seconds they did. Raises Refusal `overloaded` if the turn does not come in time, and
+        RateLimitExceeded if the files take more units than are left to the client.
 
         Enter it with the upload in memory: if a client still sends, all others wait for that client.
         """
@@ -84,10 +87,16 @@ class Context:
             return seconds
 
         try:
+            self._charge(files)
             yield pause
         finally:
             self.queue.leave()
             self.metrics.turn_ended(waited=waited + paused, computed=perf_counter() - begun - paused)
+
+    def _charge(self, files: Sequence[bytes]) -> None:
+        """Take the units of `files` off what is granted to the client, now that their headers can be read."""
+        if is_limited():
+            charge(images=len(files), pixels=sum(count_pixels(data, limits=self.limits) for data in files))
 
     def answer(self, judged: Judged, data: bytes, options: Options) -> Verdict:
         """Return the verdict on the file `data`, with what the file says of itself; signed if `options` ask for that.

@@ -69,7 +69,7 @@ def predict_batch() -> Batch:
     model, options = shared.require_model(), read_options(request)
     files = read_batch(request, shared.metrics)
     images = [file.data for file in files]
-    with shared.turn() as pause:
+    with shared.turn(*images) as pause:
         results = judge_all(images, model, limits=shared.limits, options=options, pause=pause)
     items = [_answer(file, result, options, shared) for file, result in zip(files, results, strict=True)]
     decisions = Counter(item.verdict.decision for item in items if isinstance(item, JudgedItem))

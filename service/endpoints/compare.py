@@ -58,7 +58,7 @@ def compare() -> Comparison:
     shared, options = context(), read_options(request)
     models = shared.require_model(), shared.require_shadow()
     data = read_image_bytes(request, shared.metrics)
-    with shared.turn():
+    with shared.turn(data, data):
         first, second = (judge(data, model, limits=shared.limits, options=options) for model in models)
     shadow = shared.answer(second, data, options)
     production = shared.deliver(first, data, options)

@@ -73,7 +73,7 @@ def explain() -> Response:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request, shared.metrics)
-    with shared.turn():
+    with shared.turn(data):
         judged = judge(data, model, limits=shared.limits, options=options)
         cam = judged.scores.cam[0]
         importance = cam if judged.label == CLASSES[AI] else -cam

@@ -26,7 +26,7 @@ def predict() -> Response:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request, shared.metrics)
-    with shared.turn():
+    with shared.turn(data):
         judged = judge(data, model, limits=shared.limits, options=options)
     verdict = shared.deliver(judged, data, options)
     if shared.shadowing:

@@ -3,7 +3,9 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import sqrt
 from time import perf_counter
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +17,9 @@ from model.images.degradations import DEGRADATIONS, LONGEST_JPEG_SIDE, RESHIPPED
 from model.images.preprocess import Preprocess
 from service.answers.verdict import ImageFacts
 from service.protection.bodies import BATCH_WEIGHT
+
+RESHIP_PIXELS: Final = 4_000_000
+"""A larger image is reduced to so many pixels before it is re-shipped, as most who pass pictures on do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +44,15 @@ def look(data: bytes, preprocess: Preprocess, *, limits: Limits, reship: bool) -
     """Decode and preprocess the image in `data`, with `reship` its re-shipped versions too; raises InvalidImage."""
     started = perf_counter()
     return _finish(open_image(data, limits=limits), data, preprocess, reship=reship, started=started)
+
+
+def count_pixels(data: bytes, *, limits: Limits) -> int:
+    """Return the pixels of the image in `data` by its header alone, none if it cannot be accepted."""
+    try:
+        image = open_image(data, limits=limits)
+    except InvalidImage:
+        return 0
+    return image.width * image.height
 
 
 def look_at_all(
@@ -91,8 +105,18 @@ def _see(rgb: Image.Image, preprocess: Preprocess, *, reship: bool) -> NDArray[n
     pixels = preprocess(rgb)[np.newaxis]
     if not reship:
         return pixels
-    reshipped = [preprocess(DEGRADATIONS[name](rgb)) for name in RESHIPPED]
+    shared = _reduce(rgb)
+    reshipped = [preprocess(DEGRADATIONS[name](shared)) for name in RESHIPPED]
     return np.concatenate([pixels, np.stack(reshipped)])
+
+
+def _reduce(rgb: Image.Image) -> Image.Image:
+    """Return an image of at most about RESHIP_PIXELS, in proportion."""
+    factor = sqrt(RESHIP_PIXELS / (rgb.width * rgb.height))
+    if factor >= 1:
+        return rgb
+    size = max(1, round(rgb.width * factor)), max(1, round(rgb.height * factor))
+    return rgb.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 
 def _check_room(image: Image.Image, left: int) -> int:

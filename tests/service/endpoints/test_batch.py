@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from werkzeug.datastructures import FileStorage, MultiDict
@@ -108,6 +109,19 @@ def test_a_request_without_files_is_told_how_to_send_them(client: FlaskClient, d
     text = client.post("/predict/batch", data={"files": "one.jpg"}, content_type="multipart/form-data")
     assert reason(text) == (400, "missing_file")
     assert "-F files=@" in text.text
+
+
+def test_a_few_bytes_do_not_hold_the_turn_for_seconds(
+    start_client: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four pictures of one colour with 50 megapixels each, in 152 bytes, took nine seconds of a core."""
+    file = io.BytesIO()
+    Image.new("RGB", (7_070, 7_070), "red").save(file, "WEBP", lossless=True, method=0)
+    assert len(file.getvalue()) < 100
+    monkeypatch.setattr("service.verdicts.image_views.load", lambda _: pytest.fail("pixels were decoded"))
+    refused = items(send(start_client(), [file.getvalue()] * 4, query_string="stability=true"))
+    assert [item["problem"]["reason"] for item in refused] == ["too_many_pixels"] * 4
+    assert "at most 1,000 pixels a byte" in refused[0]["problem"]["detail"]
 
 
 def test_options_hold_for_every_image(client: FlaskClient, draw: Draw) -> None:

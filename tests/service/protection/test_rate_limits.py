@@ -1,19 +1,24 @@
 """How often a client may ask: in memory, in a real Redis, and when that is away."""
 
+import io
 import shutil
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from model.errors import SettingsError
 from service.protection.api_keys import Key, hash_of
 from truegrain_rig.process import free_ports
 
+Draw = Callable[..., bytes]
 Start = Callable[..., FlaskClient]
+Publish = Callable[..., object]
 NEEDS_REDIS = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 
 
@@ -27,6 +32,12 @@ def granted(client: FlaskClient, **kwargs: object) -> int:
     """How many of ten requests are let through."""
     answers = [client.get("/model", **kwargs) for _ in range(10)]  # type: ignore[arg-type]
     return sum(answer.status_code != 429 for answer in answers)
+
+
+def predict(client: FlaskClient, image: bytes, *, path: str = "/predict", times: int = 1) -> TestResponse:
+    """Send an image, or a batch of the same image."""
+    field = "files" if path == "/predict/batch" else "file"
+    return client.post(path, data={field: [(io.BytesIO(image), "a.jpg") for _ in range(times)]})
 
 
 def with_key(secret: str) -> dict[str, dict[str, str]]:
@@ -75,6 +86,96 @@ def test_probes_and_documentation_are_not_counted(start_client: Start) -> None:
             assert client.get(path).status_code == 200
 
 
+def test_addresses_of_one_ipv6_network_are_one_client(start_client: Start) -> None:
+    client = start_client(rate_limit="2/hour")
+    assert granted(client, environ_overrides={"REMOTE_ADDR": "2001:db8:1:2::1"}) == 2
+    assert granted(client, environ_overrides={"REMOTE_ADDR": "2001:db8:1:2:8000::1"}) == 0
+    assert granted(client, environ_overrides={"REMOTE_ADDR": "2001:db8:1:3::1"}) == 2
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-API-Key": "tg_guessed"}])
+def test_who_is_refused_for_want_of_a_key_is_counted(start_client: Start, headers: dict[str, str]) -> None:
+    client = start_client(rate_limit="2/hour", require_auth=True)
+    statuses = [client.get("/model", headers=headers).status_code for _ in range(4)]
+    assert statuses == [401, 401, 429, 429]
+    assert granted(client, **with_key("shop")) == 2, "its key has a count of its own, wherever it comes from"
+
+
+def test_a_batch_costs_as_many_units_as_it_has_images(start_client: Start, publish: Publish, draw: Draw) -> None:
+    publish("1")
+    client = start_client(rate_limit="100/hour")
+    assert predict(client, draw(), path="/predict/batch", times=64).status_code == 200
+    refused = predict(client, draw(), path="/predict/batch", times=64)
+    assert refused.status_code == 429
+    assert "100 per 1 hour are granted to this address, this request takes 64: an image is one" in refused.text
+    assert 3_000 < int(refused.headers["Retry-After"]) <= 3_600
+    for _ in range(36):
+        assert predict(client, draw()).status_code == 200
+    assert predict(client, draw()).status_code == 429
+
+
+@pytest.mark.parametrize(("path", "units"), [("/predict", 4), ("/predict/compare", 8), ("/predict/explain", 4)])
+def test_an_image_costs_a_unit_and_one_for_each_of_its_megapixels(
+    start_client: Start, publish: Publish, draw: Draw, path: str, units: int
+) -> None:
+    publish("1")
+    publish("1", alias="shadow")
+    client = start_client(rate_limit="10/hour")
+    large, small = draw(size=(2_000, 1_500)), draw()
+    assert predict(client, large, path=path).status_code == 200
+    assert [predict(client, small).status_code for _ in range(11 - units)] == [200] * (10 - units) + [429]
+
+
+def test_what_is_no_image_costs_one_unit(start_client: Start, publish: Publish) -> None:
+    publish("1")
+    client = start_client(rate_limit="2/hour")
+    assert [predict(client, b"no image").status_code for _ in range(3)] == [415, 415, 429]
+
+
+def test_the_units_are_taken_before_the_pixels_are_decoded(
+    start_client: Start, publish: Publish, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("1")
+    client = start_client(rate_limit="5/hour")
+    assert predict(client, draw()).status_code == 200
+    monkeypatch.setattr("service.verdicts.image_views.load", lambda _: pytest.fail("its pixels were decoded"))
+    assert predict(client, draw(size=(2_000, 2_000))).status_code == 429
+    assert client.application.extensions["truegrain"].queue._computing is None, "the turn was handed on"
+
+
+def test_who_is_refused_for_want_of_units_loses_none(start_client: Start, publish: Publish, draw: Draw) -> None:
+    publish("1")
+    client = start_client(rate_limit="10/hour")
+    for _ in range(7):
+        predict(client, draw())
+    for _ in range(5):
+        assert predict(client, draw(size=(2_000, 2_000))).status_code == 429
+    assert [predict(client, draw()).status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_a_request_that_costs_more_than_is_granted_at_a_time_takes_all_of_it(
+    start_client: Start, publish: Publish, draw: Draw
+) -> None:
+    """Or a limit such as 10/second would refuse every photograph of a telephone, for ever."""
+    publish("1")
+    client = start_client(rate_limit="3/hour;100/day")
+    assert predict(client, draw(size=(3_000, 2_000))).status_code == 200
+    assert predict(client, draw()).status_code == 429
+    elsewhere = {"REMOTE_ADDR": "192.0.2.7"}
+    assert client.get("/model", environ_overrides=elsewhere).status_code == 200
+    large = {"file": (io.BytesIO(draw(size=(3_000, 2_000))), "a.png")}
+    assert client.post("/predict", data=large, environ_overrides=elsewhere).status_code == 429
+
+
+def test_of_two_limits_each_counts_the_units(start_client: Start, publish: Publish, draw: Draw) -> None:
+    publish("1")
+    client = start_client(rate_limit="70/second;100/day")
+    assert predict(client, draw(), path="/predict/batch", times=64).status_code == 200
+    time.sleep(1.1)
+    assert predict(client, draw(), path="/predict/batch", times=37).status_code == 429, "of the day 36 are left"
+    assert predict(client, draw(), path="/predict/batch", times=36).status_code == 200
+
+
 @pytest.mark.parametrize("wrong", [{"rate_limit": "often"}, {"rate_storage": "mysql://host"}])
 def test_what_is_not_understood_keeps_the_service_from_starting(start_client: Start, wrong: dict[str, str]) -> None:
     with pytest.raises(SettingsError, match="TRUEGRAIN_RATE_"):
@@ -114,3 +215,18 @@ def test_with_redis_all_workers_count_together_and_without_it_each_for_itself(
     assert granted(one) == 3, "no request fails for want of Redis, and the limit holds"
     assert granted(other) == 3
     assert sum("unreachable" in record.message for record in caplog.records) == 2, "once for each worker"
+
+
+@NEEDS_REDIS
+def test_units_are_counted_in_redis_too_and_without_it_as_well(
+    start_client: Start, publish: Publish, draw: Draw, redis_server: tuple[str, "subprocess.Popen[bytes]"]
+) -> None:
+    publish("1")
+    address, process = redis_server
+    one, other = (start_client(rate_limit="10/hour", rate_storage=address) for _ in range(2))
+    assert predict(one, draw(), path="/predict/batch", times=9).status_code == 200
+    assert predict(other, draw(), path="/predict/batch", times=2).status_code == 429
+    process.kill()
+    process.wait()
+    assert predict(other, draw(), path="/predict/batch", times=9).status_code == 200
+    assert predict(other, draw(), path="/predict/batch", times=2).status_code == 429

@@ -19,7 +19,7 @@ from service.answers.options import Options
 from service.answers.problems import Refusal
 from service.protection.bodies import BATCH_WEIGHT
 from service.status.pointer import Pointer, pointer_path
-from service.verdicts import judging
+from service.verdicts import image_views, judging
 from service.verdicts.judging import Judged, judge, judge_all
 from service.verdicts.model_store import ServedModel
 
@@ -184,6 +184,23 @@ def test_the_reshipped_versions_are_those_of_the_evaluation(model: ServedModel, 
     labels = model.detector.score(np.stack(views)).probability >= 0.5
     judged = judge(framed, model, limits=Limits(), options=STABILITY)
     assert judged.stability == labels.mean()
+
+
+def test_a_large_image_is_reduced_before_it_is_reshipped_and_a_small_one_is_not(
+    model: ServedModel, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[tuple[int, int]] = []
+
+    def note(image: Image.Image) -> Image.Image:
+        sizes.append(image.size)
+        return image
+
+    monkeypatch.setattr(image_views, "DEGRADATIONS", dict.fromkeys(RESHIPPED, note))
+    judge(draw(230, size=(6_000, 1_500)), model, limits=Limits(), options=STABILITY)
+    assert set(sizes) == {(4_000, 1_000)}
+    sizes.clear()
+    judge(draw(230, size=(2_000, 2_000)), model, limits=Limits(), options=STABILITY)
+    assert set(sizes) == {(2_000, 2_000)}
 
 
 def test_a_batch_pauses_after_each_image_and_each_tensor_and_counts_no_pause_as_time_of_the_detector(
