@@ -18,6 +18,10 @@ from model.sources.labelled_image import LabelledImage
 Progress = Callable[[int, int], None]
 """Is told how many images were read so far, and how many of them are new."""
 
+NOT_KEPT: Final = b""
+"""What a row holds in place of the bytes that cannot be decoded: whatever they are, nobody will train on them, and a
+supplier could fill the lake with them. Their SHA-256, their number and the reason are kept."""
+
 _REPORT_EVERY: Final = 1_000
 
 
@@ -50,7 +54,7 @@ class Intake:
                 self.added += 1
                 self.undecodable += print_.decode_error is not None
                 yield vars(print_) | {
-                    "image": image.data,
+                    "image": image.data if print_.decode_error is None else NOT_KEPT,
                     "label": image.label,
                     "source": image.source,
                     "generator": image.generator,

@@ -39,7 +39,8 @@ BATCH_SCHEMA: Final = pa.schema(
         pa.field("licence", pa.string()),
     ]
 )
-"""One row an image: its bytes, its fingerprint and what its source claimed."""
+"""One row an image: its bytes, its fingerprint and what its source claimed. `sha256` and `bytes` are those of the file
+as it came; `image` is empty where it cannot be decoded."""
 
 _LATER: Final = ("licence",)
 """Columns that files written by earlier versions lack, the last of BATCH_SCHEMA."""
@@ -142,7 +143,7 @@ def _cut(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     size = 0
     for row in rows:
         shard.append(dict(row))
-        size += row["bytes"]
+        size += len(row["image"])
         if size >= _SHARD_BYTES or len(shard) >= _SHARD_ROWS:
             yield shard
             shard, size = [], 0

@@ -16,7 +16,7 @@ from typing import IO, cast
 
 from model.errors import SourceError
 from model.sources.location import Location
-from model.sources.tree import Member, Tree, printable
+from model.sources.tree import Member, Tree, printable, refuse_bomb
 
 _Decompress = Callable[[IO[bytes]], IO[bytes]]
 _TAR = cast(
@@ -34,12 +34,13 @@ _TAR = cast(
 SUFFIXES = (".zip", *_TAR)
 """What a file must be called to be read as an archive."""
 
-_MOST_SWELLING = 100
-_HARMLESS_BYTES = 1_000_000_000
-"""An archive that unpacks to more than this, and to more than 100 times its own size, holds no photographs."""
+_WHAT = "The archive"
 
-_MOST_AT_ONCE = 16_000_000
-"""Bytes that are read of a tar in one piece; only a forged header asks for more."""
+_MOST_OF_A_HEADER = 4_000_000
+"""Bytes of the headers in front of one file of a tar; only forged ones, or a map of millions of holes, take more."""
+
+_STREAMED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How the files of a zip may be packed: zipfile unpacks others by the gigabyte, whatever size they announce."""
 
 # RuntimeError is zipfile's word for a password or a compression it does not know; the last three are what a damaged
 # directory or header makes of its parsers.
@@ -63,13 +64,24 @@ class _Measured:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._last = b""
+        self._of_header: int | None = 0  # opening a tar reads the headers of its first file
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int) -> bytes:
-        if size > _MOST_AT_ONCE:
-            raise tarfile.ReadError(f"a header announces {size:,} bytes of header")
+        if self._of_header is not None:
+            self._of_header += size
+            if size < 0 or self._of_header > _MOST_OF_A_HEADER:
+                raise tarfile.ReadError(f"a header announces {size:,} bytes of header")
         self._last = self._file.read(size)
         return self._last
+
+    def next_of(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """Read the headers of the next file, of a bounded number of bytes; a map of its holes is among them."""
+        self._of_header = 0
+        try:
+            return archive.next()
+        finally:
+            self._of_header = None
 
     def expect_end(self) -> None:
         """Raise ReadError unless a block of zeros was read last: tarfile takes a damaged header for the end, too."""
@@ -129,7 +141,9 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
                 raise zipfile.BadZipFile("it lists a file without a name")
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
             unpacked += info.file_size
-            _refuse_bomb(unpacked, size)
+            refuse_bomb(_WHAT, unpacked, size)
+            if info.compress_type not in _STREAMED:
+                raise zipfile.BadZipFile(f"'{info.filename[:200]}' is packed in a rare way; pack it by Deflate")
             if not info.is_dir() and kind in (0, stat.S_IFREG):
                 path = printable(info.filename.replace("\\", "/"))
                 yield Member(path, partial(archive.open, info), stamp=partial(_zip_stamp, info))
@@ -137,11 +151,15 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
 
 def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iterator[Member]:
     file.seek(0)
-    stream = _Measured(decompress(file))
+    stream, unpacked, offset = _Measured(decompress(file)), 0, -1
     with tarfile.TarFile(fileobj=cast("IO[bytes]", stream)) as archive:
-        while info := archive.next():
+        while info := stream.next_of(archive):
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every one it has seen
-            _refuse_bomb(info.offset_data + info.size, size)
+            if info.size < 0 or info.offset <= offset:
+                raise tarfile.ReadError("a header leads back, to what was read before")
+            offset = info.offset
+            unpacked += info.size  # of a sparse file more than lies in the stream
+            refuse_bomb(_WHAT, max(unpacked, info.offset_data), size)
             if info.isfile():
                 opening = cast("partial[IO[bytes]]", partial(archive.extractfile, info))
                 yield Member(printable(info.name), opening, stamp=partial(_tar_stamp, info))
@@ -155,11 +173,3 @@ def _zip_stamp(info: zipfile.ZipInfo) -> str:
 def _tar_stamp(info: tarfile.TarInfo) -> str | None:
     # Tars that are to come out the same each time are packed with the time 0, which then says nothing.
     return f"{info.size}-{info.mtime}" if info.mtime else None
-
-
-def _refuse_bomb(unpacked: int, packed: int) -> None:
-    if unpacked > max(_HARMLESS_BYTES, _MOST_SWELLING * packed):
-        raise SourceError(
-            f"The archive unpacks from {packed:,} to {unpacked:,} bytes or more: photographs do not shrink like that, "
-            "so it is taken for a bomb. Unpack it by hand if you trust it, and name the folder."
-        )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO
 
+from model.errors import SourceError
 from model.images.decoding import SOURCE_LIMITS
 from model.sources.entries import Stamp, no_stamp
 
@@ -17,6 +18,10 @@ READ_AT_MOST = SOURCE_LIMITS.max_bytes + 1
 without ever being held in memory."""
 
 _CHUNK = 1 << 20
+
+_MOST_SWELLING = 100
+_HARMLESS_BYTES = 1_000_000_000
+"""What unpacks to more than this, and to more than 100 times its own size, holds no photographs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,15 @@ def is_image(path: str) -> bool:
 def printable(path: str) -> str:
     """Make a path that is not UTF-8 fit to be logged and stored: what cannot be decoded becomes U+FFFD."""
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def refuse_bomb(what: str, unpacked: int, packed: int) -> None:
+    """Raise SourceError for what unpacks to far more bytes than photographs do."""
+    if unpacked > max(_HARMLESS_BYTES, _MOST_SWELLING * packed):
+        raise SourceError(
+            f"{what} unpacks from {packed:,} to {unpacked:,} bytes or more: photographs do not shrink like that, "
+            "so it is taken for a bomb. Unpack it by hand if you trust it, and name the folder."
+        )
 
 
 def _is_hidden(path: str) -> bool:

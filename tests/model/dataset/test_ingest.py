@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -274,6 +275,18 @@ def test_a_corrupt_image_enters_with_its_error_and_the_rest_goes_on(lake: Lake) 
     assert (collected.added, collected.undecodable) == (11, 1)
     rows = read_candidates(lake, assemble(lake, today=TODAY))
     assert list(rows["decode_error"].dropna().str.split(":").str[0]) == ["not_an_image"]
+
+
+def test_of_what_cannot_be_decoded_no_byte_is_kept_but_its_hash_and_it_is_known_again(lake: Lake) -> None:
+    noise = b"no image" + np.random.default_rng(0).bytes(2_000_000)
+    broken = replace(labelled(1, "ai"), data=noise)
+    collect(lake, [broken, *many(4)], now=NOW)
+    row = lake.facts().iloc[0]
+    assert (row["sha256"], row["bytes"]) == (hashlib.sha256(noise).hexdigest(), len(noise))
+    assert next(lake.read_images(lake.facts().head(1))) == b""
+    assert sum(path.stat().st_size for path in Path(str(lake.root)).rglob("part-*")) < 100_000
+    again = collect(lake, [broken, *many(4)], now=NOW + timedelta(days=14))
+    assert (again.added, again.known) == (0, 5)
 
 
 def test_an_empty_lake_is_an_error_that_says_so(lake: Lake) -> None:

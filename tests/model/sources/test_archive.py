@@ -249,6 +249,63 @@ def test_a_tar_whose_header_announces_gigabytes_of_header_is_refused(tmp_path: P
         list(read(tmp_path / "bomb.tar.gz"))
 
 
+def sparse(name: str, size: int) -> bytes:
+    """One file of a tar, 512 bytes of it and a header that announces `size` bytes, all others a hole (GNU's 'S')."""
+    header = bytearray(tarfile.TarInfo(name).tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    fields = {124: 512, 386: 0, 398: 512, 410: size, 422: 0, 483: size}
+    for place, number in fields.items():
+        header[place : place + 12] = b"%011o\0" % number
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    return bytes(header) + bytes(512)
+
+
+def test_the_holes_of_a_sparse_tar_count_as_what_it_unpacks_to(tmp_path: Path) -> None:
+    few, many = (
+        b"".join(sparse(f"real/{number}.jpg", 40_000_000) for number in range(count)) + bytes(1024) for count in (2, 26)
+    )
+    (tmp_path / "few.tar").write_bytes(few)
+    (tmp_path / "many.tar.gz").write_bytes(gzip.compress(many))
+    assert [len(image.data) for image in read(tmp_path / "few.tar")] == [40_000_000] * 2
+    with pytest.raises(SourceError, match=r"to 1,040,000,000 bytes or more.*taken for a bomb"):
+        list(read(tmp_path / "many.tar.gz"))
+
+
+def test_a_tar_whose_map_of_holes_has_no_end_is_refused(tmp_path: Path) -> None:
+    number = 2_500_000
+    table = (b"%d\n" % (2 * number) + b"0\n" * 2 * number).ljust(1024)
+    info = tarfile.TarInfo("real/a.jpg")
+    info.size = len(table)
+    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "40"}
+    packed = info.tobuf(tarfile.PAX_FORMAT) + table + bytes(1024)
+    (tmp_path / "holes.tar.gz").write_bytes(gzip.compress(packed, 1))
+    with pytest.raises(SourceError, match="bytes of header"):
+        list(read(tmp_path / "holes.tar.gz"))
+
+
+def test_a_tar_whose_header_leads_back_is_refused(tmp_path: Path) -> None:
+    for name, size in (("file", -1024), ("header", -1024)):
+        info = tarfile.TarInfo("real/a.jpg")
+        if name == "header":
+            info.type = tarfile.XHDTYPE
+        header = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+        header[124:136] = tarfile.itn(size, 12, tarfile.GNU_FORMAT)
+        header[148:156] = b" " * 8
+        header[148:156] = b"%06o\0 " % sum(header)
+        (tmp_path / f"{name}.tar.gz").write_bytes(gzip.compress(bytes(header) + bytes(2048)))
+        with pytest.raises(SourceError, match=r"cannot be read: a header (leads back|announces -)"):
+            list(read(tmp_path / f"{name}.tar.gz"))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_that_cannot_be_unpacked_a_little_at_a_time_is_refused(tmp_path: Path, method: int) -> None:
+    with zipfile.ZipFile(tmp_path / "shop.zip", "w", method) as zipped:
+        zipped.writestr("real/a.jpg", bytes(100_000))
+    with pytest.raises(SourceError, match=r"'real/a.jpg' is packed in a rare way; pack it by Deflate"):
+        list(read(tmp_path / "shop.zip"))
+
+
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_real_data_sets_are_read_as_they_were_published(name: str) -> None:
     archive = SHARED / f"{name}.tar.xz"
