@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 import structlog
 
 from model.errors import SourceError
-from model.labels import AI, CLASSES, find_label, parse_label
+from model.labels import AI, CLASSES
 from model.sources.class_folders import UNKNOWN_GENERATOR, find_split, read_split
-from model.sources.csv_table import LABEL_COLUMNS
 from model.sources.entries import Container, Entry
 from model.sources.labelled_image import LabelledImage
-from model.sources.shard_claims import ShardClaims, class_names, find_claims
-from model.sources.tree import READ_AT_MOST, Member, Tree
+from model.sources.shard_claims import ShardClaims, find_claims
+from model.sources.shard_columns import field_names, find_columns, label_reader, refuse_long_words
+from model.sources.tree import READ_AT_MOST, Member, Tree, refuse_bomb
 
 SUFFIXES = (".parquet",)
 """What a file must be called to be read as a shard."""
@@ -33,6 +33,10 @@ _EVERY_ROW: Mapping[str, str] = MappingProxyType({})
 _BYTES_AT_ONCE = 16_000_000
 _MOST_ROWS_AT_ONCE = 16
 """Rows are read so many at once as fill the bytes on average, and never more: large images come one by one."""
+
+_USUAL_SWELLING = 4
+"""Images hardly shrink. Rows that unpack to more than so many times their size may share one value, which reading them
+multiplies; they are read one at a time."""
 
 _BUFFER_BYTES = 1 << 20
 _log = structlog.get_logger(__name__)
@@ -82,29 +86,33 @@ def container_of(
 
 def column_names(member: Member) -> list[str]:
     """Return the names of a shard's columns; raises SourceError for a shard that is damaged."""
-    with _opened(member) as shard:
+    with _opened(member) as (shard, _):
         return list(shard.schema_arrow.names)
 
 
 @contextmanager
-def _opened(member: Member) -> Iterator[pq.ParquetFile]:
+def _opened(member: Member) -> Iterator[tuple[pq.ParquetFile, int]]:
+    """Open a shard; yields it and its bytes."""
     with _readable(member), _seekable(member) as file:
+        size = file.seek(0, 2)
         # With `pre_buffer`, the default, the whole file would stay in memory.
-        yield pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+        yield pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False), size
 
 
 @contextmanager
 def _readable(member: Member) -> Iterator[None]:
     try:
         yield
+    except MemoryError:  # Arrow's own is an ArrowException, too
+        raise
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?") from error
 
 
 def _list_groups(member: Member, source: str, split: str | None, only: Mapping[str, str]) -> Iterator[Entry]:
-    with _opened(member) as file:
-        shard, stamp = _Shard.of(file, member, source, split, only), cache(member.stamp)
-        for group in _groups(file):
+    with _opened(member) as (file, size):
+        shard, stamp = _Shard.of(file, size, member, source, split, only), cache(member.stamp)
+        for group in _groups(file, size, member.path):
             yield Entry(f"{member.path}#{group.number}", partial(shard.read, group), stamp)
         if shard.unlabelled:
             _log.warning("rows_without_label", source=source, shard=member.path, count=shard.unlabelled)
@@ -112,9 +120,10 @@ def _list_groups(member: Member, source: str, split: str | None, only: Mapping[s
 
 @dataclass
 class _Shard:
-    """An opened shard: where its images and labels are, and how many rows without a label were read."""
+    """An opened shard: where its images and labels are, and what was read: bytes of images, rows without a label."""
 
     file: pq.ParquetFile
+    size: int
     member: Member
     source: str
     split: str | None
@@ -123,16 +132,17 @@ class _Shard:
     label: str
     read_label: Callable[[Any], str | None]
     claims: ShardClaims
+    unpacked: int = 0
     unlabelled: int = 0
 
     @classmethod
     def of(
-        cls, file: pq.ParquetFile, member: Member, source: str, split: str | None, only: Mapping[str, str]
+        cls, file: pq.ParquetFile, size: int, member: Member, source: str, split: str | None, only: Mapping[str, str]
     ) -> "_Shard":
         schema, path = file.schema_arrow, member.path
-        image, label = _columns(schema, path, needed=list(only))
-        read_label, claims = _label_reader(schema, label, path), find_claims(schema, label, path)
-        return cls(file, member, source, split or _split(path), only, image, label, read_label, claims)
+        image, label = find_columns(schema, path, needed=list(only))
+        read_label, claims = label_reader(schema, label, path), find_claims(schema, label, path)
+        return cls(file, size, member, source, split or _split(path), only, image, label, read_label, claims)
 
     def read(self, group: _Group) -> Iterator[LabelledImage]:
         """Yield the images of a group's rows."""
@@ -147,7 +157,7 @@ class _Shard:
             if not self.only:  # of reports, whose label a person has judged, no file name is asked
                 self.claims.compare(row, found, cells, image=_image_path(struct))
             yield LabelledImage(
-                data=_data(struct, path, row),
+                data=self._data(struct, row),
                 label=found,
                 source=self.source,
                 origin=f"{path}#{row}",
@@ -163,66 +173,45 @@ class _Shard:
         numbers = count(group.first_row)
         with _readable(self.member):
             for batch in self.file.iter_batches(group.rows_at_once, row_groups=[group.number], columns=columns):
+                refuse_long_words(batch, self.image, words, self.member.path)
                 # The numbers come last, for zip takes none of them once the others are at their end.
                 yield from zip(batch.column(self.image), batch.select(words).to_pylist(), numbers, strict=False)
 
+    def _data(self, struct: pa.StructScalar, row: int) -> bytes:
+        if not (struct.is_valid and struct["bytes"].is_valid):
+            raise SourceError(
+                f"Row {row} of the Parquet file '{self.member.path}' has no bytes: the image lies elsewhere. Embed it."
+            )
+        buffer = struct["bytes"].as_buffer()
+        self.unpacked += buffer.size
+        refuse_bomb(_what(self.member.path), self.unpacked, self.size)
+        return bytes(buffer[:READ_AT_MOST])
 
-def _groups(shard: pq.ParquetFile) -> Iterator[_Group]:
-    first = 0
+
+def _groups(shard: pq.ParquetFile, size: int, path: str) -> Iterator[_Group]:
+    """List the groups of a shard of `size` bytes, as long as it does not say itself that it is a bomb."""
+    first = unpacked = 0
     for number in range(shard.num_row_groups):
         group = shard.metadata.row_group(number)
+        unpacked += group.total_byte_size
+        refuse_bomb(_what(path), unpacked, size)
         if group.num_rows:
             fitting = _BYTES_AT_ONCE * group.num_rows // max(group.total_byte_size, 1)
-            yield _Group(number, first, max(1, min(_MOST_ROWS_AT_ONCE, fitting)))
+            swells = group.total_byte_size > _USUAL_SWELLING * _stored(group)
+            yield _Group(number, first, 1 if swells else max(1, min(_MOST_ROWS_AT_ONCE, fitting)))
         first += group.num_rows
 
 
-def _columns(schema: pa.Schema, path: str, *, needed: list[str]) -> tuple[str, str]:
-    images = [field.name for field in schema if pa.types.is_struct(field.type) and "bytes" in _names(field.type)]
-    labels = [field.name for field in schema if field.name.lower() in LABEL_COLUMNS]
-    if not images or not labels or not set(needed) <= set(schema.names):
-        raise SourceError(
-            f"The Parquet file '{path}' holds no labelled images: its columns are {', '.join(schema.names)}. Needed "
-            f"are a struct with a field 'bytes'{''.join(f', {name}' for name in needed)} and a label called one of "
-            f"{', '.join(LABEL_COLUMNS)}."
-        )
-    return images[0], labels[0]
+def _stored(group: pq.RowGroupMetaData) -> int:
+    return sum(group.column(number).total_compressed_size for number in range(group.num_columns))
 
 
-def _names(struct: pa.DataType) -> list[str]:
-    return [struct.field(index).name for index in range(struct.num_fields)]
-
-
-def _label_reader(schema: pa.Schema, column: str, path: str) -> Callable[[Any], str | None]:
-    """Return what turns a cell into a label, or into None where there is none."""
-    kind = schema.field(column).type
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
-        return lambda value: None if value is None else parse_label(str(value))
-    classes = class_names(schema, column)
-    if not pa.types.is_integer(kind) or not classes:
-        raise SourceError(
-            f"The labels of the Parquet file '{path}' are of the type {kind}, and nothing says which of them is AI. "
-            "Write them as words, or as a ClassLabel with names."
-        )
-    labels = [find_label(name) for name in classes]
-
-    def read(value: int | None) -> str | None:
-        if value is None or value == -1:
-            return None
-        label = labels[value] if 0 <= value < len(labels) else None
-        return label or parse_label(classes[value] if 0 <= value < len(labels) else str(value))
-
-    return read
-
-
-def _data(struct: pa.StructScalar, path: str, row: int) -> bytes:
-    if not (struct.is_valid and struct["bytes"].is_valid):
-        raise SourceError(f"Row {row} of the Parquet file '{path}' has no bytes: the image lies elsewhere. Embed it.")
-    return bytes(struct["bytes"].as_buffer()[:READ_AT_MOST])
+def _what(path: str) -> str:
+    return f"The Parquet file '{path}'"
 
 
 def _image_path(struct: pa.StructScalar) -> str | None:
-    return struct["path"].as_py() if "path" in _names(struct.type) else None
+    return struct["path"].as_py() if "path" in field_names(struct.type) else None
 
 
 def _split(path: str) -> str | None:

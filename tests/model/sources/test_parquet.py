@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from structlog.testing import capture_logs
 
 from model.errors import ContradictingLabels, SourceError
+from model.sources import tree
 from model.sources.entries import read_all
 from model.sources.kinds import open_source, read_source
 from model.sources.parquet import list_shards
@@ -235,4 +237,59 @@ def test_a_shard_with_a_damaged_word_is_refused(write: Write) -> None:
     shard = write("a.parquet", ["real"])
     shard.write_bytes(shard.read_bytes().replace(b"real", b"re\xffl"))
     with pytest.raises(SourceError, match=r"'a.parquet' cannot be read.*invalid start byte"):
+        list(read_source(str(shard)))
+
+
+def shared(path: Path, value: bytes, rows: int, *, words: str = "ai") -> Path:
+    """Write rows that share one value, which lies in the file once, and is packed."""
+    column = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value], pa.binary()))
+    image = pa.StructArray.from_arrays([column, pa.array(["x"] * rows)], names=["bytes", "path"])
+    table = pa.table({"image": image, "label": pa.array([words] * rows)})
+    pq.write_table(
+        table, path, compression="zstd", dictionary_pagesize_limit=2**31 - 1, write_statistics=False, store_schema=False
+    )
+    return path
+
+
+def test_rows_that_share_a_large_value_are_refused_before_they_are_many(tmp_path: Path) -> None:
+    bomb = shared(tmp_path / "bomb.parquet", bytes(60_000_000), 1_000)
+    assert bomb.stat().st_size < 20_000
+    images: list[int] = []
+    with pytest.raises(SourceError, match=r"'bomb.parquet' unpacks from .* to 1,020,000,000 bytes.*taken for a bomb"):
+        images.extend(len(image.data) for image in read_source(str(bomb)))
+    assert len(images) == 16
+    assert max(images) < 51_000_000
+
+
+def test_a_shard_that_says_itself_that_it_swells_is_refused_before_any_row_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "_HARMLESS_BYTES", 10_000_000)
+    images = pa.array([{"bytes": bytes(1_000_000)}] * 17)
+    table = pa.table({"image": images, "label": ["ai"] * 17})
+    pq.write_table(table, tmp_path / "bomb.parquet", compression="zstd", use_dictionary=False)
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", lambda *_, **__: pytest.fail("rows were read"))
+    with pytest.raises(SourceError, match=r"'bomb.parquet' unpacks from .* to 17,0\d\d,\d+ bytes"):
+        list(read_source(str(tmp_path / "bomb.parquet")))
+
+
+def test_rows_that_may_share_a_value_are_read_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once: list[int] = []
+    iter_batches = pq.ParquetFile.iter_batches
+    monkeypatch.setattr(
+        pq.ParquetFile, "iter_batches", lambda *args, **more: at_once.append(args[1]) or iter_batches(*args, **more)
+    )
+    noise = np.random.default_rng(0)
+    pq.write_table(
+        pa.table({"image": [{"bytes": noise.bytes(10_000)} for _ in range(20)], "label": ["ai"] * 20}),
+        tmp_path / "usual.parquet",
+    )
+    for shard in (tmp_path / "usual.parquet", shared(tmp_path / "packed.parquet", bytes(100_000), 20)):
+        assert len(list(read_source(str(shard)))) == 20
+    assert at_once == [16, 1]
+
+
+def test_words_of_megabytes_beside_the_images_are_refused(tmp_path: Path) -> None:
+    shard = shared(tmp_path / "long.parquet", b"x", 3, words="ai" * 1_000_000)
+    with pytest.raises(SourceError, match=r"'long.parquet' holds [\d,]+ bytes beside 1 images.*at most 1,000,000"):
         list(read_source(str(shard)))
