@@ -1,5 +1,6 @@
 """The lake, on any fsspec URL: append-only batches of images in Parquet shards, and a place for dataset versions."""
 
+import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,9 @@ SUCCESS: Final = "_SUCCESS"
 
 REFUSED: Final = "_REFUSED"
 """Marker in a batch that brought a dataset version down: it is kept, but no later version is made from it."""
+
+_VERSION: Final = re.compile(r"\d{8}-[0-9a-f]{12}")
+"""What `model.dataset.manifest.version_id` makes."""
 
 STAGING: Final = ".staging-"
 _ABANDONED_SECONDS: Final = 2 * 86_400
@@ -47,16 +51,16 @@ class Lake:
         self.root = UPath(url)
 
     def version_path(self, version: str) -> UPath:
-        """Return the folder of a dataset version, published or staged."""
-        return self.root / "datasets" / version
+        """Return the folder of a dataset version, published or staged; raises DatasetError for what is no id of one."""
+        return self.root / "datasets" / _checked(version)
 
     def quarantine_path(self, version: str) -> UPath:
-        """Return the folder for what validation of `version` refused."""
-        return self.root / "quarantine" / version
+        """Return the folder for what validation of `version` refused; raises DatasetError for what is no id of one."""
+        return self.root / "quarantine" / _checked(version)
 
     def versions(self) -> list[str]:
         """List the published dataset versions, oldest first."""
-        return _complete(self.root / "datasets")
+        return [name for name in _complete(self.root / "datasets") if _VERSION.fullmatch(name)]
 
     def latest(self) -> str | None:
         """Return the newest published dataset version, or None."""
@@ -167,6 +171,16 @@ class Lake:
             started = staging.name.removeprefix(STAGING).partition("-")[0]
             if not started.isdigit() or int(started) < time.time() - _ABANDONED_SECONDS:
                 remove(staging)
+
+
+def _checked(version: str) -> str:
+    """Return the id of a version; a text that leads out of its folder, such as '../x', is none."""
+    if not _VERSION.fullmatch(version):
+        raise DatasetError(
+            f"dataset version '{version[:200]}' is not published, and cannot be: the id of a version is the day it was "
+            "made and twelve hexadecimal digits, such as 20261102-0123456789ab"
+        )
+    return version
 
 
 def _shards_in(folder: UPath) -> list[UPath]:

@@ -12,8 +12,9 @@ from model.feedback.reporters import VotingLimits, find_expired_reports
 from model.feedback.reports import KNOWN, UserReport, path_of, read_report, read_statements, write_report
 from model.files import remove
 from model.processes import locked
-from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED, REVIEW
+from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
 from model.sources.reports import SOURCE as REPORTS
+from model.sources.shard_columns import REVIEW
 
 _OVERRULED = "a reviewer found that the reports that brought it were wrong"
 

@@ -8,6 +8,7 @@ import pyarrow as pa
 from model.errors import SourceError
 from model.sources.entries import Container
 from model.sources.parquet import column_names, container_of, is_shard
+from model.sources.shard_columns import REVIEW
 from model.sources.tree import Member, Tree
 
 SOURCE: Final = "lake/feedback"
@@ -17,7 +18,6 @@ this name."""
 FOLDER: Final = "feedback"
 """Folder of the lake; a report is a file in it, whose name begins with the id of the prediction."""
 
-REVIEW: Final = "review"
 ACCEPTED: Final = "accepted"
 REJECTED: Final = "rejected"
 CONFIRMED: Final = "confirmed"

@@ -10,12 +10,18 @@ from model.labels import find_label, parse_label
 from model.sources.csv_table import LABEL_COLUMNS
 from model.sources.shard_claims import class_names
 
+REVIEW: Final = "review"
+"""The column of a file of reports that says what their review found. No report enters as an image of a data set."""
+
 _MOST_BYTES_OF_WORDS: Final = 1_000_000
 """Bytes of all that stands beside the images of the rows that are read at once."""
 
 
 def find_columns(schema: pa.Schema, path: str, *, needed: list[str]) -> tuple[str, str]:
-    """Return the names of the columns of images and of labels; raises SourceError where a column is missing."""
+    """Return the names of the columns of images and of labels; raises SourceError where one is missing.
+
+    Also for a file of reports of users, unless their review is `needed`.
+    """
     images = [field.name for field in schema if pa.types.is_struct(field.type) and "bytes" in field_names(field.type)]
     labels = [field.name for field in schema if field.name.lower() in LABEL_COLUMNS]
     if not images or not labels or not set(needed) <= set(schema.names):
@@ -23,6 +29,11 @@ def find_columns(schema: pa.Schema, path: str, *, needed: list[str]) -> tuple[st
             f"The Parquet file '{path}' holds no labelled images: its columns are {', '.join(schema.names)[:500]}. "
             f"Needed are a struct with a field 'bytes'{''.join(f', {name}' for name in needed)} and a label called one "
             f"of {', '.join(LABEL_COLUMNS)}."
+        )
+    if REVIEW in schema.names and REVIEW not in needed:
+        raise SourceError(
+            f"The Parquet file '{path}' has a column '{REVIEW}', as files of users' reports have, and what nobody "
+            "has accepted must not enter. Name their kind, feedback:<location>, or rename the column."
         )
     return images[0], labels[0]
 

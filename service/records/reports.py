@@ -12,7 +12,8 @@ from model.feedback.reports import ANONYMOUS, ID, NAME, list_ids, path_of, read_
 from model.files import remove
 from model.monitoring.predictions import Prediction
 from model.processes import locked
-from model.sources.reports import ACCEPTED, FOLDER, REVIEW
+from model.sources.reports import ACCEPTED, FOLDER
+from model.sources.shard_columns import REVIEW
 from service.answers.problems import Refusal
 from service.protection.access import REPORT_HEADER
 from service.records.report_room import ReportRoom

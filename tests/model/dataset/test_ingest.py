@@ -357,3 +357,13 @@ def test_a_missing_batch_is_named(lake: Lake) -> None:
     rows = read_candidates(lake, assemble(lake, today=TODAY)).assign(batch="elsewhere")
     with pytest.raises(DatasetError, match="batch 'elsewhere'"):
         list(lake.read_images(rows))
+
+
+@pytest.mark.parametrize("version", ["../../outside/20261102-0123456789ab", "..", "", "20261102-0123456789AB/.."])
+def test_what_is_no_id_of_a_version_leads_nowhere(lake: Lake, version: str) -> None:
+    outside = Path(str(lake.root)).parent / "outside" / "20261102-0123456789ab"
+    outside.mkdir(parents=True)
+    (outside / "_SUCCESS").touch()
+    for read in (read_manifest, read_candidates, Lake.quarantine_path, publish):
+        with pytest.raises(DatasetError, match="cannot be: the id of a version is the day"):
+            read(lake, version)

@@ -41,7 +41,7 @@ def test_a_refused_version_is_the_last_validation_though_it_is_not_published(
     lake: Lake, brightness_dataset: Callable[[Lake], str]
 ) -> None:
     latest = brightness_dataset(lake)
-    refused = Path(str(lake.version_path("20260106-refused"))) / "validation.json"
+    refused = Path(str(lake.version_path("20260106-00000000dead"))) / "validation.json"
     refused.parent.mkdir()
     refused.write_text('{"success": false}')
     os.utime(refused, (4_000_000_000, 4_000_000_000))
@@ -54,7 +54,7 @@ def test_of_versions_of_earlier_days_no_file_is_looked_at(
 ) -> None:
     latest = brightness_dataset(lake)
     for name in ("_SUCCESS", "validation.json"):
-        old = Path(str(lake.version_path("20250101-old"))) / name
+        old = Path(str(lake.version_path("20250101-00000000001d"))) / name
         old.parent.mkdir(exist_ok=True)
         old.write_text("{}")
     looked_at: list[str] = []

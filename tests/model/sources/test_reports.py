@@ -54,6 +54,12 @@ def test_only_accepted_reports_enter_under_what_the_reporter_said(write: Write, 
     assert [image.origin for image in images] == [f"2026-11.parquet#{row}" for row in (0, 3, 4)]
 
 
+@pytest.mark.parametrize("file", ["", "/2026-11.parquet"])
+def test_reports_are_no_ordinary_data_set(write: Write, file: str) -> None:
+    with pytest.raises(SourceError, match=r"has a column 'review'.*Name their kind, feedback:<location>"):
+        list(read_source(f"parquet:{write(REPORTS)}{file}"))
+
+
 def test_a_report_never_decides_what_the_test_measures(write: Write) -> None:
     write(REPORTS)
     images = list(read_source(f"feedback:{write(REPORTS, name='test-00000.parquet')}"))
