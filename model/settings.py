@@ -32,6 +32,12 @@ class Settings(BaseModel):
         "synthetic",
         description="Where labelled images come from: 'synthetic', a folder, an archive, a table, a URL, a TOML file",
     )
+    source_hosts: str = Field(
+        "",
+        description="Hosts (data.lan:8080) and buckets, separated by commas, to which sources on the web may be"
+        " redirected and declarations at a URL may lead, also those of this machine and its networks",
+    )
+    source_max_gb: PositiveFloat = Field(50.0, description="Largest file that is downloaded of a source on the web")
     recipe: str = Field(
         "quick", description="Training recipe: a name in model/training/recipes, or the path of a TOML file"
     )

@@ -129,7 +129,7 @@ def _readable(place: Location) -> Iterator[None]:
         yield
     except _UNREADABLE as error:
         raise SourceError(
-            f"The archive '{place.location}' cannot be read: {error}. Is it complete, and what its name says?"
+            f"The archive '{place}' cannot be read: {error}. Is it complete, and what its name says?"
         ) from error
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final
+from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -15,9 +16,15 @@ from model.sources.labelled_image import LabelledImage
 from model.sources.location import Location, reaching
 from model.sources.neutralise import neutralise
 from model.sources.reports import SOURCE as REPORTED
+from model.sources.synthetic import is_built_in
+from model.sources.web.reach import PUBLIC, Reach, host_of
+from model.sources.web.secrets import without_secrets
 
 SUFFIX: Final = ".toml"
 """What a file must be called to be read as a declaration of sources."""
+
+_MOST_BYTES: Final = 1_000_000
+"""The longest declaration that is read: some ten thousand sources."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,22 +66,24 @@ class _Table(BaseModel):
         return kind
 
 
-def declared_sources(location: str) -> tuple[Source, ...]:
+def declared_sources(location: str, reach: Reach = PUBLIC) -> tuple[Source, ...]:
     """Return the sources that a TOML file declares, or the one that lies at any other `location`.
 
-    Raises SourceError for a file that cannot be read, is no TOML or declares nothing, and for an entry with an unknown
-    key, without a licence, or with a value that is not allowed.
+    A file at a URL declares what lies below its own folder, what `reach` names, or built-in images: whoever can write
+    it does not choose what this machine reads of itself and of its networks. Raises SourceError for another location,
+    a file that cannot be read, is no TOML or declares nothing, and for an entry with an unknown key, without a licence,
+    or with a value that is not allowed.
     """
-    place = Location(location)
+    place = Location(location, reach)
     if PurePosixPath(place.name).suffix.lower() != SUFFIX:
         return (Source(location=location),)
     tables = _read(place)
     return tuple(_declared(place, name, table) for name, table in tables.items())
 
 
-def read_declared(source: Source) -> Iterator[LabelledImage]:
+def read_declared(source: Source, reach: Reach = PUBLIC) -> Iterator[LabelledImage]:
     """Read every image of a source, with what its declaration says; raises SourceError as `open_source` does."""
-    return (as_declared(image, source) for image in read_source(source.location))
+    return (as_declared(image, source) for image in read_source(source.location, reach))
 
 
 def as_declared(image: LabelledImage, source: Source) -> LabelledImage:
@@ -86,12 +95,12 @@ def as_declared(image: LabelledImage, source: Source) -> LabelledImage:
     return neutralise(told) if source.neutralise else told
 
 
-def require_image(source: Source) -> LabelledImage | None:
+def require_image(source: Source, reach: Reach = PUBLIC) -> LabelledImage | None:
     """Return the first image of a source; None for a source that may be empty and is.
 
     Raises SourceError for a source that cannot be read, or holds no image.
     """
-    image = next(read_declared(source), None)
+    image = next(read_declared(source, reach), None)
     if image is None and not source.may_be_empty:
         raise without_images(source)
     return image
@@ -100,26 +109,30 @@ def require_image(source: Source) -> LabelledImage | None:
 def without_images(source: Source) -> SourceError:
     """Return the error that a source without any image is."""
     return SourceError(
-        f"The source '{source.location}' holds no image at all. Put images into it, as in folders called 'real' and "
-        "'ai', or name another source."
+        f"The source '{without_secrets(source.location)}' holds no image at all. Put images into it, as in folders "
+        "called 'real' and 'ai', or name another source."
     )
 
 
 def _read(place: Location) -> dict[str, Any]:
-    with reaching(place), place.open() as file:
-        content = file.read()
+    with reaching(place):
+        content = place.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise SourceError(
+            f"The declaration of sources '{place}' has more than {_MOST_BYTES:,} bytes. Split it into several files."
+        )
     try:
         declared = tomllib.loads(content.decode())
-    except ValueError as error:  # TOMLDecodeError and UnicodeDecodeError both are
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError both are ValueErrors
         raise SourceError(
-            f"The declaration of sources '{place.location}' is no TOML in UTF-8: {error}. Every source has one table "
+            f"The declaration of sources '{place}' is no TOML in UTF-8: {error}. Every source has one table "
             "[sources.<name>], with a name of its own."
         ) from error
     tables = declared.pop("sources", None)
     if declared or not isinstance(tables, dict) or not tables:
         extra = f" and nothing like '{next(iter(declared))}'" if declared else ""
         raise SourceError(
-            f"The declaration of sources '{place.location}' must hold a table [sources.<name>] for each source{extra}."
+            f"The declaration of sources '{place}' must hold a table [sources.<name>] for each source{extra}."
         )
     return tables
 
@@ -130,10 +143,16 @@ def _declared(place: Location, name: str, table: object) -> Source:
     except ValidationError as error:
         problems = "; ".join(_explain(problem) for problem in error.errors())
         raise SourceError(
-            f"The entry [sources.{name}] of '{place.location}' is not understood: {problems}. "
+            f"The entry [sources.{name}] of '{place}' is not understood: {problems}. "
             f"Its keys are {', '.join(_Table.model_fields)}."
         ) from error
     location = find_beside(place, entry.location)
+    if not place.is_local and not _may_name(place, location):
+        raise SourceError(
+            f"The entry [sources.{name}] of '{place}' names '{without_secrets(location)}'. A declaration at a URL may "
+            "name what lies in its own folder, or at hosts that TRUEGRAIN_SOURCE_HOSTS names. Name that host there, or "
+            "copy the declaration to this machine if you trust it."
+        )
     return Source(
         location=f"{entry.kind}:{location}" if entry.kind else location,
         name=name,
@@ -141,6 +160,19 @@ def _declared(place: Location, name: str, table: object) -> Source:
         generator=entry.generator,
         neutralise=entry.neutralise,
     )
+
+
+def _may_name(place: Location, location: str) -> bool:
+    """Whether a declaration at a URL may name a location: no path of this machine, and no host of others' choosing."""
+    address = split_kind(location)[1]
+    if is_built_in(address):
+        return True
+    named = Location(address)
+    if named.is_local or "://" not in address:
+        return False
+    folder = place.parent.location + "/"
+    below = address.startswith(folder) and ".." not in PurePosixPath(unquote(address.removeprefix(folder))).parts
+    return below or place.reach.names(*host_of(address))
 
 
 def _explain(problem: Any) -> str:

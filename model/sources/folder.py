@@ -4,16 +4,19 @@ import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 from urllib.parse import unquote
 
 from model.errors import SourceError
 from model.sources.location import Location, stamp_of, stamp_of_local
 from model.sources.tree import Member, Tree, printable
+from model.sources.web import links
 
 DEEPEST = 100
 """Folders below each other that are followed at a URL, where a link back to a folder above looks like one more."""
 
+MOST_FOLDERS = 100_000
+"""Folders that are listed at a URL: a server can make up more for ever."""
 
 _Entry = tuple[str, bool, str | None]
 
@@ -54,17 +57,21 @@ def _list_backwards(folder: str) -> list[str]:
 def _walk_remote(place: Location) -> Iterator[Member]:
     root = place.path.rstrip("/")
     waiting: list[_Entry] = [(root, True, None)]
+    folders = 0
     while waiting:
         path, is_folder, stamp = waiting.pop()
         inside = path[len(root) :].strip("/")
         if is_folder:
             if inside.count("/") >= DEEPEST:
-                raise SourceError(f"'{place.location}' has more than {DEEPEST} folders below each other: '{path}'.")
+                raise SourceError(f"'{place}' has more than {DEEPEST} folders below each other: '{inside[-500:]}'.")
+            folders += 1
+            if folders > MOST_FOLDERS:
+                raise SourceError(f"'{place}' has more than {MOST_FOLDERS:,} folders. Pack them into an archive.")
             waiting.extend(_list_remote_backwards(place, path))
         else:
             yield Member(
                 unquote(inside) if place.is_web else inside,
-                partial(_open_remote, place, path),
+                partial(place.stream, path),
                 seekable=not place.is_web,
                 stamp=partial(_ask_for_stamp, place, path) if place.is_web else partial(_known_stamp, stamp),
             )
@@ -72,14 +79,30 @@ def _walk_remote(place: Location) -> Iterator[Member]:
 
 def _list_remote_backwards(place: Location, folder: str) -> list[_Entry]:
     """List the paths in a folder, whether they are folders, and their stamps as far as the list tells."""
-    address = folder + "/" if place.is_web else folder
+    if place.is_web:
+        # A page also links to itself, sorted by this and that.
+        found = {(link.rstrip("/"), link.endswith("/"), None) for link in _links_of(place, folder) if "?" not in link}
+        return sorted(found, reverse=True)
     entries = {
         (info["name"].rstrip("/"), info["type"] == "directory"): stamp_of(info)
-        for info in place.remote.ls(address, detail=True)
+        for info in place.remote.ls(folder, detail=True)
     }
-    # A web server's page also links to itself, sorted by this and that; a bucket may hold a marker for the folder.
-    kept = ((*entry, stamp) for entry, stamp in entries.items() if entry[0] != folder)
-    return sorted((entry for entry in kept if not (place.is_web and "?" in entry[0])), reverse=True)
+    # A bucket may hold a marker for the folder itself.
+    return sorted(((*entry, stamp) for entry, stamp in entries.items() if entry[0] != folder), reverse=True)
+
+
+def _links_of(place: Location, folder: str) -> set[str]:
+    """Return what the page of a folder links to; some servers have one only for the address without '/'."""
+    for address in (folder + "/", folder):
+        page = place.read(links.MOST_BYTES + 1, address)
+        if len(page) > links.MOST_BYTES:
+            raise SourceError(
+                f"The page of the folder '{place}' has more than {links.MOST_BYTES:,} bytes: it is no folder, or holds "
+                "too many files to be listed. Pack them into archives."
+            )
+        if found := links.find_links(page, folder):
+            return found
+    return set()
 
 
 def _known_stamp(stamp: str | None) -> str | None:
@@ -88,8 +111,3 @@ def _known_stamp(stamp: str | None) -> str | None:
 
 def _ask_for_stamp(place: Location, path: str) -> str | None:
     return stamp_of(place.remote.info(path))
-
-
-def _open_remote(place: Location, path: str) -> IO[bytes]:
-    # Without blocks a web file comes as one stream, which every server can give.
-    return cast("IO[bytes]", place.remote.open(path, "rb", **({"block_size": 0} if place.is_web else {})))

@@ -24,6 +24,7 @@ from model.sources.folder import open_folder
 from model.sources.labelled_image import LabelledImage
 from model.sources.location import Location, reaching
 from model.sources.tree import Member, Tree, is_image
+from model.sources.web.reach import PUBLIC, Reach
 
 List = Callable[[Tree], Iterator[Item]]
 
@@ -46,12 +47,13 @@ KINDS: Final[dict[str, List]] = FOLDER_KINDS | {
 
 
 @contextmanager
-def open_source(location: str) -> Iterator[Iterator[Item]]:
+def open_source(location: str, reach: Reach = PUBLIC) -> Iterator[Iterator[Item]]:
     """Open 'synthetic' (with options: 'synthetic?images=600&seed=7'), or a folder, an archive, a table or a shard.
 
     These lie on this machine, at a URL or on Kaggle ('kaggle:<owner>/<dataset>'), and may carry their kind:
     'csv:/data/shoes'. Without one it is recognised. Whatever of the source cannot be listed or read is a SourceError,
-    and so is a location that is none of these; a damaged archive shows only while it is read.
+    and so is a location that is none of these, and a web server that leads further than `reach`; a damaged archive
+    shows only while it is read.
     """
     kind, address = split_kind(location)
     if synthetic.is_built_in(location):
@@ -60,13 +62,13 @@ def open_source(location: str) -> Iterator[Iterator[Item]]:
         with reaching(place := Location(kaggle.download(address))):
             yield _list(place, kind, source=kaggle.name_of(address))
     else:
-        with reaching(place := Location(address)):
+        with reaching(place := Location(address, reach)):
             yield _list(place, kind)
 
 
-def read_source(location: str) -> Iterator[LabelledImage]:
+def read_source(location: str, reach: Reach = PUBLIC) -> Iterator[LabelledImage]:
     """Read every image of a source; raises SourceError as `open_source` does."""
-    with open_source(location) as items:
+    with open_source(location, reach) as items:
         yield from read_all(items)
 
 
@@ -198,7 +200,7 @@ def _look_at_folders(tree: Tree) -> bool:
 
 def _refusal(place: Location, problem: str) -> SourceError:
     return SourceError(
-        f"The source '{place.location}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
+        f"The source '{place}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
         f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(csv_table.SUFFIXES)}) or a Parquet file, here, at a URL "
         f"or on Kaggle ({kaggle.PREFIX}<owner>/<dataset>), with its kind before it where it is not "
         f"recognised ({', '.join(f'{kind}:' for kind in KINDS)})."

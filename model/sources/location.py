@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryFile
 from typing import IO, Any, cast
 from urllib.parse import unquote
 
@@ -14,21 +13,36 @@ from fsspec.core import split_protocol, strip_protocol
 from fsspec.registry import filesystem
 
 from model.errors import SourceError, TruegrainError
+from model.sources.web.download import Bounded, open_copy
+from model.sources.web.reach import PUBLIC, Guard, Reach, host_of
+from model.sources.web.secrets import without_secrets
 
 _LOCAL = (None, "file", "local")
 _WEB = ("http", "https")
 _MARKS = ("ETag", "etag", "LastModified", "Last-Modified", "last_modified", "updated", "mtime", "created")
 """What stores and servers call that by which a change shows, the best first; stores create anew what they change."""
 
-_SECONDS_TO_CONNECT = 10
-_SECONDS_OF_SILENCE = 60
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Location:
-    """A location as a person writes it: a path of this machine, or a URL of any protocol that fsspec knows."""
+    """A location as a person writes it: a path of this machine, or a URL of any protocol that fsspec knows.
+
+    As a text it is fit for people to read: without a password and a signature in its URL.
+    """
 
     location: str
+    reach: Reach = PUBLIC
+
+    def __str__(self) -> str:
+        """Return the location without secrets."""
+        return without_secrets(self.location)
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether its text differs from it; then errors name no cause, whose text might quote it."""
+        return str(self) != self.location
 
     @property
     def protocol(self) -> str | None:
@@ -53,7 +67,11 @@ class Location:
     @cached_property
     def remote(self) -> Any:
         """The fsspec file system of a URL. Raises ImportError when its package is not installed."""
-        return filesystem(self.protocol, **(_web_options() if self.is_web else {}))
+        if not self.is_web:
+            return filesystem(self.protocol)
+        from model.sources.web.client import options_for  # aiohttp takes half as long to import as all else of a task
+
+        return filesystem(self.protocol, **options_for(Guard(host_of(self.location), self.reach)))
 
     @property
     def path(self) -> str:
@@ -71,7 +89,7 @@ class Location:
     @property
     def parent(self) -> "Location":
         """The folder that it lies in."""
-        return Location(str(self.local.parent) if self.is_local else self.location.rpartition("/")[0])
+        return Location(str(self.local.parent) if self.is_local else self.location.rpartition("/")[0], self.reach)
 
     def is_folder(self) -> bool:
         """Whether there is a folder; False for a file. Raises FileNotFoundError when there is nothing."""
@@ -87,17 +105,37 @@ class Location:
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
         """Open the file for reading at any position; one on the web is first copied into a temporary file."""
+        with self.stream() as file:
+            if self.is_web:
+                with open_copy(file) as copy:
+                    yield copy
+            else:
+                yield file
+
+    @contextmanager
+    def stream(self, path: str | None = None) -> Iterator[IO[bytes]]:
+        """Open the file, or that of another `path` of the file system, for reading from its start to its end.
+
+        Only where it is not on the web it can be read at any position. Raises SourceError for what never ends.
+        """
         if self.is_local:
             with self.local.open("rb") as file:
                 yield file
         elif self.is_web:
-            with TemporaryFile() as copy:
-                self.remote.get_file(self.path, copy)
-                copy.seek(0)
-                yield copy
+            # Without blocks it comes as one stream, which every server can give; with a size nobody asks for the size.
+            with self.remote.open(path or self.path, "rb", block_size=0, size=1) as stream:
+                yield cast("IO[bytes]", Bounded(stream, without_secrets(path or self.path), self.reach.most_bytes))
         else:
-            with self.remote.open(self.path, "rb") as file:
+            with self.remote.open(path or self.path, "rb") as file:
                 yield file
+
+    def read(self, at_most: int, path: str | None = None) -> bytes:
+        """Return the first bytes of what `stream` opens, `at_most` of them."""
+        content = bytearray()
+        with self.stream(path) as file:
+            while chunk := file.read(min(_CHUNK, at_most - len(content))):
+                content += chunk
+        return bytes(content)
 
 
 @contextmanager
@@ -109,17 +147,20 @@ def reaching(place: Location) -> Iterator[None]:
         raise
     except ImportError as error:
         raise SourceError(
-            f"The source '{place.location}' needs a package that is not installed here. {error}: `pip install` it "
+            f"The source '{place}' needs a package that is not installed here. {error}: `pip install` it "
             "where the pipeline runs, or copy the source to this machine and name its folder."
         ) from error
     except Exception as error:  # each protocol's package raises errors of its own, many of them no OSError
         if place.is_local and not isinstance(error, OSError):
             raise
         reason = error.__cause__ or error  # fsspec says 'not found' of whatever befalls a web address
+        if isinstance(reason, TruegrainError):
+            raise reason from None
         advice = "May it be read?" if place.is_local else "Are the address, the network and the credentials right?"
-        raise SourceError(
-            f"The source '{place.location}' cannot be read: {type(reason).__name__}: {reason}. {advice}"
-        ) from error
+        told = without_secrets(str(reason).replace(place.location, str(place)))
+        raise SourceError(f"The source '{place}' cannot be read: {type(reason).__name__}: {told}. {advice}") from (
+            None if place.has_secrets else error
+        )
 
 
 def stamp_of_local(path: str | Path) -> str:
@@ -132,11 +173,3 @@ def stamp_of(info: Mapping[str, Any]) -> str | None:
     """Return the stamp of a file that fsspec describes with `info`."""
     mark = next((info[name] for name in _MARKS if info.get(name)), None)
     return None if mark is None else f"{info.get('size')}-{mark}"
-
-
-def _web_options() -> dict[str, Any]:
-    """Give up on a silent server, and never on a long download (the default ends one after five minutes)."""
-    from aiohttp import ClientTimeout
-
-    timeout = ClientTimeout(total=None, sock_connect=_SECONDS_TO_CONNECT, sock_read=_SECONDS_OF_SILENCE)
-    return {"client_kwargs": {"timeout": timeout}}

@@ -1,13 +1,11 @@
 """Hugging Face Parquet as a source: shards with a struct that holds an image's bytes, and its label."""
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import count
 from pathlib import PurePosixPath
-from tempfile import TemporaryFile
 from types import MappingProxyType
 from typing import IO, Any
 
@@ -23,6 +21,7 @@ from model.sources.labelled_image import LabelledImage
 from model.sources.shard_claims import ShardClaims, find_claims
 from model.sources.shard_columns import field_names, find_columns, label_reader, refuse_long_words
 from model.sources.tree import READ_AT_MOST, Member, Tree, refuse_bomb
+from model.sources.web.download import open_copy
 
 SUFFIXES = (".parquet",)
 """What a file must be called to be read as a shard."""
@@ -225,7 +224,5 @@ def _seekable(member: Member) -> Iterator[IO[bytes]]:
         if member.seekable:
             yield file
         else:
-            with TemporaryFile() as copy:
-                shutil.copyfileobj(file, copy)
-                copy.seek(0)
+            with open_copy(file) as copy:
                 yield copy

@@ -1,0 +1,106 @@
+"""Reach: which hosts a source on the web may lead to, beside those of the internet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from model.errors import SettingsError, SourceError
+from model.settings import Settings
+
+_PORTS: Final = {"http": 80, "https": 443}
+_TRANSLATED: Final = IPv6Network("64:ff9b::/96")
+"""IPv6 addresses that hold an IPv4 one, to which a gateway translates them (RFC 6052)."""
+
+Host = tuple[str, int | None]
+"""A name or an address in lower case, and a port; as a permission, None stands for every port."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What sources may reach beside what a person has named: `hosts`, and `most_bytes` of one file of a web server."""
+
+    hosts: tuple[Host, ...] = ()
+    most_bytes: int = 50_000_000_000
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Read it from the settings; raises SettingsError for what is no list of hosts."""
+        hosts = tuple(_parse(text.strip()) for text in settings.source_hosts.split(",") if text.strip())
+        return cls(hosts, round(settings.source_max_gb * 1e9))
+
+    def names(self, host: str, port: int | None) -> bool:
+        """Whether `hosts` names a host (of a store: a bucket), with this port or with none."""
+        return (host.lower(), None) in self.hosts or (host.lower(), port) in self.hosts
+
+
+PUBLIC: Final = Reach()
+"""The internet alone, which is what sources reach unless settings name more."""
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Decides for each connection that is made for a source at the host `own`, as a person has written it."""
+
+    own: Host
+    reach: Reach
+
+    def refuse_private(self, host: str, port: int | None, addresses: Sequence[str]) -> None:
+        """Raise SourceError if a host is at one of this machine's or its networks' addresses, and nobody named it.
+
+        To write an address, or a name that only the own network resolves, is to name it. A name of the internet may
+        lead anywhere, and elsewhere tomorrow.
+        """
+        if ((host.lower(), port) == self.own and _is_plain(host)) or self.reach.names(host, port):
+            return
+        private = [address for address in addresses if is_private(ip_address(address))]
+        if private:
+            raise SourceError(
+                f"A source on the web leads to '{host}' ({private[0]}), which is this machine or lies in a network of "
+                "its own. If sources may reach it, name it in TRUEGRAIN_SOURCE_HOSTS; else name another source."
+            )
+
+
+def host_of(url: str) -> Host:
+    """Return the host and the port of a URL; raises SourceError for one whose host or port cannot be read."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme)
+    except ValueError as error:
+        raise SourceError(f"The host in the URL of a source cannot be read: {error}.") from None
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is written as an address and not as a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def is_private(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is no public one of the internet, or an IPv6 one that stands for such an IPv4 one."""
+    if isinstance(address, IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in _TRANSLATED:
+            inner = IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_private(inner)
+    return not address.is_global or address.is_multicast
+
+
+def _is_plain(host: str) -> bool:
+    return is_address(host) or "." not in host
+
+
+def _parse(text: str) -> Host:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.netloc != text or "@" in text:
+        raise SettingsError(f"TRUEGRAIN_SOURCE_HOSTS: '{text}' is no host such as data.example or 10.0.0.5:8080")
+    return host.lower(), port
