@@ -1,8 +1,10 @@
-"""Processes of one host beside each other: one at a time holds a file, and a child ends with its parent."""
+"""Processes of one host beside each other: one holds a file at a time; a child ends with its parent, or at a limit."""
 
 import ctypes
+import resource
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,10 @@ LOCK_SECONDS: Final = 10.0
 _PR_SET_PDEATHSIG: Final = 1
 # Looked up here: between fork and exec, where `die_with_parent` may run, a child should take no lock of the loader.
 _PRCTL: Final = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+
+
+_step_seconds = 0
+_counted_until = 0.0
 
 
 @contextmanager
@@ -48,3 +54,27 @@ def die_with_parent() -> None:
     """
     if _PRCTL is not None:
         _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def limit_this_process(*, memory_bytes: int, step_seconds: int) -> None:
+    """Have the kernel refuse memory beyond a bound, and kill this process when it computes for so long without `beat`.
+
+    Memory is bounded on Linux only; what does not fit is a MemoryError, or what a library makes of it. Seconds are of
+    computing: waiting for a disk or a network does not count.
+    """
+    global _step_seconds
+    if sys.platform == "linux":
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _step_seconds = step_seconds
+    beat()
+
+
+def beat() -> None:
+    """Say that a step is done, and the next one begins. Cheap, and without effect where no limit is set."""
+    global _counted_until
+    if _step_seconds and (now := time.process_time()) >= _counted_until:
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        # In whole seconds of the process: at most one is given away, and one is asked for again only when it is over.
+        resource.setrlimit(resource.RLIMIT_CPU, (int(now) + 2 + _step_seconds, hard))
+        _counted_until = int(now) + 1.0

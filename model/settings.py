@@ -37,7 +37,17 @@ class Settings(BaseModel):
         description="Hosts (data.lan:8080) and buckets, separated by commas, to which sources on the web may be"
         " redirected and declarations at a URL may lead, also those of this machine and its networks",
     )
-    source_max_gb: PositiveFloat = Field(50.0, description="Largest file that is downloaded of a source on the web")
+    source_max_gb: PositiveFloat = Field(
+        50.0, description="Largest file in GB that is downloaded of a source on the web"
+    )
+    ingest_memory_gb: PositiveFloat = Field(
+        2.0,
+        ge=0.5,
+        description="Memory in GB that a process which reads sources may hold; what takes more is not read",
+    )
+    ingest_seconds: PositiveInt = Field(
+        10, description="Computing time that one file or image of a source may take; one that takes more is not read"
+    )
     recipe: str = Field(
         "quick", description="Training recipe: a name in model/training/recipes, or the path of a TOML file"
     )

@@ -11,10 +11,13 @@ from typing import Any
 
 import psutil
 
+from model.dataset.contained.budget import Budget
+from model.dataset.contained.reader import names_of
 from model.errors import TruegrainError
 from model.registry import ModelVersion
 from model.settings import Settings
-from model.sources.declaration import declared_sources, require_image
+from model.sources.declaration import declared_sources
+from model.sources.web.reach import Reach
 from truegrain_local.environment import names_source, read_settings
 from truegrain_local.errors import explain
 from truegrain_local.first_run import run_loop
@@ -72,8 +75,9 @@ def _launch(settings: Settings, progress: Progress) -> Outcome:
 
 def _look_into_sources(settings: Settings) -> set[str]:
     """Return what the sources that a person has named call themselves; one without images is refused."""
-    images = [require_image(source) for source in declared_sources(settings.source)]
-    return {image.source for image in images if image is not None} if names_source(settings) else set()
+    reach = Reach.of(settings)
+    names = names_of(declared_sources(settings.source, reach), reach=reach, budget=Budget.of(settings))
+    return {name for name in names if name is not None} if names_source(settings) else set()
 
 
 def _processes(home: Path) -> Iterator[psutil.Process]:

@@ -97,8 +97,9 @@ def pool(workers: int) -> ProcessPoolExecutor:
 
 
 def most_held() -> float:
-    """Return the most memory that this process has ever held, in GB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    """Return the most memory that this process, and the largest child that has ended, have ever held, in GB."""
+    held = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(held) * 1024 / 1e9
 
 
 def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:

@@ -1,16 +1,20 @@
-"""What was read of the sources before, remembered in the lake: the next run reads only what is new."""
+"""What was read of the sources before, and what came of it: the next run reads and takes in only what is new."""
 
 import json
 import uuid
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from upath import UPath
 
 from model.dataset.digest_set import ARROW, Digests
+from model.dataset.intake import claimed
 from model.dataset.lake import Lake
+from model.dataset.shards import BATCH_SCHEMA, ERASED
 from model.files import remove, write_table
 
 _MOST_FILES: Final = 100
@@ -63,3 +67,17 @@ def _columns(path: UPath) -> Iterator[pa.Array]:
 def _relied_on(path: UPath) -> set[str]:
     with path.open("rb") as file:
         return set(json.loads(pq.read_schema(file).metadata[_RELIED_ON]))
+
+
+def known_before(lake: Lake, now: datetime) -> Digests:
+    """Return the digests of the images that came into a lake before `now`, and were not erased."""
+    return Digests(_claims(lake, now))
+
+
+def _claims(lake: Lake, now: datetime) -> Iterator[pa.Array]:
+    moment = pa.scalar(now, BATCH_SCHEMA.field("ingested_at").type)
+    for rows in lake.scan(["sha256", "label", "split_hint", "ingested_at", "decode_error"]):
+        erased = pc.fill_null(pc.equal(rows["decode_error"], ERASED), fill_value=False)
+        before = rows.filter(pc.and_not(pc.not_equal(rows["ingested_at"], moment), erased))
+        claims = zip(*(before[name].to_pylist() for name in ("sha256", "label", "split_hint")), strict=True)
+        yield pa.array((claimed(*claim) for claim in claims), ARROW)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -51,6 +51,16 @@ class Digests:
         """Return the digests, sorted, as an Arrow array of the type ARROW."""
         self._settle()
         return pa.Array.from_buffers(ARROW, len(self._sorted), [None, pa.py_buffer(self._sorted.tobytes())])
+
+    def to_bytes(self) -> bytes:
+        """Return the digests, sorted, one behind the other."""
+        self._settle()
+        return self._sorted.tobytes()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """Return the set that `to_bytes` has written."""
+        return cls([pa.Array.from_buffers(ARROW, len(content) // SIZE, [None, pa.py_buffer(content)])])
 
     def _settle(self) -> None:
         recent = np.frombuffer(b"".join(self._recent), dtype=_DTYPE)

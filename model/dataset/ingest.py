@@ -1,17 +1,20 @@
 """Source -> batch -> new dataset version: the verbs of ingestion, each safe to repeat."""
 
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Self
 
 import pandas as pd
 
-from model.dataset.already_read import read_seen, remember, tidy_seen
+from model.dataset.already_read import known_before, read_seen, remember, tidy_seen
 from model.dataset.assembly import assemble_rows
-from model.dataset.digest_set import Digests
-from model.dataset.ingest_parts import Part, holds_anything_new, read_part
-from model.dataset.intake import Intake, Progress
+from model.dataset.contained.budget import Budget
+from model.dataset.contained.reader import ContainedReader, which_hold_anything_new
+from model.dataset.ingest_parts import Part, PartReader, holds_anything_new
+from model.dataset.intake import Intake, Progress, Row, Tally
 from model.dataset.lake import SUCCESS, Lake
 from model.dataset.manifest import read_accepted, read_candidates, read_given, version_id, write_former, write_rows
 from model.dataset.summary import summarise
@@ -21,50 +24,93 @@ from model.errors import DatasetError
 from model.files import write_text
 from model.sources.declaration import Source
 from model.sources.reports import FOLDER
+from model.sources.web.reach import PUBLIC, Reach
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What a collection brought: the batches it wrote, none when nothing was new, and how many images of each kind."""
+    """What a collection brought: the batches it wrote, none when nothing was new, and how many images of each kind.
+
+    `unread` are files that took more memory or time than they may; the log names them, and the next run tries again.
+    """
 
     batches: tuple[str, ...]
     added: int
     known: int
     undecodable: int
+    unread: int
+
+    @classmethod
+    def of(cls, written: Iterable[str | None], tally: Tally) -> Self:
+        """Return what a reading has counted, and the batches that were written of it."""
+        batches = tuple(batch for batch in written if batch is not None)
+        return cls(batches, tally.added, tally.read - tally.added, tally.undecodable, tally.unread)
 
 
-def plan(lake: Lake, sources: Iterable[Source], *, parts: int) -> list[Part]:
+def plan(
+    lake: Lake, sources: Iterable[Source], *, parts: int, reach: Reach = PUBLIC, budget: Budget | None = None
+) -> list[Part]:
     """Divide the sources that hold anything new into equal parts, which can be collected at the same time.
 
     No part is left when nothing is new; no image is read to find out. The dataset version that follows does not depend
     on how many there are. The reports in the lake that were accepted are always read beside `sources`. Raises
     SourceError for a source that holds no image at all: one that fell silent is a fault, not a quiet fortnight.
+    With a `budget` a child process lists the sources.
     """
     tidy_seen(lake)
-    seen = read_seen(lake)
-    new = tuple(
-        source for source in (*sources, *_reports_in(lake)) if holds_anything_new(source, parts=parts, seen=seen)
-    )
+    seen, all_ = read_seen(lake), (*sources, *_reports_in(lake))
+    if budget is None:
+        found = [holds_anything_new(source, parts=parts, seen=seen, reach=reach) for source in all_]
+    else:
+        found = which_hold_anything_new(all_, parts=parts, seen=seen, reach=reach, budget=budget)
+    new = tuple(source for source, is_new in zip(all_, found, strict=True) if is_new)
     return [Part(number, parts, new) for number in range(1, parts + 1)] if new else []
 
 
-def collect_part(lake: Lake, part: Part, *, now: datetime, progress: Progress = lambda _read, _new: None) -> Collected:
+def collect_part(
+    lake: Lake,
+    part: Part,
+    *,
+    now: datetime,
+    progress: Progress = lambda _read, _new: None,
+    reach: Reach = PUBLIC,
+    budget: Budget | None = None,
+) -> Collected:
     """Append those images of a part that the lake does not hold yet, and remember what was read.
 
     Each source gets a batch of its own, so that one that validation refuses can be told from the others. An image is
     known when the same bytes came before with the same label and split; a file that is no image enters with its error.
     `progress` is called with the numbers of images read and new, every thousand read. `now` is the same for all parts
     of a run, and each time that a part is repeated. A part that breaks off adds nothing, or what its repetition finds
-    there. Raises SourceError for a source that holds no image at all.
+    there. With a `budget` a child process reads the sources, and a file that takes more is left out. Raises SourceError
+    for a source that holds no image at all.
     """
-    before, seen, read = lake.batches(), read_seen(lake), Digests()
-    intake = Intake(lake, now=now)
-    shares = (read_part(source, part, seen=seen, read=read) for source in part.sources)
-    written = [lake.write_batch(intake.rows(share, progress)) for share in shares]
-    batches = tuple(batch for batch in written if batch is not None)
-    if len(read):
-        remember(lake, read, batches=[*before, *batches])
-    return Collected(batches, intake.added, intake.read - intake.added, intake.undecodable)
+    before, seen, known = lake.batches(), read_seen(lake), known_before(lake, now)
+    reader: PartReader | ContainedReader
+    with ExitStack() as stack:
+        if budget is None:
+            reader = PartReader(part, Intake(known, now=now), seen=seen, reach=reach)
+        else:
+            contained = ContainedReader(part, known=known, seen=seen, now=now, reach=reach, budget=budget)
+            reader = stack.enter_context(contained)
+        shares = (reader.rows(number, progress) for number in range(len(part.sources)))
+        written = [lake.write_batch(without_erased(lake, share, reader.tally)) for share in shares]
+    collected = Collected.of(written, reader.tally)
+    if len(reader.keys):
+        remember(lake, reader.keys, batches=[*before, *collected.batches])
+    return collected
+
+
+def without_erased(lake: Lake, rows: Iterable[Row], tally: Tally) -> Iterator[Row]:
+    """Yield the rows without those of images whose bytes were erased, or are to be; `tally` no longer counts these."""
+    stones = read_tombstones(lake)
+    kept_out = KeptOut.of(stones[stones["erase"]])
+    for row in rows:
+        if kept_out.holds(row["sha256"], row["pixel_hash"], row["source"]):
+            tally.added -= 1
+            tally.undecodable -= row["decode_error"] is not None
+        else:
+            yield row
 
 
 def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstration: bool = False) -> str:

@@ -1,14 +1,34 @@
 """Part: the share of a run's sources that one task collects, without what was read of them before."""
 
 from collections.abc import Generator, Iterable, Iterator
+from dataclasses import replace
+from typing import Protocol, Self
 
 from pydantic.dataclasses import dataclass
 
 from model.dataset.digest_set import Digests, digest
+from model.dataset.intake import Intake, Progress, Row, Tally
+from model.errors import SourceError
+from model.processes import beat
 from model.sources.declaration import Source, as_declared, without_images
 from model.sources.entries import Container, Entry, Item
 from model.sources.kinds import open_source
 from model.sources.labelled_image import LabelledImage
+from model.sources.web.reach import PUBLIC, Reach
+from model.sources.web.secrets import STRUCK_OUT, without_secrets
+
+Place = tuple[int, ...]
+"""Where an item of a source is listed: its number in the source, and where it is in a container, its number there."""
+
+
+class Watch(Protocol):
+    """Is told of each item that is read, before it is opened and when it was read to its end."""
+
+    def begin(self, place: Place, path: str) -> None:
+        """Take down what is opened now."""
+
+    def end(self, key: bytes | None) -> None:
+        """Take down that what was opened last is read; `key` tells it, and its content, from all others."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +42,40 @@ class Part:
     def __str__(self) -> str:
         return f"part {self.number} of {self.of}"
 
+    @property
+    def lacks_secrets(self) -> bool:
+        """Whether any source's location is as `without_secrets` leaves it."""
+        return any(STRUCK_OUT in source.location for source in self.sources)
+
+    def without_secrets(self) -> Self:
+        """Return the part as it may be shown: passwords and signatures in its locations are struck out."""
+        return replace(self, sources=tuple(replace(each, location=_shown(each)) for each in self.sources))
+
+    def with_secrets(self, sources: Iterable[Source]) -> Self:
+        """Return the part with its locations as those of `sources`; raises SourceError for one that is not there."""
+        whole = {_shown(source): source.location for source in sources}
+        for source in self.sources:
+            if STRUCK_OUT in source.location and source.location not in whole:
+                raise SourceError(f"The source '{source.location}' was planned, and is no source any more. Plan anew.")
+        return replace(
+            self,
+            sources=tuple(replace(each, location=whole.get(each.location, each.location)) for each in self.sources),
+        )
+
     def holds(self, entry: Entry) -> bool:
         """Whether an entry is this part's: the hash of its path decides, whatever its neighbours."""
         return int.from_bytes(digest(entry.path)) % self.of == self.number - 1
 
 
-def holds_anything_new(source: Source, *, parts: int, seen: Digests) -> bool:
+def holds_anything_new(source: Source, *, parts: int, seen: Digests, reach: Reach = PUBLIC) -> bool:
     """Whether `parts` parts would read any image of a source that is not in `seen`; no image is read to find out.
 
     Raises SourceError for a source that cannot be listed, or holds no image although it may not be empty.
     """
     found = new = False
-    with open_source(source.location) as items:
+    with open_source(source.location, reach) as items:
         for item in items:
+            beat()
             found = True
             new = new or any(key is None or key not in seen for key in _keys(source, item, parts))
     if not found and not source.may_be_empty:
@@ -42,39 +83,72 @@ def holds_anything_new(source: Source, *, parts: int, seen: Digests) -> bool:
     return new
 
 
-def read_part(source: Source, part: Part, *, seen: Digests, read: Digests) -> Iterator[LabelledImage]:
-    """Yield the images of a source that are the part's and not in `seen`, and add their keys to `read`.
+def read_part(
+    source: Source, part: Part, *, seen: Digests, watch: Watch, reach: Reach = PUBLIC, after: Place = ()
+) -> Iterator[LabelledImage]:
+    """Yield the images of a source that are the part's and not in `seen`; `watch` is told of what is read for them.
 
-    Raises SourceError as `holds_anything_new` does, and for an image that cannot be read.
+    After an interruption it goes on behind the place `after`. Raises SourceError as `holds_anything_new` does, and for
+    an image that cannot be read.
     """
 
-    def is_new(key: bytes | None) -> bool:
-        if key is None:
-            return True
-        if key in seen:
-            return False
-        read.add(key)
-        return True
-
-    def read_new(items: Iterable[Item]) -> Generator[LabelledImage, None, bool]:
+    def read_new(items: Iterable[Item], above: Place, after: Place) -> Generator[LabelledImage, None, bool]:
         """Yield the images; return whether there is any image, in whichever part."""
         found = False
-        for item in items:
+        for number, item in enumerate(items):
+            beat()
+            if (number,) < after[:1] or (number,) == after:
+                found = True
+                continue
+            place, within = (*above, number), after[1:] if (number,) == after[:1] else ()
             if isinstance(item, Container):
-                if is_new(_container_key(source, item, part.number, part.of)):
-                    found |= yield from read_new(item.entries())
-                else:
+                key = _container_key(source, item, part.number, part.of)
+                if key is not None and key in seen:
                     found = True
+                else:
+                    watch.begin(place, item.path)
+                    found |= yield from read_new(item.entries(), place, within)
+                    watch.end(key)
             else:
                 found = True
-                if part.holds(item) and is_new(_entry_key(source, item)):
+                if part.holds(item) and ((key := _entry_key(source, item)) is None or key not in seen):
+                    watch.begin(place, item.path)
                     yield from (as_declared(image, source) for image in item.images())
+                    watch.end(key)
         return found
 
-    with open_source(source.location) as items:
-        found = yield from read_new(items)
+    with open_source(source.location, reach) as items:
+        found = yield from read_new(items, (), after)
     if not found and not source.may_be_empty:
         raise without_images(source)
+
+
+class PartReader:
+    """Reads the sources of a part, here, into the rows of batches; `keys` are of what was read to its end."""
+
+    def __init__(self, part: Part, intake: Intake, *, seen: Digests, reach: Reach, watch: Watch | None = None) -> None:
+        self.keys = Digests()
+        self.tally: Tally = intake.tally
+        self._part, self._intake, self._seen, self._reach = part, intake, seen, reach
+        self._watch = watch or self
+
+    def rows(self, number: int, progress: Progress, *, after: Place = ()) -> Iterator[Row]:
+        """Yield the rows of the part's source of that number, from 0, behind the place `after`."""
+        source = self._part.sources[number]
+        images = read_part(source, self._part, seen=self._seen, watch=self._watch, reach=self._reach, after=after)
+        return self._intake.rows(images, progress)
+
+    def begin(self, place: Place, path: str) -> None:
+        """Take nothing down: an error names the file."""
+
+    def end(self, key: bytes | None) -> None:
+        """Take down the key of what was read."""
+        if key is not None:
+            self.keys.add(key)
+
+
+def _shown(source: Source) -> str:
+    return without_secrets(source.location)
 
 
 def _keys(source: Source, item: Item, parts: int) -> Iterator[bytes | None]:

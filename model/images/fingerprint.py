@@ -13,6 +13,8 @@ from model.errors import InvalidImage
 from model.images.decoding import SOURCE_LIMITS, Tables, load, open_image, read_tables
 
 _WHITE: Final = 255
+_NO_FRAMES: Final = ("JPEG", "MPO")
+"""What holds one picture, or further ones that are no frames of it."""
 
 _SIDE: Final = 32
 _FREQUENCIES: Final = 8
@@ -56,9 +58,12 @@ def fingerprint(data: bytes) -> Fingerprint:
         # Asked of the header: while Pillow decodes, it may learn more of a file, and forget some.
         has_icc, has_exif = "icc_profile" in header.info, "exif" in header.info
         tables = read_tables(header)
+        # Before the pixels are there: a second decoder of WebP holds as many of them again.
+        animated = header.format not in _NO_FRAMES and _has_more_frames(data)
         image = load(header)
     except InvalidImage as error:
         return Fingerprint(sha256=sha256, bytes=len(data), decode_error=f"{error.reason}: {error}")
+    del header  # and the decoder with it
     grey = image.rgb.convert("L")
     levels = np.asarray(grey)
     return Fingerprint(
@@ -74,7 +79,7 @@ def fingerprint(data: bytes) -> Fingerprint:
         has_icc=has_icc,
         has_exif=has_exif,
         quantization=_quantization(tables),
-        animated=image.format != "JPEG" and _has_more_frames(data),
+        animated=animated,
         brightness=float(levels.sum() / levels.size / _WHITE),
         border=_deviation(_outermost(levels)) / _WHITE,
     )

@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 import structlog
 
 from model.errors import ContradictingLabels, SourceError
+from model.processes import beat
 from model.sources.claims import Comparison, Contradiction, read_class_folder
 from model.sources.class_folders import entry_of, folders_of, read_split
 from model.sources.csv_table import LABEL_COLUMNS, MOST_BYTES, NUMBERS_ARE_WRONG, Line, is_table, read_table
@@ -132,6 +133,7 @@ def _refuse(found: Contradiction | None, *, otherwise: str = "rename the folder"
 def _locate(lines: Iterable[Line], table: str, images: dict[str, list[str]]) -> Iterator[tuple[Line, str]]:
     missing = []
     for line in lines:
+        beat()
         path = _find(line.name, table, images)
         if path is None:
             missing.append(line)

@@ -12,6 +12,7 @@ import structlog
 
 from model.errors import ContradictingLabels, SourceError
 from model.labels import describe_spellings, find_label
+from model.processes import beat
 from model.sources.claims import NUMBERS, Claim, Comparison, read_cell
 from model.sources.tree import is_image
 
@@ -26,6 +27,9 @@ LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "is_ai", "is_
 
 NUMBERS_ARE_WRONG = "If 1 stands for real images in this table, write words in place of its numbers."
 """One way out where a label and what stands beside it contradict each other."""
+
+_HEADER = 1_000_000
+"""Characters in which the first line is looked for."""
 
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _log = structlog.get_logger(__name__)
@@ -140,17 +144,31 @@ def _read_label(cell: str, title: str) -> Claim | None:
 
 def _lines(content: bytes, path: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the lines of a table that are not blank, with their numbers from 1."""
+    encoding = _BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig")
     try:
-        text = content.decode(_BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig"))
-        header = text.lstrip().partition("\n")[0]
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=header.count))
-        yield from ((number, cells) for number, cells in enumerate(lines, start=1) if any(map(str.strip, cells)))
+        text = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")  # a decoded copy can be four times as large
+        header = text.read(_HEADER).lstrip().partition("\n")[0]
+        text.seek(0)
+        lines = csv.reader(text, delimiter=max(",;\t", key=header.count))
+        for number, cells in enumerate(lines, start=1):
+            beat()
+            if any(map(str.strip, cells)):
+                yield number, cells
     except UnicodeDecodeError as error:
         raise SourceError(
-            f"The table '{path}' is not UTF-8: {error.reason} at byte {error.start:,}. Save it as UTF-8."
+            f"The table '{path}' is not UTF-8: {error.reason} at byte {_first_wrong(content, encoding):,}. "
+            "Save it as UTF-8."
         ) from error
     except csv.Error as error:
         raise SourceError(f"The table '{path}' is no CSV that can be read: {error}.") from error
+
+
+def _first_wrong(content: bytes, encoding: str) -> int:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(content)
 
 
 def _slashes(name: str) -> str:

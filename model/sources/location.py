@@ -143,7 +143,7 @@ def reaching(place: Location) -> Iterator[None]:
     """Turn what the file system raises while `place` is reached into SourceError with the way out."""
     try:
         yield
-    except TruegrainError:
+    except (TruegrainError, MemoryError):
         raise
     except ImportError as error:
         raise SourceError(

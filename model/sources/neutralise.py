@@ -3,9 +3,8 @@
 import hashlib
 import io
 from dataclasses import replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
 from PIL import Image, ImageCms
 
 from model.errors import InvalidImage
@@ -13,6 +12,9 @@ from model.images.decoding import SOURCE_LIMITS, decode, open_image
 from model.images.degradations import LONGEST_JPEG_SIDE
 from model.images.fingerprint import pixel_hash
 from model.sources.labelled_image import LabelledImage
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 QUALITIES: Final = range(60, 86)
 """JPEG qualities that are drawn from. Cameras, shops and generators mostly save finer (90 and more)."""
@@ -45,7 +47,7 @@ def neutralise(image: LabelledImage) -> LabelledImage:
     return replace(image, data=data, origin=f"{image.origin}/{hashlib.sha256(data).hexdigest()[:_NAME_DIGITS]}.jpg")
 
 
-def former_origins(origins: pd.Series) -> pd.Series:
+def former_origins(origins: "pd.Series") -> "pd.Series":
     """Return where neutralised images were before, by their `origins`; none for images that are as they came."""
     return origins.str.extract(rf"^(.+)/[0-9a-f]{{{_NAME_DIGITS}}}\.jpg$", expand=False)
 

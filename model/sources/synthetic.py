@@ -20,9 +20,7 @@ from model.labels import AI, CLASSES, REAL
 from model.sources.entries import Entry, read_all
 from model.sources.labelled_image import LabelledImage
 from model.sources.studio.artefacts import FAMILIES, PATCH
-from model.sources.studio.camera import take_photograph
 from model.sources.studio.canvas import Canvas
-from model.sources.studio.scenes import draw_scene
 
 NAME: Final = "synthetic"
 LICENCE: Final = "Apache-2.0"
@@ -94,6 +92,9 @@ def draw_images(order: Order) -> Iterator[LabelledImage]:
 
 def draw_image(order: Order, index: int) -> LabelledImage:
     """Draw one image of an order."""
+    from model.sources.studio.camera import take_photograph
+    from model.sources.studio.scenes import draw_scene
+
     rng = np.random.default_rng((order.seed, index))
     label = (REAL, AI)[index % 2]
     generator = order.generators[index // 2 % len(order.generators)] if label == AI else None

@@ -8,6 +8,7 @@ from typing import IO
 
 from model.errors import SourceError
 from model.images.decoding import SOURCE_LIMITS
+from model.processes import beat
 from model.sources.entries import Stamp, no_stamp
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -57,7 +58,10 @@ class Tree:
 
     def members(self) -> Iterator[Member]:
         """Walk through the files, without hidden ones, those that macOS adds, and paths that lead out of the tree."""
-        return (member for member in self.walk() if not _is_hidden(member.path))
+        for member in self.walk():
+            beat()
+            if not _is_hidden(member.path):
+                yield member
 
 
 def is_image(path: str) -> bool:

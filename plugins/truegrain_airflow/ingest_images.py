@@ -20,37 +20,56 @@ log = logging.getLogger("truegrain.ingest")
 def plan() -> list[dict[str, object]]:
     """Plan the parts of the source in the form, by default that of the settings; without a number, one a CPU core.
 
-    What users have reported is settled first, so that all they agree on by now comes in as well. Raises SourceError for
-    a source that cannot be read or is empty.
+    What users have reported is settled first, so that all they agree on by now comes in as well. What passes to other
+    tasks, and so can be read in Airflow, holds no secrets. Raises SourceError for a source that cannot be read or is
+    empty.
     """
+    from model.dataset.contained.budget import Budget
     from model.dataset.ingest import plan
     from model.feedback.reporters import VotingLimits
     from model.feedback.review import settle
     from model.sources.declaration import declared_sources
+    from model.sources.web.reach import Reach
+    from model.sources.web.secrets import without_secrets
 
     settings, lake = read_settings(), open_lake()
+    reach = Reach.of(settings)
     influence, now = VotingLimits.of(settings), datetime.now(UTC)
     settled = settle(lake, influence=influence, lock=settings.reports_lock, now=now)
     log.info("%d images accepted by agreement", settled.accepted)
-    sources = declared_sources(read("source") or settings.source)
-    planned = plan(lake, sources, parts=read("parts") or os.cpu_count() or 1)
-    new = planned[0].sources if planned else ()
-    log.info("anything new in %s: %d parts to collect", [source.location for source in new] or "none", len(planned))
-    return [asdict(part) for part in planned]
+    sources = declared_sources(read("source") or settings.source, reach)
+    parts = read("parts") or os.cpu_count() or 1
+    planned = plan(lake, sources, parts=parts, reach=reach, budget=Budget.of(settings))
+    new = [without_secrets(source.location) for source in planned[0].sources] if planned else "none"
+    log.info("anything new in %s: %d parts to collect", new, len(planned))
+    return [asdict(part.without_secrets()) for part in planned]
 
 
 def collect(part: Mapping[str, Any]) -> str:
-    """Collect a part that was planned, and say what it brought. Raises SourceError when it cannot be read."""
+    """Collect a part that was planned, and say what it brought. Raises SourceError when it cannot be read.
+
+    A file that takes more memory or time than the settings say is left out, named in the log and counted.
+    """
+    from model.dataset.contained.budget import Budget
     from model.dataset.ingest import collect_part
     from model.dataset.ingest_parts import Part
+    from model.sources.declaration import declared_sources
+    from model.sources.web.reach import Reach
 
+    settings = read_settings()
+    reach, budget = Reach.of(settings), Budget.of(settings)
     mine = Part(**part)
+    if mine.lacks_secrets:
+        mine = mine.with_secrets(declared_sources(read("source") or settings.source, reach))
 
     def tell(read: int, new: int) -> None:
         log.info("%s: %s images read, %s new", mine, f"{read:,}", f"{new:,}")
 
     now = get_current_context()["dag_run"].run_after
-    return str(collect_part(open_lake(), mine, now=now, progress=tell))
+    collected = collect_part(open_lake(), mine, now=now, progress=tell, reach=reach, budget=budget)
+    if collected.unread:
+        log.warning("%s: %d files were not read, see above; the next run tries them again", mine, collected.unread)
+    return str(collected)
 
 
 def assemble() -> str:
@@ -61,9 +80,10 @@ def assemble() -> str:
     from model.dataset.demonstration import asks_for_demonstration
     from model.dataset.ingest import assemble
     from model.sources.declaration import declared_sources
+    from model.sources.web.reach import Reach
 
-    source = read("source") or ""
-    asked = asks_for_demonstration(source, declared_sources(source or read_settings().source))
+    source, settings = read("source") or "", read_settings()
+    asked = asks_for_demonstration(source, declared_sources(source or settings.source, Reach.of(settings)))
     if asked:
         log.info("the built-in images were asked for by name, and stay beside those of other sources")
     return assemble(open_lake(), today=datetime.now(UTC).date(), exclude=read("exclude") or [], demonstration=asked)

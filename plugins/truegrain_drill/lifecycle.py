@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime
 
 from expectations.dataset import validate
+from model.dataset.contained.budget import Budget
 from model.dataset.ingest import assemble, collect_part, plan, publish
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
@@ -13,6 +14,7 @@ from model.registry import connect
 from model.retraining.steps import decide_run, evaluate_run, promote_run
 from model.settings import Settings
 from model.sources.declaration import declared_sources
+from model.sources.web.reach import Reach
 from truegrain_airflow import training_process
 
 log = logging.getLogger("truegrain.drill")
@@ -24,9 +26,10 @@ def ingest(settings: Settings, *locations: str) -> str:
     The steps are those of `ingest_images`.
     """
     lake, now = Lake(settings.lake_url), datetime.now(UTC)
-    sources = [source for location in locations for source in declared_sources(location)]
-    for part in plan(lake, sources, parts=1):
-        log.info("%d images are new", collect_part(lake, part, now=now).added)
+    reach, budget = Reach.of(settings), Budget.of(settings)
+    sources = [source for location in locations for source in declared_sources(location, reach)]
+    for part in plan(lake, sources, parts=1, reach=reach, budget=budget):
+        log.info("%d images are new", collect_part(lake, part, now=now, reach=reach, budget=budget).added)
     version = validate(lake, assemble(lake, today=now.date())).version
     publish(lake, version)
     return version

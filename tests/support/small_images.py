@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from model.dataset import ingest
+from model.dataset.already_read import known_before
 from model.dataset.ingest import Collected, assemble
 from model.dataset.intake import Intake
 from model.dataset.lake import Lake
@@ -51,9 +52,9 @@ def many(count: int, *, start: int = 0, format_: str = "PNG") -> Iterator[Labell
 
 def collect(lake: Lake, images: Iterable[LabelledImage], *, now: datetime) -> Collected:
     """Append the images that the lake does not hold yet as one batch."""
-    intake = Intake(lake, now=now)
-    batch = lake.write_batch(intake.rows(images, lambda _read, _new: None))
-    return Collected((batch,) if batch else (), intake.added, intake.read - intake.added, intake.undecodable)
+    intake = Intake(known_before(lake, now), now=now)
+    batch = lake.write_batch(ingest.without_erased(lake, intake.rows(images, lambda _read, _new: None), intake.tally))
+    return Collected.of([batch], intake.tally)
 
 
 def publish(lake: Lake, images: Iterable[LabelledImage]) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from model.dataset.contained.budget import Budget
 from model.dataset.ingest import collect_part, plan
 from model.dataset.ingest_parts import Part
 from model.dataset.lake import Lake
@@ -55,7 +56,7 @@ def cifake_ingestion() -> Iterator[Figure]:
 
 def collect_one(url: str, part: Part, *, now: datetime) -> tuple[int, float]:
     """Collect a part; returns this process and the memory that it has held at most, in GB."""
-    collect_part(Lake(url), part, now=now)
+    collect_part(Lake(url), part, now=now, budget=Budget())
     return os.getpid(), most_held()
 
 
@@ -69,7 +70,7 @@ def read_and_decode(files: Sequence[Path]) -> None:
 
 def _collect(url: str, location: str, processes: ProcessPoolExecutor, cores: int) -> float:
     """Collect all parts; returns the sum of what the processes held, each at its own peak, in GB."""
-    parts = plan(Lake(url), [Source(location=location)], parts=cores)
+    parts = plan(Lake(url), [Source(location=location)], parts=cores, budget=Budget())
     return sum(dict(processes.map(partial(collect_one, url, now=datetime.now(UTC)), parts)).values())
 
 

@@ -2,13 +2,12 @@
 
 Every family takes a picture (display values 0..1, [size, size, 3], `size` a multiple of PATCH), the random numbers
 and a strength above 0, up to 1, and returns the picture as that decoder would have drawn it, with the same mean colour.
+SciPy is imported by those that need it: whoever reads other sources would wait for it longer than for all else.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-from scipy.fft import dctn, idctn
-from scipy.ndimage import convolve1d, gaussian_filter
 
 from model.sources.studio.canvas import Canvas
 
@@ -37,6 +36,8 @@ def nearest(picture: Canvas, rng: np.random.Generator, strength: float) -> Canva
 
     The layers after the upsampling draw fine detail anew, so the picture's own stays.
     """
+    from scipy.ndimage import convolve1d
+
     size = len(picture)
     coarse = picture.reshape(size // 2, 2, size // 2, 2, 3).mean(axis=(1, 3))
     doubled = coarse.repeat(2, axis=0).repeat(2, axis=1)
@@ -47,6 +48,8 @@ def nearest(picture: Canvas, rng: np.random.Generator, strength: float) -> Canva
 
 def smooth(picture: Canvas, rng: np.random.Generator, strength: float) -> Canvas:
     """Lose faint detail and grain but keep edges, as the decoder of a diffusion model does (Corvi et al., 2023)."""
+    from scipy.ndimage import gaussian_filter
+
     radius = rng.uniform(0.8, 1.4)
     base: Canvas = gaussian_filter(picture, (radius, radius, 0.0), truncate=3.0)
     detail: Canvas = picture - base
@@ -57,6 +60,8 @@ def smooth(picture: Canvas, rng: np.random.Generator, strength: float) -> Canvas
 
 def patch(picture: Canvas, rng: np.random.Generator, strength: float) -> Canvas:
     """Draw every patch from a codebook (Esser et al., 2021): coarse shapes that do not quite meet at their borders."""
+    from scipy.fft import dctn, idctn
+
     size = len(picture)
     patches = picture.reshape(size // PATCH, PATCH, size // PATCH, PATCH, 3)
     shapes = dctn(patches, axes=(1, 3), norm="ortho")

@@ -94,6 +94,22 @@ def test_a_part_survives_json() -> None:
     assert str(part) == "part 2 of 3"
 
 
+def test_a_part_is_shown_without_secrets_and_gets_them_back_from_the_sources() -> None:
+    sources = (
+        Source(location="csv:https://u:p@host/x?sig=1", name="a"),
+        Source(location="/data/…"),
+        Source(location="b"),
+    )
+    part = Part(1, 1, sources)
+    shown = part.without_secrets()
+    assert [source.location for source in shown.sources] == ["csv:https://…@host/x?…", "/data/…", "b"]
+    assert shown.lacks_secrets
+    assert shown.with_secrets(sources) == part
+    with pytest.raises(SourceError, match=r"'csv:https://…@host/x\?…' was planned.*Plan anew"):
+        shown.with_secrets(sources[1:])
+    assert not Part(1, 1, sources[2:]).without_secrets().lacks_secrets
+
+
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar", "gztar", "csv", "parquet"])
 @pytest.mark.parametrize("parts", [2, 3, 5])
 def test_the_number_of_parts_makes_no_difference(shop: Path, tmp_path: Path, kind: str, parts: int) -> None:

@@ -4,12 +4,14 @@ import contextlib
 import json
 import logging
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytest_httpserver import HTTPServer
 
 from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake
@@ -88,6 +90,22 @@ def test_the_source_that_is_named_overrules_the_settings(home: Path, form: dict[
     form["source"] = str(home / "nowhere")
     with pytest.raises(SourceError, match="does not exist"):
         ingest_images.plan()
+
+
+def test_a_secret_in_the_source_reaches_the_server_and_neither_the_log_nor_other_tasks(
+    home: Path, form: dict[str, Any], httpserver: HTTPServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    (home / "shop" / "ai").mkdir(parents=True)
+    (home / "shop" / "ai" / "1.png").write_bytes(labelled(1, "ai").data)
+    packed = Path(shutil.make_archive(str(home / "shop"), "zip", home / "shop")).read_bytes()
+    httpserver.expect_request("/x.zip", query_string="sig=PRESIGNED").respond_with_data(packed)
+    form |= {"source": httpserver.url_for("/x.zip?sig=PRESIGNED").replace("://", "://alice:s3cret@"), "parts": 1}
+    with caplog.at_level(logging.INFO):
+        (part,) = ingest_images.plan()
+        assert "added=1" in ingest_images.collect(part)
+    for told in (json.dumps(part), *(message for message in caplog.messages if "GET" not in message)):
+        assert "s3cret" not in told
+        assert "PRESIGNED" not in told
 
 
 @pytest.mark.usefixtures("without_plots")

@@ -1,0 +1,96 @@
+"""The child: does what its first frame asks for, and tells through a pipe what it reads before it reads it.
+
+python -m model.dataset.contained <number of the pipe's file descriptor>    (the frame comes by stdin)
+"""
+
+import os
+import sys
+from datetime import datetime
+from typing import IO, Any
+
+from model.dataset.contained.frames import receive, send
+from model.dataset.digest_set import Digests
+from model.dataset.ingest_parts import Part, PartReader, Place, holds_anything_new
+from model.dataset.intake import Intake
+from model.errors import TruegrainError
+from model.processes import limit_this_process
+from model.sources.declaration import Source, require_image
+from model.sources.web.reach import Reach
+
+
+def main() -> int:
+    """Return 0 when the parent was told how it ended."""
+    with os.fdopen(int(sys.argv[1]), "wb", buffering=1 << 20) as channel:
+        frame = receive(sys.stdin.buffer)
+        if frame is None:
+            return 2
+        request, data = frame
+        limit_this_process(memory_bytes=request["memory_bytes"], step_seconds=request["seconds"])
+        reach = Reach(tuple((host, port) for host, port in request["hosts"]), request["most_bytes"])
+        try:
+            _JOBS[request["job"]](request, data, reach, channel)
+        except MemoryError:
+            send(channel, {"memory": True})
+        except TruegrainError as error:
+            send(channel, {"error": type(error).__name__, "says": str(error)})
+    return 0
+
+
+class _Teller:
+    """Tells the parent what is opened; what was sent before goes with it."""
+
+    def __init__(self, channel: IO[bytes], intake: Intake) -> None:
+        self._channel = channel
+        self._tally = intake.tally
+
+    def begin(self, place: Place, path: str) -> None:
+        send(self._channel, {"begin": place, "path": path})
+        self._channel.flush()
+
+    def end(self, key: bytes | None) -> None:
+        send(self._channel, {"end": key.hex() if key else None, "read": self._tally.read})
+
+
+def _plan(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[bytes]) -> None:
+    seen = Digests.from_bytes(data)
+    for source in request["sources"]:
+        new = holds_anything_new(Source(**source), parts=request["parts"], seen=seen, reach=reach)
+        send(channel, {"new": new})
+        channel.flush()
+
+
+def _look(request: dict[str, Any], _: bytes, reach: Reach, channel: IO[bytes]) -> None:
+    for source in request["sources"]:
+        image = require_image(Source(**source), reach)
+        send(channel, {"source": image.source if image else None})
+        channel.flush()
+
+
+def _collect(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[bytes]) -> None:
+    seen, known, taken_in = _split(data, request["lengths"])
+    intake = Intake(known, now=datetime.fromisoformat(request["now"]), taken_in=taken_in)
+    part, first = Part(**request["part"]), request["source"]
+    reader = PartReader(part, intake, seen=seen, reach=reach, watch=_Teller(channel, intake))
+
+    def tell(read: int, _: int) -> None:
+        send(channel, {"progress": read})
+
+    for number in range(first, len(part.sources)):
+        for row in reader.rows(number, tell, after=tuple(request["after"]) if number == first else ()):
+            image = row.pop("image")
+            del row["ingested_at"]  # the parent knows it
+            assert isinstance(image, bytes)  # noqa: S101 - a row of an intake holds an image's
+            send(channel, {"row": row, "read": intake.tally.read}, image)
+        send(channel, {"done": number, "read": intake.tally.read})
+        channel.flush()
+
+
+def _split(data: bytes, lengths: list[int]) -> list[Digests]:
+    ends = [sum(lengths[: number + 1]) for number in range(len(lengths))]
+    return [Digests.from_bytes(data[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
+
+
+_JOBS = {"plan": _plan, "look": _look, "collect": _collect}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+"""The child process as its parent sees it: started with a request, read frame by frame, gone with its parent."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from typing import Any, Final
+
+from model.dataset.contained.budget import Budget
+from model.dataset.contained.frames import Frame, receive, send
+from model.errors import SourceError, TruegrainError
+from model.processes import die_with_parent
+from model.sources.tree import READ_AT_MOST
+from model.sources.web.reach import Reach
+
+_MODULE: Final = "model.dataset.contained"
+_POOL: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
+"""Arrow's own pool reserves memory by the gigabyte, which would count."""
+
+
+class Child:
+    """A process that reads sources within a budget."""
+
+    def __init__(self, job: str, request: dict[str, Any], data: bytes, *, budget: Budget, reach: Reach) -> None:
+        self._budget = budget
+        self._over_memory = False
+        ours, theirs = os.pipe()
+        self._channel = os.fdopen(ours, "rb", buffering=1 << 20)
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - an argument list without a shell
+                [sys.executable, "-m", _MODULE, str(theirs)],
+                stdin=subprocess.PIPE,
+                pass_fds=(theirs,),
+                env={**os.environ, **_POOL},
+                preexec_fn=die_with_parent,
+            )
+        finally:
+            os.close(theirs)
+        assert self._process.stdin is not None  # noqa: S101 - it is a pipe
+        limits = {"memory_bytes": budget.memory_bytes, "seconds": budget.seconds}
+        with suppress(BrokenPipeError), self._process.stdin as stdin:  # one that is dead already shows when it is read
+            send(stdin, {"job": job, "hosts": reach.hosts, "most_bytes": reach.most_bytes, **limits, **request}, data)
+
+    def receive(self) -> Frame | None:
+        """Return what it tells next; None when it has ended. Raises the error by which it says it cannot go on."""
+        frame = receive(self._channel, most_bytes=READ_AT_MOST)
+        if frame and "error" in frame[0]:
+            raise _error(frame[0])
+        if frame and "memory" in frame[0]:
+            self._over_memory = True
+            return None
+        return frame
+
+    def end(self) -> str:
+        """End it, and say of which limit it is that it has ended before its work was done."""
+        self._channel.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        self._process.kill()
+        code = self._process.wait()
+        if self._over_memory:
+            return f"it takes more than {self._budget.memory_bytes / 1e9:g} GB of memory (TRUEGRAIN_INGEST_MEMORY_GB)"
+        if code == -signal.SIGXCPU:
+            return f"it takes more than {self._budget.seconds} s of computing (TRUEGRAIN_INGEST_SECONDS)"
+        how = signal.Signals(-code).name if code < 0 else f"code {code}"
+        return f"the process that read it ended with {how}"
+
+
+def _error(message: dict[str, Any]) -> TruegrainError:
+    """Return the error that a child has met; its words are those of the same error here."""
+    known = {kind.__name__: kind for kind in _kinds_of(TruegrainError)}
+    return known.get(message["error"], SourceError)(message["says"])
+
+
+def _kinds_of(kind: type[TruegrainError]) -> list[type[TruegrainError]]:
+    return [kind, *(further for child in kind.__subclasses__() for further in _kinds_of(child))]

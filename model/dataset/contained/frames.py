@@ -1,0 +1,36 @@
+"""Frames between a parent and a child: a JSON object and bytes. Nothing in them is code, whoever writes them."""
+
+import json
+import struct
+from typing import IO, Any, Final
+
+_LENGTHS: Final = struct.Struct(">IQ")
+_MOST_JSON: Final = 100_000_000
+_MOST_BYTES: Final = 100_000_000_000
+
+Frame = tuple[dict[str, Any], bytes]
+
+
+def send(stream: IO[bytes], message: dict[str, Any], data: bytes = b"") -> None:
+    """Write a frame; the stream is not flushed."""
+    text = json.dumps(message).encode()
+    stream.write(_LENGTHS.pack(len(text), len(data)) + text)
+    stream.write(data)
+
+
+def receive(stream: IO[bytes], *, most_bytes: int = _MOST_BYTES) -> Frame | None:
+    """Read a frame; None where the stream ends, or goes on with what is no frame of at most so many bytes."""
+    head = stream.read(_LENGTHS.size)
+    if len(head) < _LENGTHS.size:
+        return None
+    of_text, of_data = _LENGTHS.unpack(head)
+    if of_text > _MOST_JSON or of_data > most_bytes:
+        return None
+    text, data = stream.read(of_text), stream.read(of_data)
+    if len(text) < of_text or len(data) < of_data:
+        return None
+    try:
+        message = json.loads(text)
+    except ValueError:
+        return None
+    return (message, data) if isinstance(message, dict) else None

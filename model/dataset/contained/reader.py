@@ -1,0 +1,154 @@
+"""What is read of sources, by a child: whether anything is new, what they call themselves, and the rows of a part."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, Final, Self
+
+import structlog
+
+from model.dataset.contained.budget import Budget
+from model.dataset.contained.child import Child
+from model.dataset.digest_set import Digests
+from model.dataset.ingest_parts import Part, Place
+from model.dataset.intake import Progress, Row, Tally, taken_in
+from model.errors import SourceError
+from model.sources.declaration import Source
+from model.sources.web.reach import Reach
+from model.sources.web.secrets import without_secrets
+
+MOST_UNREAD: Final = 20
+"""Files of a part that may be over a limit: each costs a child, and more are no accident."""
+
+_log = structlog.get_logger(__name__)
+
+
+def which_hold_anything_new(
+    sources: Sequence[Source], *, parts: int, seen: Digests, reach: Reach, budget: Budget
+) -> list[bool]:
+    """Say of each source what `holds_anything_new` does; raises SourceError as it does, and for one over a limit."""
+    request = {"parts": parts, "sources": [asdict(source) for source in sources]}
+    return [told["new"] for told in _ask("plan", request, seen.to_bytes(), sources, reach=reach, budget=budget)]
+
+
+def names_of(sources: Sequence[Source], *, reach: Reach, budget: Budget) -> list[str | None]:
+    """Return what each source calls itself, None of one that may be empty and is.
+
+    Raises SourceError as `require_image` does, and for one over a limit.
+    """
+    request = {"sources": [asdict(source) for source in sources]}
+    return [told["source"] for told in _ask("look", request, b"", sources, reach=reach, budget=budget)]
+
+
+def _ask(
+    job: str, request: dict[str, Any], data: bytes, sources: Sequence[Source], *, reach: Reach, budget: Budget
+) -> Iterator[dict[str, Any]]:
+    """Yield what a child says of each source."""
+    child = Child(job, request, data, budget=budget, reach=reach)
+    try:
+        for source in sources:
+            frame = child.receive()
+            if frame is None:
+                raise _unlistable(source, child.end())
+            yield frame[0]
+    finally:
+        child.end()
+
+
+class ContainedReader:
+    """Reads the sources of a part as a PartReader does, in a child. What is over a limit counts as `unread`."""
+
+    def __init__(
+        self, part: Part, *, known: Digests, seen: Digests, now: datetime, reach: Reach, budget: Budget
+    ) -> None:
+        self.keys = Digests()
+        self.tally = Tally()
+        self._part, self._known, self._seen, self._now = part, known, seen, now
+        self._reach, self._budget = reach, budget
+        self._taken_in = Digests()
+        self._child: Child | None = None
+        self._read_by_others = 0
+        self._opened: list[tuple[Place, str]] = []
+        self._spoilt: set[Place] = set()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end_child()
+
+    def rows(self, number: int, progress: Progress) -> Iterator[Row]:
+        """Yield the rows of the part's source of that number, from 0; call it for one after another.
+
+        Raises SourceError as `read_part` does, for a source that cannot be listed within the limits, and for one of
+        which more than MOST_UNREAD files are over a limit.
+        """
+        after: Place = ()
+        self._opened, self._spoilt = [], set()
+        while True:
+            self._child = self._child or self._start(number, after)
+            frame = self._child.receive()
+            if frame is None:
+                after = self._give_up(self._part.sources[number], self._end_child())
+                continue
+            told, image = frame
+            self.tally.read = self._read_by_others + told.get("read", self.tally.read - self._read_by_others)
+            if "row" in told:
+                yield self._take(told["row"], image)
+            elif "begin" in told:
+                self._opened.append((tuple(told["begin"]), told["path"]))
+            elif "end" in told:
+                place, _ = self._opened.pop()
+                if told["end"] and place not in self._spoilt:
+                    self.keys.add(bytes.fromhex(told["end"]))
+            elif "progress" in told:
+                progress(self._read_by_others + told["progress"], self.tally.added)
+            elif told.get("done") == number:
+                return
+
+    def _start(self, number: int, after: Place) -> Child:
+        self._read_by_others = self.tally.read
+        data = [digests.to_bytes() for digests in (self._seen, self._known, self._taken_in)]
+        request = {
+            "part": asdict(self._part),
+            "now": self._now.isoformat(),
+            "source": number,
+            "after": after,
+            "lengths": [len(digests) for digests in data],
+        }
+        return Child("collect", request, b"".join(data), budget=self._budget, reach=self._reach)
+
+    def _end_child(self) -> str:
+        child, self._child = self._child, None
+        return child.end() if child else ""
+
+    def _take(self, row: Row, image: bytes) -> Row:
+        self.tally.added += 1
+        self.tally.undecodable += row["decode_error"] is not None
+        claim = ("sha256", "label", "split_hint", "source", "generator")
+        self._taken_in.add(taken_in(*(row[name] for name in claim)))
+        return row | {"image": image, "ingested_at": self._now}
+
+    def _give_up(self, source: Source, reason: str) -> Place:
+        """Note what was open when a child ended, and return where the next one goes on."""
+        if not self._opened:
+            raise _unlistable(source, reason)
+        self.tally.unread += 1
+        name, path = without_secrets(source.location), " in ".join(path for _, path in reversed(self._opened))
+        _log.warning("file_not_read", source=name, path=path, reason=reason)
+        if self.tally.unread > MOST_UNREAD:
+            raise SourceError(
+                f"More than {MOST_UNREAD} files are over a limit, the last of them '{path}' of the source '{name}': "
+                f"{reason}. Leave such files out, or raise the limit if they are what they should be."
+            )
+        # What holds a file that was not read is opened again in the next run.
+        self._spoilt |= {place for place, _ in self._opened}
+        after, self._opened = self._opened[-1][0], []
+        return after
+
+
+def _unlistable(source: Source, reason: str) -> SourceError:
+    return SourceError(
+        f"The source '{without_secrets(source.location)}' cannot be listed: {reason}. Look at what it holds; raise the "
+        "limit if it is what it should be."
+    )
