@@ -39,6 +39,9 @@ _WHAT = "The archive"
 _MOST_OF_A_HEADER = 4_000_000
 """Bytes of the headers in front of one file of a tar; only forged ones, or a map of millions of holes, take more."""
 
+_USUAL_HEADER = 4_096
+"""Bytes that the headers of one file of a tar take at most, on average."""
+
 _STREAMED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How the files of a zip may be packed: zipfile unpacks others by the gigabyte, whatever size they announce."""
 
@@ -64,6 +67,7 @@ class _Measured:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._last = b""
+        self._files = self._of_headers = 0
         self._of_header: int | None = 0  # opening a tar reads the headers of its first file
         self.seek, self.tell = file.seek, file.tell
 
@@ -77,11 +81,15 @@ class _Measured:
 
     def next_of(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
         """Read the headers of the next file, of a bounded number of bytes; a map of its holes is among them."""
-        self._of_header = 0
+        self._of_header = self._of_header or 0
         try:
             return archive.next()
         finally:
+            self._files += 1
+            self._of_headers += self._of_header
             self._of_header = None
+            if self._of_headers > _MOST_OF_A_HEADER + _USUAL_HEADER * self._files:
+                raise tarfile.ReadError(f"headers of {self._of_headers:,} bytes stand before its files")
 
     def expect_end(self) -> None:
         """Raise ReadError unless a block of zeros was read last: tarfile takes a damaged header for the end, too."""

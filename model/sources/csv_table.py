@@ -22,6 +22,9 @@ SUFFIXES = (".csv", ".tsv")
 MOST_BYTES = 200_000_000
 """The largest table read, some four million lines: one is held in memory at a time."""
 
+MOST_LINES = 5_000_000
+"""The longest table read; a line that names an image and its label takes forty bytes or more."""
+
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "is_ai", "is_fake", "ai", "fake", "generated")
 """The columns taken for the label, in lower case. None of them is called after the real images: 1 is always AI."""
 
@@ -152,6 +155,8 @@ def _lines(content: bytes, path: str) -> Iterator[tuple[int, list[str]]]:
         lines = csv.reader(text, delimiter=max(",;\t", key=header.count))
         for number, cells in enumerate(lines, start=1):
             beat()
+            if number > MOST_LINES:
+                raise SourceError(f"The table '{path}' has more than {MOST_LINES:,} lines. Split it into several.")
             if any(map(str.strip, cells)):
                 yield number, cells
     except UnicodeDecodeError as error:

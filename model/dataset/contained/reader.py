@@ -49,7 +49,7 @@ def _ask(
         for source in sources:
             frame = child.receive()
             if frame is None:
-                raise _unlistable(source, child.end())
+                raise _unreadable(source, child.end())
             yield frame[0]
     finally:
         child.end()
@@ -80,16 +80,18 @@ class ContainedReader:
     def rows(self, number: int, progress: Progress) -> Iterator[Row]:
         """Yield the rows of the part's source of that number, from 0; call it for one after another.
 
-        Raises SourceError as `read_part` does, for a source that cannot be listed within the limits, and for one of
-        which more than MOST_UNREAD files are over a limit.
+        Raises SourceError as `read_part` does, for a source that cannot be listed, or of which nothing can be read,
+        within the limits, and where more than MOST_UNREAD files are over a limit.
         """
         after: Place = ()
         self._opened, self._spoilt = [], set()
+        read_before, reason = self.tally.read, ""
         while True:
             self._child = self._child or self._start(number, after)
             frame = self._child.receive()
             if frame is None:
-                after = self._give_up(self._part.sources[number], self._end_child())
+                reason = self._end_child()
+                after = self._give_up(self._part.sources[number], reason)
                 continue
             told, image = frame
             self.tally.read = self._read_by_others + told.get("read", self.tally.read - self._read_by_others)
@@ -104,6 +106,8 @@ class ContainedReader:
             elif "progress" in told:
                 progress(self._read_by_others + told["progress"], self.tally.added)
             elif told.get("done") == number:
+                if reason and self.tally.read == read_before:
+                    raise _unreadable(self._part.sources[number], reason)
                 return
 
     def _start(self, number: int, after: Place) -> Child:
@@ -132,7 +136,7 @@ class ContainedReader:
     def _give_up(self, source: Source, reason: str) -> Place:
         """Note what was open when a child ended, and return where the next one goes on."""
         if not self._opened:
-            raise _unlistable(source, reason)
+            raise _unreadable(source, reason)
         self.tally.unread += 1
         name, path = without_secrets(source.location), " in ".join(path for _, path in reversed(self._opened))
         _log.warning("file_not_read", source=name, path=path, reason=reason)
@@ -147,8 +151,8 @@ class ContainedReader:
         return after
 
 
-def _unlistable(source: Source, reason: str) -> SourceError:
+def _unreadable(source: Source, reason: str) -> SourceError:
     return SourceError(
-        f"The source '{without_secrets(source.location)}' cannot be listed: {reason}. Look at what it holds; raise the "
+        f"The source '{without_secrets(source.location)}' cannot be read: {reason}. Look at what it holds; raise the "
         "limit if it is what it should be."
     )

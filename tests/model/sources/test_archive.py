@@ -284,6 +284,14 @@ def test_a_tar_whose_map_of_holes_has_no_end_is_refused(tmp_path: Path) -> None:
         list(read(tmp_path / "holes.tar.gz"))
 
 
+def test_a_tar_of_headers_rather_than_files_is_refused(tmp_path: Path) -> None:
+    header = tarfile.TarInfo.create_pax_global_header({"comment": "x" * 1_000_000})
+    packed = b"".join(header + tarfile.TarInfo(f"real/{number}.jpg").tobuf() for number in range(8)) + bytes(1024)
+    (tmp_path / "headers.tar.gz").write_bytes(gzip.compress(packed, 1))
+    with pytest.raises(SourceError, match=r"headers of [45],\d+,\d+ bytes stand before its files"):
+        list(read(tmp_path / "headers.tar.gz"))
+
+
 def test_a_tar_whose_header_leads_back_is_refused(tmp_path: Path) -> None:
     for name, size in (("file", -1024), ("header", -1024)):
         info = tarfile.TarInfo("real/a.jpg")

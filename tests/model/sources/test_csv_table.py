@@ -146,3 +146,14 @@ def test_a_label_that_another_column_contradicts_is_refused_with_both_readings(t
 )
 def test_what_stands_beside_a_label_and_does_not_contradict_it_leaves_the_table_as_it_is(text: str) -> None:
     assert [label for _, label in entries(text) or []] == ["real", "ai"]
+
+
+def test_a_table_of_too_many_lines_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_table, "MOST_LINES", 3)
+    with pytest.raises(SourceError, match=r"'a\.csv' has more than 3 lines\. Split it"):
+        list(read_table(b"name,label\na.jpg,1\nb.jpg,0\n\n", path="a.csv") or ())
+
+
+def test_where_a_table_is_no_utf_8_is_told_however_long_it_is() -> None:
+    with pytest.raises(SourceError, match=r"invalid start byte at byte 700,011\. Save it"):
+        list(read_table(b"name,label\n" + b"a.jpg,1" * 100_000 + b"\xff", path="a.csv") or ())

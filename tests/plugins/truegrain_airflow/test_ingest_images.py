@@ -103,7 +103,8 @@ def test_a_secret_in_the_source_reaches_the_server_and_neither_the_log_nor_other
     with caplog.at_level(logging.INFO):
         (part,) = ingest_images.plan()
         assert "added=1" in ingest_images.collect(part)
-    for told in (json.dumps(part), *(message for message in caplog.messages if "GET" not in message)):
+    logged = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]  # that is the server
+    for told in (json.dumps(part), *logged):
         assert "s3cret" not in told
         assert "PRESIGNED" not in told
 

@@ -61,6 +61,12 @@ def swelling(path: Path, *, size: int) -> Path:
     return path
 
 
+def spin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the child a flaw that nobody knows of."""
+    monkeypatch.setattr(child, "_MODULE", "support.spinning_child")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(spinning_child.__file__).parents[1]), *sys.path]))
+
+
 def test_a_child_brings_what_is_brought_without_one(tmp_path: Path) -> None:
     shop, listed = grow(tmp_path / "shop", range(12)), grow(tmp_path / "listed", range(6, 20))
     (shop / "ai" / "broken.jpg").write_bytes(b"no image")
@@ -103,8 +109,7 @@ def test_a_file_that_takes_too_much_memory_is_named_and_left_out_and_tried_again
 def test_a_file_that_takes_too_long_is_named_and_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    monkeypatch.setattr(child, "_MODULE", "support.spinning_child")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(spinning_child.__file__).parents[1]), *sys.path]))
+    spin(monkeypatch)
     lake, shop = Lake(str(tmp_path / "lake")), grow(tmp_path / "shop", range(6))
     (shop / "ai" / "03.jpg").write_bytes(SPIN)
     location = str(shop) if kind == "folder" else shutil.make_archive(str(shop), kind, shop)
@@ -150,8 +155,18 @@ def test_a_listing_over_a_limit_is_the_source_s_fault(tmp_path: Path) -> None:
     shop = grow(tmp_path / "shop", range(2))
     (shop / "labels.csv").write_bytes(b"name,label\n" + b"," * 60_000_000)
     lake = Lake(str(tmp_path / "lake"))
-    with pytest.raises(SourceError, match=rf"'csv:{shop}' cannot be listed: it takes more than 0\.5 GB of memory"):
+    with pytest.raises(SourceError, match=rf"'csv:{shop}' cannot be read: it takes more than 0\.5 GB of memory"):
         plan(lake, [Source(location=f"csv:{shop}")], parts=1, budget=Budget(memory_bytes=500_000_000))
+
+
+def test_a_source_of_which_nothing_can_be_read_is_no_quiet_fortnight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop" / "ai").mkdir(parents=True)
+    (tmp_path / "shop" / "ai" / "1.jpg").write_bytes(SPIN)
+    spin(monkeypatch)
+    with pytest.raises(SourceError, match=r"shop' cannot be read: it takes more than 1 s of computing"):
+        ingest(Lake(str(tmp_path / "lake")), tmp_path / "shop", budget=SHORT)
 
 
 def test_more_than_a_few_files_over_a_limit_are_no_accident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
