@@ -1,6 +1,6 @@
 """Part: the share of a run's sources that one task collects, without what was read of them before."""
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import Protocol, Self
 
@@ -84,12 +84,19 @@ def holds_anything_new(source: Source, *, parts: int, seen: Digests, reach: Reac
 
 
 def read_part(
-    source: Source, part: Part, *, seen: Digests, watch: Watch, reach: Reach = PUBLIC, after: Place = ()
+    source: Source,
+    part: Part,
+    *,
+    seen: Digests,
+    watch: Watch,
+    reach: Reach = PUBLIC,
+    after: Place = (),
+    without: Collection[Place] = (),
 ) -> Iterator[LabelledImage]:
     """Yield the images of a source that are the part's and not in `seen`; `watch` is told of what is read for them.
 
-    After an interruption it goes on behind the place `after`. Raises SourceError as `holds_anything_new` does, and for
-    an image that cannot be read.
+    After an interruption it goes on behind the place `after`, and `without` what is at other places. Raises SourceError
+    as `holds_anything_new` does, and for an image that cannot be read.
     """
 
     def read_new(items: Iterable[Item], above: Place, after: Place) -> Generator[LabelledImage, None, bool]:
@@ -97,10 +104,10 @@ def read_part(
         found = False
         for number, item in enumerate(items):
             beat()
-            if (number,) < after[:1] or (number,) == after:
+            place, within = (*above, number), after[1:] if (number,) == after[:1] else ()
+            if (number,) < after[:1] or (number,) == after or place in without:
                 found = True
                 continue
-            place, within = (*above, number), after[1:] if (number,) == after[:1] else ()
             if isinstance(item, Container):
                 key = _container_key(source, item, part.number, part.of)
                 if key is not None and key in seen:
@@ -132,10 +139,12 @@ class PartReader:
         self._part, self._intake, self._seen, self._reach = part, intake, seen, reach
         self._watch = watch or self
 
-    def rows(self, number: int, progress: Progress, *, after: Place = ()) -> Iterator[Row]:
-        """Yield the rows of the part's source of that number, from 0, behind the place `after`."""
-        source = self._part.sources[number]
-        images = read_part(source, self._part, seen=self._seen, watch=self._watch, reach=self._reach, after=after)
+    def rows(
+        self, number: int, progress: Progress, *, after: Place = (), without: Collection[Place] = ()
+    ) -> Iterator[Row]:
+        """Yield the rows of the part's source of that number, from 0, behind the place `after` and without others."""
+        source, seen, reach, watch = self._part.sources[number], self._seen, self._reach, self._watch
+        images = read_part(source, self._part, seen=seen, watch=watch, reach=reach, after=after, without=without)
         return self._intake.rows(images, progress)
 
     def begin(self, place: Place, path: str) -> None:

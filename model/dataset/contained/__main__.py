@@ -1,12 +1,13 @@
-"""The child: does what its first frame asks for, and tells through a pipe what it reads before it reads it.
+"""The child: does what its first frame asks for, tells what came of it, and notes what it opens before it does.
 
-python -m model.dataset.contained <number of the pipe's file descriptor>    (the frame comes by stdin)
+python -m model.dataset.contained <number of the pipe> <number of the file for notes>    (the frame comes by stdin)
 """
 
+import json
 import os
 import sys
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from model.dataset.contained.frames import receive, send
 from model.dataset.digest_set import Digests
@@ -16,6 +17,8 @@ from model.errors import TruegrainError
 from model.processes import limit_this_process
 from model.sources.declaration import Source, require_image
 from model.sources.web.reach import Reach
+
+_LONGEST_PATH: Final = 2_000
 
 
 def main() -> int:
@@ -37,18 +40,25 @@ def main() -> int:
 
 
 class _Teller:
-    """Tells the parent what is opened; what was sent before goes with it."""
+    """Notes what is open in a file that outlives the child, and tells the parent, some time later, what was read."""
 
     def __init__(self, channel: IO[bytes], intake: Intake) -> None:
         self._channel = channel
         self._tally = intake.tally
+        self._opened: list[tuple[Place, str]] = []
 
     def begin(self, place: Place, path: str) -> None:
-        send(self._channel, {"begin": place, "path": path})
-        self._channel.flush()
+        self._opened.append((place, path[-_LONGEST_PATH:]))
+        self._note()
 
     def end(self, key: bytes | None) -> None:
-        send(self._channel, {"end": key.hex() if key else None, "read": self._tally.read})
+        place, _ = self._opened.pop()
+        self._note()
+        send(self._channel, {"end": place, "key": key.hex() if key else None, "read": self._tally.read})
+
+    def _note(self) -> None:
+        # One call: whatever ends the child leaves the whole line, or the one before.
+        os.pwrite(int(sys.argv[2]), json.dumps(self._opened).encode() + b"\n", 0)
 
 
 def _plan(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[bytes]) -> None:
@@ -72,11 +82,14 @@ def _collect(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[byt
     part, first = Part(**request["part"]), request["source"]
     reader = PartReader(part, intake, seen=seen, reach=reach, watch=_Teller(channel, intake))
 
+    without = {tuple(place) for place in request["without"]}
+
     def tell(read: int, _: int) -> None:
         send(channel, {"progress": read})
 
     for number in range(first, len(part.sources)):
-        for row in reader.rows(number, tell, after=tuple(request["after"]) if number == first else ()):
+        after = tuple(request["after"]) if number == first else ()
+        for row in reader.rows(number, tell, after=after, without=without):
             image = row.pop("image")
             del row["ingested_at"]  # the parent knows it
             assert isinstance(image, bytes)  # noqa: S101 - a row of an intake holds an image's

@@ -1,10 +1,12 @@
 """The child process as its parent sees it: started with a request, read frame by frame, gone with its parent."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from contextlib import suppress
+from tempfile import TemporaryFile
 from typing import Any, Final
 
 from model.dataset.contained.budget import Budget
@@ -15,6 +17,7 @@ from model.sources.tree import READ_AT_MOST
 from model.sources.web.reach import Reach
 
 _MODULE: Final = "model.dataset.contained"
+_LONGEST_NOTE: Final = 1_000_000
 _POOL: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's own pool reserves memory by the gigabyte, which would count."""
 
@@ -25,13 +28,14 @@ class Child:
     def __init__(self, job: str, request: dict[str, Any], data: bytes, *, budget: Budget, reach: Reach) -> None:
         self._budget = budget
         self._over_memory = False
+        self._note = TemporaryFile()  # noqa: SIM115 - `end` closes it
         ours, theirs = os.pipe()
         self._channel = os.fdopen(ours, "rb", buffering=1 << 20)
         try:
             self._process = subprocess.Popen(  # noqa: S603 - an argument list without a shell
-                [sys.executable, "-m", _MODULE, str(theirs)],
+                [sys.executable, "-m", _MODULE, str(theirs), str(self._note.fileno())],
                 stdin=subprocess.PIPE,
-                pass_fds=(theirs,),
+                pass_fds=(theirs, self._note.fileno()),
                 env={**os.environ, **_POOL},
                 preexec_fn=die_with_parent,
             )
@@ -52,9 +56,15 @@ class Child:
             return None
         return frame
 
+    def opened(self) -> list[tuple[tuple[int, ...], str]]:
+        """Return places and paths of what it has open, the outermost first; of one that has ended, of what it had."""
+        line = os.pread(self._note.fileno(), _LONGEST_NOTE, 0).partition(b"\n")[0]
+        return [(tuple(place), path) for place, path in json.loads(line or b"[]")]
+
     def end(self) -> str:
         """End it, and say of which limit it is that it has ended before its work was done."""
         self._channel.close()
+        self._note.close()
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(1.0)
         self._process.kill()

@@ -68,7 +68,8 @@ class ContainedReader:
         self._taken_in = Digests()
         self._child: Child | None = None
         self._read_by_others = 0
-        self._opened: list[tuple[Place, str]] = []
+        self._after: Place = ()
+        self._left_out: set[Place] = set()
         self._spoilt: set[Place] = set()
 
     def __enter__(self) -> Self:
@@ -83,41 +84,40 @@ class ContainedReader:
         Raises SourceError as `read_part` does, for a source that cannot be listed, or of which nothing can be read,
         within the limits, and where more than MOST_UNREAD files are over a limit.
         """
-        after: Place = ()
-        self._opened, self._spoilt = [], set()
-        read_before, reason = self.tally.read, ""
+        self._after, self._left_out, self._spoilt = (), set(), set()
+        source, read_before, reason = self._part.sources[number], self.tally.read, ""
         while True:
-            self._child = self._child or self._start(number, after)
+            self._child = self._child or self._start(number)
             frame = self._child.receive()
             if frame is None:
+                opened = self._child.opened()
                 reason = self._end_child()
-                after = self._give_up(self._part.sources[number], reason)
+                self._give_up(source, opened, reason)
                 continue
             told, image = frame
             self.tally.read = self._read_by_others + told.get("read", self.tally.read - self._read_by_others)
             if "row" in told:
                 yield self._take(told["row"], image)
-            elif "begin" in told:
-                self._opened.append((tuple(told["begin"]), told["path"]))
             elif "end" in told:
-                place, _ = self._opened.pop()
-                if told["end"] and place not in self._spoilt:
-                    self.keys.add(bytes.fromhex(told["end"]))
+                self._after = tuple(told["end"])
+                if told["key"] and self._after not in self._spoilt:
+                    self.keys.add(bytes.fromhex(told["key"]))
             elif "progress" in told:
                 progress(self._read_by_others + told["progress"], self.tally.added)
             elif told.get("done") == number:
                 if reason and self.tally.read == read_before:
-                    raise _unreadable(self._part.sources[number], reason)
+                    raise _unreadable(source, reason)
                 return
 
-    def _start(self, number: int, after: Place) -> Child:
+    def _start(self, number: int) -> Child:
         self._read_by_others = self.tally.read
         data = [digests.to_bytes() for digests in (self._seen, self._known, self._taken_in)]
         request = {
             "part": asdict(self._part),
             "now": self._now.isoformat(),
             "source": number,
-            "after": after,
+            "after": self._after,
+            "without": sorted(self._left_out),
             "lengths": [len(digests) for digests in data],
         }
         return Child("collect", request, b"".join(data), budget=self._budget, reach=self._reach)
@@ -133,22 +133,21 @@ class ContainedReader:
         self._taken_in.add(taken_in(*(row[name] for name in claim)))
         return row | {"image": image, "ingested_at": self._now}
 
-    def _give_up(self, source: Source, reason: str) -> Place:
-        """Note what was open when a child ended, and return where the next one goes on."""
-        if not self._opened:
+    def _give_up(self, source: Source, opened: list[tuple[Place, str]], reason: str) -> None:
+        """Leave out what was open when a child ended; the next one goes on behind what was told of last."""
+        if not opened:
             raise _unreadable(source, reason)
         self.tally.unread += 1
-        name, path = without_secrets(source.location), " in ".join(path for _, path in reversed(self._opened))
+        name, path = without_secrets(source.location), " in ".join(path for _, path in reversed(opened))
         _log.warning("file_not_read", source=name, path=path, reason=reason)
         if self.tally.unread > MOST_UNREAD:
             raise SourceError(
                 f"More than {MOST_UNREAD} files are over a limit, the last of them '{path}' of the source '{name}': "
                 f"{reason}. Leave such files out, or raise the limit if they are what they should be."
             )
+        self._left_out.add(opened[-1][0])
         # What holds a file that was not read is opened again in the next run.
-        self._spoilt |= {place for place, _ in self._opened}
-        after, self._opened = self._opened[-1][0], []
-        return after
+        self._spoilt |= {place for place, _ in opened}
 
 
 def _unreadable(source: Source, reason: str) -> SourceError:
