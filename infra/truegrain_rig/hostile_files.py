@@ -45,10 +45,15 @@ def _mutated(random: np.random.Generator) -> Iterator[Attack]:
     originals = [(name, encode(image, name)) for image in pictures(8) for name in FORMATS]
     while True:
         name, data = originals[random.integers(len(originals))]
-        spoiled = bytearray(data)
-        for _ in range(random.integers(1, 5)):
-            _MUTATIONS[random.integers(len(_MUTATIONS))](spoiled, random)
-        yield Attack(f"mutated {name}", bytes(spoiled))
+        yield Attack(f"mutated {name}", mutate(data, random))
+
+
+def mutate(data: bytes, random: np.random.Generator) -> bytes:
+    """Spoil some bytes in one to four ways."""
+    spoiled = bytearray(data)
+    for _ in range(random.integers(1, 5)):
+        _MUTATIONS[random.integers(len(_MUTATIONS))](spoiled, random)
+    return bytes(spoiled)
 
 
 def _flip(data: bytearray, random: np.random.Generator) -> None:

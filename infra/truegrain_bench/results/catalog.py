@@ -8,6 +8,7 @@ from truegrain_bench.measurements.export import exported_network
 from truegrain_bench.measurements.forecast import unseen_generators
 from truegrain_bench.measurements.fuzzing import fuzzed_parsers
 from truegrain_bench.measurements.hostile import hostile_requests
+from truegrain_bench.measurements.hostile_sources import hostile_files
 from truegrain_bench.measurements.ingestion import cifake_ingestion
 from truegrain_bench.measurements.make_up import builtin_loop, cifake_loop, fresh_clone, seed_loop
 from truegrain_bench.measurements.million_rows import million_rows
@@ -71,6 +72,10 @@ MEANING = MappingProxyType(
         "hostile.failures": "Of these, answered by a 5xx or not at all; workers lost or over 700 MB",
         "hostile.worker_peak_mb": "Memory of a worker at its peak meanwhile",
         "hostile.healthz_p99_ms": "GET /healthz meanwhile, 99th percentile",
+        "hostile.files": "Bombs, and mutated images, archives, shards and tables, ingested",
+        "hostile.file_failures": "Of these, not refused or taken down; a bomb over 10 s, a process over 2 GB",
+        "hostile.ingest_peak_gb": "Memory of a process of ingestion at its peak meanwhile",
+        "hostile.slowest_file_seconds": "The slowest bomb, from its listing to its refusal",
         "fuzz.executions": "Inputs that fuzzing tried on the parsers of what strangers send",
         "fuzz.crashes": "Parsers that one of them broke, or kept for 10 s or over 2 GB",
         "ingest.twins_within_train": "Surplus pixel twins inside CIFAKE's train",
@@ -123,6 +128,7 @@ LONG: Mapping[str, Measurement] = MappingProxyType(
         "ordinary": ordinary_traffic,
         "promotion": racing_and_killed_promoters,
         "hostile": hostile_requests,
+        "hostile_sources": hostile_files,
         "fuzzing": fuzzed_parsers,
         "log": logged_predictions,
         "overhead": log_overhead,
