@@ -88,7 +88,7 @@ def test_every_measured_figure_has_a_meaning() -> None:
     assert results.read(ROOT / "infra" / "bench" / "results.json").keys() <= MEANING.keys()
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_every_file_a_document_links_to_exists(document: str) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / document).read_text())
     assert [link for link in links if not (ROOT / link).exists()] == []
