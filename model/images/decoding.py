@@ -1,16 +1,15 @@
 """Decodes the bytes of an image file into an upright RGB image, or raises InvalidImage."""
 
-import io
-import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import islice
+from functools import lru_cache, partial
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from model.errors import InvalidImage
+from model.images.structure import HARMLESS_PIXELS, PiecewiseFile, check_structure
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """The formats decoded. Pillow knows some forty more; each is a decoder an attacker could reach."""
@@ -42,15 +41,6 @@ _CONTAINED: Final = {"MPO": "JPEG"}
 _RUN_LENGTHS: Final = (1, 2)
 """The compressions of BMP that Pillow decodes in Python, pixel by pixel."""
 
-MOST_SCANS: Final = 30
-"""A progressive photograph has ten, one in CMYK eighteen (libjpeg's `jpeg_simple_progression`).
-
-Pillow allows any number: 75 bytes make a scan that takes 20 ms, so a file of 15 MB could take an hour."""
-
-_START_OF_SCAN: Final = re.compile(rb"\xff\xda")
-_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""A marker that is not stuffed data, a restart or a fill byte."""
-
 _LUMINANCE_TABLE: Final = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
     51, 87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121,
@@ -59,6 +49,8 @@ _LUMINANCE_TABLE: Final = (
 """The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
 
 _BACKGROUND: Final = (255, 255, 255)
+_ROWS: Final = 256
+"""Rows of an image that are converted at a time."""
 
 Tables = tuple[tuple[int, tuple[int, ...]], ...]
 """The quantisation tables of a JPEG, each with its number."""
@@ -76,10 +68,6 @@ class Limits:
     max_bytes: int = 15_000_000
     max_pixels: int = 50_000_000
     max_pixels_per_byte: int = 1_000
-
-
-HARMLESS_PIXELS: Final = 2_048 * 2_048
-"""An image of so many pixels may be of one colour: decoding it takes no more than a tenth of a second."""
 
 
 SOURCE_LIMITS: Final = Limits(max_bytes=50_000_000, max_pixels=89_000_000)
@@ -117,6 +105,8 @@ def load(image: Image.Image) -> DecodedImage:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         rgb = _to_rgb(image)
+    except (MemoryError, InvalidImage):  # what does not fit here may fit elsewhere
+        raise
     except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes; all of it means: broken
         raise InvalidImage("broken", f"the {stored_format} file is damaged or cut off: {error}") from error
     return DecodedImage(rgb, stored_format, mode, rgb.width, rgb.height, quality)
@@ -130,11 +120,14 @@ def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
         raise InvalidImage(
             "too_many_bytes", f"the file has {len(data):,} bytes; at most {limits.max_bytes:,} are accepted"
         )
+    check_structure(data)
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(PiecewiseFile(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(str(error), limits) from error
-    except Exception as error:  # see decode()
+    except (MemoryError, InvalidImage):
+        raise
+    except Exception as error:  # see load()
         raise _unrecognised(data) from error
     if image.width * image.height > limits.max_pixels:
         raise _too_many_pixels(f"the image has {image.width} x {image.height} pixels", limits)
@@ -156,10 +149,6 @@ def _check_effort(image: Image.Image, data: bytes, limits: Limits) -> None:
             f"{HARMLESS_PIXELS:,} pixels at most {limits.max_pixels_per_byte:,} pixels a byte are accepted, and only "
             "an image that shows next to nothing has more: crop it, or make it smaller",
         )
-    if image.format in {"JPEG", *_CONTAINED} and has_too_many_scans(data):
-        raise InvalidImage(
-            "too_many_scans", f"the JPEG file has more than {MOST_SCANS} scans; save it again to mend it"
-        )
     if image.format == "BMP" and image.info.get("compression") in _RUN_LENGTHS:
         raise InvalidImage("format_not_allowed", "compressed BMP files are not accepted; save it as PNG")
 
@@ -168,23 +157,41 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode == "RGB":
         return image
     if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep(image)
+        return _in_bands(image, partial(_from_deep, top=_brightest(image)))
     if image.has_transparency_data:
-        layered = image if image.mode == "RGBA" else image.convert("RGBA")
-        background = Image.new("RGB", image.size, _BACKGROUND)
-        background.paste(layered, mask=layered.getchannel("A"))
-        return background
+        return _in_bands(image, _lay_on_white)
     return image.convert("RGB")
 
 
-def _from_deep(image: Image.Image) -> Image.Image:
+def _in_bands(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Convert some rows at a time: on the way an image can take more memory than a worker may have."""
+    rgb = Image.new("RGB", image.size)
+    for band, top in _bands(image):
+        rgb.paste(convert(band), (0, top))
+    return rgb
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
+    for top in range(0, image.height, _ROWS):
+        yield image.crop((0, top, image.width, min(top + _ROWS, image.height))), top
+
+
+def _lay_on_white(band: Image.Image) -> Image.Image:
+    layered = band if band.mode == "RGBA" else band.convert("RGBA")
+    background = Image.new("RGB", band.size, _BACKGROUND)
+    background.paste(layered, mask=layered.getchannel("A"))
+    return background
+
+
+def _brightest(image: Image.Image) -> float:
+    """Return what is white in an image of more than 8 bits: 65,535 unless no value is above 255."""
+    return 65535.0 if max(np.asarray(band).max(initial=0) for band, _ in _bands(image)) > 255 else 255.0
+
+
+def _from_deep(band: Image.Image, *, top: float) -> Image.Image:
     """Keep the upper 8 of 16 bits; Pillow's own conversion would clip everything above 255 to white."""
-    values = np.asarray(image)
-    top = 65535.0 if values.max(initial=0) > 255 else 255.0
-    levels = np.empty(values.shape, np.uint8)
-    for row in range(len(values)):  # one by one: 8 bytes for each pixel at once can be more than a worker may have
-        levels[row] = values[row].astype(np.float64).clip(0, top) * (255.0 / top)
-    return Image.fromarray(levels).convert("RGB")
+    levels = np.asarray(band).astype(np.float64).clip(0, top) * (255.0 / top)
+    return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
 
 
 def _too_many_pixels(what: str, limits: Limits) -> InvalidImage:
@@ -197,23 +204,6 @@ def _unrecognised(data: bytes) -> InvalidImage:
         if signature in data[:64]:
             return InvalidImage("format_not_allowed", f"{name} files are not accepted; {accepted}")
     return InvalidImage("not_an_image", f"the file is no image that can be read; {accepted}")
-
-
-def has_too_many_scans(jpeg: bytes) -> bool:
-    """Tell whether the first image in a JPEG file, the one that is decoded, has more than MOST_SCANS scans."""
-    # Few files hold as many of these two bytes at all, the videos behind some telephones' photographs do.
-    if next(islice(_START_OF_SCAN.finditer(jpeg), MOST_SCANS, None), None) is None:
-        return False
-    return _count_scans(jpeg) > MOST_SCANS
-
-
-def _count_scans(jpeg: bytes) -> int:
-    """Walk from segment to segment until the image ends, or has MOST_SCANS + 1 scans."""
-    scans, position = 0, len(b"\xff\xd8")
-    while scans <= MOST_SCANS and (marker := _MARKER.search(jpeg, position)) and marker[0] != b"\xff\xd9":
-        scans += marker[0] == b"\xff\xda"
-        position = marker.end() + int.from_bytes(jpeg[marker.end() : marker.end() + 2])
-    return scans
 
 
 @lru_cache(maxsize=1024)

@@ -4,7 +4,6 @@ It stands beside what the pixels say, and never in place of that.
 """
 
 import html
-import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from PIL import ExifTags, Image
 from model.images.decoding import FORMATS
 from model.images.provenance.content_credentials import MANIFEST_STORE, read_credentials
 from model.images.provenance.findings import SOURCE_TYPES, Finding, tidy
+from model.images.structure import PiecewiseFile
 
 XMP: Final = "XMP"
 """Key of the XMP packet, which is XML."""
@@ -111,7 +111,7 @@ def read_texts(data: bytes) -> dict[str, str]:
     """
     if data.startswith(_JPEG) and not any(mark in data for mark in _JPEG_TEXTS):
         return {}
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+    with Image.open(PiecewiseFile(data), formats=FORMATS) as image:
         texts = dict(islice(_read_container(image), MOST_TEXTS))
         texts |= _read_exif(image)
     if packet := _find_xmp(data) or texts.get(XMP):
