@@ -1,5 +1,6 @@
 """What the service makes of requests that mean harm."""
 
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from truegrain_rig.process import pool
 from truegrain_rig.served import Service, serving
 
 COMMAND = "make bench-full"
-MUTATED: Final = 47_000
+MUTATED: Final = 48_000
 CLIENTS: Final = 4
 MOST_MEMORY: Final = 700e6
 """Bytes that a worker may ever hold."""
@@ -64,9 +65,16 @@ def bears(url: str, attack: Attack) -> bool:
     headers = {"Content-Type": attack.content_type}
     try:
         answer = requests.post(f"{url}{attack.path}", data=attack.body, headers=headers, timeout=PATIENCE)
-    except requests.RequestException:
-        return False
-    return answer.status_code == OK or (answer.status_code < ERROR and answer.headers["Content-Type"] == PROBLEM)
+    except requests.RequestException as error:
+        return _tell(attack, repr(error))
+    bears_it = answer.status_code == OK or (answer.status_code < ERROR and answer.headers["Content-Type"] == PROBLEM)
+    return bears_it or _tell(attack, f"answered {answer.status_code}: {answer.text[:200]}")
+
+
+def _tell(attack: Attack, what: str) -> bool:
+    """Say on stderr which attack it was; returns False."""
+    sys.stderr.write(f"{attack.name}, {attack.path}: {what}\n")
+    return False
 
 
 class _Probe:
