@@ -10,7 +10,7 @@ from truegrain_fuzz.targets import TARGETS
 
 COMMAND: Final = "make bench-full"
 HOME: Final = Path(".local/fuzz")
-SECONDS: Final = 75
+SECONDS: Final = 30
 """For each target; `make fuzz` installs what fuzzing needs."""
 
 
