@@ -2,8 +2,9 @@
 
 import struct
 import time
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from apiflask import APIFlask
 from flask import Response, request
@@ -12,8 +13,17 @@ from prometheus_flask_exporter import PrometheusMetrics
 from service.answers.problems import Answers
 from service.metrics.service import Metrics
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 _ATTEMPTS: Final = 10
 _PAUSE_SECONDS: Final = 0.05
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+"""The methods of RFC 9110 and RFC 5789."""
+
+_OTHER: Final = "OTHER"
+"""Stands for every other method."""
 
 _ANSWERS: Answers = {200: {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
@@ -21,10 +31,11 @@ _ANSWERS: Answers = {200: {"description": "The metrics", "content": {"text/plain
 def init_app(app: APIFlask, ours: Metrics) -> None:
     """Measure every request by its route, and offer the result.
 
-    By route and not by path, or every guessed address would become a series. With PROMETHEUS_MULTIPROC_DIR set the
+    By route and not by path, or every guessed address would become a series; so would every invented method, which is
+    called OTHER from here on. With PROMETHEUS_MULTIPROC_DIR set the
     exporter reads the files of all processes, so one class serves one worker as well as many.
     """
-    app.wsgi_app = ours.counting(app.wsgi_app)  # type: ignore[assignment, method-assign]
+    app.wsgi_app = ours.counting(_naming_methods(app.wsgi_app))  # type: ignore[assignment, method-assign]
     exporter = PrometheusMetrics(app, path=None, group_by="url_rule", registry=ours.registry)
 
     @app.get("/metrics")
@@ -35,6 +46,17 @@ def init_app(app: APIFlask, ours: Metrics) -> None:
         ours.settle()
         text, content_type = _read(exporter)
         return Response(text, content_type=content_type)
+
+
+def _naming_methods(application: "WSGIApplication") -> "WSGIApplication":
+    """Return the application with requests of all other methods than _METHODS under one name; no route takes them."""
+
+    def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if environment["REQUEST_METHOD"] not in _METHODS:
+            environment["REQUEST_METHOD"] = _OTHER
+        return application(environment, start_response)
+
+    return answer
 
 
 def _read(exporter: PrometheusMetrics) -> tuple[str, str]:

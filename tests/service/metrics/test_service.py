@@ -105,3 +105,15 @@ def test_the_age_of_the_detector_in_service_can_be_told(
 def test_every_reason_to_refuse_begins_at_zero(metric: Metric) -> None:
     for reason in PROBLEMS:
         assert metric("truegrain_rejections_total", reason=reason) == 0
+
+
+def test_methods_that_somebody_invents_make_no_series(client: FlaskClient, metric: Metric) -> None:
+    for number in range(20):
+        answer = client.open("/model", method=f"GUESS{number}")
+        assert (answer.status_code, (answer.json or {})["reason"]) == (405, "method_not_allowed")
+        assert client.open("/nowhere", method=f"GUESS{number}").status_code == 404
+    client.put("/model")
+    assert "GUESS" not in client.get("/metrics").text
+    assert metric("flask_http_request_total", method="OTHER", status="405") == 20
+    assert metric("flask_http_request_total", method="OTHER", status="404") == 20
+    assert metric("flask_http_request_total", method="PUT", status="405") == 1
