@@ -30,6 +30,12 @@ MEGAPIXEL: Final = 1_000_000
 _SCOPE: Final = "global"
 """One count for all routes."""
 
+_UNAFFORDABLE: Final = "unaffordable"
+"""The count of requests that `charge` refused. They were read, so a client may send as many as it has units.
+
+It is a count of its own, or a client would lose the units that it waits for whenever it asks whether they are there.
+"""
+
 _REASON: Final = "too_many_requests"
 
 
@@ -50,7 +56,8 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
     Raises SettingsError for a limit or a storage that is not understood.
 
-    A request is let in while a unit is left, and takes its units when it is answered, or when `charge` is called.
+    A request is let in while a unit is left, and takes its units when it is answered, or when `charge` is called. Those
+    that `charge` refuses are counted, too: as many are let in as the client has units.
     Counting never fails a request: while Redis is away each worker counts for itself, which the log says once.
     """
     try:
@@ -58,7 +65,10 @@ def init_app(app: APIFlask, settings: Settings) -> None:
         limiter = Limiter(
             current_client,
             app=app,
-            application_limits=[ApplicationLimit(lambda: _limit(granted), scope=_SCOPE, deduct_when=_is_unpaid)],
+            application_limits=[
+                ApplicationLimit(lambda: _limit(granted), scope=scope, deduct_when=counts)
+                for scope, counts in ((_SCOPE, _is_unpaid), (_UNAFFORDABLE, _is_unaffordable))
+            ],
             strategy="moving-window",
             storage_uri=settings.rate_storage,
             storage_options=_options(settings.rate_storage),  # type: ignore[arg-type]  # Redis takes fractions
@@ -117,6 +127,11 @@ def _take_units() -> None:
 def _is_unpaid(response: Response) -> bool:
     """Whether an answered request has yet to take its one unit; one that was refused for want of units takes none."""
     return not g.get("paid") and response.status_code != PROBLEMS[_REASON][0]
+
+
+def _is_unaffordable(_: Response) -> bool:
+    """Whether `charge` refused the answered request."""
+    return "cost" in g and not g.get("paid")
 
 
 def _limit(granted: str) -> str:

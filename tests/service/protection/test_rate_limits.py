@@ -153,6 +153,23 @@ def test_who_is_refused_for_want_of_units_loses_none(start_client: Start, publis
     assert [predict(client, draw()).status_code for _ in range(4)] == [200, 200, 200, 429]
 
 
+def test_uploads_that_are_refused_for_want_of_units_are_read_as_often_as_requests_are_granted(
+    start_client: Start, publish: Publish, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or whoever leaves one unit could have uploads read and opened without end."""
+    publish("1")
+    client = start_client(rate_limit="4/hour")
+    assert predict(client, draw(size=(2_000, 1_100))).status_code == 200
+    read: list[bool] = []
+    monkeypatch.setattr("service.context.count_pixels", lambda *_, **__: read.append(True) or 2_200_000)
+    assert {predict(client, draw(size=(2_000, 1_100))).status_code for _ in range(10)} == {429}
+    assert len(read) == 4
+    refused = client.get("/model")
+    assert refused.status_code == 429, "and everything else waits, too"
+    assert 3_000 < int(refused.headers["Retry-After"]) <= 3_600
+    assert client.get("/model", environ_overrides={"REMOTE_ADDR": "192.0.2.7"}).status_code == 200
+
+
 def test_a_request_that_costs_more_than_is_granted_at_a_time_takes_all_of_it(
     start_client: Start, publish: Publish, draw: Draw
 ) -> None:
