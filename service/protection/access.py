@@ -105,7 +105,10 @@ def _asks_for_health() -> bool:
 
 
 def _secret() -> str | None:
-    given = request.authorization
+    try:
+        given = request.authorization
+    except ValueError:  # Werkzeug's, of a Basic one in other letters than ASCII
+        given = None
     return given.token if given and given.type == "bearer" else request.headers.get(KEY_HEADER)
 
 

@@ -148,3 +148,14 @@ def test_health_says_that_the_file_of_keys_is_gone(start_client: Start, home: Pa
 def test_a_service_that_never_had_a_file_of_keys_goes_on_without(start_client: Start, home: Path) -> None:
     Settings(home=home).api_keys_path.unlink()
     assert is_admitted(ask(start_client(), "/model", "GET"))
+
+
+@pytest.mark.parametrize("given", ["Basic \xff\xfe", "Basic", "Basic =", "Basic dDp0", "Bearer \xff", 'Digest a="b'])
+def test_credentials_that_cannot_be_read_are_no_mistake_of_the_service(start_client: Start, given: str) -> None:
+    client = start_client(require_auth=True)
+    answer = client.get("/model", headers={"Authorization": given})
+    assert answer.status_code == 401
+    assert (answer.json or {})["reason"] in {"key_missing", "key_unknown"}
+    with_key = {"Authorization": given, "X-API-Key": "the-predict-key"}
+    expected = 401 if given.startswith("Bearer") else 503
+    assert client.get("/model", headers=with_key).status_code == expected, "a key beside them counts"
