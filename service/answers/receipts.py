@@ -134,9 +134,14 @@ def _check_header(header: object, key_id: str) -> None:
     if not isinstance(header, dict) or header.get("alg") not in (ALGORITHM, _FORMER_NAME):
         raise NotSigned(f"its header does not say that it was signed with Ed25519 (alg {ALGORITHM} or {_FORMER_NAME})")
     if (kind := header.get("typ", TYPE)) != TYPE:
-        raise NotSigned(f"its header says that it is a {str(kind)[:64]}, and not a receipt (typ {TYPE})")
+        raise NotSigned(f"its header says that it is a {_quote(kind)}, and not a receipt (typ {TYPE})")
     if (name := header.get("kid")) != key_id:
-        raise NotSigned(f"it was signed with the key {str(name)[:64]}, and the one in use here is {key_id}")
+        raise NotSigned(f"it was signed with the key {_quote(name)}, and the one in use here is {key_id}")
+
+
+def _quote(value: object) -> str:
+    """Return the first characters of what a header says; halves of characters, which UTF-8 has not, as escapes."""
+    return str(value)[:64].encode(errors="backslashreplace").decode()
 
 
 def make_key(path: Path) -> Notary:

@@ -156,6 +156,16 @@ def test_a_header_that_is_not_ours_is_refused(notary: Notary, receipt: str, head
         notary.read(f"{encode(header)}.{payload}.{signature}")
 
 
+@pytest.mark.parametrize("name", ["kid", "typ"])
+def test_a_header_that_is_no_text_is_refused_in_words(signing: FlaskClient, draw: Draw, name: str) -> None:
+    """JSON can escape half of a character, which no answer could repeat."""
+    _, payload, signature = predict(signing, draw())["receipt"].split(".")
+    header = f'{{"alg": "Ed25519", "{name}": "half \\ud800"}}'
+    answer = verify(signing, f"{encode(header)}.{payload}.{signature}")
+    assert answer.status_code == 422
+    assert r"half \ud800" in (answer.json or {})["detail"]
+
+
 def test_a_receipt_of_another_key_is_refused_with_the_names_of_both(receipt: str) -> None:
     other = Notary(Ed25519PrivateKey.generate())
     with pytest.raises(NotSigned, match=str(other.public_jwk["kid"])) as refused:
