@@ -14,6 +14,8 @@ from truegrain_local.environment import PATIENT_WITH_MLFLOW, ROOT
 
 USER = "admin"
 HOST = "127.0.0.1"
+ALLOWED_HOSTS = "localhost:*,127.0.0.1:*"
+"""The names that MLflow answers to; its own list has 10.*, with which a name of the internet may begin."""
 BIN = Path(sys.executable).parent
 LOCK_SECONDS = 60
 """How long the parts of Airflow wait for one another's writes to the SQLite file; more ends its scheduler."""
@@ -106,6 +108,7 @@ def _mlflow_command(settings: Settings) -> tuple[str, ...]:
         *("--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"),
         *("--artifacts-destination", str(home / "artifacts")),
         *("--host", HOST, "--port", str(settings.mlflow_port)),
+        *("--allowed-hosts", ALLOWED_HOSTS),
         *("--workers", "1"),
     )
 
