@@ -13,6 +13,7 @@ from limits import parse_many
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from model.errors import SettingsError
+from model.feedback.reports import ANONYMOUS
 from model.files import signature
 
 Role = Literal["predict", "feedback", "admin"]
@@ -49,6 +50,13 @@ def check_limit(text: str) -> str:
     return text
 
 
+def check_name(name: str) -> str:
+    """Return `name` unless callers without a key are called so; then raises ValueError."""
+    if name == ANONYMOUS:
+        raise ValueError(f"'{ANONYMOUS}': callers without a key are called so; choose another name")
+    return name
+
+
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Limit = Annotated[str, AfterValidator(check_limit)]
 Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezone(UTC))]
@@ -62,7 +70,7 @@ class Key(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(pattern=r"^[\w.-]{1,40}$")
+    name: Annotated[str, AfterValidator(check_name)] = Field(pattern=r"^[\w.-]{1,40}$")
     roles: tuple[Role, ...] = Field(min_length=1)
     hashes: tuple[Hash, ...] = Field(min_length=1, max_length=HASHES)
     expires: Moment | None = None

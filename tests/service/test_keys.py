@@ -108,6 +108,7 @@ def test_a_running_service_notices_new_and_revoked_keys(command: Command, path: 
     [
         (["add", "shop", "--role", "predict"], "key 'shop' already"),
         (["add", "two words", "--role", "predict"], "name='two words'"),
+        (["add", "anonymous", "--role", "predict"], "callers without a key are called so; choose another name"),
         (["add", "lab", "--role", "predict", "--limit", "often"], "limit='often'"),
         (["rotate", "nobody"], "no key 'nobody'; there are: shop"),
         (["revoke", "nobody"], "no key 'nobody'"),
@@ -174,3 +175,11 @@ def test_a_key_expires_at_its_moment() -> None:
     key = Key(name="shop", roles=("predict",), hashes=(hash_of("x"),), expires=moment)
     assert not key.expired(datetime(2026, 12, 31, 23, 59, tzinfo=UTC))
     assert key.expired(moment)
+
+
+def test_a_file_with_a_key_named_like_those_without_one_is_refused_in_words(path: Path) -> None:
+    """Reports and verdicts of such a key would pass for those of anybody."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"keys": [{"name": "anonymous", "roles": ["predict"], "hashes": [hash_of("x")]}]}))
+    with pytest.raises(SettingsError, match="'anonymous': callers without a key are called so"):
+        Keyring(path)
