@@ -140,14 +140,21 @@ def _is_loopback(address: str) -> bool:
 
 def _refuse_other_sites(origins: set[str]) -> None:
     """Refuse what a page of another site has a browser do here, such as a form that it sends by itself."""
-    if request.method in BODILESS or request.headers.get("Sec-Fetch-Site") != "cross-site" or ANY in origins:
+    if request.method in BODILESS or ANY in origins:
         return
-    origin = request.headers.get("Origin", "")
-    if origin.lower() not in origins:
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "")
+    # Over plain HTTP browsers send Sec-Fetch-Site to this machine alone. A proxy may have taken TLS off.
+    is_other = site == "cross-site" if site else bool(origin) and origin.lower().partition("://")[2] != _own_host()
+    if is_other and origin.lower() not in origins:
         raise Refusal(
             "cross_site",
             f"a page of another site ('{origin[:80]}') sent this request; TRUEGRAIN_CORS_ORIGINS names those which may",
         )
+
+
+def _own_host() -> str:
+    """Return the name and port that the request was sent to, as a browser would have them in the origin of a page."""
+    return request.host.lower()
 
 
 def _protect(response: Response) -> Response:

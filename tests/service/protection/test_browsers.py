@@ -153,6 +153,22 @@ def test_a_page_of_another_site_can_change_nothing(start_client: Start, method: 
         assert allowed.status_code != 403
 
 
+def test_a_browser_that_names_only_the_origin_is_believed_as_far(start_client: Start) -> None:
+    """Over plain HTTP browsers send no Sec-Fetch-Site, unless it is to this machine."""
+    client = start_client(cors_origins="https://lab.example")
+
+    def ask(origin: str, host: str = "truegrain.lan:8000", method: str = "POST") -> int:
+        return client.open("/predict", method=method, headers={"Origin": origin, "Host": host}).status_code
+
+    for origin in ("http://evil.example", "http://truegrain.lan", "http://truegrain.lan:8000.evil.example", "null"):
+        assert ask(origin) == 403, origin
+        assert ask(origin, method="DELETE") == 403, origin
+        assert ask(origin, method="GET") == 405, origin
+    for origin in ("http://truegrain.lan:8000", "https://truegrain.lan:8000", "HTTPS://Lab.example"):
+        assert ask(origin) != 403, origin
+    assert ask("http://truegrain.lan", host="Truegrain.lan:80") != 403
+
+
 def test_a_page_of_another_site_may_link_to_what_changes_nothing_and_all_pages_may_be_let_in(
     start_client: Start,
 ) -> None:
