@@ -50,7 +50,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     A request has TRUEGRAIN_UPLOAD_SECONDS to arrive, then its connection is closed for reading; after gunicorn's
     `timeout` for writing too. One that is still there after twice that time is stuck in computing: the worker no
-    longer says that it lives, and the master replaces it.
+    longer says that it lives, and the master replaces it. The rest of a refused request is read for as long as
+    `service.protection.uploads` waits for it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -151,10 +152,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         for conn, age in ages.items():
             if age > self._upload_seconds:
                 how = socket.SHUT_RDWR if age > self.cfg.timeout else socket.SHUT_RD
-                with contextlib.suppress(OSError):  # it has ended by itself
-                    conn.sock.shutdown(how)
+                _cut_off(conn.sock, how)
+        for sock, until in list(self.wsgi.extensions["waiting"].items()):
+            if until < time.monotonic():
+                _cut_off(sock, socket.SHUT_RD)
         if max(ages.values(), default=0) < 2 * self.cfg.timeout:
             super().notify()
+
+
+def _cut_off(connection: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):  # it has ended by itself
+        connection.shutdown(how)
 
 
 def _peek(connection: socket.socket) -> bytes:

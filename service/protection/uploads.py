@@ -1,13 +1,14 @@
 """Reads the images that a request carries into memory, or raises a Refusal that says how to send them."""
 
 import io
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, cast
+from typing import IO, Final, cast
 
 from apiflask import APIFlask
-from flask import Request, Response, request
+from flask import Request, Response, current_app, request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import cached_property
@@ -27,7 +28,16 @@ MOST_FILES = 64
 
 HOW_MANY = f"send 1 to {MOST_FILES} images, each as a multipart field '{BATCH_FIELD}'"
 
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
+SILENCE_SECONDS = 2
+"""How long the sender of a refused upload may take for each _CHUNK of the rest."""
+
+WAITING: Final = "waiting"
+"""The extension of the application that names the sockets on which the rest is awaited, each with the latest moment.
+
+`service.worker` ends the reading then.
+"""
+
 _PATIENCE = 4
 """How many times the largest image we read and throw away, so that its sender lives to see the answer."""
 
@@ -54,6 +64,7 @@ class MemoryRequest(Request):
 
 def init_app(app: APIFlask, limits: Limits) -> None:
     """Let the sender of an upload that is refused finish."""
+    app.extensions[WAITING] = {}
     app.after_request(partial(_swallow_rest, limits.max_bytes + MULTIPART_OVERHEAD))
 
 
@@ -130,11 +141,18 @@ def _swallow_rest(largest: int, response: Response) -> Response:
     """Read what a refused request still sends.
 
     Otherwise the connection is reset while the client writes, and it reports a broken pipe in place of our answer.
-    Only under a server that ends the stream with the request, such as gunicorn; elsewhere the read could block.
+    Only under a server that ends the stream with the request, such as gunicorn; elsewhere the read could block. A
+    sender that takes longer than SILENCE_SECONDS for a _CHUNK is not waited for.
     """
-    if request.environ.get("wsgi.input_terminated"):
-        left = _PATIENCE * max(largest, request.max_content_length or 0)
+    if not request.environ.get("wsgi.input_terminated"):
+        return response
+    waiting, socket = current_app.extensions[WAITING], request.environ.get("gunicorn.socket")
+    left = _PATIENCE * max(largest, request.max_content_length or 0)
+    try:
         with suppress(OSError):  # the connection was broken off
-            while left > 0 and (chunk := request.environ["wsgi.input"].read(_CHUNK)):
-                left -= len(chunk)
+            while left > 0:
+                waiting[socket] = time.monotonic() + SILENCE_SECONDS
+                left -= len(request.environ["wsgi.input"].read(_CHUNK)) or left
+    finally:
+        waiting.pop(socket, None)
     return response

@@ -1,5 +1,6 @@
 """The worker's deadlines, with clients that are slow on purpose."""
 
+import contextlib
 import json
 import socket
 import time
@@ -133,6 +134,7 @@ def test_a_request_loses_its_connection_first_and_then_its_worker(
     worker.cfg = SimpleNamespace(timeout=60)
     worker.tmp = SimpleNamespace(notify=lambda: beats.append(True))
     worker._upload_seconds, worker._notify_at = 30, 0
+    worker.wsgi = SimpleNamespace(extensions={"waiting": {}})
     ours, theirs = socket.socketpair()
     with ours, theirs:
         worker._begun = {Connection(ours): time.monotonic() - age}
@@ -161,3 +163,25 @@ def read_all(connection: socket.socket) -> bytes:
         while chunk := connection.recv(4096):
             received += chunk
     return received
+
+
+def test_a_refused_request_whose_body_never_comes_is_answered_soon(serve: Serve) -> None:
+    """Also when a byte of it comes now and then; TRUEGRAIN_UPLOAD_SECONDS are for those who are let in."""
+    service = serve(workers=1, upload_seconds=50)
+    head = HALF.replace(b"\r\n\r\n", b"\r\nX-API-Key: x\r\n\r\n")
+    clients = [dial(service) for _ in range(2)]
+    begun = time.monotonic()
+    for client in clients:
+        client.sendall(head)
+    answer, got = clients[0], b""
+    answer.settimeout(0.2)
+    while not got and time.monotonic() < begun + 25:
+        with contextlib.suppress(TimeoutError):
+            got = answer.recv(12)
+        with contextlib.suppress(OSError):
+            clients[1].sendall(b"x")
+    assert got == b"HTTP/1.1 401"
+    clients[1].settimeout(max(1, begun + 25 - time.monotonic()))
+    assert clients[1].recv(12) == b"HTTP/1.1 401"
+    for client in clients:
+        client.close()
