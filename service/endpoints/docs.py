@@ -2,11 +2,19 @@
 
 import json
 from functools import partial
+from typing import Final
 
 from apiflask import APIBlueprint
-from flask import current_app, render_template
+from flask import current_app, render_template, request
+from markupsafe import escape
 
 from service.answers.problems import PROBLEMS
+
+_HOST: Final = "http://host.invalid"
+"""Stands for the service in the page as it is kept."""
+
+_PAGE: Final = "docs"
+"""Where the application keeps the page, which takes tens of milliseconds to write."""
 
 blueprint = APIBlueprint("docs", __name__, enable_openapi=False)
 
@@ -14,5 +22,13 @@ blueprint = APIBlueprint("docs", __name__, enable_openapi=False)
 @blueprint.get("/docs")
 def docs() -> str:
     """Show the endpoints, the fields of their answers, and the problems."""
+    kept = current_app.extensions
+    if _PAGE not in kept:
+        kept[_PAGE] = _write()
+    return str(kept[_PAGE].replace(_HOST, str(escape(request.host_url.rstrip("/")))))
+
+
+def _write() -> str:
     as_json = partial(json.dumps, indent=2, ensure_ascii=False)  # to be read; Jinja's is for scripts, and sorts
-    return render_template("docs.html", spec=current_app.spec, problems=PROBLEMS, as_json=as_json)  # type: ignore[attr-defined]
+    spec = current_app.spec  # type: ignore[attr-defined]
+    return render_template("docs.html", host=_HOST, spec=spec, problems=PROBLEMS, as_json=as_json)

@@ -158,3 +158,13 @@ def test_examples_are_shown_as_the_service_writes_them(client: FlaskClient) -> N
     shown = json.loads("{" + verdict)
     assert list(shown)[:3] == ["id", "label", "probability"]
     assert "\\u" not in verdict
+
+
+def test_the_page_is_written_once_and_names_the_host_that_was_asked(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get("/docs", headers={"Host": "one.example"}).text
+    monkeypatch.setattr("service.endpoints.docs.render_template", lambda *_, **__: pytest.fail("written again"))
+    second = client.get("/docs", headers={"Host": "two.example:8000"}).text
+    assert "http://one.example/predict" in first
+    assert first.replace("http://one.example", "http://two.example:8000") == second
