@@ -101,8 +101,8 @@ class _Directory:
 def _check_tiff(data: bytes) -> None:
     try:
         directory = _read_directory(data)
-    except struct.error:
-        return  # it ends within its directory, and Pillow says so
+    except (struct.error, OverflowError):
+        return  # it ends before or within its directory, and Pillow says so
     if max(directory.counts[tag] for tag in _TABLES) > MOST_STRIPS:
         raise InvalidImage("broken", f"the TIFF file has more than {MOST_STRIPS:,} strips or tiles; {_MEND}")
     if directory.counts[_TILES]:
@@ -126,7 +126,10 @@ def _check_tiles(directory: _Directory) -> None:
 
 
 def _read_directory(data: bytes) -> _Directory:
-    """Read classic TIFF or BigTIFF; of a tag that stands there twice the larger value counts. Raises struct.error."""
+    """Read classic TIFF or BigTIFF; of a tag that stands there twice the larger value counts.
+
+    Raises struct.error or OverflowError.
+    """
     order = _ORDERS[data[:2]]
     big = 43 in data[2:4]
     (start,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)

@@ -181,3 +181,7 @@ def test_provenance_reads_no_more_parts_than_an_image_has() -> None:
     png = encode("PNG")
     chunk = struct.pack(">I4sI", 0, b"abCd", zlib.crc32(b"abCd"))
     assert read_provenance(png[:33] + chunk * 50_000 + png[33:], format_="PNG") == ()
+
+
+def test_a_tiff_whose_directory_lies_nowhere_is_no_image() -> None:
+    assert reason_of(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 2**64 - 1) + bytes(60)) == "not_an_image"
