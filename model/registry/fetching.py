@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from model.detectors import artifact
-from model.errors import RegistryError
+from model.errors import ArtifactError, RegistryError
 from model.registry.client import MISSING, skipped_on
 
 if TYPE_CHECKING:
@@ -18,16 +18,21 @@ MOST_BYTES = 256_000_000
 def fetch_artifact(client: "MlflowClient", run_id: str, variant: str, into: Path) -> Path:
     """Fetch the files of a variant of a run's artifact into the folder `into`, which is made, and return it.
 
-    Raises ArtifactError when a file is larger than an artifact may have, and RegistryError when one is missing.
+    Raises ArtifactError when a file is larger than an artifact may have, is a folder or is missing. Nothing is
+    downloaded then.
     """
     into.mkdir(parents=True, exist_ok=True)
     sizes = _list_sizes(client, run_id, variant)
-    names = [name for name in (*artifact.FILES, artifact.REFERENCE) if name in sizes or name in artifact.FILES]
+    if missing := [name for name in artifact.FILES if name not in sizes]:
+        raise _no_file(run_id, variant, missing)
+    names = [name for name in (*artifact.FILES, artifact.REFERENCE) if name in sizes]
     for name in names:
-        artifact.check_size(name, sizes.get(name, 0))
+        artifact.check_size(name, sizes[name])
     for name in names:
         path = Path(client.download_artifacts(run_id, f"{variant}/{name}", str(into)))
-        artifact.check_size(name, path.stat().st_size)  # it may have been replaced meanwhile
+        if not path.is_file():  # it may have been replaced meanwhile
+            raise _no_file(run_id, variant, [name])
+        artifact.check_size(name, path.stat().st_size)
     return into
 
 
@@ -40,6 +45,8 @@ def fetch_file(client: "MlflowClient", run_id: str, artifact_file: str, *, most_
     _require_size(artifact_file, size, most_bytes)
     with tempfile.TemporaryDirectory() as aside, skipped_on(*MISSING):
         path = Path(client.download_artifacts(run_id, artifact_file, aside))
+        if not path.is_file():  # it may have been replaced meanwhile
+            raise RegistryError(f"'{artifact_file}' of the run is a folder by now: look who wrote it")
         _require_size(artifact_file, path.stat().st_size, most_bytes)
         return path.read_bytes()
     return None
@@ -51,6 +58,12 @@ def _list_sizes(client: "MlflowClient", run_id: str, folder: str) -> dict[str, i
         entries = client.list_artifacts(run_id, folder or None)
         return {Path(entry.path).name: entry.file_size or 0 for entry in entries if not entry.is_dir}
     return {}
+
+
+def _no_file(run_id: str, variant: str, names: list[str]) -> ArtifactError:
+    return ArtifactError(
+        f"run {run_id} has no file {', '.join(names)} in '{variant}': look who wrote to it, or train anew"
+    )
 
 
 def _require_size(artifact_file: str, size: int, most_bytes: int) -> None:

@@ -1,6 +1,8 @@
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,43 @@ def test_a_file_that_is_too_large_is_not_downloaded(
     assert list((tmp_path / "fetched").iterdir()) == []
     with pytest.raises(RegistryError, match=r"'detector/card\.json' of the run has [0-9,]+ bytes, at most 10 are read"):
         models.read_file(run.id, f"{registry.FULL}/{artifact.CARD}", most_bytes=10)
+
+
+@pytest.mark.parametrize("name", artifact.FILES)
+def test_a_folder_in_the_place_of_a_file_is_not_downloaded(
+    models: Registry, tiny_artifact: Write, tmp_path: Path, name: str
+) -> None:
+    folder = tiny_artifact()
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    (folder / name / "large").write_bytes(bytes(100_000))
+    with models.run("train", params={}) as run:
+        run.log_folder(folder, registry.FULL)
+    with pytest.raises(ArtifactError, match=rf"has no file {re.escape(name)} in 'detector'"):
+        models.download(run.id, tmp_path / "fetched")
+    assert list((tmp_path / "fetched").iterdir()) == []
+
+
+def test_a_file_that_becomes_a_folder_while_it_is_fetched_is_refused(
+    models: Registry, tiny_artifact: Write, tmp_path: Path
+) -> None:
+    with models.run("train", params={}) as run:
+        run.log_artifact(tiny_artifact())
+
+    class Replaced:
+        """A client of a server on which each file is a folder by the time it is asked for."""
+
+        list_artifacts = staticmethod(models.client.list_artifacts)
+
+        def download_artifacts(self, _run_id: str, path: str, into: str) -> str:
+            (Path(into) / path).mkdir(parents=True)
+            return str(Path(into) / path)
+
+    replaced = replace(models, make_client=lambda _: Replaced())  # type: ignore[arg-type,return-value]
+    with pytest.raises(ArtifactError, match=r"has no file model\.onnx in 'detector'"):
+        replaced.download(run.id, tmp_path / "fetched")
+    with pytest.raises(RegistryError, match=r"'detector/card\.json' of the run is a folder by now"):
+        replaced.read_file(run.id, f"{registry.FULL}/{artifact.CARD}")
 
 
 def test_a_broken_artifact_is_not_logged(models: Registry, tiny_artifact: Write) -> None:
