@@ -12,12 +12,14 @@ from upath import UPath
 from model.dataset.erasure import Erased, erase_from_lake, remove_abandoned
 from model.dataset.lake import Lake
 from model.dataset.tombstones import EVERYWHERE, note_erased, read_tombstones
+from model.errors import RegistryUnavailable, StorageFull, TruegrainError
 from model.feedback.reports import path_of, read_statements
 from model.files import remove, write_text
 from model.pages.dataset_page import write_page
 from model.pages.review_page import remove_page
+from model.plain_text import in_one_line
 from model.processes import locked
-from model.registry import Registry
+from model.registry import Registry, Run
 from model.registry.run_files import GALLERY
 from model.retraining.run_records import RunRecords
 from model.sources.reports import FOLDER
@@ -33,6 +35,10 @@ _GOLDEN: Final = (
     "detectors trained on {} may hold images of val, at the network's size, among the inputs that prove them"
     " (golden.npz), here and in MLflow: train anew and delete them if that must go"
 )
+_NOT_UNDERSTOOD: Final = (
+    "run {} of MLflow cannot be understood, and may show the images: {}; look who wrote to the run, log a gallery"
+    " without mistakes in its place or delete the run for good; the next erasure looks again"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +46,8 @@ class Erasure:
     """What an erasure rewrote or deleted, and what is `left`.
 
     `images` are the SHA-256 sums of files, pixel twins included, and `rows` counts those whose bytes went this time.
-    Files of the lake are named as inside the lake, those of `caches` by their names, `runs` are MLflow's.
+    Files of the lake are named as inside the lake, those of `caches` by their names, `runs` are MLflow's. A run that
+    cannot be understood is `left`, and the images wait for the next erasure.
     """
 
     images: tuple[str, ...] = ()
@@ -99,6 +106,7 @@ class Eraser:
         reports = [said.id for said in read_statements(self.lake.root) if said.image_sha256 in withdrawn]
         if waiting.empty and not in_lake.rows and not reports:
             return None
+        not_understood: list[str] = []
         done = Erasure(
             images=tuple(sorted(images)),
             rows=in_lake.rows,
@@ -107,12 +115,12 @@ class Eraser:
             pages=tuple(self._redraw(in_lake)),
             reports=tuple(self._remove_reports(reports, withdrawn)),
             caches=tuple(self._remove_caches(in_lake.versions)),
-            runs=tuple(self._leave_runs(in_lake.withdrawn)),
+            runs=tuple(self._leave_runs(in_lake.withdrawn, not_understood)),
             abandoned=tuple(self._remove_abandoned(now)),
-            left=tuple(_left(in_lake)),
+            left=(*_left(in_lake), *not_understood),
         )
         write_text(self.lake.root / RECORDS / f"{now:%Y%m%dT%H%M%S%fZ}.json", json.dumps(done.to_json(), indent=1))
-        if not in_lake.unfinished:
+        if not in_lake.unfinished and not not_understood:
             with locked(self.lock):
                 note_erased(self.lake, {*waiting["sha256"]}, now=now)
         return done
@@ -143,16 +151,28 @@ class Eraser:
                 remove(UPath(path))
                 yield path.name
 
-    def _leave_runs(self, images: Collection[str]) -> Iterator[str]:
-        """Take the images out of the galleries of all runs, and out of the reports that show these; yield the runs."""
+    def _leave_runs(self, images: Collection[str], not_understood: list[str]) -> Iterator[str]:
+        """Take the images out of the galleries of all runs, and out of the reports that show these; yield the runs.
+
+        Adds a sentence to `not_understood` for each run whose files are none of ours: it keeps no other from erasure.
+        """
         if not images:
             return
         registry = self.registry()
         for run in registry.runs():
-            gallery = registry.read_file(run.id, GALLERY) or b""
-            if any(sha256.encode() in gallery for sha256 in images):
-                RunRecords.load(registry, run.id).erase(run, images)
-                yield run.id
+            try:
+                if _leave_run(registry, run, images):
+                    yield run.id
+            except (RegistryUnavailable, StorageFull):
+                raise
+            except (
+                TruegrainError,
+                ValueError,
+                LookupError,
+                TypeError,
+                ArithmeticError,
+            ) as error:  # as of a wrong report
+                not_understood.append(_NOT_UNDERSTOOD.format(run.id, in_one_line(f"{error!s:.500}")))
 
     def _remove_abandoned(self, now: datetime) -> Iterator[str]:
         with locked(self.lock):  # under it nobody else writes a report
@@ -160,6 +180,15 @@ class Eraser:
         found += remove_abandoned(self.lake.root, now=now)
         found += remove_abandoned(UPath(self.home / "cache"), now=now)
         yield from (path.name for path in found)
+
+
+def _leave_run(registry: Registry, run: Run, images: Collection[str]) -> bool:
+    """Take the images out of the gallery and the report of a run; return whether these showed any."""
+    gallery = registry.read_file(run.id, GALLERY) or b""
+    if not any(sha256.encode() in gallery for sha256 in images):
+        return False
+    RunRecords.load(registry, run.id).erase(run, images)
+    return True
 
 
 def _names_any(page: UPath, images: Collection[str]) -> bool:

@@ -7,6 +7,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from model.plain_text import in_one_line
+
 Source = Literal["c2pa", "camera", "generator_text"]
 Says = Literal["ai", "real", "nothing"]
 
@@ -46,5 +48,5 @@ http://cv.iptc.org/newscodes/digitalsourcetype; C2PA and XMP both use it."""
 
 def tidy(text: str) -> str:
     """Return what a stranger wrote as one short printable line."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 4 * _LONGEST]).split())
+    line = in_one_line(text[: 4 * _LONGEST])
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

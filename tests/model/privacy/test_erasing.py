@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partialmethod
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ from model.feedback.review import settle
 from model.monitoring.database import opened
 from model.monitoring.predictions import add, prepare
 from model.pages import dataset_page, review_page
-from model.pages.gallery import Gallery
+from model.pages.gallery import Gallery, Mistake
 from model.privacy.erasing import RECORDS, Eraser
 from model.privacy.forgetting import eraser_of, forget
 from model.registry import Registry, connect
@@ -168,6 +169,45 @@ def test_what_was_cut_short_is_finished_by_the_next_call(
     assert eraser_of(settings).erase(now=datetime.now(UTC)) is None
 
 
+@pytest.mark.parametrize("content", [b"no gallery, but it names %s", b"%s" + bytes(50_000), "report.json"])
+def test_a_run_that_cannot_be_understood_keeps_no_other_run_from_being_erased(
+    registry: Registry,
+    lake: Lake,
+    eraser: Eraser,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    content: bytes | str,
+) -> None:
+    """Its gallery is garbage, larger than a gallery may be, or beside a report that is garbage."""
+    monkeypatch.setattr(Registry, "read_file", partialmethod(Registry.read_file, most_bytes=20_000))
+    image = labelled(0, "ai")
+    sha256 = hashlib.sha256(image.data).hexdigest()
+    collect(lake, [image], now=NOW)
+    honest = log_files(registry, tmp_path / "honest", {"gallery.json": shows(sha256).to_json().encode()})
+    files = {"gallery.json": shows(sha256).to_json().encode(), "report.json": b"\x1b[2Kgarbage"}
+    if isinstance(content, bytes):
+        files = {"gallery.json": content.replace(b"%s", sha256.encode())}
+    broken = log_files(registry, tmp_path / "broken", files)
+    assert [run.id for run in registry.runs()] == [broken, honest], "the broken run comes first"
+    withdraw(lake, [sha256], lock=eraser.lock, reason="private", now=NOW, erase=True)
+    done = eraser.erase(now=NOW)
+    assert done is not None
+    assert (done.rows, done.runs) == (1, (honest,))
+    assert Gallery.from_json(registry.read_file(honest, "gallery.json") or b"") == Gallery()
+    (left,) = done.left
+    assert left.startswith(f"run {broken} of MLflow cannot be understood, and may show the images: ")
+    assert left.isprintable()
+    assert len(list((lake.root / RECORDS).iterdir())) == 1
+    assert read_tombstones(lake)["erased_at"].isna().tolist() == [True]
+    for name in files:
+        (tmp_path / "broken" / name).write_text(Gallery().to_json())
+    registry.client.log_artifacts(broken, str(tmp_path / "broken"))
+    again = eraser.erase(now=NOW + timedelta(days=1))
+    assert again is not None
+    assert again.left == ()
+    assert read_tombstones(lake)["erased_at"].notna().tolist() == [True]
+
+
 def test_an_accepted_report_that_is_withdrawn_leaves_no_byte_of_its_image(settings: Settings, lake: Lake) -> None:
     image = labelled(100, "ai").data
     collect(lake, many(40), now=NOW)
@@ -227,6 +267,22 @@ class NoRuns:
 
     def runs(self) -> Iterator[object]:
         return iter(())
+
+
+def shows(sha256: str) -> Gallery:
+    """A gallery with one image."""
+    facts = {"origin": "0.png", "label": "ai", "generator": None, "probability": 0.1}
+    return Gallery((Mistake(sha256=sha256, picture="data:picture", overlay="data:overlay", **facts),))  # type: ignore[arg-type]
+
+
+def log_files(registry: Registry, folder: Path, files: Mapping[str, bytes]) -> str:
+    """Log files to a new run, and return its id."""
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    with registry.run("train", params={}) as run:
+        run.log_folder(folder)
+    return run.id
 
 
 def image_of(lake: Lake, version: str, sha256: str) -> bytes:
