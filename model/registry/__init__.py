@@ -105,11 +105,13 @@ class Registry:
         return {name: content for name, content in found.items() if content is not None}
 
     def runs(self) -> Iterator[Run]:
-        """Yield the runs of the experiment, but for deleted ones; none where there is no experiment yet."""
+        """Yield the runs of the experiment, also deleted ones, whose files stay; none without an experiment."""
+        from mlflow.entities import ViewType
+
         found = self.client.get_experiment_by_name(self.experiment)
         token: str | None = ""
         while found is not None and token is not None:
-            page = self.client.search_runs([found.experiment_id], page_token=token or None)
+            page = self.client.search_runs([found.experiment_id], run_view_type=ViewType.ALL, page_token=token or None)
             yield from (Run(run.info.run_id, self.client) for run in page)
             token = page.token or None
 

@@ -208,6 +208,22 @@ def test_a_run_that_cannot_be_understood_keeps_no_other_run_from_being_erased(
     assert read_tombstones(lake)["erased_at"].notna().tolist() == [True]
 
 
+def test_a_run_that_was_deleted_shows_no_erased_image_when_it_is_restored(
+    registry: Registry, lake: Lake, eraser: Eraser, tmp_path: Path
+) -> None:
+    image = labelled(0, "ai")
+    sha256 = hashlib.sha256(image.data).hexdigest()
+    collect(lake, [image], now=NOW)
+    deleted = log_files(registry, tmp_path / "deleted", {"gallery.json": shows(sha256).to_json().encode()})
+    registry.client.delete_run(deleted)
+    withdraw(lake, [sha256], lock=eraser.lock, reason="private", now=NOW, erase=True)
+    done = eraser.erase(now=NOW)
+    assert done is not None
+    assert (done.runs, done.left) == ((deleted,), ())
+    registry.client.restore_run(deleted)
+    assert Gallery.from_json(registry.read_file(deleted, "gallery.json") or b"") == Gallery()
+
+
 def test_an_accepted_report_that_is_withdrawn_leaves_no_byte_of_its_image(settings: Settings, lake: Lake) -> None:
     image = labelled(100, "ai").data
     collect(lake, many(40), now=NOW)
