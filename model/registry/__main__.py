@@ -12,6 +12,7 @@ import structlog
 from model.detectors import artifact, signature
 from model.detectors.detector import Detector
 from model.errors import ArtifactError, RegistryUnavailable, TruegrainError
+from model.plain_text import in_one_line
 from model.registry import Registry, connect, promotion
 from model.registry.history import Change
 from model.registry.state import look
@@ -72,8 +73,10 @@ def _sign(registry: Registry, version: str, key: Path, sha256: str | None) -> No
 
 
 def _line(change: Change) -> str:
+    """Return a change as one line that a terminal may print; who may write to the registry may have written it."""
     versions = f"{change.from_version or '-'} -> {change.to_version or '-'}"
-    return f"{change.number:>4}  {change.at}  {change.how:<9}  {versions:<12}  {change.by}: {change.reason}"
+    at, versions, by, reason = map(in_one_line, (change.at, versions, change.by, change.reason))
+    return f"{change.number:>4}  {at}  {change.how:<9}  {versions:<12}  {by}: {reason}"
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

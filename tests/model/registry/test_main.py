@@ -42,6 +42,19 @@ def test_every_command_prints_the_history(add: Add, capsys: pytest.CaptureFixtur
     assert [line.rpartition(": ")[2] for line in lines[:3]] == ["the first", "nothing else", "worse"]
 
 
+def test_what_a_stranger_wrote_into_the_history_is_one_printable_line(
+    add: Add, models: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    version = add().version
+    promote(
+        models, version, reason="worse\n   2  2026-01-01  promotion  1 -> 9\x1b[2K\u202e", by="ada\x1b]0;title\x07\r"
+    )
+    assert main(["history"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.isprintable()
+    assert line.endswith("- -> 1        ada ]0;title: worse 2 2026-01-01 promotion 1 -> 9 [2K")
+
+
 def test_a_version_may_be_named_by_its_alias(add: Add, models: Registry, capsys: pytest.CaptureFixture[str]) -> None:
     for version in (add(), add()):
         promote(models, version.version, reason="better")
