@@ -49,6 +49,10 @@ class ArtifactCache:
         """Tell whether the signature of `wanted` is the one that was verified for `pointer`, or none is asked for."""
         return self._public_key is None or pointer.signature == _signature(wanted)
 
+    def signature_of(self, wanted: ModelVersion) -> str:
+        """Return the signature of `wanted` that is verified, empty where it has none or none is asked for."""
+        return "" if self._public_key is None else _signature(wanted)
+
     def find(self, wanted: ModelVersion, *, instead_of: Pointer | None) -> Pointer | None:
         """Return what points to `wanted`, under whatever alias, if its artifact is still what was promised.
 

@@ -46,7 +46,7 @@ class Versions(Downloads, RunFiles, Protocol):
 
 @dataclass(frozen=True)
 class _Refused:
-    wanted: ModelVersion
+    wanted: tuple[str, ...]
     pause: float
     until: float
 
@@ -131,8 +131,9 @@ class Follower:
             return None
 
     def _take(self, wanted: ModelVersion) -> Outcome:
-        # A version of which the registry says something new, such as its signature, is tried at once.
-        refused = self._refused if self._refused and self._refused.wanted == wanted else None
+        # Another version, run or signature is tried at once; any other tag may change as often as it likes.
+        key = (wanted.name, wanted.version, wanted.run_id, self._cache.signature_of(wanted))
+        refused = self._refused if self._refused and self._refused.wanted == key else None
         if refused and self._clock() < refused.until:
             return "refused"
         try:
@@ -145,7 +146,7 @@ class Follower:
             return "unavailable"
         except Exception:  # whatever a broken artifact provokes, the version in service goes on and so do we
             pause = min(refused.pause * 2, LONGEST_PAUSE) if refused else self._poll_seconds
-            self._refused = _Refused(wanted, pause, self._clock() + pause)
+            self._refused = _Refused(key, pause, self._clock() + pause)
             self._metrics.load_failures.inc()
             log.exception("version refused", alias=self._alias, version=wanted.version, next_attempt_seconds=pause)
             return "refused"

@@ -232,6 +232,20 @@ def test_a_refused_version_is_tried_again_ever_more_rarely(
     assert follower.step() == "switched"
 
 
+def test_a_tag_that_changes_does_not_end_the_pause_after_a_refusal(
+    follower: Follower, registry: FakeRegistry, clock: list[float], artifact_of: Callable[[int], Path]
+) -> None:
+    folder = artifact_of(1)
+    (folder / "model.onnx").write_bytes(b"damaged")
+    for poll in range(20):
+        registry.promote("1", folder, note=f"{poll}", signature=f"{poll}")
+        assert follower.step() == "refused"
+        clock[0] += 5
+    assert registry.downloads == 5, "at 0, 5, 15, 35 and 75 s"
+    registry.promote("1", artifact_of(2), run_id="another run")
+    assert follower.step() == "switched"
+
+
 def test_a_new_version_need_not_wait_for_a_refused_one(
     follower: Follower, registry: FakeRegistry, artifact_of: Callable[[int], Path]
 ) -> None:
