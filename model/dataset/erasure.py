@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
+from model.dataset.kept_out import LOOKED_AT, KeptOut
 from model.dataset.lake import STAGING, Lake, to_frame
 from model.dataset.manifest import GIVEN, write_former
 from model.dataset.shards import ERASED, erase_rows
-from model.dataset.tombstones import KeptOut, find_pixel_hashes, note_pixel_hashes, read_tombstones
+from model.dataset.tombstones import find_pixel_hashes, note_pixel_hashes, read_tombstones
 from model.files import remove, write_table
 from model.processes import locked
 
@@ -63,7 +64,7 @@ def erase_from_lake(lake: Lake, *, lock: Path) -> Erased | None:
     asked = stones[stones["erase"]]
     if asked.empty:
         return None
-    with_twins = _with_pixel_hashes(lake, lock)
+    with_twins = _with_twins(lake, lock)
     shards = [found for shard in _shards_of(lake) if (found := _look(shard, with_twins)).images]
     images: frozenset[str] = frozenset().union(*(shard.images for shard in shards))
     to_write = [shard for shard in shards if shard.rows]
@@ -99,8 +100,11 @@ def remove_abandoned(folder: UPath, *, now: datetime, kind: str = "", age: timed
     return found
 
 
-def _with_pixel_hashes(lake: Lake, lock: Path) -> KeptOut:
-    """Return what is to be erased, twins included; a tombstone that a reporter has set knows no pixels at first."""
+def _with_twins(lake: Lake, lock: Path) -> KeptOut:
+    """Return what is to be erased, with its twins and with what neutralising made of it.
+
+    A tombstone that a reporter has set knows no pixels at first.
+    """
     stones = read_tombstones(lake)
     lacking = stones.loc[stones["erase"] & stones["pixel_hash"].isna(), "sha256"]
     if len(lacking):
@@ -108,7 +112,7 @@ def _with_pixel_hashes(lake: Lake, lock: Path) -> KeptOut:
         with locked(lock):
             note_pixel_hashes(lake, pixels)
         stones = read_tombstones(lake)
-    return KeptOut.of(stones[stones["erase"]])
+    return KeptOut.of(stones[stones["erase"]]).with_neutralised(lambda: map(_read_images, _shards_of(lake)))
 
 
 def _shards_of(lake: Lake) -> Iterator[UPath]:
@@ -116,6 +120,11 @@ def _shards_of(lake: Lake) -> Iterator[UPath]:
     for shard in sorted((lake.root / "batches").glob("*/part-*.parquet")):
         if not shard.parent.name.startswith(STAGING):
             yield shard
+
+
+def _read_images(path: UPath) -> pd.DataFrame:
+    with path.open("rb") as file:
+        return to_frame(pq.read_table(file, columns=list(LOOKED_AT)))
 
 
 def _look(path: UPath, kept_out: KeptOut) -> _Shard:

@@ -15,10 +15,11 @@ from model.dataset.contained.budget import Budget
 from model.dataset.contained.reader import ContainedReader, which_hold_anything_new
 from model.dataset.ingest_parts import Part, PartReader, holds_anything_new
 from model.dataset.intake import Intake, Progress, Row, Tally
+from model.dataset.kept_out import KeptOut
 from model.dataset.lake import SUCCESS, Lake
 from model.dataset.manifest import read_accepted, read_candidates, read_given, version_id, write_former, write_rows
 from model.dataset.summary import summarise
-from model.dataset.tombstones import KeptOut, read_tombstones
+from model.dataset.tombstones import read_kept_out, read_tombstones, scan_images
 from model.dataset.validation import FILE, read_validation
 from model.errors import DatasetError
 from model.files import write_text
@@ -104,9 +105,9 @@ def collect_part(
 def without_erased(lake: Lake, rows: Iterable[Row], tally: Tally) -> Iterator[Row]:
     """Yield the rows without those of images whose bytes were erased, or are to be; `tally` no longer counts these."""
     stones = read_tombstones(lake)
-    kept_out = KeptOut.of(stones[stones["erase"]])
+    kept_out = KeptOut.of(stones[stones["erase"]]).with_neutralised(lambda: scan_images(lake))
     for row in rows:
-        if kept_out.holds(row["sha256"], row["pixel_hash"], row["source"]):
+        if kept_out.holds(row["sha256"], row["pixel_hash"], row["source"], row["origin"]):
             tally.added -= 1
             tally.undecodable -= row["decode_error"] is not None
         else:
@@ -126,7 +127,7 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstr
         raise DatasetError(f"the lake {lake.root} holds no images; collect some first")
     latest, tombstones = lake.latest(), read_tombstones(lake)
     given = read_given(lake, latest) if latest else None
-    kept_out = KeptOut.of(tombstones)
+    kept_out = KeptOut.of(tombstones).with_neutralised(lambda: [facts])
     assembly = assemble_rows(
         facts,
         given,
@@ -162,7 +163,7 @@ def publish(lake: Lake, version: str) -> bool:
     asked = ("sha256", "pixel_hash", "source")
     # Both, for the erasure of an image takes it out of the one before the other.
     images = pd.concat([read(lake, version, columns=asked) for read in (read_candidates, read_accepted)])
-    if KeptOut.of(read_tombstones(lake)).mark(images).any():
+    if read_kept_out(lake).mark(images).any():
         raise DatasetError(f"dataset version '{version}' holds images that were withdrawn meanwhile; assemble it again")
     # Written anew for a version that was published before and comes back on the same day: the marker's time counts.
     write_text(folder / SUCCESS, "")

@@ -1,23 +1,23 @@
 """Images that must never be trained on again: recorded in the lake with the reason, obeyed by every later version."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from model.dataset.kept_out import EVERYWHERE, LOOKED_AT, REPORTED, KeptOut
 from model.dataset.lake import Lake, to_frame
 from model.errors import DatasetError
 from model.files import write_table
 from model.processes import locked
-from model.sources.reports import SOURCE as REPORTS
 
 _WHEN: Final = pa.timestamp("ms", tz="UTC")
 SCHEMA: Final = pa.schema(
@@ -36,12 +36,6 @@ SCHEMA: Final = pa.schema(
 `scope` is EVERYWHERE or REPORTED, `erase` says whether the bytes must go, and `erased_at` when they went. Tombstones of
 earlier releases lack the last three: they count everywhere, and nobody has asked for the bytes to go."""
 
-EVERYWHERE: Final = "everywhere"
-"""The image is kept out whatever brings it, as an operator wants."""
-
-REPORTED: Final = "reported"
-"""The image is kept out as the copy that came by a report, as a reporter wants; other sources may bring it."""
-
 _FILE: Final = "tombstones.parquet"
 _SHA256: Final = re.compile("[0-9a-f]{64}")
 _UNKNOWN: Final[Mapping[str, str | None]] = MappingProxyType({})
@@ -54,33 +48,6 @@ class Withdrawal:
     added: int
     known: int
     unseen: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class KeptOut:
-    """The hashes of bytes and pixels that tombstones name: for all sources, and for what came by reports alone."""
-
-    everywhere: frozenset[str]
-    reported: frozenset[str]
-
-    @classmethod
-    def of(cls, tombstones: pd.DataFrame) -> Self:
-        """Return what the `tombstones` keep out."""
-        reported = tombstones["scope"] == REPORTED
-        return cls(_hashes(tombstones[~reported]), _hashes(tombstones[reported]))
-
-    def holds(self, sha256: str, pixel_hash: str | None, source: str) -> bool:
-        """Whether an image from a source is kept out."""
-        hashes = {sha256, pixel_hash}
-        return not hashes.isdisjoint(self.everywhere) or (source == REPORTS and not hashes.isdisjoint(self.reported))
-
-    def mark(self, images: pd.DataFrame) -> pd.Series:
-        """Mark the images (columns `sha256`, `pixel_hash` and `source`) that are kept out."""
-
-        def named(hashes: frozenset[str]) -> pd.Series:
-            return images["sha256"].isin(hashes) | images["pixel_hash"].isin(hashes)
-
-        return named(self.everywhere) | (named(self.reported) & (images["source"] == REPORTS))
 
 
 def withdraw(
@@ -169,6 +136,16 @@ def read_tombstones(lake: Lake) -> pd.DataFrame:
     )
 
 
+def read_kept_out(lake: Lake) -> KeptOut:
+    """Return what the tombstones keep out, with what neutralising made of it; reads the whole lake if there are any."""
+    return KeptOut.of(read_tombstones(lake)).with_neutralised(lambda: scan_images(lake))
+
+
+def scan_images(lake: Lake) -> Iterator[pd.DataFrame]:
+    """Yield the columns LOOKED_AT of every image of every batch, some thousand at a time."""
+    return (to_frame(pa.Table.from_batches([rows])) for rows in lake.scan(LOOKED_AT))
+
+
 def find_pixel_hashes(lake: Lake, images: Collection[str]) -> dict[str, str | None]:
     """Return the pixel hash of those `images` that the lake holds; None for one that cannot be decoded."""
     wanted = pa.array(images, pa.string())
@@ -177,11 +154,6 @@ def find_pixel_hashes(lake: Lake, images: Collection[str]) -> dict[str, str | No
         held = rows.filter(pc.is_in(rows["sha256"], wanted))
         found |= dict(zip(held["sha256"].to_pylist(), held["pixel_hash"].to_pylist(), strict=True))
     return found
-
-
-def _hashes(tombstones: pd.DataFrame) -> frozenset[str]:
-    """Return what must not come back: the hashes of the bytes, and those of the pixels where they are known."""
-    return frozenset({*tombstones["sha256"], *tombstones["pixel_hash"].dropna()})
 
 
 def _widens(before: Mapping[str, Any], *, scope: str, erase: bool) -> bool:

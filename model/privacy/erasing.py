@@ -10,8 +10,9 @@ from typing import Any, Final
 from upath import UPath
 
 from model.dataset.erasure import Erased, erase_from_lake, remove_abandoned
+from model.dataset.kept_out import EVERYWHERE
 from model.dataset.lake import Lake
-from model.dataset.tombstones import EVERYWHERE, note_erased, read_tombstones
+from model.dataset.tombstones import note_erased, read_tombstones
 from model.errors import RegistryUnavailable, StorageFull, TruegrainError
 from model.feedback.reports import path_of, read_statements
 from model.files import remove, write_text
@@ -45,7 +46,7 @@ _NOT_UNDERSTOOD: Final = (
 class Erasure:
     """What an erasure rewrote or deleted, and what is `left`.
 
-    `images` are the SHA-256 sums of files, pixel twins included, and `rows` counts those whose bytes went this time.
+    `images` are the SHA-256 sums of files, twins included, and `rows` counts those whose bytes went this time.
     Files of the lake are named as inside the lake, those of `caches` by their names, `runs` are MLflow's. A run that
     cannot be understood is `left`, and the images wait for the next erasure.
     """

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,7 @@ SCALES: Final = (0.7, 0.95)
 """The least and the most that the sides of an image may shrink to."""
 
 _NAME_DIGITS: Final = 16
+_NEUTRALISED: Final = rf"^(.+)/[0-9a-f]{{{_NAME_DIGITS}}}\.jpg$"
 _SUBSAMPLING: Final = "4:2:0"
 
 
@@ -49,7 +51,13 @@ def neutralise(image: LabelledImage) -> LabelledImage:
 
 def former_origins(origins: "pd.Series") -> "pd.Series":
     """Return where neutralised images were before, by their `origins`; none for images that are as they came."""
-    return origins.str.extract(rf"^(.+)/[0-9a-f]{{{_NAME_DIGITS}}}\.jpg$", expand=False)
+    return origins.str.extract(_NEUTRALISED, expand=False)
+
+
+def former_origin(origin: str) -> str | None:
+    """Return where a neutralised image was before; None for one that is as it came."""
+    found = re.search(_NEUTRALISED, origin)
+    return found and found[1]
 
 
 def _encode(rgb: Image.Image) -> bytes:

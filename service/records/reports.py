@@ -131,8 +131,9 @@ class Reports:
 
     def _ask_for_erasure(self, images: list[str]) -> None:
         # Imported here, for they bring pandas, which most workers never need.
+        from model.dataset.kept_out import REPORTED
         from model.dataset.lake import Lake
-        from model.dataset.tombstones import REPORTED, record
+        from model.dataset.tombstones import record
 
         why = "the report that brought it was withdrawn"
         record(Lake(self._lake), images, reason=why, now=_now(), scope=REPORTED, erase=True)

@@ -14,12 +14,14 @@ import pytest
 from upath import UPath
 
 from model.dataset.erasure import ABANDONED, erase_from_lake, remove_abandoned
-from model.dataset.ingest import assemble, publish
+from model.dataset.ingest import assemble, collect_part, plan, publish
+from model.dataset.kept_out import REPORTED
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates, read_given, read_manifest, write_rows
 from model.dataset.shards import ERASED
-from model.dataset.tombstones import REPORTED, read_tombstones, record, withdraw
+from model.dataset.tombstones import read_tombstones, record, withdraw
 from model.errors import DatasetError
+from model.sources.declaration import Source
 from model.sources.labelled_image import LabelledImage
 from model.sources.reports import SOURCE as REPORTS
 from support.small_images import NOW, collect, labelled, many
@@ -225,3 +227,77 @@ def test_what_a_killed_writer_left_is_removed_once_nobody_can_be_writing_it(lake
     assert remove_abandoned(lake.root / "feedback", now=now, kind=".parquet", age=timedelta(0)) == []
     assert [fresh.exists(), other.exists()] == [True, True]
     assert remove_abandoned(UPath(str(lake.root)) / "nowhere", now=now) == []
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Source:
+    """A folder of twelve images of two classes."""
+    for image in many(12):
+        path = tmp_path / "shop" / image.label / image.origin
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image.data)
+    return Source(location=str(tmp_path / "shop"), name="shop")
+
+
+def take_in(lake: Lake, source: Source, *, now: datetime) -> None:
+    for part in plan(lake, [source], parts=1):
+        collect_part(lake, part, now=now)
+
+
+def named(lake: Lake) -> pd.DataFrame:
+    """What the lake holds of one file of the shop: as it came first, then neutralised."""
+    facts = lake.facts()
+    return facts[facts["origin"].str.startswith("ai/0.png")].sort_values("origin", key=lambda names: names.str.len())
+
+
+@pytest.mark.parametrize("erase", [True, False])
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_file_and_what_neutralising_made_of_it_are_withdrawn_together(
+    lake: Lake, lock: Path, shop: Source, which: int, *, erase: bool
+) -> None:
+    take_in(lake, shop, now=NOW)
+    take_in(lake, replace(shop, neutralise=True), now=LATER)
+    staged = assemble(lake, today=LATER.date())
+    files = list(lake.read_images(named(lake)))
+    sums = list(named(lake)["sha256"])
+    assert len(sums) == 2
+    withdraw(lake, [sums[which]], lock=lock, reason="its author asked", now=NOW, erase=erase)
+    (lake.version_path(staged) / "validation.json").write_text('{"success": true}')
+    write_rows(lake, staged, read_candidates(lake, staged), name="manifest")
+    with pytest.raises(DatasetError, match="withdrawn meanwhile"):
+        publish(lake, staged)
+    after = read_candidates(lake, assemble(lake, today=LATER.date()))
+    assert len(after) == 11
+    assert not after["sha256"].isin(sums).any()
+    erased = erase_from_lake(lake, lock=lock)
+    assert (erased is not None) == erase
+    if erased is not None:
+        assert (erased.rows, erased.images, erased.withdrawn) == (2, frozenset(sums), frozenset(sums))
+        assert find_traces(folder(lake), files) == []
+    assert_whole(lake)
+
+
+@pytest.mark.parametrize("neutralised_first", [True, False])
+def test_an_erased_file_does_not_come_back_neutralised_nor_as_it_was(
+    lake: Lake, lock: Path, shop: Source, *, neutralised_first: bool
+) -> None:
+    take_in(lake, replace(shop, neutralise=neutralised_first), now=NOW)
+    withdraw(lake, named(lake)["sha256"], lock=lock, reason="its author asked", now=NOW, erase=True)
+    erase_from_lake(lake, lock=lock)
+    take_in(lake, replace(shop, neutralise=not neutralised_first), now=LATER)
+    assert (len(named(lake)), len(lake.facts())) == (1, 23)
+    assert erase_from_lake(lake, lock=lock) is not None
+    rows = read_candidates(lake, assemble(lake, today=LATER.date()))
+    assert not rows["origin"].str.startswith("ai/0.png").any()
+
+
+def test_another_picture_under_the_name_of_an_erased_one_stays(lake: Lake, lock: Path, shop: Source) -> None:
+    take_in(lake, shop, now=NOW)
+    first = named(lake)["sha256"]
+    (Path(shop.location) / "ai" / "0.png").write_bytes(labelled(100, "ai").data)
+    withdraw(lake, first, lock=lock, reason="its author asked", now=NOW, erase=True)
+    take_in(lake, shop, now=LATER)
+    erased = erase_from_lake(lake, lock=lock)
+    assert erased is not None
+    assert (erased.rows, len(named(lake))) == (1, 2)
+    assert (read_candidates(lake, assemble(lake, today=LATER.date()))["origin"] == "ai/0.png").sum() == 1

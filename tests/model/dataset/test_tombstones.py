@@ -10,12 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from model.dataset.kept_out import EVERYWHERE, REPORTED, KeptOut
 from model.dataset.lake import Lake
 from model.dataset.tombstones import (
-    EVERYWHERE,
-    REPORTED,
     SCHEMA,
-    KeptOut,
     Withdrawal,
     note_erased,
     read_tombstones,

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from model.dataset.kept_out import REPORTED
 from model.dataset.lake import Lake
 from model.dataset.shards import ERASED
-from model.dataset.tombstones import REPORTED, record
+from model.dataset.tombstones import record
 from model.feedback.reports import ANONYMOUS
 from model.monitoring.database import opened
 from model.monitoring.predictions import add, prepare

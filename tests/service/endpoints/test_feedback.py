@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from model.dataset.kept_out import REPORTED
 from model.dataset.lake import Lake
-from model.dataset.tombstones import REPORTED, read_tombstones
+from model.dataset.tombstones import read_tombstones
 from model.errors import SourceError, StorageFull
 from model.feedback.reporters import VotingLimits
 from model.feedback.review import settle
