@@ -54,12 +54,16 @@ class Intake:
         self._taken_in = Digests() if taken_in is None else taken_in
 
     def rows(self, images: Iterable[LabelledImage], progress: Progress) -> Iterator[Row]:
-        """Yield rows for `Lake.write_batch`; `progress` is told of every thousand images, and at the end."""
+        """Yield rows for `Lake.write_batch`; `progress` is told of every thousand images, and at the end.
+
+        Raises SourceError for an image whose source, generator, licence or origin is too long to be kept.
+        """
         for image in images:
             beat()
             self.tally.read += 1
             sha256 = hashlib.sha256(image.data).hexdigest()
             if not self._is_known(sha256, image):
+                image.refuse_long_claims()
                 print_ = fingerprint(image.data)
                 self.tally.added += 1
                 self.tally.undecodable += print_.decode_error is not None

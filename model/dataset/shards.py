@@ -143,7 +143,7 @@ def _cut(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     size = 0
     for row in rows:
         shard.append(dict(row))
-        size += len(row["image"])
+        size += len(row["image"]) + sum(len(value) for value in row.values() if isinstance(value, str))
         if size >= _SHARD_BYTES or len(shard) >= _SHARD_ROWS:
             yield shard
             shard, size = [], 0

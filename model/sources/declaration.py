@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from model.errors import SourceError
 from model.sources.class_folders import UNKNOWN_GENERATOR
 from model.sources.kinds import KINDS, REPORTS, find_beside, read_source, split_kind
-from model.sources.labelled_image import LabelledImage
+from model.sources.labelled_image import LONGEST_LICENCE, LONGEST_NAME, LONGEST_ORIGIN, LabelledImage
 from model.sources.location import Location, reaching
 from model.sources.neutralise import neutralise
 from model.sources.reports import SOURCE as REPORTED
@@ -25,6 +25,11 @@ SUFFIX: Final = ".toml"
 
 _MOST_BYTES: Final = 1_000_000
 """The longest declaration that is read: some ten thousand sources."""
+
+
+_MOST_EXPLAINED: Final = 10
+_LONGEST_EXPLAINED: Final = 200
+"""An error shows so many problems of an entry, and so many characters of a value."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +57,10 @@ class _Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    location: str = Field(min_length=1)
-    licence: str = Field(min_length=1)
+    location: str = Field(min_length=1, max_length=LONGEST_ORIGIN)
+    licence: str = Field(min_length=1, max_length=LONGEST_LICENCE)
     kind: str | None = None
-    generator: str | None = Field(None, min_length=1)
+    generator: str | None = Field(None, min_length=1, max_length=LONGEST_NAME)
     neutralise: bool = False
 
     @field_validator("kind")
@@ -138,10 +143,15 @@ def _read(place: Location) -> dict[str, Any]:
 
 
 def _declared(place: Location, name: str, table: object) -> Source:
+    if len(name) > LONGEST_NAME:
+        raise SourceError(
+            f"The name of the entry [sources.{name[:50]}…] of '{place}' has {len(name):,} characters; at most "
+            f"{LONGEST_NAME} are kept. Shorten it."
+        )
     try:
         entry = _Table.model_validate(table)
     except ValidationError as error:
-        problems = "; ".join(_explain(problem) for problem in error.errors())
+        problems = "; ".join(_explain(problem) for problem in error.errors()[:_MOST_EXPLAINED])
         raise SourceError(
             f"The entry [sources.{name}] of '{place}' is not understood: {problems}. "
             f"Its keys are {', '.join(_Table.model_fields)}."
@@ -176,9 +186,9 @@ def _may_name(place: Location, location: str) -> bool:
 
 
 def _explain(problem: Any) -> str:
-    where = ".".join(map(str, problem["loc"])) or "it"
+    where = (".".join(map(str, problem["loc"])) or "it")[:_LONGEST_EXPLAINED]
     if problem["type"] == "missing":
         return f"{where} is missing"
     if problem["type"] == "extra_forbidden":
         return f"'{where}' is no key"
-    return f"{where} = {problem['input']!r}: {problem['msg']}"
+    return f"{where} = {repr(problem['input'])[:_LONGEST_EXPLAINED]}: {problem['msg']}"

@@ -3,8 +3,27 @@
 from dataclasses import dataclass
 from typing import Final
 
+from model.errors import SourceError
+
 NOT_STATED: Final = "not stated"
 """What people read where no licence is stated."""
+
+LONGEST_NAME: Final = 255
+"""Characters of the name of a source or a generator: those of the longest name of a file."""
+
+LONGEST_LICENCE: Final = 500
+"""Characters of a licence: its name and its address, not its text."""
+
+LONGEST_ORIGIN: Final = 4_000
+"""Characters of the path of an image inside its source."""
+
+_LONGEST: Final = {
+    "source": LONGEST_NAME,
+    "generator": LONGEST_NAME,
+    "licence": LONGEST_LICENCE,
+    "origin": LONGEST_ORIGIN,
+}
+_SHOWN: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,3 +42,14 @@ class LabelledImage:
     generator: str | None = None
     split: str | None = None
     licence: str | None = None
+
+    def refuse_long_claims(self) -> None:
+        """Raise SourceError for a source, generator, licence or origin that is too long: each row repeats them."""
+        for name, most in _LONGEST.items():
+            claim = getattr(self, name)
+            if claim is not None and len(claim) > most:
+                raise SourceError(
+                    f"The {name} of the image '{self.origin[:_SHOWN]}' of the source '{self.source[:_SHOWN]}' has "
+                    f"{len(claim):,} characters; at most {most:,} are kept, and it begins with '{claim[:50]}'. "
+                    "Shorten it."
+                )

@@ -19,6 +19,8 @@ from model.sources.declaration import Source, require_image
 from model.sources.web.reach import Reach
 
 _LONGEST_PATH: Final = 2_000
+_LONGEST_ERROR: Final = 8_000
+"""Characters, each of which JSON may write as twelve bytes."""
 
 
 def main() -> int:
@@ -35,7 +37,7 @@ def main() -> int:
         except MemoryError:
             send(channel, {"memory": True})
         except TruegrainError as error:
-            send(channel, {"error": type(error).__name__, "says": str(error)})
+            send(channel, {"error": type(error).__name__, "says": str(error)[:_LONGEST_ERROR]})
     return 0
 
 

@@ -18,6 +18,9 @@ from model.sources.web.reach import Reach
 
 _MODULE: Final = "model.dataset.contained"
 _LONGEST_NOTE: Final = 1_000_000
+_MOST_JSON: Final = 100_000
+"""Bytes of what a child tells in one frame, beside an image: the longest row that an intake yields takes fewer."""
+
 _POOL: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 """Arrow's own pool reserves memory by the gigabyte, which would count."""
 
@@ -48,7 +51,7 @@ class Child:
 
     def receive(self) -> Frame | None:
         """Return what it tells next; None when it has ended. Raises the error by which it says it cannot go on."""
-        frame = receive(self._channel, most_bytes=READ_AT_MOST)
+        frame = receive(self._channel, most_json=_MOST_JSON, most_bytes=READ_AT_MOST)
         if frame and "error" in frame[0]:
             raise _error(frame[0])
         if frame and "memory" in frame[0]:

@@ -18,13 +18,13 @@ def send(stream: IO[bytes], message: dict[str, Any], data: bytes = b"") -> None:
     stream.write(data)
 
 
-def receive(stream: IO[bytes], *, most_bytes: int = _MOST_BYTES) -> Frame | None:
-    """Read a frame; None where the stream ends, or goes on with what is no frame of at most so many bytes."""
+def receive(stream: IO[bytes], *, most_json: int = _MOST_JSON, most_bytes: int = _MOST_BYTES) -> Frame | None:
+    """Read a frame; None where the stream ends, or goes on with what is no frame of so many bytes at most."""
     head = stream.read(_LENGTHS.size)
     if len(head) < _LENGTHS.size:
         return None
     of_text, of_data = _LENGTHS.unpack(head)
-    if of_text > _MOST_JSON or of_data > most_bytes:
+    if of_text > most_json or of_data > most_bytes:
         return None
     text, data = stream.read(of_text), stream.read(of_data)
     if len(text) < of_text or len(data) < of_data:

@@ -67,6 +67,24 @@ def spin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(spinning_child.__file__).parents[1]), *sys.path]))
 
 
+def test_one_word_that_many_rows_share_is_refused_before_the_parent_repeats_it(tmp_path: Path) -> None:
+    images = [{"bytes": labelled(number, "ai").data} for number in range(40)]
+    words = pa.DictionaryArray.from_arrays(pa.array([0] * 40, pa.int32()), pa.array(["g" * 500_000]))
+    table = pa.table({"image": images, "label": ["ai"] * 40, "generator": words})
+    pq.write_table(table, tmp_path / "shard.parquet", compression="zstd", use_dictionary=["generator"])
+    lake = Lake(str(tmp_path / "lake"))
+    told = "generator of the image 'shard.parquet#0' .* has 500,000 characters; at most 255"
+    with pytest.raises(SourceError, match=told):
+        ingest(lake, tmp_path / "shard.parquet", budget=USUAL)
+    assert lake.batches() == []
+
+
+def test_a_child_that_tells_more_than_a_row_counts_as_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "_MOST_JSON", 300)  # each row takes more
+    with pytest.raises(SourceError, match="cannot be read: the process that read it ended with"):
+        ingest(Lake(str(tmp_path / "lake")), grow(tmp_path / "shop", range(2)), budget=USUAL)
+
+
 def test_a_child_brings_what_is_brought_without_one(tmp_path: Path) -> None:
     shop, listed = grow(tmp_path / "shop", range(12)), grow(tmp_path / "listed", range(6, 20))
     (shop / "ai" / "broken.jpg").write_bytes(b"no image")
