@@ -42,6 +42,12 @@ _MOST_OF_A_HEADER = 4_000_000
 _USUAL_HEADER = 4_096
 """Bytes that the headers of one file of a tar take at most, on average."""
 
+_MOST_WORDS = 100
+"""Words of a header of a tar, of one file and of all together; a tar program writes some ten, and attributes."""
+
+_LONGEST_PATH = 4_096
+"""Characters of the path that the header for all files of a tar may give them: few bytes, which cost time with each."""
+
 _STREAMED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How the files of a zip may be packed: zipfile unpacks others by the gigabyte, whatever size they announce."""
 
@@ -162,6 +168,7 @@ def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iter
     stream, unpacked, offset = _Measured(decompress(file)), 0, -1
     with tarfile.TarFile(fileobj=cast("IO[bytes]", stream)) as archive:
         while info := stream.next_of(archive):
+            _refuse_long_words(archive, info)
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every one it has seen
             if info.size < 0 or info.offset <= offset:
                 raise tarfile.ReadError("a header leads back, to what was read before")
@@ -172,6 +179,18 @@ def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iter
                 opening = cast("partial[IO[bytes]]", partial(archive.extractfile, info))
                 yield Member(printable(info.name), opening, stamp=partial(_tar_stamp, info))
         stream.expect_end()
+
+
+def _refuse_long_words(archive: tarfile.TarFile, info: tarfile.TarInfo) -> None:
+    """Raise ReadError for headers that are cheap to pack and dear to copy for each file."""
+    words = max(len(archive.pax_headers), len(info.pax_headers))
+    if words > _MOST_WORDS:
+        raise tarfile.ReadError(f"a header has {words:,} words; at most {_MOST_WORDS} are read")
+    path = archive.pax_headers.get("path", "")
+    if len(path) > _LONGEST_PATH:
+        raise tarfile.ReadError(
+            f"a path for all files has {len(path):,} characters; at most {_LONGEST_PATH:,} are read"
+        )
 
 
 def _zip_stamp(info: zipfile.ZipInfo) -> str:

@@ -292,6 +292,37 @@ def test_a_tar_of_headers_rather_than_files_is_refused(tmp_path: Path) -> None:
         list(read(tmp_path / "headers.tar.gz"))
 
 
+@pytest.mark.parametrize(
+    ("scope", "told", "complaint"),
+    [
+        ("archive", {f"k{number}": "" for number in range(101)}, "a header has 101 words; at most 100 are read"),
+        ("file", {f"k{number}": "" for number in range(101)}, "a header has 101 words; at most 100 are read"),
+        ("archive", {"path": "p" * 4_097}, "a path for all files has 4,097 characters; at most 4,096 are read"),
+    ],
+)
+def test_a_tar_of_which_each_file_would_copy_long_headers_is_refused(
+    tmp_path: Path, scope: str, told: dict[str, str], complaint: str
+) -> None:
+    if scope == "archive":
+        header = tarfile.TarInfo.create_pax_global_header(told) + tarfile.TarInfo("real/0.txt").tobuf()
+    else:
+        info = tarfile.TarInfo("real/0.txt")
+        info.pax_headers = told
+        header = info.tobuf(tarfile.PAX_FORMAT)
+    packed = header + tarfile.TarInfo("real/1.txt").tobuf() + bytes(1024)
+    (tmp_path / "headers.tar.gz").write_bytes(gzip.compress(packed, 1))
+    with pytest.raises(SourceError, match=f"cannot be read: {complaint}"):
+        list(read(tmp_path / "headers.tar.gz"))
+
+
+def test_a_tar_with_headers_as_tar_programs_write_them_is_read(tmp_path: Path) -> None:
+    with tarfile.open(tmp_path / "shop.tar", "w", pax_headers={"comment": "0" * 40}) as tarred:
+        info = tarfile.TarInfo(f"real/{'ä' * 200}.jpg")
+        info.pax_headers = {"mtime": "1.5", **{f"SCHILY.xattr.user.{number}": "x" * 200 for number in range(20)}}
+        tarred.addfile(info)
+    assert [image.origin for image in read(tmp_path / "shop.tar")] == [info.name]
+
+
 def test_a_tar_whose_header_leads_back_is_refused(tmp_path: Path) -> None:
     for name, size in (("file", -1024), ("header", -1024)):
         info = tarfile.TarInfo("real/a.jpg")
