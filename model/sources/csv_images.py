@@ -1,6 +1,7 @@
 """Images that a CSV beside them labels as a source."""
 
 import posixpath
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,11 +20,38 @@ from model.sources.tree import IMAGE_SUFFIXES, Tree, is_image
 _log = structlog.get_logger(__name__)
 
 
+class ImagePaths:
+    """Paths of images, found by what a line of a table calls them; the time for it hardly grows with their number."""
+
+    def __init__(self) -> None:
+        # Backwards and sorted, paths with the same end stand beside each other.
+        self._backwards: dict[str, list[str]] = defaultdict(list)
+        self._sorted: set[str] = set()
+
+    def add(self, path: str) -> None:
+        """Add a path that is as `_plain` makes it; before the first call of `find`."""
+        self._backwards[posixpath.basename(path)].append(_backwards(path))
+
+    def find(self, name: str, table: str) -> str | None:
+        """Return the path from the folder of `table`, else the one path that ends so; None without one."""
+        last = posixpath.basename(name)
+        paths = self._backwards.get(last, [])
+        if last not in self._sorted:
+            paths.sort()
+            self._sorted.add(last)
+        beside = _plain(posixpath.join(posixpath.dirname(table), name))
+        if _backwards(beside) in _two_from(_backwards(beside), paths):
+            return beside
+        ending = _backwards(_plain(name))
+        found = [path for path in _two_from(ending, paths) if path.startswith(ending)]
+        return found[0][-2::-1] if len(found) == 1 else None
+
+
 @dataclass(frozen=True)
 class Listing:
-    """What a tree holds: the paths of its images by the name of the file, and its tables' lines by their path."""
+    """What a tree holds: the paths of its images, and its tables' lines by their path."""
 
-    images: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    images: ImagePaths = field(default_factory=ImagePaths)
     tables: dict[str, list[Line]] = field(default_factory=dict)
     other_tables: list[str] = field(default_factory=list)
 
@@ -61,7 +89,7 @@ def refuse_contradicting_tables(tree: Tree) -> None:
     listing, comparison = look_through(tree, tolerant=True), Comparison()
     for table, lines in listing.tables.items():
         for line in lines:
-            path = _find(line.name, table, listing.images)
+            path = listing.images.find(line.name, table)
             if path is not None:
                 _compare(line, table, path, comparison)
     _refuse(comparison.find())
@@ -77,7 +105,7 @@ def look_through(tree: Tree, *, only: str | None = None, tolerant: bool = False)
     for member in tree.members():
         path = _plain(member.path)
         if is_image(path):
-            listing.images[posixpath.basename(path)].append(path)
+            listing.images.add(path)
         elif path == only or (only is None and is_table(path)):
             try:
                 lines = read_table(member.read(MOST_BYTES + 1), path=path)
@@ -130,11 +158,11 @@ def _refuse(found: Contradiction | None, *, otherwise: str = "rename the folder"
         )
 
 
-def _locate(lines: Iterable[Line], table: str, images: dict[str, list[str]]) -> Iterator[tuple[Line, str]]:
+def _locate(lines: Iterable[Line], table: str, images: ImagePaths) -> Iterator[tuple[Line, str]]:
     missing = []
     for line in lines:
         beat()
-        path = _find(line.name, table, images)
+        path = images.find(line.name, table)
         if path is None:
             missing.append(line)
         else:
@@ -147,13 +175,14 @@ def _locate(lines: Iterable[Line], table: str, images: dict[str, list[str]]) -> 
         )
 
 
-def _find(name: str, table: str, images: dict[str, list[str]]) -> str | None:
-    paths = images.get(posixpath.basename(name), [])
-    beside = _plain(posixpath.join(posixpath.dirname(table), name))
-    if beside in paths:
-        return beside
-    ending = [path for path in paths if f"/{path}".endswith(f"/{_plain(name)}")]
-    return ending[0] if len(ending) == 1 else None
+def _backwards(path: str) -> str:
+    return f"/{path}"[::-1]
+
+
+def _two_from(beginning: str, paths: list[str]) -> list[str]:
+    """Return two of the sorted paths; those that begin so are the first of them."""
+    first = bisect_left(paths, beginning)
+    return paths[first : first + 2]
 
 
 def _plain(path: str) -> str:

@@ -6,6 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from model.errors import ContradictingLabels, SourceError
+from model.sources import csv_images
+from model.sources.csv_images import ImagePaths
 from model.sources.kinds import read_source
 
 KINDS = {"": "", ".zip": "zip", ".tar": "tar", ".tar.gz": "gztar"}
@@ -193,3 +195,51 @@ def test_a_table_that_does_not_fit_its_images_is_refused_before_any_is_read(
 def test_tables_that_macos_adds_to_archives_are_ignored(shoes: Path) -> None:
     (shoes / "data" / "._Data.csv").write_bytes(b"\x00\x05\x16\x07\xff")
     assert len(list(read_source(str(shoes)))) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("b/x.png", "a/b/x.png"),  # from the table's folder, although others end so, too
+        ("../b/x.png", "b/x.png"),
+        ("./b//x.png", "a/b/x.png"),
+        ("c/x.png", "a/c/x.png"),
+        ("/d/c/x.png", "d/c/x.png"),
+        ("e/x.png", None),  # two end so
+        ("f/x.png", None),  # one is there twice
+        ("x.png", None),
+        ("y.png", "g/y.png"),
+        ("g/h/../y.png", "g/y.png"),
+        ("z.png", None),
+        ("g/y.png/", None),
+        ("ng", None),
+    ],
+)
+def test_a_name_is_that_of_a_file_beside_the_table_or_the_end_of_one_path(name: str, found: str | None) -> None:
+    paths = ImagePaths()
+    for path in ("b/x.png", "a/b/x.png", "c/x.png", "d/c/x.png", "a/c/x.png", "1/e/x.png", "2/e/x.png", "g/y.png"):
+        paths.add(path)
+    for _ in range(2):
+        paths.add("3/f/x.png")
+    assert paths.find(name, "a/table.csv") == found
+
+
+def test_a_line_is_compared_with_few_of_the_images_of_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared = []
+
+    def look(beginning: str, paths: list[str]) -> list[str]:
+        found = look_up(beginning, paths)
+        compared.append(len(found))
+        return found
+
+    look_up = csv_images._two_from
+    monkeypatch.setattr(csv_images, "_two_from", look)
+    paths = ImagePaths()
+    for number in range(20_000):
+        paths.add(f"{number:x}/x.png")
+    # Twenty thousand lines times twenty thousand images would take minutes.
+    assert [paths.find(f"{number:x}/x.png", "t.csv") for number in range(20_000)] == [
+        f"{number:x}/x.png" for number in range(20_000)
+    ]
+    assert {paths.find("y/x.png", "t.csv") for _ in range(20_000)} == {None}
+    assert max(compared) <= 2
