@@ -1,6 +1,7 @@
 """A batch's images as Parquet shards: their columns, and how a stream of rows is cut into files of bounded size."""
 
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import IO, Any, Final
 
@@ -57,7 +58,7 @@ _GONE: Final = (
 )  # fmt: skip
 """What was measured of an image, and goes with its bytes."""
 
-_CLAIMS: Final = ("sha256", "label", "source", "generator", "split_hint", "origin")
+_CLAIMS: Final = ("sha256", "label", "source", "generator", "split_hint", "origin", "licence")
 _SHARD_BYTES: Final = 128_000_000
 _SHARD_ROWS: Final = 20_000
 """A shard is cut at whichever comes first; one shard is held in memory at a time, when writing and when reading."""
@@ -94,10 +95,8 @@ def write_shards(folder: UPath, rows: Iterable[Mapping[str, Any]]) -> str | None
     for shards, shard in enumerate(_cut(rows), start=1):
         _write_shard(folder / f"part-{shards - 1:05}.parquet", shard)
         for row in shard:
-            claims = [str(row.get(name)) for name in _CLAIMS]
-            if row.get("licence"):  # images that state none keep the batch they had before there were licences
-                claims.append(row["licence"])
-            digest.update("\x1f".join(claims).encode())
+            # As JSON, in which no name can be mistaken for several, or for further rows.
+            digest.update(json.dumps([row.get(name) for name in _CLAIMS]).encode())
     return digest.hexdigest()[:16] if shards else None
 
 

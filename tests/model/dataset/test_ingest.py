@@ -105,22 +105,41 @@ def test_a_lake_of_before_licences_is_read_on_and_yields_the_same_version(lake: 
         assert of(lake, version, columns=("licence", "label"))["licence"].isna().all()
 
 
-def test_images_are_the_same_batch_as_before_licences_unless_one_is_stated(lake: Lake) -> None:
-    of_before = hashlib.sha256()
-    for image in many(4):
-        claims = (
-            hashlib.sha256(image.data).hexdigest(),
-            image.label,
-            image.source,
-            image.generator,
-            None,
-            image.origin,
-        )
-        of_before.update("\x1f".join(map(str, claims)).encode())
-    assert collect(lake, many(4), now=NOW).batches == (of_before.hexdigest()[:16],)
-    lake.set_aside(lake.batches(), reason="no licence")
-    assert collect(lake, (replace(image, licence="MIT") for image in many(4)), now=NOW).added == 4
+def test_the_id_of_a_batch_follows_from_its_images_and_what_is_claimed_of_them(lake: Lake) -> None:
+    (batch,) = collect(lake, many(4), now=NOW).batches
+    lake.set_aside([batch], reason="no licence")
+    assert collect(lake, many(4), now=NOW).batches == (batch,)
+    lake.set_aside([batch], reason="no licence")
+    assert collect(lake, (replace(image, licence="MIT") for image in many(4)), now=NOW).batches != (batch,)
     assert set(lake.facts()["licence"]) == {"MIT"}
+
+
+def test_no_name_makes_a_batch_look_like_that_of_another_supplier(lake: Lake) -> None:
+    def told(image: LabelledImage) -> str:
+        sha256 = hashlib.sha256(image.data).hexdigest()
+        return "\x1f".join([sha256, image.label, image.source, str(image.generator), str(image.split), image.origin])
+
+    first, *others = many(4)
+    crafted = replace(first, origin=first.origin + "".join(map(told, others)))
+    assert collect(lake, [crafted], now=NOW).added == 1
+    collect(lake, many(4), now=NOW)
+    assert len(lake.batches()) == 2
+    assert {hashlib.sha256(image.data).hexdigest() for image in many(4)} == {*lake.facts()["sha256"]}
+
+
+def test_a_lake_whose_batches_have_the_ids_of_an_earlier_version_takes_nothing_twice(
+    lake: Lake, publish_images: Publish
+) -> None:
+    version = publish_images(many(40))
+    (batch,) = lake.batches()
+    folder = Path(str(lake.root)) / "batches"
+    (folder / batch).rename(folder / ("0" * 16))
+    later = NOW + timedelta(days=14)
+    assert collect(lake, many(40), now=later).batches == ()
+    assert (collect(lake, many(41), now=later).added, len(lake.facts())) == (1, 41)
+    assert version in lake.versions()
+    lake.set_aside(["0" * 16], reason="no licence")
+    assert (collect(lake, many(40), now=later + timedelta(days=14)).added, len(lake.facts())) == (40, 41)
 
 
 def test_one_picture_in_two_containers_is_one_row(lake: Lake) -> None:
