@@ -51,7 +51,7 @@ class Fingerprint:
 
 
 def fingerprint(data: bytes) -> Fingerprint:
-    """Fingerprint a file; never raises for a bad image, `decode_error` then says why."""
+    """Fingerprint a file; never raises for a bad image, `decode_error` then says why. Raises MemoryError."""
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         header = open_image(data, limits=SOURCE_LIMITS)
@@ -116,6 +116,8 @@ def _quantization(tables: Tables) -> str | None:
 def _has_more_frames(data: bytes) -> bool:
     try:
         return bool(getattr(open_image(data, limits=SOURCE_LIMITS), "is_animated", False))
+    except MemoryError:
+        raise
     except Exception:  # Pillow looks at the second frame to answer; whatever it stumbles over is there
         return True
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from model.images.decoding import Limits, open_image
 from model.images.fingerprint import fingerprint, perceptual_hash
 
 
@@ -124,3 +125,17 @@ def test_an_animation_cut_off_anywhere_is_fingerprinted_nevertheless() -> None:
     whole = file(scene(1), "GIF", save_all=True, append_images=[scene(2)])
     for length in range(len(whole) // 2, len(whole), 37):
         assert fingerprint(whole[:length]).bytes == length
+
+
+def test_a_want_of_memory_is_no_fault_of_the_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(data: bytes, *, limits: Limits) -> Image.Image:
+        looked.append(limits)
+        if len(looked) > 1:  # at what stands behind the first frame
+            raise MemoryError
+        return open_image(data, limits=limits)
+
+    looked: list[Limits] = []
+    monkeypatch.setattr("model.images.fingerprint.open_image", look)
+    with pytest.raises(MemoryError):
+        fingerprint(file(scene(1), "PNG"))
+    assert len(looked) == 2
