@@ -1,6 +1,8 @@
 """A folder on this machine or at a URL as a Tree."""
 
+import errno
 import os
+import stat
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,9 @@ DEEPEST = 100
 
 MOST_FOLDERS = 100_000
 """Folders that are listed at a URL: a server can make up more for ever."""
+
+_NO_LONGER_THERE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
+"""What the system says of a link that is not to be followed, as a file and as a folder, and of a socket."""
 
 _Entry = tuple[str, bool, str | None]
 
@@ -37,12 +42,39 @@ def _walk_local(root: Path) -> Iterator[Member]:
         if path.endswith("/") or path == os.fspath(root):
             waiting.extend(_list_backwards(path))
         else:
-            opening = partial(_open_local, path)
+            opening = partial(_open_local, root, path[prefix:])
             yield Member(printable(path[prefix:]), opening, seekable=True, stamp=partial(stamp_of_local, path))
 
 
-def _open_local(path: str) -> IO[bytes]:
-    return Path(path).open("rb")
+def _open_local(root: Path, path: str) -> IO[bytes]:
+    """Open a file below `root`; raises SourceError where a part of its `path` has become a link since it was listed."""
+    *folders, name = path.split("/")
+    try:
+        above = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            for folder in folders:
+                below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
+                os.close(above)
+                above = below
+            # A pipe would wait for whoever writes into it.
+            file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=above)
+        finally:
+            os.close(above)
+    except OSError as error:
+        if error.errno in _NO_LONGER_THERE:
+            raise _changed(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise _changed(path)
+    return os.fdopen(file, "rb")
+
+
+def _changed(path: str) -> SourceError:
+    return SourceError(
+        f"'{printable(path)[:200]}' is no file any more, but a link, a pipe or a device, or lies below one. Links are "
+        "not followed. Change nothing in a source while it is read."
+    )
 
 
 def _list_backwards(folder: str) -> list[str]:

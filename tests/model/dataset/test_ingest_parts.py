@@ -180,11 +180,11 @@ def test_of_a_table_and_its_images_only_the_table_is_opened_again(
 ) -> None:
     location = pack(shop, "csv")
     ingest_all(lake, location)
-    opened: list[str] = []
+    opened: list[tuple[Path, str]] = []
     open_local = folder._open_local
-    monkeypatch.setattr(folder, "_open_local", lambda path: (opened.append(path), open_local(path))[1])
+    monkeypatch.setattr(folder, "_open_local", lambda *path: (opened.append(path), open_local(*path))[1])
     assert plan(lake, [Source(location=location)], parts=2) == []
-    assert opened == [f"{location}/all.csv"]
+    assert opened == [(Path(location), "all.csv")]
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar", "csv", "parquet"])

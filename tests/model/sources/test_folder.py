@@ -1,4 +1,5 @@
 import os
+import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -50,6 +51,29 @@ def test_links_and_pipes_are_not_followed(grow: Callable[[Iterable[str]], Path],
     (root / "loop").symlink_to(root)
     os.mkfifo(root / "real" / "pipe.jpg")
     assert [image.origin for image in read_source(str(root))] == ["real/a.jpg"]
+
+
+@pytest.mark.parametrize("becomes", ["link", "link above", "pipe", "socket"])
+def test_what_becomes_a_link_or_a_pipe_after_it_was_listed_is_not_opened(
+    grow: Callable[[Iterable[str]], Path], tmp_path: Path, becomes: str
+) -> None:
+    root = grow(["real/b/a.jpg", "real/b/c.jpg"])
+    images, listed = read_source(str(root)), root / "real" / "b" / "c.jpg"
+    assert next(images).origin == "real/b/a.jpg"
+    listed.rename(tmp_path / "c.jpg")
+    with socket.socket(socket.AF_UNIX) as bound:
+        match becomes:
+            case "link":
+                listed.symlink_to(tmp_path / "c.jpg")
+            case "link above":
+                listed.parent.rename(tmp_path / "away")
+                listed.parent.symlink_to(tmp_path)
+            case "pipe":
+                os.mkfifo(listed)
+            case "socket":
+                bound.bind(str(listed))
+        with pytest.raises(SourceError, match=r"'real/b/c.jpg' is no file any more, but a link"):
+            next(images)
 
 
 def test_the_folder_itself_may_be_a_link(grow: Callable[[Iterable[str]], Path], tmp_path: Path) -> None:
