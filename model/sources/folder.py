@@ -142,4 +142,4 @@ def _known_stamp(stamp: str | None) -> str | None:
 
 
 def _ask_for_stamp(place: Location, path: str) -> str | None:
-    return stamp_of(place.remote.info(path))
+    return stamp_of(place.info(path))

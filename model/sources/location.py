@@ -96,11 +96,24 @@ class Location:
         if self.is_local:
             self.local.stat()
             return self.local.is_dir()
-        return bool(self.remote.info(self.path)["type"] == "directory")
+        return bool(self.info()["type"] == "directory")
 
     def stamp(self) -> str | None:
         """Return the stamp of a file. Raises FileNotFoundError when there is none."""
-        return stamp_of_local(self.local) if self.is_local else stamp_of(self.remote.info(self.path))
+        return stamp_of_local(self.local) if self.is_local else stamp_of(self.info())
+
+    def info(self, path: str | None = None) -> Mapping[str, Any]:
+        """Return what fsspec tells of the file at the URL, or of that at another `path` of the file system.
+
+        A web server must tell it within a minute.
+        """
+        options: dict[str, Any] = {}
+        if self.is_web:
+            from model.sources.web.client import options_for_headers
+
+            options = options_for_headers()
+        info: Mapping[str, Any] = self.remote.info(path or self.path, **options)
+        return info
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -113,26 +126,30 @@ class Location:
                 yield file
 
     @contextmanager
-    def stream(self, path: str | None = None) -> Iterator[IO[bytes]]:
+    def stream(self, path: str | None = None, *, is_short: bool = False) -> Iterator[IO[bytes]]:
         """Open the file, or that of another `path` of the file system, for reading from its start to its end.
 
-        Only where it is not on the web it can be read at any position. Raises SourceError for what never ends.
+        Only where it is not on the web it can be read at any position. Raises SourceError for what never ends. What
+        `is_short` must come within a minute.
         """
         if self.is_local:
             with self.local.open("rb") as file:
                 yield file
         elif self.is_web:
             # Without blocks it comes as one stream, which every server can give; with a size nobody asks for the size.
-            with self.remote.open(path or self.path, "rb", block_size=0, size=1) as stream:
+            from model.sources.web.client import options_for_a_page
+
+            options = options_for_a_page() if is_short else {}
+            with self.remote.open(path or self.path, "rb", block_size=0, size=1, **options) as stream:
                 yield cast("IO[bytes]", Bounded(stream, without_secrets(path or self.path), self.reach.most_bytes))
         else:
             with self.remote.open(path or self.path, "rb") as file:
                 yield file
 
     def read(self, at_most: int, path: str | None = None) -> bytes:
-        """Return the first bytes of what `stream` opens, `at_most` of them."""
+        """Return the first bytes of what `stream` opens and is short, `at_most` of them."""
         content = bytearray()
-        with self.stream(path) as file:
+        with self.stream(path, is_short=True) as file:
             while chunk := file.read(min(_CHUNK, at_most - len(content))):
                 content += chunk
         return bytes(content)
@@ -157,7 +174,7 @@ def reaching(place: Location) -> Iterator[None]:
         if isinstance(reason, TruegrainError):
             raise reason from None
         advice = "May it be read?" if place.is_local else "Are the address, the network and the credentials right?"
-        told = without_secrets(str(reason).replace(place.location, str(place)))
+        told = without_secrets(str(reason).replace(place.location, str(place))) or "it took too long"
         raise SourceError(f"The source '{place}' cannot be read: {type(reason).__name__}: {told}. {advice}") from (
             None if place.has_secrets else error
         )

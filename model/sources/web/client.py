@@ -12,6 +12,8 @@ from model.sources.web.reach import Guard, is_address
 
 _SECONDS_TO_CONNECT: Final = 10
 _SECONDS_OF_SILENCE: Final = 60
+_SECONDS_FOR_A_PAGE: Final = 60
+"""For what is short: the page of a folder, a declaration, the headers of a file. A download may take longer."""
 
 
 def options_for(guard: Guard) -> dict[str, Any]:
@@ -19,8 +21,21 @@ def options_for(guard: Guard) -> dict[str, Any]:
 
     A silent server is given up, a long download is not: the default ends one after five minutes.
     """
-    timeout = ClientTimeout(total=None, sock_connect=_SECONDS_TO_CONNECT, sock_read=_SECONDS_OF_SILENCE)
-    return {"client_kwargs": {"timeout": timeout}, "get_client": partial(_open_session, guard)}
+    return {"client_kwargs": {"timeout": _timeout(None)}, "get_client": partial(_open_session, guard)}
+
+
+def options_for_a_page() -> dict[str, Any]:
+    """Return fsspec's options to open something short, which a server may not send byte by byte for ever."""
+    return {"timeout": _timeout(_SECONDS_FOR_A_PAGE)}
+
+
+def options_for_headers() -> dict[str, Any]:
+    """Return fsspec's options to ask for the headers of a file, once by HEAD and once by GET."""
+    return {"timeout": _SECONDS_FOR_A_PAGE}  # fsspec itself waits for so long; another type it does not take
+
+
+def _timeout(seconds: float | None) -> ClientTimeout:
+    return ClientTimeout(total=seconds, sock_connect=_SECONDS_TO_CONNECT, sock_read=_SECONDS_OF_SILENCE)
 
 
 class _Resolver(AbstractResolver):

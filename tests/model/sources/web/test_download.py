@@ -1,8 +1,10 @@
 """Downloads end, whatever a server sends."""
 
 import io
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +15,8 @@ from model.errors import SourceError, StorageFull
 from model.sources import declaration
 from model.sources.declaration import declared_sources
 from model.sources.kinds import read_source
-from model.sources.web import download, links
+from model.sources.location import Location, reaching
+from model.sources.web import client, download, links
 from model.sources.web.download import open_copy
 from model.sources.web.reach import Reach
 
@@ -81,3 +84,52 @@ def test_a_copy_leaves_room_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(download.os, "fstatvfs", lambda _: disk)
     with pytest.raises(StorageFull, match=r"0\.4 GB are left to others.*TMPDIR"), open_copy(io.BytesIO(PIECE)):
         pass
+
+
+@pytest.mark.parametrize("what", ["folder", "declaration", "headers"])
+def test_what_is_short_does_not_come_byte_by_byte_for_ever(
+    httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def answer(_: Request) -> Response:
+        if what == "headers":
+            pause.wait(5.0)
+        return Response(drip(), mimetype="text/html")
+
+    def drip() -> Iterator[bytes]:
+        while len(sent) < 100 and not pause.wait(0.1):
+            sent.append(1)
+            yield b" "
+
+    sent: list[int] = []
+    pause = Event()
+    monkeypatch.setattr(client, "_SECONDS_FOR_A_PAGE", 1)
+    httpserver.expect_request("/page").respond_with_handler(answer)
+    httpserver.expect_request("/page/").respond_with_handler(answer)
+    httpserver.expect_request("/page.toml").respond_with_handler(answer)
+    place = Location(httpserver.url_for("/page"))
+    try:
+        with pytest.raises(SourceError, match=r"/page[^ ]*' cannot be read: TimeoutError: it took too long"):
+            match what:
+                case "folder":
+                    list(read_source(f"folders:{place}"))
+                case "declaration":
+                    declared_sources(f"{place}.toml")
+                case "headers":
+                    with reaching(place):
+                        place.stamp()
+    finally:
+        pause.set()
+    assert len(sent) < 50
+
+
+def test_a_long_download_may_take_its_time(httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pieces() -> Iterator[bytes]:
+        for _ in range(15):
+            time.sleep(0.1)
+            yield b"x"
+
+    monkeypatch.setattr(client, "_SECONDS_FOR_A_PAGE", 1)
+    httpserver.expect_request("/set/").respond_with_data('<a href="real/">', content_type="text/html")
+    httpserver.expect_request("/set/real/").respond_with_data('<a href="a.jpg">', content_type="text/html")
+    httpserver.expect_request("/set/real/a.jpg").respond_with_handler(lambda _: Response(pieces()))
+    assert [image.data for image in read_source(f"folders:{httpserver.url_for('/set')}")] == [b"x" * 15]
