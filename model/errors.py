@@ -88,3 +88,11 @@ class RegistryError(TruegrainError):
 
 class RegistryUnavailable(RegistryError):
     """The model registry did not answer."""
+
+
+def in_one_line(text: str) -> str:
+    """Return what a stranger may have written as one printable line, fit to be quoted: for an error, a log, a terminal.
+
+    Line breaks, control characters and rows of blanks become a blank.
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -13,12 +13,11 @@ from model.dataset.erasure import Erased, erase_from_lake, remove_abandoned
 from model.dataset.kept_out import EVERYWHERE
 from model.dataset.lake import Lake
 from model.dataset.tombstones import note_erased, read_tombstones
-from model.errors import RegistryUnavailable, StorageFull, TruegrainError
+from model.errors import RegistryUnavailable, StorageFull, TruegrainError, in_one_line
 from model.feedback.reports import path_of, read_statements
 from model.files import remove, write_text
 from model.pages.dataset_page import write_page
 from model.pages.review_page import remove_page
-from model.plain_text import in_one_line
 from model.processes import locked
 from model.registry import Registry, Run
 from model.registry.run_files import GALLERY

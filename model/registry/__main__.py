@@ -11,8 +11,7 @@ import structlog
 
 from model.detectors import artifact, signature
 from model.detectors.detector import Detector
-from model.errors import ArtifactError, RegistryUnavailable, TruegrainError
-from model.plain_text import in_one_line
+from model.errors import ArtifactError, RegistryUnavailable, TruegrainError, in_one_line
 from model.registry import Registry, connect, promotion
 from model.registry.history import Change
 from model.registry.state import look

@@ -145,6 +145,10 @@ class _Shard:
 
     def read(self, group: _Group) -> Iterator[LabelledImage]:
         """Yield the images of a group's rows."""
+        with _readable(self.member):
+            yield from self._read(group)
+
+    def _read(self, group: _Group) -> Iterator[LabelledImage]:
         path = self.member.path
         for struct, cells, row in self._rows(group):
             if any(cells[name] != word for name, word in self.only.items()):
@@ -170,11 +174,10 @@ class _Shard:
         words = sorted({self.label, *self.only, *generator, *self.claims.columns})
         columns = [f"{self.image}.bytes", f"{self.image}.path", *words]
         numbers = count(group.first_row)
-        with _readable(self.member):
-            for batch in self.file.iter_batches(group.rows_at_once, row_groups=[group.number], columns=columns):
-                refuse_long_words(batch, self.image, words, self.member.path)
-                # The numbers come last, for zip takes none of them once the others are at their end.
-                yield from zip(batch.column(self.image), batch.select(words).to_pylist(), numbers, strict=False)
+        for batch in self.file.iter_batches(group.rows_at_once, row_groups=[group.number], columns=columns):
+            refuse_long_words(batch, self.image, words, self.member.path)
+            # The numbers come last, for zip takes none of them once the others are at their end.
+            yield from zip(batch.column(self.image), batch.select(words).to_pylist(), numbers, strict=False)
 
     def _data(self, struct: pa.StructScalar, row: int) -> bytes:
         if not (struct.is_valid and struct["bytes"].is_valid):

@@ -22,8 +22,8 @@ from model.dataset.validation import Validation
 from model.errors import DatasetError, ValidationFailed
 from model.sources.reports import SOURCE as REPORTS
 from model.sources.tree import IMAGE_SUFFIXES
+from support.planted_defects import rows_of
 from support.small_images import collect, labelled, many
-from support.validation_page import rows_of
 
 VERSION = "20260105-0123456789ab"
 BATCH = "0123"

@@ -10,7 +10,7 @@ from upath import UPath
 from expectations.docs import write_docs
 from expectations.policy import CRITICAL, WARNING, telling
 from expectations.runner import Examination, Finding, examine
-from support.validation_page import rows_of
+from support.planted_defects import rows_of
 
 EVIL = '<img src="https://elsewhere.example/x.png" onerror="alert(1)">'
 

@@ -2,11 +2,13 @@
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from html import unescape
 
 import pandas as pd
 import pyarrow as pa
@@ -90,3 +92,14 @@ def rotated(picture: Image.Image) -> bytes:
 def recode(image: LabelledImage, encode: Callable[[Image.Image], bytes], **changes: object) -> LabelledImage:
     """Encode an image of the set anew, in another way."""
     return replace(image, data=encode(opened(image.data)), **changes)
+
+
+def rows_of(page: str) -> dict[str, tuple[str, str, str]]:
+    """Read the page of a validation: return status, consequence and what was observed, by rule."""
+    found = {}
+    for row in page.split("<tr>\n<td class=")[1:]:
+        (status,) = re.findall(r"<strong>(.*?)</strong>", row)
+        (rule,) = re.findall(r"<summary>(.*?)</summary>", row)
+        consequence, observed = re.findall(r"<td>(.*?)</td>", row, re.DOTALL)[-2:]
+        found[unescape(rule)] = (unescape(status), unescape(consequence), unescape(observed).strip())
+    return found

@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
-from model.plain_text import in_one_line
+from model.errors import in_one_line
 
 Source = Literal["c2pa", "camera", "generator_text"]
 Says = Literal["ai", "real", "nothing"]

@@ -25,9 +25,7 @@ from model.errors import ContradictingLabels, SourceError
 from model.settings import Settings
 from model.sources.declaration import Source
 from model.sources.web.reach import PUBLIC
-from support import spinning_child
 from support.small_images import NOW, labelled
-from support.spinning_child import SPIN
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of a process so")
 
@@ -35,6 +33,9 @@ USUAL = Budget()
 LITTLE = Budget(memory_bytes=700_000_000)
 SHORT = Budget(seconds=1)
 LATER = NOW + timedelta(days=14)
+
+SPIN = b"spin for ever"
+"""What the child of `spinning_child.py` never comes back from."""
 
 
 def grow(root: Path, numbers: Iterable[int]) -> Path:
@@ -63,8 +64,8 @@ def swelling(path: Path, *, size: int) -> Path:
 
 def spin(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the child a flaw that nobody knows of."""
-    monkeypatch.setattr(child, "_MODULE", "support.spinning_child")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(spinning_child.__file__).parents[1]), *sys.path]))
+    monkeypatch.setattr(child, "_MODULE", "spinning_child")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
 
 
 def test_one_word_that_many_rows_share_is_refused_before_the_parent_repeats_it(tmp_path: Path) -> None:

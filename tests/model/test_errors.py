@@ -1,4 +1,4 @@
-from model.plain_text import in_one_line
+from model.errors import in_one_line
 
 
 def test_a_text_becomes_one_printable_line() -> None:
