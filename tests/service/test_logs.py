@@ -25,7 +25,7 @@ def test_other_text_is_left_alone() -> None:
     assert strike_out("tg_short is a name") == "tg_short is a name"
 
 
-TAGS = 5_000
+TAGS = 3_000
 DECODE = """
 import sys
 from model.images.decoding import decode
