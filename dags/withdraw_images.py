@@ -20,8 +20,8 @@ def withdraw_images() -> None:
     - *withdraw*: nothing was withdrawn, for something is no SHA-256 sum. Trigger again with what is one.
     - *erase*: the images are kept out already, but not erased everywhere: MLflow does not answer, or the disk is full.
 
-    Green, they and their pixel twins are in no later dataset version, have left those published before, and their bytes
-    are gone: the log says what was rewritten and what is left. Trigger `ingest_images` to have a version without them
+    Green: the images and their pixel twins are in no dataset version, earlier ones included, and their bytes are gone.
+    The log says what was rewritten and what is left. Trigger `ingest_images` to have a version without them
     now. A sum that the lake does not hold is in the log as a warning, and is kept out should it come.
     """
     withdraw = task(tasks.withdraw)

@@ -26,8 +26,8 @@ _RELIED_ON: Final = b"batches"
 def read_seen(lake: Lake) -> Digests:
     """Return the digests of all that was read and is still in the lake.
 
-    What was remembered when one of the batches there has since been set aside does not count: its images may have been
-    known from that batch alone, so they are read again.
+    A file of digests no longer counts once a batch that the file relied on was set aside. Images may have been known
+    from that batch alone, so they are read again.
     """
     return _read(_files(lake), lake.batches())
 

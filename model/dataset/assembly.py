@@ -83,9 +83,13 @@ def assemble_rows(
 ) -> Assembly:
     """Decide which images of the lake (`Lake.facts`) belong to a dataset version, and in which split.
 
-    `given` is every image of every earlier version (`manifest.read_given`), `withdrawn` the hashes of bytes and of
-    pixels that must not come back, `withdrawn_reports` those that must not come back by a report, `exclude` names of
-    sources and generators (see `_find_excluded`). `demonstration` says that the built-in images were asked for by name.
+    - `given`: every image of every earlier version (`manifest.read_given`).
+    - `withdrawn`: the hashes of bytes and of pixels that must not come back.
+    - `withdrawn_reports`: the hashes that must not come back by a report.
+    - `exclude`: names of sources and generators (see `_find_excluded`).
+    - `demonstration`: whether the built-in images were asked for by name.
+
+    The rules:
 
     - Of a file that entered as it is, and again neutralised, only what it was neutralised to stays.
     - The built-in images leave as soon as any other source has an image that no rule above has left out, unless they

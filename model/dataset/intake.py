@@ -42,8 +42,8 @@ class Intake:
     """Fingerprints images and counts them in its `tally`.
 
     An image is known when the same bytes came before `now` with the same label and split, or come again now with the
-    same source and generator too. What else came at `now` does not count, so that an intake yields the same rows
-    whichever others of the same run are ahead of it, and when it is repeated.
+    same source and generator too. What else came at `now` does not count. So an intake yields the same rows when
+    it is repeated, and whichever others of the same run are ahead of it.
     """
 
     def __init__(self, known: Digests, *, now: datetime, taken_in: Digests | None = None) -> None:

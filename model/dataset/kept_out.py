@@ -25,8 +25,8 @@ _Place = tuple[str, str]
 class KeptOut:
     """The hashes of bytes and pixels that tombstones name: for all sources, and for what came by reports alone.
 
-    `plain` are the places (source, origin) of images that came as they are, and are kept out of all sources, so what
-    is made of them by neutralising is kept out too. `neutralised` are the places that neutralised ones were made of.
+    A place is a source and an origin. `plain` are the places of images that came as they are and are kept out: what
+    neutralising makes of them is kept out too. `neutralised` are the places that neutralised images were made of.
     """
 
     everywhere: frozenset[str]

@@ -81,8 +81,8 @@ class ContainedReader:
     def rows(self, number: int, progress: Progress) -> Iterator[Row]:
         """Yield the rows of the part's source of that number, from 0; call it for one after another.
 
-        Raises SourceError as `read_part` does, for a source that cannot be listed, or of which nothing can be read,
-        within the limits, and where more than MOST_UNREAD files are over a limit.
+        Raises SourceError as `read_part` does. It also raises SourceError if, within the limits, a source cannot be
+        listed or nothing of it can be read, and if more than MOST_UNREAD files are over a limit.
         """
         self._after, self._left_out, self._spoilt = (), set(), set()
         source, read_before, reason = self._part.sources[number], self.tally.read, ""
