@@ -23,13 +23,13 @@ from model.detectors import artifact
 from model.sources import archive
 from service.answers.receipts import make_key
 from service.answers.verdict import EXAMPLE_VERDICT
+from truegrain_rig.hostile_files import BOUNDARY, MULTIPART, encode
 from truegrain_rig.tiny_detector import write_tiny
 
-BOUNDARY: Final = "cut-here"
 PREDICTION: Final = "0f8c1c5d0e6f4b7f9d1e2c3b4a596877"
 
 ROUTES: Final = ("/predict", "/predict/batch", "/predict/explain", "/predict/compare", "/feedback", "/receipts/verify")
-TYPES: Final = (f"multipart/form-data; boundary={BOUNDARY}", "application/json", "image/jpeg", "text/plain")
+TYPES: Final = (MULTIPART, "application/json", "image/jpeg", "text/plain")
 
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
@@ -39,17 +39,17 @@ def images() -> Iterator[bytes]:
     pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     picture = Image.fromarray(pixels)
     for kind in _FORMATS:
-        yield _save(picture, kind)
-    yield _save(picture, "JPEG", progressive=True)
-    yield _save(picture.convert("CMYK"), "JPEG")
+        yield encode(picture, kind)
+    yield encode(picture, "JPEG", progressive=True)
+    yield encode(picture.convert("CMYK"), "JPEG")
     exif = Image.Exif()
     exif[0x0110], exif[0x0112] = "Camera", 6
-    yield _save(picture, "JPEG", exif=exif)
+    yield encode(picture, "JPEG", exif=exif)
     note = PngInfo()
     note.add_text("parameters", "a cat\nSteps: 20, Sampler: Euler a, Model: sd15")
     note.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta><rdf:RDF/></x:xmpmeta>")
-    yield _save(picture.convert("RGBA"), "PNG", pnginfo=note)
-    yield _save(picture, "GIF", save_all=True, append_images=[picture.rotate(90)])
+    yield encode(picture.convert("RGBA"), "PNG", pnginfo=note)
+    yield encode(picture, "GIF", save_all=True, append_images=[picture.rotate(90)])
 
 
 def receipts() -> Iterator[bytes]:
@@ -152,12 +152,6 @@ def _tar(files: dict[str, bytes]) -> bytes:
 def _of_tiny(name: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         return (write_tiny(Path(folder)) / name).read_bytes()
-
-
-def _save(picture: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
 
 
 def _parquet(table: pa.Table) -> bytes:

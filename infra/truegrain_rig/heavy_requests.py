@@ -1,13 +1,12 @@
 """Requests of few bytes that cost much: wide forms, floods of separators, pictures of one colour, endless scans."""
 
-import io
 import struct
 from collections.abc import Iterator
 from typing import Final
 
 from PIL import Image
 
-from truegrain_rig.hostile_files import BOUNDARY, MULTIPART, Attack, form
+from truegrain_rig.hostile_files import BOUNDARY, MULTIPART, Attack, encode, form
 
 _ALMOST_ALL: Final = 14_900_000
 """Bytes: as large as an upload may be by default."""
@@ -61,10 +60,10 @@ def _floods() -> Iterator[Attack]:
 def _pictures() -> Iterator[Attack]:
     flat = Image.new("RGB", (_SIDE, _SIDE), (90, 120, 60))
     pictures = {
-        "WebP of one colour": _encode(flat, "WEBP", lossless=True, method=0),
-        "PNG of one colour": _encode(flat, "PNG", compress_level=9),
-        "TIFF of one colour": _encode(Image.new("1", flat.size), "TIFF", compression="group4"),
-        "GIF of one colour": _encode(Image.new("L", flat.size), "GIF"),
+        "WebP of one colour": encode(flat, "WEBP", lossless=True, method=0),
+        "PNG of one colour": encode(flat, "PNG", compress_level=9),
+        "TIFF of one colour": encode(Image.new("1", flat.size), "TIFF", compression="group4"),
+        "GIF of one colour": encode(Image.new("L", flat.size), "GIF"),
         "JPEG of 98 scans": many_scans(flat, 88),
         "TIFF of 60,000 tags": many_tags(60_000, 900_000),
     }
@@ -78,7 +77,7 @@ def _pictures() -> Iterator[Attack]:
 
 def many_scans(picture: Image.Image, extra: int) -> bytes:
     """Write a progressive JPEG with `extra` scans that change nothing and have to be decoded all the same."""
-    jpeg = _encode(picture, "JPEG", quality=30, progressive=True, subsampling=0)[: -len(b"\xff\xd9")]
+    jpeg = encode(picture, "JPEG", quality=30, progressive=True, subsampling=0)[: -len(b"\xff\xd9")]
     # A Huffman table with one code, which stands for a run of blocks without coefficients (ITU-T T.81, G.1.2.2).
     table = b"\xff\xc4" + struct.pack(">HB", 20, 0x10) + bytes([1] + [0] * 15) + b"\xe0"
     blocks, code = ((picture.width + 7) // 8) * ((picture.height + 7) // 8), ""
@@ -102,9 +101,3 @@ def many_tags(count: int, size: int) -> bytes:
     entries += [struct.pack("<HHLL", 51_000 + number % 14_000, 1, size, 8) for number in range(count)]
     file = b"II*\0" + struct.pack("<LH", 8, len(entries)) + b"".join(entries) + bytes(4) + b"\x80" * 64
     return file + bytes(max(0, 8 + size - len(file)))
-
-
-def _encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()

@@ -147,10 +147,10 @@ def pictures(count: int) -> list[Image.Image]:
     return [decode(image.data).rgb for image in draw_images(Order(images=count, size=SIDE))]
 
 
-def encode(image: Image.Image, name: str) -> bytes:
-    """Write an image in a format."""
+def encode(image: Image.Image, name: str, **options: object) -> bytes:
+    """Write an image in a format, with options of Pillow's for it."""
     file = io.BytesIO()
-    image.save(file, name)
+    image.save(file, name, **options)
     return file.getvalue()
 
 

@@ -1,6 +1,5 @@
 """Files of a data set that mean harm: small ones that unpack to gigabytes, or that take an hour to decode."""
 
-import io
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from truegrain_rig.heavy_requests import many_scans
+from truegrain_rig.hostile_files import encode
 
 _MEGAPIXELS_89: Final = (9_400, 9_400)
 _CLASSES: Final = ("real", "ai")
@@ -70,7 +70,7 @@ def _shard_of_zeros(path: Path) -> None:
 
 def _zip_of_flat_pictures(path: Path) -> None:
     """Write 200 pictures of 89 megapixels in one colour, 40 bytes each."""
-    flat = _encode(Image.new("RGB", _MEGAPIXELS_89, (9, 9, 9)), "WEBP", lossless=True, method=0)
+    flat = encode(Image.new("RGB", _MEGAPIXELS_89, (9, 9, 9)), "WEBP", lossless=True, method=0)
     _zip(path, {f"{_CLASSES[number % 2]}/{number}.webp": flat + b"%d" % number for number in range(200)})
 
 
@@ -118,9 +118,3 @@ def _zip(path: Path, files: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as packed:
         for name, content in files.items():
             packed.writestr(name, content)
-
-
-def _encode(picture: Image.Image, kind: str, **options: object) -> bytes:
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
