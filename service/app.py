@@ -89,7 +89,7 @@ def _protect(app: APIFlask, settings: Settings, shared: Context) -> None:
     rate_limits.init_app(app, settings)  # before the roles, so that those who try out keys are counted
     access.check_roles(app, shared.keyring, required=settings.require_auth)
     overload.init_app(app, shared.queue)
-    admission.init_app(app, shared.queue, shared.metrics, origins=origins)
+    admission.init_app(app, shared.queue, shared.metrics, origins=origins, proxies=settings.proxies)
 
 
 def _listed(text: str) -> list[str]:

@@ -36,7 +36,9 @@ NOTIFY_SECONDS: Final = 0.5
 """How often a worker says that it lives, and looks for who is late; gunicorn wakes it once a second at least."""
 
 _CHUNK: Final = 64 * 1024
-_FIRST_LINE: Final = 64
+_HEAD: Final = 4096
+"""Bytes of a request that are looked at before the request is read: its headers, if they are as usual."""
+
 _M_ARENA_MAX: Final = -8  # as glibc's malloc.h has it
 
 
@@ -76,7 +78,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             for _ in range(MOST_TURNED_AWAY):
                 connection, client = listener.accept()
                 self.nr_conns += 1
-                if not self._turn_away(connection):
+                if not self._turn_away(connection, client):
                     conn = TConn(self.cfg, connection, client, listener.getsockname())
                     conn.data_ready = bool(_peek(connection))  # or gunicorn would make an epoll to find that out
                     self.enqueue_req(conn)
@@ -97,9 +99,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         else:
             self._say_goodbye(conn.sock)
 
-    def _turn_away(self, connection: socket.socket) -> bool:
+    def _turn_away(self, connection: socket.socket, client: Any) -> bool:
         """Turn a request away unread when the application has no use for it; tell whether it was."""
-        answer: bytes | None = self.wsgi.extensions["door"](partial(_peek, connection))
+        answer: bytes | None = self.wsgi.extensions["door"](partial(_peek, connection), _address(client))
         if answer is None:
             return False
         with contextlib.suppress(OSError):  # the client has gone already
@@ -165,10 +167,15 @@ def _cut_off(connection: socket.socket, how: int) -> None:
         connection.shutdown(how)
 
 
+def _address(client: Any) -> str:
+    """Return the address of a client as accept() names it: a tuple for IP, an empty text for a socket in a folder."""
+    return str(client[0]) if client else ""
+
+
 def _peek(connection: socket.socket) -> bytes:
     """Look at the first bytes that have come, without taking them."""
     try:
-        return connection.recv(_FIRST_LINE, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        return connection.recv(_HEAD, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except OSError:  # nothing has come yet
         return b""
 

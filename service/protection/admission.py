@@ -12,32 +12,45 @@ from apiflask import APIFlask
 
 from service.answers.problems import MEDIA_TYPE, Problem
 from service.metrics.service import Metrics
+from service.protection.access import KEY_HEADER
 from service.protection.browsers import headers_unread
+from service.protection.clients import client_at
 from service.protection.overload import COMPUTING, DETAIL, RETRY_SECONDS
 from service.protection.queue import STRANGER, Queue
 from service.request_log import HEADER, log_request
 
 _FOR_VERDICT: Final = f"POST {COMPUTING}".encode()
-_TARGET: Final = re.compile(rb"POST (%b(?:/[a-z]+)?)[ ?]" % COMPUTING.encode())
+_KEYS: Final = (b"authorization", KEY_HEADER.lower().encode())
+_TARGET: Final = re.compile(rb"POST (%b(?:/[a-z]{1,16})?)[ ?]" % COMPUTING.encode())
 
 
-def init_app(app: APIFlask, queue: Queue, metrics: Metrics, *, origins: list[str]) -> None:
-    """Offer the worker, as `app.extensions["door"]`, the answer to a request that `queue` refuses."""
+def init_app(app: APIFlask, queue: Queue, metrics: Metrics, *, origins: list[str], proxies: int) -> None:
+    """Offer the worker, as `app.extensions["door"]`, the answer to a request that `queue` refuses.
+
+    Behind `proxies` the address of a connection is no client's.
+    """
     always = {"Content-Type": MEDIA_TYPE, "Retry-After": str(RETRY_SECONDS), "Connection": "close"}
     lines = [f"{name}: {value}\r\n" for name, value in (always | headers_unread(origins=origins)).items()]
-    app.extensions["door"] = partial(_answer_at_the_door, queue, metrics, "".join(lines))
+    app.extensions["door"] = partial(_answer_at_the_door, queue, metrics, "".join(lines), proxies)
 
 
-def _answer_at_the_door(queue: Queue, metrics: Metrics, headers: str, peek: Callable[[], bytes]) -> bytes | None:
+def _answer_at_the_door(
+    queue: Queue, metrics: Metrics, headers: str, proxies: int, peek: Callable[[], bytes], address: str
+) -> bytes | None:
     """Return the whole HTTP answer to a request that is turned away unread, None to one that is let in.
 
-    `headers` are those of every such answer, a line each. `peek` looks at how the request begins.
+    `headers` are those of every such answer, a line each. `peek` looks at how the request begins, which came from
+    `address`.
 
-    To read it, and to let Flask answer, takes as long as half a verdict; a crowd would get those instead of verdicts.
-    Unread it could be anybody's. So it is let in, and read, while a client without a place would be given one.
+    To read a request, and to let Flask answer, takes as long as half a verdict. A crowd would get refusals instead of
+    verdicts. If the head of a request does not say whose it is, the request is let in, and read, while a client
+    without a place would be given one.
     """
     started = perf_counter()
-    if not queue.full or not (begin := peek()).startswith(_FOR_VERDICT) or not queue.refuse(STRANGER):
+    begin = peek()
+    if not begin.startswith(_FOR_VERDICT):
+        return None
+    if not queue.refuse(STRANGER if proxies or _may_hold_key(begin) else client_at(address)):
         return None
     problem = Problem.of("overloaded", DETAIL, request_id=uuid4().hex)
     body = problem.model_dump_json().encode()
@@ -57,3 +70,9 @@ def _answer_at_the_door(queue: Queue, metrics: Metrics, headers: str, peek: Call
         reason=problem.reason,
     )
     return head.encode() + body
+
+
+def _may_hold_key(begin: bytes) -> bool:
+    """Tell whether a request that begins so may carry an API key, which names its client."""
+    head, end, _ = begin.lower().partition(b"\r\n\r\n")
+    return not end or any(key in head for key in _KEYS)

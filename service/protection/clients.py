@@ -15,7 +15,12 @@ _WITH_PORT: Final = re.compile(r"\[(.+)\](?::\d+)?|([\d.]+):\d+")
 
 def current_client() -> str:
     """Return who the current request counts for: 'key:<name>', or 'address:<network>' when it has no valid key."""
-    return f"key:{g.client}" if g.key else f"address:{network_of(request.remote_addr or '')}"
+    return f"key:{g.client}" if g.key else client_at(request.remote_addr or "")
+
+
+def client_at(address: str) -> str:
+    """Return the client that a request from `address` without a valid key counts for."""
+    return f"address:{network_of(address)}"
 
 
 def network_of(address: str) -> str:

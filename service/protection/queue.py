@@ -34,13 +34,17 @@ STRANGER: Final = ""
 
 @dataclass(eq=False)
 class _Place:
-    """A request that waits or computes; `number` grows with each arrival, `began` is when it got the turn."""
+    """A request that waits or computes; `number` grows with each arrival, `began` is when it got the turn.
+
+    `computed` and `paused` are seconds.
+    """
 
     client: str
     number: int
     answered: threading.Event = field(default_factory=threading.Event)
     has_turn: bool = False
     began: float = 0.0
+    computed: float = 0.0
     paused: float = 0.0
     is_next: bool = False
 
@@ -87,7 +91,7 @@ class Queue:
     The turn goes by fair queueing ("WF2Q+", Bennett and Zhang, 1997): each client has a clock that runs while it
     computes, the queue has one that runs as if all its clients computed side by side, and the client whose clock is
     furthest behind goes first. A client that was away does not catch up: when it comes back, its clock is set to that
-    of the queue, unless it is ahead.
+    of the queue, unless it is ahead. Of one client's requests, the request goes first that has computed least.
     """
 
     def __init__(self, *, places: int, patience: float) -> None:
@@ -102,12 +106,6 @@ class Queue:
         self._crowd = _Load(monotonic())
         self._loads: dict[str, _Load] = {}
         self._period = _period(monotonic())
-
-    @property
-    def full(self) -> bool:
-        """Whether a request of a client that has no place in the queue would be refused now."""
-        with self._lock:
-            return not self._has_room(STRANGER)
 
     def refuse(self, client: str) -> bool:
         """Refuse the request of `client` that comes now if there is no place for it; return whether it was refused."""
@@ -138,7 +136,7 @@ class Queue:
             return place.has_turn
 
     def pause(self) -> float:
-        """Let another client go first that has computed less; return for how many seconds.
+        """Let a client, or a request of the same client, go first that has computed less; return for how many seconds.
 
         For the request that has the turn, between two steps of a long computation. It keeps its place.
         """
@@ -230,10 +228,13 @@ class Queue:
         place.answered.set()
 
     def _first_of(self, places: list[_Place]) -> _Place:
-        return min(places, key=lambda place: (not place.is_next, self._clocks[place.client], place.number))
+        return min(
+            places, key=lambda place: (not place.is_next, self._clocks[place.client], place.computed, place.number)
+        )
 
     def _count_time(self, place: _Place) -> None:
         seconds, held = monotonic() - place.began, self._held()
+        place.computed += seconds
         self._clocks[place.client] += seconds
         self._clock += seconds / len(held)
         self._clocks = {name: clock for name, clock in self._clocks.items() if name in held or clock > self._clock}

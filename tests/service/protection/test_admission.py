@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from model.settings import Settings
 from service.app import create_app
+from service.protection.clients import client_at
 from service.protection.overload import COMPUTING
 from service.protection.queue import Queue
 from service.protection.uploads import BATCH_FIELD, FIELD
@@ -21,6 +22,9 @@ Draw = Callable[..., bytes]
 
 OTHER = "key:another"
 """A client that is not the one of the test."""
+
+ADDRESS = "192.0.2.1"
+HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture
@@ -53,7 +57,7 @@ def test_when_the_queue_is_full_the_rest_is_told_to_come_back(
     queue.enter(OTHER)
     waiting = threading.Thread(target=lambda: send(app, draw()))
     waiting.start()
-    wait_until(lambda: queue.full, what="a request in the queue")
+    wait_until(lambda: bool(queue._waiting), what="a request in the queue")
     answer = app.test_client().post("/predict", data=draw(), content_type="image/jpeg")
     queue.leave()
     waiting.join()
@@ -118,11 +122,59 @@ def test_who_is_turned_away_at_the_door_is_logged_under_the_path_as_far_as_it_is
     queue._places = 0
     queue.enter(OTHER)
     with capture_logs() as lines:
-        answer = app.extensions["door"](lambda: begin)
+        answer = app.extensions["door"](lambda: begin, ADDRESS)
     assert answer is not None
     [line] = lines
     problem = json.loads(answer.rpartition(b"\r\n\r\n")[2])
     assert (line["event"], line["path"], line["request_id"]) == ("request", path, problem["request_id"])
+
+
+@pytest.fixture
+def crowded(queue: Queue, wait_until: Callable[..., None]) -> Iterator[None]:
+    """One request of ADDRESS computes, and another one of ADDRESS waits in the only place."""
+    queue.enter(client_at(ADDRESS))
+    waiting = threading.Thread(target=lambda: queue.enter(client_at(ADDRESS)))
+    waiting.start()
+    wait_until(lambda: bool(queue._waiting), what="a request in the queue")
+    yield
+    queue.leave()
+    waiting.join()
+    queue.leave()
+
+
+@pytest.mark.usefixtures("crowded")
+def test_the_flood_of_one_address_is_turned_away_unread(app: APIFlask) -> None:
+    answer = app.extensions["door"](lambda: HEAD, ADDRESS)
+    assert answer is not None
+    assert answer.startswith(b"HTTP/1.1 503 ")
+
+
+@pytest.mark.usefixtures("crowded")
+@pytest.mark.parametrize(
+    ("head", "address"),
+    [
+        (HEAD, "192.0.2.2"),
+        (HEAD.replace(b"Host", b"authorization: Bearer tg_a\r\nHost"), ADDRESS),
+        (HEAD.replace(b"Host", b"x-api-KEY: tg_a\r\nHost"), ADDRESS),
+        (HEAD[:-2], ADDRESS),
+        (HEAD.replace(b"POST", b"GET"), ADDRESS),
+    ],
+)
+def test_a_request_is_let_in_if_its_head_does_not_say_that_it_belongs_to_the_flood(
+    app: APIFlask, head: bytes, address: str
+) -> None:
+    assert app.extensions["door"](lambda: head, address) is None
+
+
+def test_behind_a_proxy_an_address_names_no_client(
+    start_client: Callable[..., FlaskClient], publish: Callable[..., object]
+) -> None:
+    publish("1")
+    app = start_client(queue=1, proxies=1).application
+    queue: Queue = app.extensions["truegrain"].queue
+    queue.enter(client_at(ADDRESS))
+    assert app.extensions["door"](lambda: HEAD, ADDRESS) is None
+    queue.leave()
 
 
 def send(app: APIFlask, image: bytes) -> int:

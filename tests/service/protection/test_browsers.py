@@ -60,7 +60,7 @@ def test_unread_requests_are_answered_for_the_one_origin_listed_as_no_other_coul
 ) -> None:
     application = start_client(cors_origins=listed, queue=0).application
     application.extensions["truegrain"].queue.enter("another")
-    answer = application.extensions["door"](lambda: b"POST /predict HTTP/1.1\r\n")
+    answer = application.extensions["door"](lambda: b"POST /predict HTTP/1.1\r\n", "192.0.2.1")
     assert answer is not None
     headers = message_from_bytes(answer.partition(b"\r\n")[2])
     assert headers["Access-Control-Allow-Origin"] == told

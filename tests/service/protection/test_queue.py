@@ -56,9 +56,9 @@ def test_who_came_first_goes_first(wait_until: WaitUntil) -> None:
 
 def test_when_the_queue_is_full_the_next_is_refused_at_once() -> None:
     queue = Queue(places=0, patience=LONG)
-    assert not queue.full
+    assert not queue.refuse(OTHER)
     assert queue.enter(ONE)
-    assert queue.full
+    assert queue.refuse(OTHER)
     assert not queue.enter(ONE)
     queue.leave()
     assert queue.enter(ONE)
@@ -121,7 +121,7 @@ def test_who_loses_patience_leaves_the_line_to_others() -> None:
     queue = Queue(places=1, patience=0.01)
     assert queue.enter(ONE)
     assert not queue.enter(ONE)
-    assert not queue.full
+    assert not queue.refuse(OTHER)
     queue.leave()
     assert queue.enter(ONE)
 
@@ -237,12 +237,12 @@ def test_while_one_client_floods_the_queue_others_wait_in_it_as_ever(line: Line)
 def test_a_crowd_of_strangers_is_an_overload_in_which_one_waits(line: Line) -> None:
     clients = [f"address:192.0.2.{number}" for number in range(5)]
     line.arrive(*clients)
-    assert line.queue.full
+    assert line.queue.refuse("")
     assert all(line.queue.refuse("") for _ in range(MANY))
     for _ in range(3):
         line.compute(0.0)
     assert len(line.queue._waiting) == 1
-    assert line.queue.full, "three places are free, but not in an overload"
+    assert line.queue.refuse(""), "three places are free, but not in an overload"
     line.compute(0.0)
     line.compute(0.0)
 
@@ -254,15 +254,27 @@ def test_a_long_request_lets_another_client_go_first_between_its_steps(line: Lin
     paused = threading.Thread(target=line.queue.pause)
     paused.start()
     line.wait_until(lambda: line.order == [ONE, OTHER], what="the other client's turn")
-    assert len(line.queue._waiting) == 2, "who pauses keeps its place, before the next request of its own"
+    assert len(line.queue._waiting) == 2, "a request that pauses keeps its place"
+    line.compute(1.0)
+    assert line.order == [ONE, OTHER, ONE], "of one client's requests the one that has computed least goes first"
     line.queue.leave()
     paused.join()
     assert line.queue._computing is not None
     assert line.queue._computing.number == 1
     assert line.queue.pause() == 0, "there is nobody else"
     line.compute(0.0)
+
+
+def test_a_batch_lets_a_single_image_of_its_own_client_go_first(line: Line) -> None:
+    line.arrive(ONE)
+    line.arrive(ONE)
+    line.clock[0] += 1.0
+    paused = threading.Thread(target=line.queue.pause)
+    paused.start()
+    line.wait_until(lambda: line.order == [ONE, ONE], what="the turn of the second request")
+    line.queue.leave()
+    paused.join()
     line.compute(0.0)
-    assert line.order == [ONE, OTHER, ONE]
 
 
 def test_a_request_that_has_paused_for_long_goes_on_before_everybody_else(wait_until: WaitUntil) -> None:
