@@ -1,4 +1,4 @@
-"""What was read of the sources before, and what came of it: the next run reads and takes in only what is new."""
+"""Remembers what was read of the sources, so that the next run reads only what is new."""
 
 import json
 import uuid
@@ -18,13 +18,13 @@ from model.dataset.shards import BATCH_SCHEMA, ERASED
 from model.files import remove, write_table
 
 _MOST_FILES: Final = 100
-"""Files that may come together, one a part of a run, before they are merged into one."""
+"""Files of digests that may accumulate, one for each part of a run, before they are merged into one."""
 
 _RELIED_ON: Final = b"batches"
 
 
 def read_seen(lake: Lake) -> Digests:
-    """Return the digests of all that was read and is still in the lake.
+    """Return the digests of everything that was read and whose images are still in the lake.
 
     A file of digests no longer counts once a batch that the file relied on was set aside. Images may have been known
     from that batch alone, so they are read again.
@@ -33,14 +33,14 @@ def read_seen(lake: Lake) -> Digests:
 
 
 def remember(lake: Lake, read: Digests, *, batches: Iterable[str]) -> None:
-    """Remember what was read, and the `batches` that were in the lake then; visible at once or not at all."""
+    """Store the digests of what was read, and the `batches` that were in the lake then; atomic."""
     schema = pa.schema([pa.field("digest", ARROW, nullable=False)], {_RELIED_ON: json.dumps(sorted(set(batches)))})
     table = pa.Table.from_arrays([read.to_arrow()], schema=schema)
     write_table(lake.root / "seen" / f"{uuid.uuid4().hex}.parquet", table, compression="none")
 
 
 def tidy_seen(lake: Lake) -> None:
-    """Merge the files that came together, if they are many, and drop what does not count any more."""
+    """Merge the files of digests once there are more than _MOST_FILES; drop files that no longer count."""
     files, alive = _files(lake), lake.batches()
     if len(files) <= _MOST_FILES:
         return
@@ -70,7 +70,7 @@ def _relied_on(path: UPath) -> set[str]:
 
 
 def known_before(lake: Lake, now: datetime) -> Digests:
-    """Return the digests of the images that came into a lake before `now`, and were not erased."""
+    """Return the digests of the images that entered a lake before `now` and were not erased."""
     return Digests(_claims(lake, now))
 
 

@@ -1,4 +1,4 @@
-"""Which images of the lake belong to a dataset version: the rules, and what they left out."""
+"""Decides which images of the lake belong to a dataset version, and by which rule each other image is left out."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from model.sources.neutralise import former_origins
 from model.sources.reports import SOURCE as REPORTS
 
 _KINDS: Final = ("source", "generator")
-"""What a person may exclude from a version."""
+"""The columns by whose values a person may exclude images from a version."""
 
 LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
     {
-        "withdrawn": "it was withdrawn, or has the pixels of one that was",
+        "withdrawn": "it was withdrawn, or has the same pixels as a withdrawn image",
         "excluded": "its source or generator is excluded from this version",
-        "demonstration": "it is a built-in image of the demonstration, and another source is there",
-        "neutralised": "it entered before its source was neutralised, and has entered again as what that makes of it",
-        "two_labels": "its pixels entered under two labels at once; neither can be trusted",
+        "demonstration": "it is a built-in image of the demonstration, and another source has images",
+        "neutralised": "it entered before its source was neutralised; its neutralised copy replaces it",
+        "two_labels": "its pixels entered under two labels at once; neither label can be trusted",
         "later_label": "its pixels are known under the other label; the label that entered first stays",
-        "duplicate": "its pixels are those of an image that is known; the file that entered first stays",
-        "between_splits": "it is a near-duplicate of images in two splits, which can neither move nor meet",
-        "reported_near_held_out": "it came from a report, and resembles an image of val or test, which none may touch",
-        "test_near_train": "its source means it for test, but a near-duplicate is in another split already",
+        "duplicate": "its pixels equal those of a known image; the file that entered first stays",
+        "between_splits": "its near-duplicates span two splits, and a split once given never changes",
+        "reported_near_held_out": "it came from a report, and is a near-duplicate of an image in val or test",
+        "test_near_train": "its source assigns it to test, but a near-duplicate is already in another split",
     }
 )
 """Why a file of the lake is not in a version, by the name of the rule."""
 
-# All that tells two claims apart, so that the order in which they came makes no difference.
+# Sort key of the claims. It has every column in which claims differ, so the order of the input makes no difference.
 _PRECEDENCE: Final = (
     "new",
     "reported",
@@ -49,21 +49,22 @@ _PRECEDENCE: Final = (
 )
 
 _DECIDING: Final = ("picture", "label", "new", "reported", "ingested_at", "source", "split_hint")
-"""What of a claim the rules look at."""
+"""The columns of a claim that the rules use."""
 
 _ORDER: Final = ("ingested_at", "batch", "row")
-"""The order of a manifest's rows: that of the lake, so that each shard is read once."""
+"""Sort key of a manifest's rows: the order of the lake, so that each shard is read once."""
 
 _OWN: Final = [name for name in SCHEMA.names if name not in ("cluster", "split")]
 
 
 @dataclass(frozen=True)
 class Assembly:
-    """What assembling made of the lake's images.
+    """The rows of a dataset version, and the files of the lake that are not in it.
 
-    `rows` have the columns of a manifest. `left_out` has a row for each other file of the lake: `rule` (a key of
-    LEFT_OUT), `sha256`, `origin`. `two_splits` are the rows that were claimed for several splits. `former` are images
-    that earlier versions gave a split and that are not in `rows`; the split stays theirs.
+    - `rows`: the images of the version, with the columns of a manifest.
+    - `left_out`: one row for each other file of the lake: `rule` (a key of LEFT_OUT), `sha256`, `origin`.
+    - `two_splits`: the images of `rows` that were claimed for several splits (`sha256`, `origin`, `split`).
+    - `former`: images that earlier versions gave a split and that are not in `rows`. They keep their split.
     """
 
     rows: pd.DataFrame
@@ -84,24 +85,25 @@ def assemble_rows(
     """Decide which images of the lake (`Lake.facts`) belong to a dataset version, and in which split.
 
     - `given`: every image of every earlier version (`manifest.read_given`).
-    - `withdrawn`: the hashes of bytes and of pixels that must not come back.
-    - `withdrawn_reports`: the hashes that must not come back by a report.
+    - `withdrawn`: hashes of bytes and of pixels that must not come back.
+    - `withdrawn_reports`: hashes that must not come back in a report.
     - `exclude`: names of sources and generators (see `_find_excluded`).
     - `demonstration`: whether the built-in images were asked for by name.
 
-    The rules:
+    The rules, in order:
 
-    - Of a file that entered as it is, and again neutralised, only what it was neutralised to stays.
-    - The built-in images leave as soon as any other source has an image that no rule above has left out, unless they
-      were asked for (see `makes_way`).
-    - Images with the same pixels are one image: the one that entered first stays, the others are duplicates.
-    - An image keeps the label under which it first entered. Two labels that enter together are a conflict, and the
-      image is left out, for neither can be trusted.
-    - Until a version is published, a claim from any other source beats a report on the same picture, even if it came
-      later.
-    - What stays goes where `place` puts it, which leaves out what would touch two splits.
+    1. If a file entered both unchanged and neutralised, only the neutralised image stays.
+    2. Excluded and withdrawn images are left out, and so are images whose bytes were erased.
+    3. Built-in images are left out if another source still has an image, unless they were asked for (see `makes_way`).
+    4. Images with the same pixels are one image. The file that entered first stays; the others are duplicates.
+    5. An image keeps the label under which it first entered. If two labels enter together, the image is left out,
+       because neither label can be trusted.
+    6. Until a version is published, a claim from any other source beats a report on the same picture, even if the claim
+       came later.
+    7. `place` chooses the split of each remaining image, and leaves out images that would connect two splits.
 
-    Pure, and independent of the order of `facts`. Raises DatasetError for a name in `exclude` that nothing has.
+    Pure: the result does not depend on the order of `facts`. Raises DatasetError for a name in `exclude` that no image
+    has.
     """
     claims = _in_precedence(facts, given)
     claims["rule"] = ""
@@ -110,7 +112,7 @@ def assemble_rows(
     claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
     if withdrawn_reports:
         claims.loc[claims["reported"] & _is_withdrawn(claims, withdrawn_reports), "rule"] = "withdrawn"
-    claims.loc[claims["decode_error"] == ERASED, "rule"] = "withdrawn"  # whatever became of the tombstone
+    claims.loc[claims["decode_error"] == ERASED, "rule"] = "withdrawn"  # even without a tombstone
     admitted = claims.loc[claims["rule"] == "", ["source", "origin"]]
     claims.loc[admitted.index[makes_way(admitted, asked=demonstration)], "rule"] = "demonstration"
     open_ = claims.loc[claims["rule"] == "", list(_DECIDING)]
@@ -122,7 +124,7 @@ def assemble_rows(
     order = claims.loc[claims["rule"] == "", list(_ORDER)].sort_values(list(_ORDER), kind="stable").index
     kept = claims.loc[order, "picture"]
     places = {name: kept.map(placed[name]).array for name in ("cluster", "split")}
-    # Here alone all columns are copied: of a million rows they take a gigabyte.
+    # Only here are all columns copied: a million rows take a gigabyte.
     rows = claims.reindex(index=order, columns=_OWN).assign(**places)[SCHEMA.names].reset_index(drop=True)
     hints = open_.groupby("picture")["split_hint"].nunique()
     in_two = kept.isin(hints.index[hints > 1]).to_numpy()
@@ -135,7 +137,7 @@ def assemble_rows(
 
 
 def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
-    """Sort the claims so that of each picture the one that counts comes first; add `picture` and `new`."""
+    """Sort the claims so that each picture's deciding claim comes first; add `picture`, `new` and `reported`."""
     claims = facts.assign(picture=picture_of(facts), new=True, reported=facts["source"] == REPORTS)
     if given is not None:
         labels = given.drop_duplicates("sha256").set_index("sha256")["label"]
@@ -145,7 +147,7 @@ def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFr
 
 def _is_replaced(claims: pd.DataFrame) -> pd.Series:
     neutralised = former_origins(claims["origin"]).dropna()
-    if neutralised.empty:  # as mostly: no need to index all paths
+    if neutralised.empty:  # the usual case: saves indexing all paths
         return pd.Series(data=False, index=claims.index)
     sources = claims.loc[neutralised.index, "source"]
     replaced = pd.MultiIndex.from_arrays([sources, neutralised])
@@ -158,7 +160,7 @@ def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> pd.Series
 
 
 def _judge_labels(claims: pd.DataFrame) -> pd.Series:
-    """Return the rule for each claim but for the one that stays, whose rule is empty."""
+    """Return the rule that leaves each claim out; empty for the one claim of each picture that stays."""
     leads = claims.drop_duplicates("picture").set_index("picture")[["label", "new", "reported", "ingested_at"]]
     lead = leads.reindex(claims["picture"]).set_axis(claims.index)
     contradicts = claims["label"] != lead["label"]
@@ -179,7 +181,7 @@ def _former(given: pd.DataFrame | None, pictures: pd.Series) -> pd.DataFrame:
 def _find_excluded(images: pd.DataFrame, names: Collection[str]) -> pd.Series:
     """Mark the images (columns `source` and `generator`) that `names` such as 'source:x' or 'generator:y' exclude.
 
-    Raises DatasetError for a name that no image has, listing those that exist: a misspelt exclusion would exclude
+    Raises DatasetError for a name that no image has, and lists the names that exist. A misspelt name would exclude
     nothing.
     """
     known = {f"{kind}:{name}" for kind in _KINDS for name in images[kind].dropna().unique()}

@@ -1,4 +1,4 @@
-"""The demonstration: images of the built-in source, which make way for those of any other."""
+"""Recognises images of the built-in source, and says when a dataset version leaves them out."""
 
 from collections.abc import Iterable
 
@@ -10,15 +10,15 @@ from model.sources.synthetic import NAME, ORIGIN, is_built_in
 
 
 def is_drawn(origins: pd.Series) -> pd.Series:
-    """Mark the images that the built-in source has drawn, by their `origins`, whatever a declaration calls it."""
+    """Mark the images that the built-in source has drawn, by their `origins`, whatever name a declaration gives."""
     return origins.str.match(ORIGIN).astype(bool)
 
 
 def is_demonstration(images: pd.DataFrame) -> pd.Series:
-    """Mark the images (columns `source` and `origin`) that entered as those of the built-in source.
+    """Mark the images (columns `source` and `origin`) that entered under the built-in source's own name.
 
-    A folder of a user may have its name, but not its paths. Under a name that a declaration gives them, built-in images
-    are a source like any other.
+    The paths are checked too, because a user's folder may have the same name. Built-in images that a declaration gives
+    another name count as images of any other source.
     """
     marked = images["source"] == NAME
     marked[marked] = is_drawn(images.loc[marked, "origin"])
@@ -28,8 +28,8 @@ def is_demonstration(images: pd.DataFrame) -> pd.Series:
 def makes_way(images: pd.DataFrame, *, asked: bool) -> pd.Series:
     """Mark the images of the demonstration that a version made of `images` leaves out.
 
-    These are all of them when another source is there and nobody `asked` for the demonstration, and none otherwise.
-    Reports of users alone are no other source: they are about what a detector of the demonstration said.
+    All of them are marked if another source has images and nobody `asked` for the demonstration; otherwise none is.
+    Reports of users do not count as another source, because they are about the demonstration's own detector.
     """
     demonstration = is_demonstration(images)
     another = (~demonstration & (images["source"] != REPORTS)).any()
@@ -37,9 +37,9 @@ def makes_way(images: pd.DataFrame, *, asked: bool) -> pd.Series:
 
 
 def asks_for_demonstration(given: str, sources: Iterable[Source]) -> bool:
-    """Whether a run that reads `sources` asks for the built-in one by name: in its form, or by a declaration.
+    """Whether a run that reads `sources` asks for the built-in source by name, in its form or by a declaration.
 
-    `given` is the `source` of the form, empty where that leaves it to the settings. The setting alone asks for nothing,
-    because the built-in source is its default.
+    `given` is the field `source` of the form, empty if the settings choose the source. The setting alone does not
+    count, because its default is the built-in source.
     """
     return any(is_built_in(source.location) and bool(given or source.name) for source in sources)

@@ -1,4 +1,4 @@
-"""Sets of 128-bit digests that stay small: what a lake of any size holds, or what was read of its sources."""
+"""A set of 128-bit digests that takes 16 bytes each: for all images of a lake, or all that was read of its sources."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 SIZE: Final = 16
-"""Bytes of a digest. Among a billion, two are equal by chance once in 10^20 sets."""
+"""Bytes of a digest. The chance that any two of a billion digests are equal is below 10^-20."""
 
 ARROW: Final = pa.binary(SIZE)
 
@@ -18,15 +18,18 @@ _FEWEST_TO_SORT: Final = 100_000
 
 
 def digest(*words: object) -> bytes:
-    """Return the digest of some words; another one for every other list of words."""
+    """Return the digest of a list of words; different lists have different digests."""
     return hashlib.blake2b(repr(words).encode(), digest_size=SIZE).digest()
 
 
 class Digests:
-    """A set that takes 16 bytes a digest, where Python's own takes ninety: sorted, but for those that came last."""
+    """A set that takes 16 bytes a digest, where Python's `set` takes ninety.
+
+    A sorted array holds all digests except the latest ones.
+    """
 
     def __init__(self, columns: Iterable[Any] = ()) -> None:
-        """Hold the digests in Arrow arrays of the type ARROW, which hold no null."""
+        """Begin with the digests in `columns`: Arrow arrays of the type ARROW without nulls."""
         self._sorted: NDArray[np.bytes_] = np.unique(np.concatenate([np.empty(0, _DTYPE), *map(_to_numpy, columns)]))
         self._recent: set[bytes] = set()
 
@@ -34,7 +37,7 @@ class Digests:
         if wanted in self._recent or not len(self._sorted):
             return wanted in self._recent
         place = int(np.searchsorted(self._sorted, np.bytes_(wanted)))
-        # As bytes: NumPy's own comparison takes zeros at the end for padding.
+        # Compared as bytes: NumPy ignores zeros at the end of a string.
         return self._sorted[place : place + 1].tobytes() == wanted
 
     def __len__(self) -> int:
@@ -53,7 +56,7 @@ class Digests:
         return pa.Array.from_buffers(ARROW, len(self._sorted), [None, pa.py_buffer(self._sorted.tobytes())])
 
     def to_bytes(self) -> bytes:
-        """Return the digests, sorted, one behind the other."""
+        """Return the sorted digests as one byte string."""
         self._settle()
         return self._sorted.tobytes()
 

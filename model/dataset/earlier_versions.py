@@ -1,4 +1,4 @@
-"""What earlier dataset versions held: the images of their tests, and the mix that the next one is held against."""
+"""Says which images earlier dataset versions tested on, and how much the mix of images has changed since."""
 
 from typing import Final
 
@@ -23,7 +23,8 @@ def images_ever_tested(lake: Lake) -> frozenset[str]:
 def mix_changes(rows: pd.DataFrame, previous: pd.DataFrame) -> dict[str, float]:
     """Return for each column of MIX how much of the mix changed, 0 to 1.
 
-    It is the total variation distance: the share of the images that would need another value to restore the old mix.
+    The measure is the total variation distance: the share of the images that would need another value to restore the
+    old mix.
     """
     return {column: _distance(_shares(rows[column]), _shares(previous[column])) for column in MIX}
 

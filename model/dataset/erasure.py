@@ -1,4 +1,4 @@
-"""Erases images from the lake's batches and versions; whatever is cut short is finished by the next call."""
+"""Erases images from the lake's batches and versions; the next call completes an interrupted erasure."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -22,17 +22,20 @@ from model.processes import locked
 
 _LOOKED_AT: Final = ["sha256", "pixel_hash", "source"]
 ABANDONED: Final = timedelta(hours=1)
-"""Nobody writes a file for so long without a change of it."""
+"""Age after which a half-written file that nobody changes counts as abandoned."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Erased:
-    """What an erasure has found in the lake and done there.
+    """What an erasure found in the lake, and what it changed.
 
-    `images` are the hashes of all images that the tombstones name and the lake holds, or held; `withdrawn` are those
-    that an operator withdrew. `rows` counts the images whose bytes went this time. `shards` and `tables` were written
-    anew. `versions` held any of the images, `validating` are those that held any in val. `unfinished` are batches that
-    are being collected, or whose collection was killed: what is in them nobody can tell yet.
+    - `images`: hashes of all images that the tombstones name and the lake holds, or held.
+    - `withdrawn`: hashes of those `images` that an operator withdrew.
+    - `rows`: number of images whose bytes this erasure removed.
+    - `shards`, `tables`: names of the files that were rewritten.
+    - `versions`: the dataset versions that ever held any of the images.
+    - `validating`: the versions that ever held any of the images in val.
+    - `unfinished`: batches that are being collected, or whose collection was killed. Their content is unknown.
     """
 
     images: frozenset[str]
@@ -54,11 +57,15 @@ class _Shard:
 
 
 def erase_from_lake(lake: Lake, *, lock: Path) -> Erased | None:
-    """Erase the bytes of all images, and of their pixel twins, whose tombstones ask for that; None when none does.
+    """Erase the bytes of all images whose tombstones ask for that, and of all images with the same pixels.
 
-    Their rows leave the manifests of all versions first, published or not, and are remembered in `former.parquet`; then
-    their bytes leave the shards, in which the rows stay. So at every moment each row of a manifest has its bytes.
-    `lock` is that of `withdraw`. Raises StorageFull when there is no room, LockHeld when others withdraw for too long.
+    1. The rows of the images leave the manifests of all versions, published or not; `former.parquet` remembers
+       the images.
+    2. The bytes leave the shards, in which the rows stay.
+
+    In this order each row of a manifest has its bytes at every moment. Returns None if no tombstone asks for an
+    erasure. `lock` is the lock file of `withdraw`. Raises StorageFull when there is no room, and LockHeld when another
+    process holds the lock for too long.
     """
     stones = read_tombstones(lake)
     asked = stones[stones["erase"]]
@@ -85,15 +92,15 @@ def erase_from_lake(lake: Lake, *, lock: Path) -> Erased | None:
 
 
 def remove_abandoned(folder: UPath, *, now: datetime, kind: str = "", age: timedelta = ABANDONED) -> list[UPath]:
-    """Remove what killed processes have left half written in a folder and below it, and return what that was.
+    """Remove the half-written files that killed processes left in a folder and below it; return their paths.
 
-    `kind` is how the finished files would be called at the end; `age` is how long nobody must have changed them.
+    `kind` is the end of the finished files' names. A file is removed if nobody has changed it for `age`.
     """
     if not folder.exists():
         return []
     aside = re.compile(rf"\..+{re.escape(kind)}-[0-9a-f]{{32}}")  # as `model.files.write_whole` calls them
     named = (path for path in folder.rglob(".*") if aside.fullmatch(path.name))
-    # A folder in which a batch is collected is called alike; the lake itself removes it once it is abandoned.
+    # Folders of batches being collected have such names too; the lake itself removes abandoned ones.
     found = [path for path in named if path.is_file() and _is_older(path, now - age)]
     for path in found:
         remove(path)
@@ -101,9 +108,9 @@ def remove_abandoned(folder: UPath, *, now: datetime, kind: str = "", age: timed
 
 
 def _with_twins(lake: Lake, lock: Path) -> KeptOut:
-    """Return what is to be erased, with its twins and with what neutralising made of it.
+    """Return which images are to be erased: pixel twins, neutralised copies and their originals are included.
 
-    A tombstone that a reporter has set knows no pixels at first.
+    A tombstone that a reporter has set has no pixel hash at first: the hash is found and stored here.
     """
     stones = read_tombstones(lake)
     lacking = stones.loc[stones["erase"] & stones["pixel_hash"].isna(), "sha256"]
@@ -116,7 +123,7 @@ def _with_twins(lake: Lake, lock: Path) -> KeptOut:
 
 
 def _shards_of(lake: Lake) -> Iterator[UPath]:
-    """Yield all shards, also of batches that were set aside or are not complete; not those that are being written."""
+    """Yield all shards, also of batches that are set aside or incomplete; skip those that are being written."""
     for shard in sorted((lake.root / "batches").glob("*/part-*.parquet")):
         if not shard.parent.name.startswith(STAGING):
             yield shard
@@ -144,7 +151,7 @@ def _look(path: UPath, kept_out: KeptOut) -> _Shard:
 def _leave_versions(lake: Lake, kept_out: KeptOut) -> tuple[list[UPath], dict[str, frozenset[str]]]:
     """Take the images out of every version.
 
-    Returns the tables that changed, and the versions that ever held any of the images, with the splits that did.
+    Returns the tables that changed, and each version that ever held any of the images, with the splits they were in.
     """
     changed: list[UPath] = []
     held: dict[str, frozenset[str]] = {}
@@ -162,12 +169,12 @@ def _folders(root: UPath) -> list[UPath]:
 
 
 def _tables(folder: UPath) -> Iterable[UPath]:
-    """Return the tables of a version; the last is what its successor remembers it by."""
+    """Return the tables of a version. The next version reads the splits given so far from the last table."""
     return folder / "manifest.parquet", folder / "candidates.parquet"
 
 
 def _leave(lake: Lake, path: UPath, kept_out: KeptOut) -> bool:
-    """Write a table without the images, unless it names none of them; return whether it did."""
+    """Rewrite a table without the images; return False if the table holds none of them."""
     if not path.exists():
         return False
     with path.open("rb") as file:
@@ -183,7 +190,7 @@ def _leave(lake: Lake, path: UPath, kept_out: KeptOut) -> bool:
 
 
 def _remember(lake: Lake, version: str, rows: pd.DataFrame) -> None:
-    """Add images to those that a version remembers from earlier ones, for the sake of the splits they were given."""
+    """Add images to the `former.parquet` of a version, so that the splits they were given stay known."""
     path = lake.version_path(version) / "former.parquet"
     if path.exists():
         with path.open("rb") as file:
@@ -193,7 +200,7 @@ def _remember(lake: Lake, version: str, rows: pd.DataFrame) -> None:
 
 
 def _splits(path: UPath, kept_out: KeptOut) -> frozenset[str]:
-    """Return the splits in which what a version remembers names any of the images."""
+    """Return the splits that a `former.parquet` gives for any of the images."""
     if not path.exists():
         return frozenset()
     with path.open("rb") as file:
@@ -204,7 +211,7 @@ def _splits(path: UPath, kept_out: KeptOut) -> frozenset[str]:
 def _is_older(path: UPath, moment: datetime) -> bool:
     try:
         return bool(path.fs.modified(path.path) <= moment)
-    except FileNotFoundError:  # whoever wrote it has finished
+    except FileNotFoundError:  # its writer has finished
         return False
 
 

@@ -1,4 +1,4 @@
-"""Source -> batch -> new dataset version: the verbs of ingestion, each safe to repeat."""
+"""Plans, collects, assembles and publishes: the steps from sources to a dataset version, each safe to repeat."""
 
 import json
 from collections.abc import Collection, Iterable, Iterator
@@ -30,9 +30,10 @@ from model.sources.web.reach import PUBLIC, Reach
 
 @dataclass(frozen=True)
 class Collected:
-    """What a collection brought: the batches it wrote, none when nothing was new, and how many images of each kind.
+    """The batches that a collection wrote (none if nothing was new), and numbers of images.
 
-    `unread` are files that took more memory or time than they may; the log names them, and the next run tries again.
+    `unread` counts the files that took more memory or time than allowed. The log names these files, and the next run
+    tries again.
     """
 
     batches: tuple[str, ...]
@@ -43,7 +44,7 @@ class Collected:
 
     @classmethod
     def of(cls, written: Iterable[str | None], tally: Tally) -> Self:
-        """Return what a reading has counted, and the batches that were written of it."""
+        """Return the counts of `tally` with the ids of the batches that were `written`; None stands for no batch."""
         batches = tuple(batch for batch in written if batch is not None)
         return cls(batches, tally.added, tally.read - tally.added, tally.undecodable, tally.unread)
 
@@ -51,12 +52,11 @@ class Collected:
 def plan(
     lake: Lake, sources: Iterable[Source], *, parts: int, reach: Reach = PUBLIC, budget: Budget | None = None
 ) -> list[Part]:
-    """Divide the sources that hold anything new into equal parts, which can be collected at the same time.
+    """Divide the sources that hold anything new into `parts` equal parts, which can be collected in parallel.
 
-    No part is left when nothing is new; no image is read to find out. The dataset version that follows does not depend
-    on how many there are. The reports in the lake that were accepted are always read beside `sources`. Raises
-    SourceError for a source that holds no image at all: one that fell silent is a fault, not a quiet fortnight.
-    With a `budget` a child process lists the sources.
+    Returns no parts if nothing is new. The sources are only listed: no image is read. The number of parts does not
+    change the dataset version. Accepted reports in the lake are always read beside `sources`. With a `budget` a child
+    process lists the sources. Raises SourceError for a source that holds no image at all: an empty source is a fault.
     """
     tidy_seen(lake)
     seen, all_ = read_seen(lake), (*sources, *_reports_in(lake))
@@ -77,14 +77,16 @@ def collect_part(
     reach: Reach = PUBLIC,
     budget: Budget | None = None,
 ) -> Collected:
-    """Append those images of a part that the lake does not hold yet, and remember what was read.
+    """Append the images of a part that the lake does not hold yet, and remember what was read.
 
-    Each source gets a batch of its own, so that one that validation refuses can be told from the others. An image is
-    known when the same bytes came before with the same label and split; a file that is no image enters with its error.
-    `progress` is called with the numbers of images read and new, every thousand read. `now` is the same for all parts
-    of a run, and each time that a part is repeated. A part that breaks off adds nothing, or what its repetition finds
-    there. With a `budget` a child process reads the sources, and a file that takes more is left out. Raises SourceError
-    for a source that holds no image at all.
+    Each source gets a batch of its own, so that a batch that validation refuses can be traced to its source. An image
+    is known if the same bytes entered before with the same label and split. A file that is no image enters with its
+    error.
+
+    `progress` is called with the numbers of images read and new, every thousand read. `now` must be the same for all
+    parts of a run, and each time a part is repeated. If a part breaks off, repeating it yields the same batches. With a
+    `budget` a child process reads the sources, and a file over the budget is left out. Raises SourceError for a source
+    that holds no image at all.
     """
     before, seen, known = lake.batches(), read_seen(lake), known_before(lake, now)
     reader: PartReader | ContainedReader
@@ -103,7 +105,7 @@ def collect_part(
 
 
 def without_erased(lake: Lake, rows: Iterable[Row], tally: Tally) -> Iterator[Row]:
-    """Yield the rows without those of images whose bytes were erased, or are to be; `tally` no longer counts these."""
+    """Yield the rows, except those of images whose tombstone asks for erasure; `tally` then does not count them."""
     stones = read_tombstones(lake)
     kept_out = KeptOut.of(stones[stones["erase"]]).with_neutralised(lambda: scan_images(lake))
     for row in rows:
@@ -117,10 +119,10 @@ def without_erased(lake: Lake, rows: Iterable[Row], tally: Tally) -> Iterator[Ro
 def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstration: bool = False) -> str:
     """Stage the dataset version that follows from all images in the lake, and return its id.
 
-    `exclude` names sources and generators, as 'source:x' and 'generator:y', that this version does without. It does
-    without the built-in images as well once there are others, unless they were asked for by name (`demonstration`).
-    Nothing reads a staged version but validation. When nothing differs from the latest published version, that one is
-    returned. Raises DatasetError when the lake holds no image at all, or none of what `exclude` names.
+    `exclude` lists sources and generators to leave out, as 'source:x' and 'generator:y'. Built-in images are left out
+    too once another source has images, unless they were asked for by name (`demonstration`). Only validation reads a
+    staged version. If nothing differs from the latest published version, the id of the latest version is returned.
+    Raises DatasetError if the lake holds no image at all, or no image that matches a name in `exclude`.
     """
     facts = lake.facts()
     if facts.empty:
@@ -149,10 +151,10 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstr
 
 
 def publish(lake: Lake, version: str) -> bool:
-    """Make a validated version the latest; returns False when it was already.
+    """Make a validated version the latest; returns False if it already is.
 
-    Raises DatasetError unless its validation.json says that it passed, and when it holds an image that was withdrawn
-    since it was assembled.
+    Raises DatasetError if the version has not passed validation, or holds an image that was withdrawn after the version
+    was assembled.
     """
     folder = lake.version_path(version)
     if lake.latest() == version:
@@ -161,11 +163,11 @@ def publish(lake: Lake, version: str) -> bool:
     if validation is None or not validation.success:
         raise DatasetError(f"dataset version '{version}' has not passed validation; see {folder / FILE}")
     asked = ("sha256", "pixel_hash", "source")
-    # Both, for the erasure of an image takes it out of the one before the other.
+    # Both tables, because an erasure rewrites one before the other.
     images = pd.concat([read(lake, version, columns=asked) for read in (read_candidates, read_accepted)])
     if read_kept_out(lake).mark(images).any():
         raise DatasetError(f"dataset version '{version}' holds images that were withdrawn meanwhile; assemble it again")
-    # Written anew for a version that was published before and comes back on the same day: the marker's time counts.
+    # Also rewritten for a version that was published earlier the same day: `Lake.latest` compares the markers' times.
     write_text(folder / SUCCESS, "")
     return True
 

@@ -1,4 +1,4 @@
-"""Part: the share of a run's sources that one task collects, without what was read of them before."""
+"""One task's share of the images to ingest, and the reader that skips what was read before."""
 
 from collections.abc import Collection, Generator, Iterable, Iterator
 from dataclasses import replace
@@ -18,22 +18,22 @@ from model.sources.web.reach import PUBLIC, Reach
 from model.sources.web.secrets import STRUCK_OUT, without_secrets
 
 Place = tuple[int, ...]
-"""Where an item of a source is listed: its number in the source, and where it is in a container, its number there."""
+"""Position of an item in a source: the numbers of the containers around it, outermost first, then its own number."""
 
 
 class Watch(Protocol):
-    """Is told of each item that is read, before it is opened and when it was read to its end."""
+    """Is called before each item is opened, and after the item was read to its end."""
 
     def begin(self, place: Place, path: str) -> None:
-        """Take down what is opened now."""
+        """Note the item that is opened now."""
 
     def end(self, key: bytes | None) -> None:
-        """Take down that what was opened last is read; `key` tells it, and its content, from all others."""
+        """Note that the item opened last is read; `key` identifies it and its content, or is None."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """Part `number` (from 1) of `of` equal ones of all images of the `sources`; fit for JSON and back."""
+    """Part `number` (from 1) of the `of` equal parts of all images of the `sources`; convertible to JSON and back."""
 
     number: int
     of: int
@@ -44,7 +44,7 @@ class Part:
 
     @property
     def lacks_secrets(self) -> bool:
-        """Whether any source's location is as `without_secrets` leaves it."""
+        """Whether secrets were struck out of any source's location."""
         return any(STRUCK_OUT in source.location for source in self.sources)
 
     def without_secrets(self) -> Self:
@@ -52,23 +52,23 @@ class Part:
         return replace(self, sources=tuple(replace(each, location=_shown(each)) for each in self.sources))
 
     def with_secrets(self, sources: Iterable[Source]) -> Self:
-        """Return the part with its locations as those of `sources`; raises SourceError for one that is not there."""
+        """Return the part with the full locations of `sources`; raises SourceError if a location is not among them."""
         whole = {_shown(source): source.location for source in sources}
         for source in self.sources:
             if STRUCK_OUT in source.location and source.location not in whole:
-                raise SourceError(f"The source '{source.location}' was planned, and is no source any more. Plan anew.")
+                raise SourceError(f"The source '{source.location}' was planned, but is no longer a source. Plan again.")
         return replace(
             self,
             sources=tuple(replace(each, location=whole.get(each.location, each.location)) for each in self.sources),
         )
 
     def holds(self, entry: Entry) -> bool:
-        """Whether an entry is this part's: the hash of its path decides, whatever its neighbours."""
+        """Whether an entry belongs to this part: only the hash of the entry's path decides."""
         return int.from_bytes(digest(entry.path)) % self.of == self.number - 1
 
 
 def holds_anything_new(source: Source, *, parts: int, seen: Digests, reach: Reach = PUBLIC) -> bool:
-    """Whether `parts` parts would read any image of a source that is not in `seen`; no image is read to find out.
+    """Whether a source, read in `parts` parts, lists any image that is not in `seen`; reads no image.
 
     Raises SourceError for a source that cannot be listed, or holds no image although it may not be empty.
     """
@@ -93,14 +93,14 @@ def read_part(
     after: Place = (),
     without: Collection[Place] = (),
 ) -> Iterator[LabelledImage]:
-    """Yield the images of a source that are the part's and not in `seen`; `watch` is told of what is read for them.
+    """Yield the images of a source that belong to the part and are not in `seen`; tell `watch` of each item read.
 
-    After an interruption it goes on behind the place `after`, and `without` what is at other places. Raises SourceError
-    as `holds_anything_new` does, and for an image that cannot be read.
+    To go on after an interruption, name the last place that was read (`after`) and the places to skip (`without`).
+    Raises SourceError as `holds_anything_new` does, and for an image that cannot be read.
     """
 
     def read_new(items: Iterable[Item], above: Place, after: Place) -> Generator[LabelledImage, None, bool]:
-        """Yield the images; return whether there is any image, in whichever part."""
+        """Yield the images; return whether there is any image, in any part."""
         found = False
         for number, item in enumerate(items):
             beat()
@@ -131,7 +131,7 @@ def read_part(
 
 
 class PartReader:
-    """Reads the sources of a part, here, into the rows of batches; `keys` are of what was read to its end."""
+    """Reads the sources of a part, in this process, into rows of batches; `keys` identify items read to their end."""
 
     def __init__(self, part: Part, intake: Intake, *, seen: Digests, reach: Reach, watch: Watch | None = None) -> None:
         self.keys = Digests()
@@ -142,16 +142,16 @@ class PartReader:
     def rows(
         self, number: int, progress: Progress, *, after: Place = (), without: Collection[Place] = ()
     ) -> Iterator[Row]:
-        """Yield the rows of the part's source of that number, from 0, behind the place `after` and without others."""
+        """Yield the rows of the part's source `number` (from 0) behind the place `after`, except at `without`."""
         source, seen, reach, watch = self._part.sources[number], self._seen, self._reach, self._watch
         images = read_part(source, self._part, seen=seen, watch=watch, reach=reach, after=after, without=without)
         return self._intake.rows(images, progress)
 
     def begin(self, place: Place, path: str) -> None:
-        """Take nothing down: an error names the file."""
+        """Do nothing: an error names the file."""
 
     def end(self, key: bytes | None) -> None:
-        """Take down the key of what was read."""
+        """Keep the key of the item that was read."""
         if key is not None:
             self.keys.add(key)
 
@@ -176,8 +176,8 @@ def _container_key(source: Source, container: Container, number: int, of: int) -
 
 
 def _key(source: Source, path: str, stamp: str | None, *words: str) -> bytes | None:
-    """Return the digest of what is read and of how it is read; None when a change of it would not show.
+    """Return the digest of an item and of how it is read; None if changes of the item cannot be detected.
 
-    Its name and generator are no part of it: they are taken down when an image enters, and stay as they are.
+    The source's declared name and generator are not part of the digest: an image keeps the ones with which it entered.
     """
     return None if stamp is None else digest(source.location, source.neutralise, path, stamp, *words)

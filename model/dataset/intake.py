@@ -1,4 +1,4 @@
-"""Intake: from images to the rows of a batch, without the images that the lake holds already."""
+"""Turns images into rows of a batch, and leaves out the images that the lake holds already."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -12,11 +12,11 @@ from model.processes import beat
 from model.sources.labelled_image import LabelledImage
 
 Progress = Callable[[int, int], None]
-"""Is told how many images were read so far, and how many of them are new."""
+"""Is called with the number of images read so far, and how many of them are new."""
 
 NOT_KEPT: Final = b""
-"""What a row holds in place of the bytes that cannot be decoded: whatever they are, nobody will train on them, and a
-supplier could fill the lake with them. Their SHA-256, their number and the reason are kept."""
+"""What a row holds in place of bytes that cannot be decoded. Nobody will train on them, and a supplier could fill the
+lake with them. Their SHA-256, their number and the reason are kept."""
 
 _REPORT_EVERY: Final = 1_000
 
@@ -27,9 +27,9 @@ Row = dict[str, Any]
 
 @dataclass
 class Tally:
-    """How many images were read, how many of them were added, how many of these cannot be decoded.
+    """Numbers of images: `read`, `added` to the lake, and `undecodable` among the added ones.
 
-    `unread` are files that took more memory or time than they may.
+    `unread` counts the files that took more memory or time than allowed.
     """
 
     read: int = 0
@@ -39,22 +39,26 @@ class Tally:
 
 
 class Intake:
-    """Fingerprints images and counts them in its `tally`.
+    """Fingerprints the images that are new, and counts them in its `tally`.
 
-    An image is known when the same bytes came before `now` with the same label and split, or come again now with the
-    same source and generator too. What else came at `now` does not count. So an intake yields the same rows when
-    it is repeated, and whichever others of the same run are ahead of it.
+    An image is known in two cases:
+
+    1. The same bytes entered before `now` with the same label and split.
+    2. This intake has read the same bytes with the same label, split, source and generator.
+
+    Images that other intakes add at `now` do not count. So an intake yields the same rows when it is repeated, whatever
+    the other intakes of the run have done by then.
     """
 
     def __init__(self, known: Digests, *, now: datetime, taken_in: Digests | None = None) -> None:
-        """Begin with what `known_before` tells of a lake, and, after an interruption, with what was `taken_in` then."""
+        """Begin with the result of `known_before`, and after an interruption with what was `taken_in` before it."""
         self.tally = Tally()
         self._now = now
         self._known = known
         self._taken_in = Digests() if taken_in is None else taken_in
 
     def rows(self, images: Iterable[LabelledImage], progress: Progress) -> Iterator[Row]:
-        """Yield rows for `Lake.write_batch`; `progress` is told of every thousand images, and at the end.
+        """Yield rows for `Lake.write_batch`; call `progress` after every thousand images, and at the end.
 
         Raises SourceError for an image whose source, generator, licence or origin is too long to be kept.
         """
@@ -90,10 +94,10 @@ class Intake:
 
 
 def claimed(sha256: str, label: str, split: str | None) -> bytes:
-    """Return the digest by which an image is known that came before."""
+    """Return the digest by which an image from an earlier run is known."""
     return digest(sha256, label, split)
 
 
 def taken_in(sha256: str, label: str, split: str | None, source: str, generator: str | None) -> bytes:
-    """Return the digest by which an image is known that came in the same run."""
+    """Return the digest by which an image from the same run is known."""
     return digest(sha256, label, split, source, generator)

@@ -1,4 +1,4 @@
-"""KeptOut: which images tombstones keep out of the lake and its versions, with all that is the same picture."""
+"""Says which images the tombstones keep out of the lake and its versions, with all copies of the same picture."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -10,23 +10,27 @@ from model.sources.neutralise import former_origin, former_origins
 from model.sources.reports import SOURCE as REPORTS
 
 EVERYWHERE: Final = "everywhere"
-"""The image is kept out whatever brings it, as an operator wants."""
+"""Scope of an operator's tombstone: the image is kept out, whichever source brings it."""
 
 REPORTED: Final = "reported"
-"""The image is kept out as the copy that came by a report, as a reporter wants; other sources may bring it."""
+"""Scope of a reporter's tombstone: only copies from reports are kept out; other sources may bring the image."""
 
 LOOKED_AT: Final = ("sha256", "pixel_hash", "source", "origin")
-"""What of an image decides whether it is kept out."""
+"""The columns of an image that decide whether it is kept out."""
 
 _Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
 class KeptOut:
-    """The hashes of bytes and pixels that tombstones name: for all sources, and for what came by reports alone.
+    """The hashes of bytes and pixels, and the places, that tombstones keep out.
 
-    A place is a source and an origin. `plain` are the places of images that came as they are and are kept out: what
-    neutralising makes of them is kept out too. `neutralised` are the places that neutralised images were made of.
+    - `everywhere`: hashes that are kept out of all sources.
+    - `reported`: hashes that are kept out of reports only.
+    - `plain`: places of images that are kept out; neutralised copies of these images are kept out too.
+    - `neutralised`: places of the originals of neutralised images that are kept out; the originals are kept out too.
+
+    A place is a source and an origin.
     """
 
     everywhere: frozenset[str]
@@ -36,15 +40,16 @@ class KeptOut:
 
     @classmethod
     def of(cls, tombstones: pd.DataFrame) -> Self:
-        """Return what the `tombstones` keep out."""
+        """Return the hashes that the `tombstones` keep out, as yet without places."""
         reported = tombstones["scope"] == REPORTED
         return cls(_hashes(tombstones[~reported]), _hashes(tombstones[reported]))
 
     def with_neutralised(self, scan: Callable[[], Iterable[pd.DataFrame]]) -> Self:
-        """Return it with what neutralising made of these images, and with what it had made them of.
+        """Return a copy that also keeps out neutralised copies of these images and originals of neutralised ones.
 
-        Each `scan` yields the images of a lake, some or all at a time, with the columns of LOOKED_AT. What belongs
-        together is told by source and origin: of a file that was replaced, what either became is kept out.
+        Each call of `scan` yields the images of a lake, some or all at a time, with the columns of LOOKED_AT. Copies
+        and originals are matched by source and origin. If a file was replaced under the same origin, the copies of both
+        contents are kept out.
         """
         if not self.everywhere:
             return self
@@ -80,11 +85,11 @@ class KeptOut:
         return named(self.everywhere) | (named(self.reported) & (images["source"] == REPORTS))
 
     def _mark_places(self, images: pd.DataFrame) -> pd.Series:
-        """Mark the images (columns `source` and `origin`) that have to do with images kept out by neutralising."""
+        """Mark the originals and neutralised copies (by `source` and `origin`) of images that are kept out."""
         former = former_origins(images["origin"])
 
         def at(origins: pd.Series, places: frozenset[_Place]) -> pd.Series:
-            likely = origins[origins.isin([origin for _, origin in places])]  # mostly none, and quickly told
+            likely = origins[origins.isin([origin for _, origin in places])]  # usually none, and cheap to find
             pairs = zip(images.loc[likely.index, "source"], likely, strict=True)
             found = [row for row, pair in zip(likely.index, pairs, strict=True) if pair in places]
             return pd.Series(images.index.isin(found), index=images.index)
@@ -93,5 +98,5 @@ class KeptOut:
 
 
 def _hashes(tombstones: pd.DataFrame) -> frozenset[str]:
-    """Return what must not come back: the hashes of the bytes, and those of the pixels where they are known."""
+    """Return the hashes of the bytes, and the hashes of the pixels where they are known."""
     return frozenset({*tombstones["sha256"], *tombstones["pixel_hash"].dropna()})

@@ -1,4 +1,4 @@
-"""The lake, on any fsspec URL: append-only batches of images in Parquet shards, and a place for dataset versions."""
+"""Stores append-only batches of images (Parquet shards) and dataset versions under any fsspec URL: the lake."""
 
 import re
 import time
@@ -18,17 +18,17 @@ from model.errors import DatasetError
 from model.files import move, remove, write_text
 
 SUCCESS: Final = "_SUCCESS"
-"""Marker written last into a batch or version; without it a folder is invisible."""
+"""Marker written last into a batch or version; a folder without the marker is ignored."""
 
 REFUSED: Final = "_REFUSED"
-"""Marker in a batch that brought a dataset version down: it is kept, but no later version is made from it."""
+"""Marker in a batch because of which a dataset version was refused; no later version is made from the batch."""
 
 _VERSION: Final = re.compile(r"\d{8}-[0-9a-f]{12}")
-"""What `model.dataset.manifest.version_id` makes."""
+"""The form of the ids that `model.dataset.manifest.version_id` returns."""
 
 STAGING: Final = ".staging-"
 _ABANDONED_SECONDS: Final = 2 * 86_400
-"""Collecting is given up long before it has taken so long."""
+"""Age after which a staging folder counts as abandoned: no collection runs for so long."""
 
 _NULLABLE: Final[dict[pa.DataType, Any]] = {
     pa.int16(): pd.Int16Dtype(),
@@ -39,7 +39,7 @@ _NULLABLE: Final[dict[pa.DataType, Any]] = {
 
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
-    """Turn a table into a frame without turning integers that can be missing (a 64-bit hash!) into floats."""
+    """Turn a table into a frame; nullable integers, such as a 64-bit hash, do not become floats."""
     frame: pd.DataFrame = table.to_pandas(types_mapper=_NULLABLE.get)
     return frame
 
@@ -51,11 +51,11 @@ class Lake:
         self.root = UPath(url)
 
     def version_path(self, version: str) -> UPath:
-        """Return the folder of a dataset version, published or staged; raises DatasetError for what is no id of one."""
+        """Return the folder of a dataset version, published or staged; raises DatasetError if `version` is no id."""
         return self.root / "datasets" / _checked(version)
 
     def quarantine_path(self, version: str) -> UPath:
-        """Return the folder for what validation of `version` refused; raises DatasetError for what is no id of one."""
+        """Return the folder for what validation of `version` refused; raises DatasetError if `version` is no id."""
         return self.root / "quarantine" / _checked(version)
 
     def versions(self) -> list[str]:
@@ -93,7 +93,7 @@ class Lake:
             remove(self._batch_path(batch) / REFUSED)
 
     def facts(self) -> pd.DataFrame:
-        """Every image of every batch without its bytes: the columns FACTS plus `batch` and `row`."""
+        """Return every image of every batch without its bytes: the columns FACTS plus `batch` and `row`."""
         frames = [self._batch_facts(batch) for batch in self.batches()]
         if not frames:
             return to_frame(BATCH_SCHEMA.empty_table().select(FACTS)).assign(batch="", row=0)
@@ -109,9 +109,8 @@ class Lake:
     def write_batch(self, rows: Iterable[Mapping[str, Any]]) -> str | None:
         """Append `rows` (mappings with the columns of BATCH_SCHEMA) as one batch and return its id.
 
-        The id is a hash of the content, so the same rows are the same batch, even when two processes write them at
-        once. The batch is written aside and appears whole or not at all; one that was set aside counts again. Returns
-        None when there are no rows.
+        The id is a hash of the content: the same rows give the same batch, even if two processes write them at once. A
+        batch appears whole or not at all. A batch that was set aside counts again. Returns None when there are no rows.
         """
         self._remove_abandoned()
         staging = self.root / "batches" / f"{STAGING}{time.time():.0f}-{uuid.uuid4().hex}"
@@ -130,7 +129,7 @@ class Lake:
     def read_images(self, rows: pd.DataFrame) -> Iterator[bytes]:
         """Yield the bytes of the images that the columns `batch` and `row` name, in the order of `rows`.
 
-        Cheap when `rows` are in the manifest's own order: each shard is read once, and one is held at a time.
+        Cheap if `rows` are in the manifest's own order: each shard is read once. One shard is in memory at a time.
         """
         shards: dict[str, list[tuple[int, UPath]]] = {}
         held: UPath | None = None
@@ -166,7 +165,7 @@ class Lake:
         return facts.assign(batch=batch, row=range(len(facts)))
 
     def _remove_abandoned(self) -> None:
-        """Remove what processes that died while they collected have left; others may be collecting now."""
+        """Remove staging folders of processes that died; keep recent ones, which may still be written."""
         for staging in (self.root / "batches").glob(f"{STAGING}*"):
             started = staging.name.removeprefix(STAGING).partition("-")[0]
             if not started.isdigit() or int(started) < time.time() - _ABANDONED_SECONDS:
@@ -174,7 +173,7 @@ class Lake:
 
 
 def _checked(version: str) -> str:
-    """Return the id of a version; a text that leads out of its folder, such as '../x', is none."""
+    """Return `version` if it is an id; raises DatasetError for other texts, such as '../x', which leads elsewhere."""
     if not _VERSION.fullmatch(version):
         raise DatasetError(
             f"dataset version '{version[:200]}' is not published, and cannot be: the id of a version is the day it was "

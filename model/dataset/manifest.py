@@ -1,4 +1,4 @@
-"""A dataset version: its columns, its name, how it is written and read."""
+"""Names, writes and reads dataset versions: the rows of their manifests."""
 
 import hashlib
 from collections import Counter
@@ -39,17 +39,17 @@ SCHEMA: Final = pa.schema(
         *(BATCH_SCHEMA.field(name) for name in (*_OF_THE_FILE, *_OF_THE_ENTRY)),
     ]
 )
-"""The columns of a manifest: one row an image, no bytes; `batch` and `row` say where the bytes are, `licence` is null
-where none was stated."""
+"""The columns of a manifest: one row an image, without its bytes. `batch` and `row` say where the bytes are. `licence`
+is null if none was stated."""
 
 _IDENTITY: Final = ("sha256", "label", "split", "source", "generator")
 
 GIVEN: Final = ("sha256", "pixel_hash", "phash", "label", "source", "generator", "split", "bytes")
-"""What is remembered of an image for as long as the lake lives: what it was, and the split it was given."""
+"""The columns that are kept of an image as long as the lake exists: what it was, and the split it was given."""
 
 
 def version_id(rows: pd.DataFrame, *, today: date) -> str:
-    """Name a dataset version: the date, then a hash of which images it holds under which label and split."""
+    """Return the id of a version: the date, then a hash of its images, their labels, splits, sources and generators."""
     parts = (pc.fill_null(pa.array(rows[name], pa.string()), "") for name in _IDENTITY)
     lines = pc.binary_join_element_wise(*parts, "\x1f")
     digest = hashlib.sha256()
@@ -71,7 +71,7 @@ def write_former(lake: Lake, version: str, former: pd.DataFrame) -> None:
 def read_manifest(lake: Lake, version: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read the rows of a published dataset version, all `columns` or some.
 
-    Raises DatasetError naming the versions that exist.
+    Raises DatasetError if the version is not published; the error names the newest published versions.
     """
     if not (lake.version_path(version) / SUCCESS).exists():
         known = ", ".join(lake.versions()[-5:]) or "none yet"
@@ -106,9 +106,10 @@ def read_candidates(lake: Lake, version: str, *, columns: Sequence[str] | None =
 
 
 def read_given(lake: Lake, version: str) -> pd.DataFrame:
-    """Read every image that was given a split up to `version`: the columns GIVEN, and `former` where it has gone.
+    """Read every image that was given a split by `version` or an earlier version.
 
-    What validation refused counts as well: its split stays its own, should it be accepted one day.
+    Returns the columns GIVEN and `former`, which is true if `version` does not hold the image. Images that validation
+    refused are included: they keep their split, should they be accepted one day.
     """
     held = _read(lake, version, "candidates", columns=GIVEN).assign(former=False)
     if not (lake.version_path(version) / "former.parquet").exists():

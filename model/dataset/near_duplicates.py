@@ -1,4 +1,4 @@
-"""Pictures that are the same but for re-encoding, scaling or small retouching, found by their perceptual hashes."""
+"""Finds pictures that differ only by re-encoding, scaling or small retouching, by their perceptual hashes."""
 
 from collections.abc import Iterator
 from itertools import combinations
@@ -10,21 +10,22 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 NEAR: Final = 4
-"""Most bits by which the hashes of near-duplicates differ, of 64.
+"""Largest Hamming distance between the 64-bit hashes of near-duplicates.
 
-Of images saved again as JPEG (quality 50 to 90) or WebP, or scaled by half or two, 97 % or more stay within 4 bits,
-32-pixel ones included. Pictures that have nothing in common seldom come so close: among 109 thousand small photographs
-and generated images (CIFAKE), where a pair of a photograph and a generated image can only be chance, 7 of 3 billion
-such pairs are within 4 bits, 88 within 6 and 787 within 8. Chance chains clusters: the largest there has 12 images at
-4 bits, 25 at 6, 247 at 8 and 5,829 at 10.
-"""
+The hash of an image rarely changes more when the image is saved again or scaled. 97 % or more stay within 4 bits after
+JPEG (quality 50 to 90), WebP, or scaling by half or two. This includes 32-pixel images.
+
+Unrelated pictures seldom come so close. This was measured on 109 thousand small photographs and generated images
+(CIFAKE), where a photograph and a generated image can be near only by chance. 7 of 3 billion such pairs are within 4
+bits, 88 within 6 and 787 within 8. Such pairs join clusters: the largest cluster has 12 images at 4 bits, 25 at 6, 247
+at 8 and 5,829 at 10."""
 
 _SET_BITS: Final = 32
-"""Bits set in a hash that says something: it marks what is above the median. Ties, as in a flat picture, set fewer."""
+"""Bits set in a usable hash: a set bit marks a value above the median. Ties, as in a flat picture, set fewer bits."""
 
 _ALL_BITS: Final = np.arange(64, dtype=np.uint64)
 _BLOCKS: Final = NEAR + 2
-"""NEAR bits that differ leave two of so many blocks equal."""
+"""Blocks that a hash is cut into: if at most NEAR bits differ, at least two blocks are equal."""
 
 _CROWD: Final = 1_000
 """A bucket with more hashes is divided further instead of compared pair by pair."""
@@ -37,13 +38,13 @@ _Indices = NDArray[np.int64]
 
 
 def near_clusters(hashes: NDArray[np.int64]) -> _Indices:
-    """Find the clusters of near-duplicates among perceptual hashes [N]; equal numbers [N] are one cluster.
+    """Return a cluster number [N] for each perceptual hash [N]; near-duplicates get the same number.
 
-    Clusters are the connected components of "differs in at most NEAR bits". A hash that says nothing (0 for none at
-    all, a flat picture) is near to no other, not even to its equal.
+    Clusters are the connected components of "differs in at most NEAR bits". A hash without exactly _SET_BITS set bits
+    is near to no other, not even to an equal hash. A flat picture has such a hash, and 0 stands for no hash.
 
-    Method: multi-index hashing (Norouzi, Punjani, Fleet, CVPR 2012), with pairs of equal blocks as keys (Manku, Jain,
-    Das Sarma, WWW 2007); a crowded bucket is searched in the same way on the bits that its key leaves free.
+    Method: multi-index hashing (Norouzi, Punjani, Fleet, CVPR 2012). The keys are pairs of equal blocks (Manku, Jain,
+    Das Sarma, WWW 2007). A crowded bucket is searched in the same way on the bits outside its key.
     """
     unsigned = np.ascontiguousarray(hashes).view(np.uint64)
     telling = np.flatnonzero(np.bitwise_count(unsigned) == _SET_BITS)
@@ -57,7 +58,7 @@ def near_clusters(hashes: NDArray[np.int64]) -> _Indices:
 
 
 class _Forest:
-    """Which of n nodes hang together: `tree` numbers each node's tree, as far as the joins have been settled."""
+    """Disjoint sets of n nodes: `tree` holds the number of each node's set, without the joins not settled yet."""
 
     def __init__(self, nodes: int) -> None:
         self.tree: _Indices = np.arange(nodes)
@@ -65,7 +66,7 @@ class _Forest:
         self._count = 0
 
     def join(self, one: _Indices, other: _Indices) -> None:
-        """Join each node of `one` with the node of `other` at the same place, at once or when settled."""
+        """Join each node of `one` with the node of `other` at the same index; a join may wait for `settle`."""
         apart = self.tree[one] != self.tree[other]
         self._pending.append((one[apart], other[apart]))
         self._count += int(apart.sum())
@@ -104,7 +105,11 @@ def _search(values: _Hashes, nodes: _Indices, bits: _Hashes, forest: _Forest) ->
 
 
 def _search_crowd(values: _Hashes, nodes: _Indices, free: _Hashes, forest: _Forest) -> None:
-    """Like `_search`, for a crowd: mostly one picture over and over, and then all near to the middle of the crowd."""
+    """Like `_search`, for a crowded bucket.
+
+    All values near to the most central value are joined first. A crowd is mostly one picture many times, so usually
+    nothing is left to search.
+    """
     votes = np.array([np.count_nonzero(values >> bit & np.uint64(1)) for bit in _ALL_BITS])
     middle = np.bitwise_or.reduce((2 * votes > len(values)).astype(np.uint64) << _ALL_BITS)
     pivot = int(np.argmin(np.bitwise_count(values ^ middle)))
@@ -115,7 +120,7 @@ def _search_crowd(values: _Hashes, nodes: _Indices, free: _Hashes, forest: _Fore
 
 
 def _near_within(values: _Hashes, keys: _Hashes) -> Iterator[tuple[_Indices, _Indices]]:
-    """Yield the near pairs, as positions, among the values of equal `keys` (sorted)."""
+    """Yield the pairs of indices of near values with equal keys; `keys` are sorted."""
     at = np.arange(len(keys))
     for step in range(1, _CROWD):
         at = at[: np.searchsorted(at, len(keys) - step)]

@@ -1,4 +1,4 @@
-"""A batch's images as Parquet shards: their columns, and how a stream of rows is cut into files of bounded size."""
+"""Writes rows of a batch as Parquet shards of bounded size, reads their columns, and erases images from them."""
 
 import hashlib
 import json
@@ -40,42 +40,44 @@ BATCH_SCHEMA: Final = pa.schema(
         pa.field("licence", pa.string()),
     ]
 )
-"""One row an image: its bytes, its fingerprint and what its source claimed. `sha256` and `bytes` are those of the file
-as it came; `image` is empty where it cannot be decoded."""
+"""One row an image: its bytes, its fingerprint and what its source claimed. `sha256` and `bytes` describe the file as
+it came. `image` is empty if the file cannot be decoded."""
 
 _LATER: Final = ("licence",)
-"""Columns that files written by earlier versions lack, the last of BATCH_SCHEMA."""
+"""Columns that files written by earlier releases lack; the last columns of BATCH_SCHEMA."""
 
 FACTS: Final = tuple(name for name in BATCH_SCHEMA.names if name != "image")
 
 ERASED: Final = "erased"
-"""The `decode_error` of an image whose bytes were erased: its row stays, so that the rows behind it keep their numbers,
-with what keeps the image out and tells where it came from."""
+"""The `decode_error` of an image whose bytes were erased. Its row stays, so that later rows keep their numbers. The row
+keeps the hashes that keep the image out, and where the image came from."""
 
 _GONE: Final = (
     "phash", "width", "height", "format", "mode", "jpeg_quality", "has_icc", "has_exif", "quantization", "animated",
     "brightness", "border",
 )  # fmt: skip
-"""What was measured of an image, and goes with its bytes."""
+"""Columns measured from an image, which are erased with its bytes."""
 
 _CLAIMS: Final = ("sha256", "label", "source", "generator", "split_hint", "origin", "licence")
 _SHARD_BYTES: Final = 128_000_000
 _SHARD_ROWS: Final = 20_000
-"""A shard is cut at whichever comes first; one shard is held in memory at a time, when writing and when reading."""
+"""A shard ends at _SHARD_BYTES or _SHARD_ROWS, whichever comes first. One shard is in memory at a time, when writing
+and when reading."""
 
 # Images do not compress, so their column is stored as it is.
 _COMPRESSION: Final = {name: "none" if name == "image" else "zstd" for name in BATCH_SCHEMA.names}
 _ROWS_AT_ONCE: Final = 16
-"""Rows after which Parquet looks whether a page is full: a thousand large images, its default, would be a gigabyte."""
+"""Rows after which Parquet checks if a page is full. A thousand large images, its default, would be a gigabyte."""
 
 _DESCRIBED: Final = list(FACTS)
-"""The columns that are worth a dictionary and statistics; no two images are equal, and none is the least."""
+"""The columns with a dictionary and statistics. `image` has neither: no two images are equal, and images have no useful
+order."""
 
 
 def read_columns(file: IO[bytes], names: Sequence[str] | None = None) -> pa.Table:
-    """Read a file of a batch or a manifest, all of its columns or those of `names`.
+    """Read a file of a batch or a manifest, all of its columns or only `names`.
 
-    What was no column yet when the file was written is null in all rows.
+    A column that did not exist when the file was written is null in all rows.
     """
     parquet = pq.ParquetFile(file, pre_buffer=True)
     missing = [name for name in _LATER if name not in parquet.schema_arrow.names]
@@ -95,13 +97,13 @@ def write_shards(folder: UPath, rows: Iterable[Mapping[str, Any]]) -> str | None
     for shards, shard in enumerate(_cut(rows), start=1):
         _write_shard(folder / f"part-{shards - 1:05}.parquet", shard)
         for row in shard:
-            # As JSON, in which no name can be mistaken for several, or for further rows.
+            # As JSON, so that no value can be mistaken for several values or for another row.
             digest.update(json.dumps([row.get(name) for name in _CLAIMS]).encode())
     return digest.hexdigest()[:16] if shards else None
 
 
 def erase_rows(path: UPath, rows: Collection[int]) -> None:
-    """Write a shard anew, whole or not at all, without the bytes of these rows and what was measured of them.
+    """Rewrite a shard without the bytes of these rows and the columns measured from them; atomic.
 
     Raises StorageFull when there is no room.
     """

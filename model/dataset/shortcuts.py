@@ -1,4 +1,4 @@
-"""How well a fact about a file tells its label without the picture: a detector would learn that instead."""
+"""Measures how well facts about a file, such as its size, predict its label: a detector could learn them instead."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ FACTS: Final[Mapping[str, Callable[[pd.DataFrame], pd.Series]]] = MappingProxyTy
         "border": lambda rows: rows["border"],
     }
 )
-"""The facts that are audited, each a column of a manifest or made from some."""
+"""The facts that are audited: each is a column of a manifest, or computed from columns."""
 
 _FOLDS: Final = 5
 _MOST_BINS: Final = 32
@@ -50,7 +50,7 @@ _NORMAL_95: Final = 1.96
 
 
 def find_shortcuts(rows: pd.DataFrame) -> dict[str, Shortcut]:
-    """Measure every fact of FACTS on the rows of a manifest; (0.5, 0.5) when they do not hold both classes."""
+    """Measure every fact of FACTS on the rows of a manifest; (0.5, 0.5) if the rows lack one of the classes."""
     labels = np.asarray(rows["label"] == CLASSES[AI], dtype=np.int64)
     if len(np.unique(labels)) < 2:
         return dict.fromkeys(FACTS, Shortcut(0.5, 0.5))
@@ -67,7 +67,7 @@ def name_patterns(origins: pd.Series) -> pd.Series:
 
 
 def _folds(rows: pd.DataFrame) -> NDArray[np.int64]:
-    """Deal each class into folds evenly, in the order of the hashes, so that the order of the rows says nothing."""
+    """Deal each class evenly into folds, in the order of the hashes, so that the order of the rows is irrelevant."""
     dealt = rows["sha256"].sort_values().groupby(rows["label"]).cumcount() % _FOLDS
     return np.asarray(dealt.reindex(rows.index), dtype=np.int64)
 
@@ -75,8 +75,8 @@ def _folds(rows: pd.DataFrame) -> NDArray[np.int64]:
 def _measure(fact: pd.Series, labels: NDArray[np.int64], folds: NDArray[np.int64]) -> Shortcut:
     """Score each row by the share of AI among the rows of the other folds with the same value (target encoding).
 
-    Any relation shows, also one that neither rises nor falls. A row never meets its own label, so a fact that is
-    different for every image, such as a serial number, scores nothing.
+    Any relation is found, even if it is not monotonic. A row's own label is not used for its score. So a fact with a
+    different value for every image, such as a serial number, gets 0.5.
     """
     values = _categories(fact)
     scores = np.empty(len(labels))
@@ -88,7 +88,7 @@ def _measure(fact: pd.Series, labels: NDArray[np.int64], folds: NDArray[np.int64
 
 
 def _categories(fact: pd.Series) -> NDArray[np.int64]:
-    """Give each value of a fact a number from 0 on: the quantile of a fine-grained one; having none is a value too."""
+    """Give each value of a fact a number from 1, or its quantile if there are many; 0 stands for a missing value."""
     bins = int(np.clip(len(fact) // _ROWS_A_BIN, _FEWEST_BINS, _MOST_BINS))
     if pd.api.types.is_numeric_dtype(fact) and fact.nunique() > bins:
         codes = pd.qcut(fact.astype("float64"), bins, labels=False, duplicates="drop").to_numpy()
@@ -99,14 +99,17 @@ def _categories(fact: pd.Series) -> NDArray[np.int64]:
 
 
 def _shares_of_ai(values: NDArray[np.int64], labels: NDArray[np.int64], count: int) -> NDArray[np.float64]:
-    """Return the share of AI for each value, drawn toward that of all rows as if one more row had the average."""
+    """Return the share of AI for each value, smoothed as if one more row had the share of all rows."""
     rows, ai = np.bincount(values, minlength=count), np.bincount(values, weights=labels, minlength=count)
     shares: NDArray[np.float64] = (ai + labels.mean()) / (rows + 1)
     return shares
 
 
 def _standard_error(auc: float, labels: NDArray[np.int64]) -> float:
-    """Hanley and McNeil, 1982, "The meaning and use of the area under a receiver operating characteristic curve"."""
+    """Return the standard error of an area under the ROC.
+
+    Source: Hanley and McNeil, 1982, "The meaning and use of the area under a receiver operating characteristic curve".
+    """
     ai, real = int(np.sum(labels == AI)), int(np.sum(labels == REAL))
     above_both_real = auc / (2 - auc) - auc**2
     below_both_ai = 2 * auc**2 / (1 + auc) - auc**2

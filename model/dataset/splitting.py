@@ -1,4 +1,4 @@
-"""Where the pictures of a dataset version go: near-duplicates into one cluster, and each cluster into one split."""
+"""Groups near-duplicates into clusters, and gives each cluster one split."""
 
 import hashlib
 from typing import Final
@@ -15,25 +15,29 @@ _STRENGTH: Final = {split: rank for rank, split in enumerate(SPLITS)}
 
 
 def picture_of(images: pd.DataFrame) -> pd.Series:
-    """Return what makes an image the same picture: its pixels, or its bytes when it cannot be decoded."""
+    """Return the hash that identifies each image's picture: of its pixels, or of its bytes if it cannot be decoded."""
     return images["pixel_hash"].fillna(images["sha256"])
 
 
 def place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
-    """Return `cluster`, `split` and `rule` (of LEFT_OUT; empty: it stays) by picture.
+    """Return `cluster`, `split` and `rule` (a key of LEFT_OUT, or empty if the picture stays) by picture.
 
-    `claims` are all claims about `pictures`, the one that counts first; `given` is every image of every earlier
-    version, which counts also when it is withdrawn or excluded now.
+    `pictures` has the columns `picture` and `phash`. `claims` are all claims about `pictures`; the first claim of each
+    picture decides. `given` is every image of every earlier version, also if it is withdrawn or excluded now.
 
-    - Near-duplicates (`near_clusters`) are one cluster, whatever their labels, and stand in one split.
-    - A split once given never changes. An image that enters a cluster with a split takes that split; when the cluster
-      spans two splits because of it, or its source means it for `test` and the cluster is in another split, it is left
-      out. Images of earlier versions that turn out to be near-duplicates across splits stay in the strongest only.
-    - What came from reports of users is in `train`, or left out where its cluster is in another split: who reports
-      chooses what, and must not decide what is tested, nor where the threshold lies.
-    - A cluster without a split takes the strongest that its sources claim: `test`, then `val`, then `train`. Without a
-      claim, and for the part of a source's train that must become val when it has none, the hash of the cluster
-      decides: 80 % train, 10 % val, 10 % test. A lone image therefore falls into the same split in every lake.
+    1. Near-duplicates (`near_clusters`) are one cluster, whatever their labels, and are in one split.
+    2. A split once given never changes. A new image in a cluster with a split takes the cluster's split.
+    3. A new image is left out if its cluster spans two splits.
+    4. A new image that its source assigns to `test` is left out if its cluster is in another split.
+    5. If images of earlier versions turn out to be near-duplicates across splits, only those in the strongest split
+       stay.
+    6. An image from a report is in `train`, or left out if its cluster is in another split. Reporters choose what they
+       report, and must not decide what is tested or where the threshold lies.
+    7. A cluster without a split takes the strongest that its sources claim: `test`, then `val`, then `train`.
+    8. A cluster without a claim is placed by its hash: 80 % train, 10 % val, 10 % test.
+    9. A cluster claimed for `train` goes to `val` if its hash says `val` and none of its sources has a `val`.
+
+    A lone image therefore gets the same split in every lake.
     """
     nodes = _nodes(pictures, given)
     trusted = claims[~claims["reported"]]
@@ -48,7 +52,7 @@ def place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | No
     late_test = fresh & (hint == "test") & settled.notna() & (settled != "test")
     nodes.loc[late_test & (nodes["rule"] == ""), "rule"] = "test_near_train"
     staying = nodes[(nodes["rule"] == "") & nodes["present"]]
-    # Named after what stays whatever the split.
+    # Named after an image that is not from a report, if there is any: such an image stays in any split.
     named = staying.index[np.argsort(reported[staying.index], kind="stable")]
     names = staying.loc[named].reset_index().groupby("component")["picture"].first()
     component = trusted["picture"].map(nodes["component"])
@@ -60,7 +64,7 @@ def place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | No
 
 
 def _nodes(pictures: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the pictures of this version and of all earlier ones: `component`, the split `given`, `present` now."""
+    """Return the pictures of this and all earlier versions: `component`, the split `given`, and if `present` now."""
     nodes = pictures.set_index("picture")[["phash"]].assign(given=pd.Series(dtype="str"), present=True)
     if given is not None:
         once = given.assign(picture=picture_of(given)).drop_duplicates("picture").set_index("picture")
@@ -75,7 +79,11 @@ def _components(phashes: pd.Series) -> "np.ndarray[tuple[int], np.dtype[np.int64
 
 
 def _part(nodes: pd.DataFrame, spanning: pd.Series) -> None:
-    """Take apart, in place, the `spanning` nodes, which were given splits: only those near to each other remain one."""
+    """Divide, in place, the clusters of the `spanning` nodes, which were given different splits.
+
+    Nodes near to each other stay one cluster, in the strongest of their splits; all other nodes get the rule
+    'between_splits'.
+    """
     if not spanning.any():
         return
     nodes.loc[spanning, "component"] = nodes["component"].max() + 1 + _components(nodes.loc[spanning, "phash"])
@@ -83,12 +91,12 @@ def _part(nodes: pd.DataFrame, spanning: pd.Series) -> None:
     strongest = rank.groupby(nodes["component"]).transform("max")
     weaker = spanning & (rank < strongest)
     nodes.loc[weaker, "rule"] = "between_splits"
-    # Each on its own, so that its split counts for nobody.
+    # Give each its own component, so that its split affects no other image.
     nodes.loc[weaker, "component"] = -1 - np.arange(weaker.sum())
 
 
 def _propose(names: pd.Series, claims: pd.DataFrame) -> pd.Series:
-    """Return a split for each component in `names` (its cluster) from the `claims` about it, or from its hash."""
+    """Return a split for each component in `names` (its cluster): from the `claims` about it, or from its hash."""
     by_hash = names.map(_split_by_hash)
     has_val = set(claims.loc[claims["split_hint"] == "val", "source"])
     hinted = _strongest_hint(claims).reindex(names.index)

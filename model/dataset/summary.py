@@ -1,4 +1,4 @@
-"""What a dataset version holds, what was left out of it and why, and how it differs from the one before."""
+"""Summarises a dataset version: what it holds, what was left out and why, and how it differs from the previous."""
 
 from collections.abc import Collection, Hashable
 from typing import Final
@@ -9,10 +9,10 @@ from model.dataset.assembly import LEFT_OUT, Assembly
 from model.dataset.manifest import SPLITS
 
 _EXAMPLES: Final = 100
-"""Files listed for each rule; all are counted."""
+"""Most files that are listed for each rule; the count includes all."""
 
 COUNTED: Final = ("label", "source", "generator")
-"""The columns by whose values a difference is counted."""
+"""The columns by whose values added and removed images are counted."""
 
 
 def summarise(
@@ -24,7 +24,7 @@ def summarise(
 ) -> dict[str, object]:
     """Return the content of summary.json, ready for JSON.
 
-    `previous` is the version before, as its id and its images (columns `sha256`, `bytes` and those counted).
+    `previous` is the id of the previous version and its images (columns `sha256`, `bytes` and COUNTED), or None.
     """
     rows = assembly.rows
     return {
@@ -48,7 +48,7 @@ def _counts(values: pd.Series) -> dict[str, int]:
 
 
 def _licences(rows: pd.DataFrame) -> list[dict[str, object]]:
-    """Count the images of each source by licence, None where none is stated."""
+    """Count the images of each source by licence; None if no licence is stated."""
     counts = rows.groupby(["source", "licence"], dropna=False).size().reset_index(name="images")
     return [
         {"source": source, "licence": None if pd.isna(licence) else licence, "images": int(images)}
@@ -57,7 +57,7 @@ def _licences(rows: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def _clusters(rows: pd.DataFrame) -> dict[str, int]:
-    """Describe the clusters of several near-duplicates."""
+    """Count the clusters with more than one image."""
     clusters = rows.groupby("cluster")["label"].agg(["size", "nunique"])
     several = clusters[clusters["size"] > 1]
     return {
@@ -78,7 +78,7 @@ def _listing(files: pd.DataFrame) -> dict[str, object]:
 
 
 def _withdrawn(left_out: pd.DataFrame, tombstones: pd.DataFrame) -> list[dict[Hashable, object]]:
-    """List, without a limit, the tombstones that keep a file of the lake out."""
+    """List all tombstones that keep a file of the lake out."""
     kept_out = left_out.loc[left_out["rule"] == "withdrawn", "sha256"]
     effective = tombstones[tombstones["sha256"].isin(kept_out)].sort_values("sha256")
     when = effective["withdrawn_at"].dt.strftime("%Y-%m-%dT%H:%M:%SZ")

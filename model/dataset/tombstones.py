@@ -1,4 +1,4 @@
-"""Images that must never be trained on again: recorded in the lake with the reason, obeyed by every later version."""
+"""Records images that must never be trained on again, with the reason; every later version leaves them out."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -31,10 +31,14 @@ SCHEMA: Final = pa.schema(
         pa.field("erased_at", _WHEN),
     ]
 )
-"""One row a withdrawn image. `pixel_hash` is what its twins have, unknown for one that the lake has never held.
+"""One row a withdrawn image.
 
-`scope` is EVERYWHERE or REPORTED, `erase` says whether the bytes must go, and `erased_at` when they went. Tombstones of
-earlier releases lack the last three: they count everywhere, and nobody has asked for the bytes to go."""
+- `pixel_hash`: equal for all images with the same pixels; null if it is unknown, as for an image the lake never held.
+- `scope`: EVERYWHERE or REPORTED.
+- `erase`: whether the bytes must be erased.
+- `erased_at`: when the bytes were erased.
+
+Tombstones of earlier releases lack the last three columns. They count everywhere, and ask for no erasure."""
 
 _FILE: Final = "tombstones.parquet"
 _SHA256: Final = re.compile("[0-9a-f]{64}")
@@ -43,7 +47,7 @@ _UNKNOWN: Final[Mapping[str, str | None]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Withdrawal:
-    """How many images were `added` to the tombstones, how many were there before, and those the lake does not hold."""
+    """Numbers of images `added` to the tombstones and `known` before, and hashes of images `unseen` by the lake."""
 
     added: int
     known: int
@@ -55,11 +59,12 @@ def withdraw(
 ) -> Withdrawal:
     """Withdraw the images with these SHA-256 sums: neither they nor their pixel twins are in any later version.
 
-    Published versions stay as they are, and the bytes stay in the lake, unless `erase` asks for the bytes to go, which
-    `model.privacy.erasing` does. An image that the lake does not hold is recorded too, and kept out should it come.
-    Withdrawing again changes nothing that was asked for before. `lock` is the file that all who withdraw hold in turn
-    (`Settings.reports_lock`). Raises DatasetError without an image, for sums that are none and for a blank reason,
-    LockHeld when another holds the lock for too long.
+    Published versions stay as they are. The bytes stay in the lake unless `erase` is true: then `model.privacy.erasing`
+    erases the bytes. An image that the lake does not hold is recorded too, and kept out if it comes later. Withdrawing
+    an image again never narrows its withdrawal.
+
+    `lock` is the lock file of all withdrawals (`Settings.reports_lock`). Raises DatasetError if there is no image, for
+    a malformed sum, and for a blank reason. Raises LockHeld if another process holds the lock for too long.
     """
     hashes = sorted(set(images))
     if not hashes:
@@ -68,7 +73,7 @@ def withdraw(
         raise DatasetError(f"no SHA-256 sum of 64 lower-case hexadecimal digits: {', '.join(map(repr, wrong))}")
     if not reason.strip():
         raise DatasetError("say why the images are withdrawn: the reason is kept with them")
-    pixels = find_pixel_hashes(lake, hashes)  # before the lock, for it reads the whole lake
+    pixels = find_pixel_hashes(lake, hashes)  # before the lock, because it reads the whole lake
     with locked(lock):
         added = record(lake, hashes, reason=reason.strip(), now=now, erase=erase, pixels=pixels)
     unseen = tuple(sha256 for sha256 in hashes if sha256 not in pixels)
@@ -85,9 +90,9 @@ def record(
     erase: bool = False,
     pixels: Mapping[str, str | None] = _UNKNOWN,
 ) -> int:
-    """Set tombstones, or widen those that are there, and return how many; hold the lock of `withdraw`.
+    """Add tombstones, or widen existing ones, and return how many changed; the caller holds the lock of `withdraw`.
 
-    A tombstone is widened from REPORTED to EVERYWHERE, and by `erase`; none is ever narrowed. Reads no image.
+    A tombstone can be widened from REPORTED to EVERYWHERE, and by `erase`; it is never narrowed. Reads no image.
     """
     rows = {row["sha256"]: row for row in _read(lake).to_pylist()}
     changed = 0
@@ -109,7 +114,7 @@ def record(
 
 
 def note_pixel_hashes(lake: Lake, pixels: Mapping[str, str | None]) -> None:
-    """Write pixel hashes into the tombstones that lack theirs; hold the lock of `withdraw`."""
+    """Write pixel hashes into the tombstones that lack theirs; the caller holds the lock of `withdraw`."""
     rows = _read(lake).to_pylist()
     lacking = [row for row in rows if row["pixel_hash"] is None and pixels.get(row["sha256"])]
     for row in lacking:
@@ -119,7 +124,7 @@ def note_pixel_hashes(lake: Lake, pixels: Mapping[str, str | None]) -> None:
 
 
 def note_erased(lake: Lake, images: Collection[str], *, now: datetime) -> None:
-    """Write down that the bytes of these images are gone; hold the lock of `withdraw`."""
+    """Record that the bytes of these images are gone; the caller holds the lock of `withdraw`."""
     rows = _read(lake).to_pylist()
     done = [row for row in rows if row["sha256"] in images and row["erased_at"] is None]
     for row in done:
@@ -129,7 +134,7 @@ def note_erased(lake: Lake, images: Collection[str], *, now: datetime) -> None:
 
 
 def read_tombstones(lake: Lake) -> pd.DataFrame:
-    """Read all tombstones, in the order in which they were set; none when nothing was ever withdrawn."""
+    """Read all tombstones, in the order in which they were set; an empty frame if nothing was ever withdrawn."""
     stones = to_frame(_read(lake))
     return stones.assign(
         scope=stones["scope"].fillna(EVERYWHERE), erase=stones["erase"].fillna(value=False).astype(bool)
@@ -137,7 +142,7 @@ def read_tombstones(lake: Lake) -> pd.DataFrame:
 
 
 def read_kept_out(lake: Lake) -> KeptOut:
-    """Return what the tombstones keep out, with what neutralising made of it; reads the whole lake if there are any."""
+    """Return what the tombstones keep out, neutralised copies included; scans the lake if there are tombstones."""
     return KeptOut.of(read_tombstones(lake)).with_neutralised(lambda: scan_images(lake))
 
 
@@ -147,7 +152,7 @@ def scan_images(lake: Lake) -> Iterator[pd.DataFrame]:
 
 
 def find_pixel_hashes(lake: Lake, images: Collection[str]) -> dict[str, str | None]:
-    """Return the pixel hash of those `images` that the lake holds; None for one that cannot be decoded."""
+    """Return the pixel hash of those `images` that the lake holds; None for an image that cannot be decoded."""
     wanted = pa.array(images, pa.string())
     found: dict[str, str | None] = {}
     for rows in lake.scan(["sha256", "pixel_hash"]):
@@ -161,7 +166,7 @@ def _widens(before: Mapping[str, Any], *, scope: str, erase: bool) -> bool:
 
 
 def _read(lake: Lake) -> pa.Table:
-    """Read the file with the columns of SCHEMA; those that an earlier release did not write are null."""
+    """Read the file with the columns of SCHEMA; columns that an earlier release did not write are null."""
     path = lake.root / _FILE
     if not path.exists():
         return SCHEMA.empty_table()

@@ -1,4 +1,4 @@
-"""Validation: what Great Expectations found of a dataset version, kept as validation.json in its folder."""
+"""Reads and writes validation.json: what Great Expectations found in a dataset version."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ FILE: Final = "validation.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Validation(Record):
-    """Whether a version may be trained on (`success`), the images accepted and refused, and what was found wrong.
+    """Whether a version may be trained on (`success`), how many images were accepted and refused, and the findings.
 
-    `failed` is what the version was refused for, `warnings` what refuses nothing. The remaining fields are for
-    people, and do not count when two validations are compared. A file of an earlier release may lack any field but
+    `failed` are the findings for which the version was refused; `warnings` refuse nothing. The fields after them are
+    for people, and are ignored when two validations are compared. A file of an earlier release may lack any field but
     `success`.
     """
 
@@ -39,7 +39,7 @@ class Validation(Record):
 
 
 def read_validation(lake: Lake, version: str) -> Validation | None:
-    """Return what validation found of a version, None when it was not validated.
+    """Return what validation found in a version, None if the version was not validated.
 
     Raises DatasetError for a file that cannot be understood.
     """

@@ -1,4 +1,5 @@
-"""Files that strangers supply are read in a child process, whose memory and computing time have a bound.
+"""Reads files from strangers in a child process, whose memory and CPU time are limited.
 
-What takes more costs one file: the child ends, the parent notes the file, and the next child goes on behind it.
+A file that exceeds a limit costs no other file. The child ends, the parent notes the file, and the next child goes on
+behind the file.
 """

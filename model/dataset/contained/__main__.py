@@ -1,6 +1,6 @@
-"""The child: does what its first frame asks for, tells what came of it, and notes what it opens before it does.
+"""The child process: runs the job of its first frame, sends the results, and notes each item before opening it.
 
-python -m model.dataset.contained <number of the pipe> <number of the file for notes>    (the frame comes by stdin)
+python -m model.dataset.contained <descriptor of the pipe> <descriptor of the notes>    (the frame comes by stdin)
 """
 
 import json
@@ -20,11 +20,11 @@ from model.sources.web.reach import Reach
 
 _LONGEST_PATH: Final = 2_000
 _LONGEST_ERROR: Final = 8_000
-"""Characters, each of which JSON may write as twelve bytes."""
+"""Most characters of a path and of an error; JSON may write each character as twelve bytes."""
 
 
 def main() -> int:
-    """Return 0 when the parent was told how it ended."""
+    """Run the job; return 0 if the parent was told how it ended, 2 if no frame came."""
     with os.fdopen(int(sys.argv[1]), "wb", buffering=1 << 20) as channel:
         frame = receive(sys.stdin.buffer)
         if frame is None:
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 class _Teller:
-    """Notes what is open in a file that outlives the child, and tells the parent, some time later, what was read."""
+    """Notes the open items in a file that outlives the child, and tells the parent (buffered) which items were read."""
 
     def __init__(self, channel: IO[bytes], intake: Intake) -> None:
         self._channel = channel
@@ -59,7 +59,7 @@ class _Teller:
         send(self._channel, {"end": place, "key": key.hex() if key else None, "read": self._tally.read})
 
     def _note(self) -> None:
-        # One call: whatever ends the child leaves the whole line, or the one before.
+        # One write: if the child is killed, the file holds this line or the previous one, never a part.
         os.pwrite(int(sys.argv[2]), json.dumps(self._opened).encode() + b"\n", 0)
 
 
@@ -94,7 +94,7 @@ def _collect(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[byt
         for row in reader.rows(number, tell, after=after, without=without):
             image = row.pop("image")
             del row["ingested_at"]  # the parent knows it
-            assert isinstance(image, bytes)  # noqa: S101 - a row of an intake holds an image's
+            assert isinstance(image, bytes)  # noqa: S101 - a row of an intake holds bytes
             send(channel, {"row": row, "read": intake.tally.read}, image)
         send(channel, {"done": number, "read": intake.tally.read})
         channel.flush()

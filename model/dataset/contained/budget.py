@@ -1,4 +1,4 @@
-"""Budget: what a process that reads sources may take."""
+"""The limits of a process that reads sources: memory and CPU time."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -8,12 +8,12 @@ from model.settings import Settings
 
 @dataclass(frozen=True)
 class Budget:
-    """Memory of a process that reads sources, and the computing time that one image or file may take it."""
+    """Memory of a process that reads sources, in bytes, and its CPU time for one image or file, in seconds."""
 
     memory_bytes: int = 2_000_000_000
     seconds: int = 10
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Read it from the settings."""
+        """Return the limits that the settings name."""
         return cls(round(settings.ingest_memory_gb * 1e9), settings.ingest_seconds)

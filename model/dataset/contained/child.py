@@ -1,4 +1,4 @@
-"""The child process as its parent sees it: started with a request, read frame by frame, gone with its parent."""
+"""Starts a child process that reads sources, and receives its frames; the child ends with its parent."""
 
 import json
 import os
@@ -19,10 +19,10 @@ from model.sources.web.reach import Reach
 _MODULE: Final = "model.dataset.contained"
 _LONGEST_NOTE: Final = 1_000_000
 _MOST_JSON: Final = 100_000
-"""Bytes of what a child tells in one frame, beside an image: the longest row that an intake yields takes fewer."""
+"""Most bytes of JSON in a frame of a child; the longest row that an intake yields takes fewer."""
 
 _POOL: Final = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""Arrow's own pool reserves memory by the gigabyte, which would count."""
+"""Arrow's own pool reserves gigabytes in advance, which would count against the memory limit."""
 
 
 class Child:
@@ -46,11 +46,11 @@ class Child:
             os.close(theirs)
         assert self._process.stdin is not None  # noqa: S101 - it is a pipe
         limits = {"memory_bytes": budget.memory_bytes, "seconds": budget.seconds}
-        with suppress(BrokenPipeError), self._process.stdin as stdin:  # one that is dead already shows when it is read
+        with suppress(BrokenPipeError), self._process.stdin as stdin:  # `receive` notices a dead child
             send(stdin, {"job": job, "hosts": reach.hosts, "most_bytes": reach.most_bytes, **limits, **request}, data)
 
     def receive(self) -> Frame | None:
-        """Return what it tells next; None when it has ended. Raises the error by which it says it cannot go on."""
+        """Return the child's next frame; None if the child has ended. Raises the error that the child reports."""
         frame = receive(self._channel, most_json=_MOST_JSON, most_bytes=READ_AT_MOST)
         if frame and "error" in frame[0]:
             raise _error(frame[0])
@@ -60,12 +60,12 @@ class Child:
         return frame
 
     def opened(self) -> list[tuple[tuple[int, ...], str]]:
-        """Return places and paths of what it has open, the outermost first; of one that has ended, of what it had."""
+        """Return place and path of each item that the child has open, or had open at its end, the outermost first."""
         line = os.pread(self._note.fileno(), _LONGEST_NOTE, 0).partition(b"\n")[0]
         return [(tuple(place), path) for place, path in json.loads(line or b"[]")]
 
     def end(self) -> str:
-        """End it, and say of which limit it is that it has ended before its work was done."""
+        """End the child, and return why it ended before its work was done."""
         self._channel.close()
         self._note.close()
         with suppress(subprocess.TimeoutExpired):
@@ -81,7 +81,7 @@ class Child:
 
 
 def _error(message: dict[str, Any]) -> TruegrainError:
-    """Return the error that a child has met; its words are those of the same error here."""
+    """Return the error that a child reports, with the same class and message as if it had been raised here."""
     known = {kind.__name__: kind for kind in _kinds_of(TruegrainError)}
     return known.get(message["error"], SourceError)(message["says"])
 

@@ -1,4 +1,4 @@
-"""Frames between a parent and a child: a JSON object and bytes. Nothing in them is code, whoever writes them."""
+"""Sends and receives frames between parent and child: a JSON object and bytes. A received frame cannot run code."""
 
 import json
 import struct
@@ -19,7 +19,7 @@ def send(stream: IO[bytes], message: dict[str, Any], data: bytes = b"") -> None:
 
 
 def receive(stream: IO[bytes], *, most_json: int = _MOST_JSON, most_bytes: int = _MOST_BYTES) -> Frame | None:
-    """Read a frame; None where the stream ends, or goes on with what is no frame of so many bytes at most."""
+    """Read a frame; None if the stream ends, or if what follows is no frame or exceeds a limit (in bytes)."""
     head = stream.read(_LENGTHS.size)
     if len(head) < _LENGTHS.size:
         return None

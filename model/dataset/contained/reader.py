@@ -1,4 +1,4 @@
-"""What is read of sources, by a child: whether anything is new, what they call themselves, and the rows of a part."""
+"""Reads sources in a child process: whether anything is new, the names of the sources, and the rows of a part."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from model.sources.web.reach import Reach
 from model.sources.web.secrets import without_secrets
 
 MOST_UNREAD: Final = 20
-"""Files of a part that may be over a limit: each costs a child, and more are no accident."""
+"""Most files of a part that may be over a limit: each costs a child, and more are hardly an accident."""
 
 _log = structlog.get_logger(__name__)
 
@@ -26,15 +26,18 @@ _log = structlog.get_logger(__name__)
 def which_hold_anything_new(
     sources: Sequence[Source], *, parts: int, seen: Digests, reach: Reach, budget: Budget
 ) -> list[bool]:
-    """Say of each source what `holds_anything_new` does; raises SourceError as it does, and for one over a limit."""
+    """Return the result of `holds_anything_new` for each source.
+
+    Raises SourceError as `holds_anything_new` does, and for a source over a limit.
+    """
     request = {"parts": parts, "sources": [asdict(source) for source in sources]}
     return [told["new"] for told in _ask("plan", request, seen.to_bytes(), sources, reach=reach, budget=budget)]
 
 
 def names_of(sources: Sequence[Source], *, reach: Reach, budget: Budget) -> list[str | None]:
-    """Return what each source calls itself, None of one that may be empty and is.
+    """Return the name that each source gives itself; None for a source that may be empty and is.
 
-    Raises SourceError as `require_image` does, and for one over a limit.
+    Raises SourceError as `require_image` does, and for a source over a limit.
     """
     request = {"sources": [asdict(source) for source in sources]}
     return [told["source"] for told in _ask("look", request, b"", sources, reach=reach, budget=budget)]
@@ -43,7 +46,7 @@ def names_of(sources: Sequence[Source], *, reach: Reach, budget: Budget) -> list
 def _ask(
     job: str, request: dict[str, Any], data: bytes, sources: Sequence[Source], *, reach: Reach, budget: Budget
 ) -> Iterator[dict[str, Any]]:
-    """Yield what a child says of each source."""
+    """Yield a child's answer for each source."""
     child = Child(job, request, data, budget=budget, reach=reach)
     try:
         for source in sources:
@@ -56,7 +59,7 @@ def _ask(
 
 
 class ContainedReader:
-    """Reads the sources of a part as a PartReader does, in a child. What is over a limit counts as `unread`."""
+    """Reads the sources of a part like a PartReader, but in a child. Files over a limit count as `unread`."""
 
     def __init__(
         self, part: Part, *, known: Digests, seen: Digests, now: datetime, reach: Reach, budget: Budget
@@ -79,10 +82,13 @@ class ContainedReader:
         self._end_child()
 
     def rows(self, number: int, progress: Progress) -> Iterator[Row]:
-        """Yield the rows of the part's source of that number, from 0; call it for one after another.
+        """Yield the rows of the part's source `number` (from 0); call it for one number after another.
 
-        Raises SourceError as `read_part` does. It also raises SourceError if, within the limits, a source cannot be
-        listed or nothing of it can be read, and if more than MOST_UNREAD files are over a limit.
+        Raises SourceError as `read_part` does, and in three more cases:
+
+        1. The source cannot be listed within the limits.
+        2. Nothing of the source can be read within the limits.
+        3. More than MOST_UNREAD files are over a limit.
         """
         self._after, self._left_out, self._spoilt = (), set(), set()
         source, read_before, reason = self._part.sources[number], self.tally.read, ""
@@ -134,7 +140,7 @@ class ContainedReader:
         return row | {"image": image, "ingested_at": self._now}
 
     def _give_up(self, source: Source, opened: list[tuple[Place, str]], reason: str) -> None:
-        """Leave out what was open when a child ended; the next one goes on behind what was told of last."""
+        """Leave out the item that was open when a child ended; the next child goes on after the last item reported."""
         if not opened:
             raise _unreadable(source, reason)
         self.tally.unread += 1
@@ -143,15 +149,15 @@ class ContainedReader:
         if self.tally.unread > MOST_UNREAD:
             raise SourceError(
                 f"More than {MOST_UNREAD} files are over a limit, the last of them '{path}' of the source '{name}': "
-                f"{reason}. Leave such files out, or raise the limit if they are what they should be."
+                f"{reason}. Remove such files from the source, or raise the limit if the files are genuine."
             )
         self._left_out.add(opened[-1][0])
-        # What holds a file that was not read is opened again in the next run.
+        # The next run opens the containers of an unread file again.
         self._spoilt |= {place for place, _ in opened}
 
 
 def _unreadable(source: Source, reason: str) -> SourceError:
     return SourceError(
-        f"The source '{without_secrets(source.location)}' cannot be read: {reason}. Look at what it holds; raise the "
-        "limit if it is what it should be."
+        f"The source '{without_secrets(source.location)}' cannot be read: {reason}. Check what the source "
+        "holds; raise the limit if its files are genuine."
     )
