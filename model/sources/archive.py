@@ -1,4 +1,4 @@
-"""A zip or tar archive as a Tree; nothing is unpacked to disk."""
+"""Reads zip and tar archives as a Tree, file by file; nothing is unpacked to disk."""
 
 import bz2
 import gzip
@@ -32,27 +32,27 @@ _TAR = cast(
     },
 )
 SUFFIXES = (".zip", *_TAR)
-"""What a file must be called to be read as an archive."""
+"""The endings of file names that are read as archives."""
 
 _WHAT = "The archive"
 
 _MOST_OF_A_HEADER = 4_000_000
-"""Bytes of the headers in front of one file of a tar; only forged ones, or a map of millions of holes, take more."""
+"""Most bytes of headers before one file of a tar. Only forged headers, or a map of millions of holes, take more."""
 
 _USUAL_HEADER = 4_096
-"""Bytes that the headers of one file of a tar take at most, on average."""
+"""Most bytes of headers that the files of a tar may have on average."""
 
 _MOST_WORDS = 100
-"""Words of a header of a tar, of one file and of all together; a tar program writes some ten, and attributes."""
+"""Most pax records in a header of a tar, for one file or for all. Tar programs write some ten, and attributes."""
 
 _LONGEST_PATH = 4_096
-"""Characters of the path that the header for all files of a tar may give them: few bytes, which cost time with each."""
+"""Most characters of a path in the header for all files of a tar. It takes few bytes, but time for each file."""
 
 _STREAMED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How the files of a zip may be packed: zipfile unpacks others by the gigabyte, whatever size they announce."""
+"""Accepted compressions of files in a zip. With any other, zipfile may unpack gigabytes, whatever size is announced."""
 
-# RuntimeError is zipfile's word for a password or a compression it does not know; the last three are what a damaged
-# directory or header makes of its parsers.
+# zipfile raises RuntimeError for a password or an unknown compression. The last three are what a
+# damaged directory or header makes its parsers raise.
 _UNREADABLE = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -68,13 +68,13 @@ _UNREADABLE = (
 
 
 class _Measured:
-    """A decompressed tar that refuses to hand out a forged header's gigabytes, and knows whether it came to its end."""
+    """A decompressed tar that refuses a forged header's gigabytes, and can tell whether the tar is complete."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._last = b""
         self._files = self._of_headers = 0
-        self._of_header: int | None = 0  # opening a tar reads the headers of its first file
+        self._of_header: int | None = 0  # opening a tar reads the first file's headers
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int) -> bytes:
@@ -86,7 +86,7 @@ class _Measured:
         return self._last
 
     def next_of(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
-        """Read the headers of the next file, of a bounded number of bytes; a map of its holes is among them."""
+        """Read the headers of the next file, of a bounded number of bytes; the map of a sparse file's holes counts."""
         self._of_header = self._of_header or 0
         try:
             return archive.next()
@@ -98,16 +98,17 @@ class _Measured:
                 raise tarfile.ReadError(f"headers of {self._of_headers:,} bytes stand before its files")
 
     def expect_end(self) -> None:
-        """Raise ReadError unless a block of zeros was read last: tarfile takes a damaged header for the end, too."""
+        """Raise ReadError unless a block of zeros was read last: tarfile also takes a damaged header for the end."""
         if self._last != bytes(tarfile.BLOCKSIZE):
             raise tarfile.ReadError("it breaks off without the mark of a tar's end")
 
 
 @contextmanager
 def open_archive(place: Location) -> Iterator[Tree]:
-    """Open an archive; its files come in the order in which they were packed, a tar's in one pass a walk.
+    """Open an archive; its files come in the order in which they were packed, and each walk reads a tar once.
 
-    Links and devices are ignored. Raises SourceError, when it comes to it, for an archive that is damaged or a bomb.
+    Links and devices are ignored. The walk, or reading a file, raises SourceError for an archive that is damaged or a
+    bomb.
     """
     suffix = _suffix(place.name)
     members = _zip_members if suffix == ".zip" else partial(_tar_members, decompress=_TAR[suffix])
@@ -117,7 +118,7 @@ def open_archive(place: Location) -> Iterator[Tree]:
 
 
 def is_archive(name: str) -> bool:
-    """Whether `name` is that of an archive."""
+    """Whether a file called `name` is read as an archive."""
     return name.lower().endswith(SUFFIXES)
 
 
@@ -143,7 +144,7 @@ def _readable(place: Location) -> Iterator[None]:
         yield
     except _UNREADABLE as error:
         raise SourceError(
-            f"The archive '{place}' cannot be read: {error}. Is it complete, and what its name says?"
+            f"The archive '{place}' cannot be read: {error}. Is it complete, and of the type its name says?"
         ) from error
 
 
@@ -157,7 +158,7 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
             unpacked += info.file_size
             refuse_bomb(_WHAT, unpacked, size)
             if info.compress_type not in _STREAMED:
-                raise zipfile.BadZipFile(f"'{info.filename[:200]}' is packed in a rare way; pack it by Deflate")
+                raise zipfile.BadZipFile(f"'{info.filename[:200]}' has an unsupported compression; use Deflate")
             if not info.is_dir() and kind in (0, stat.S_IFREG):
                 path = printable(info.filename.replace("\\", "/"))
                 yield Member(path, partial(archive.open, info), stamp=partial(_zip_stamp, info))
@@ -171,9 +172,9 @@ def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iter
             _refuse_long_words(archive, info)
             archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every one it has seen
             if info.size < 0 or info.offset <= offset:
-                raise tarfile.ReadError("a header leads back, to what was read before")
+                raise tarfile.ReadError("a header points back to bytes that were read before")
             offset = info.offset
-            unpacked += info.size  # of a sparse file more than lies in the stream
+            unpacked += info.size  # for a sparse file more than the stream holds
             refuse_bomb(_WHAT, max(unpacked, info.offset_data), size)
             if info.isfile():
                 opening = cast("partial[IO[bytes]]", partial(archive.extractfile, info))
@@ -182,10 +183,10 @@ def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iter
 
 
 def _refuse_long_words(archive: tarfile.TarFile, info: tarfile.TarInfo) -> None:
-    """Raise ReadError for headers that are cheap to pack and dear to copy for each file."""
+    """Raise ReadError for headers that take few bytes when packed, but much time to copy for each file."""
     words = max(len(archive.pax_headers), len(info.pax_headers))
     if words > _MOST_WORDS:
-        raise tarfile.ReadError(f"a header has {words:,} words; at most {_MOST_WORDS} are read")
+        raise tarfile.ReadError(f"a header has {words:,} pax records; at most {_MOST_WORDS} are read")
     path = archive.pax_headers.get("path", "")
     if len(path) > _LONGEST_PATH:
         raise tarfile.ReadError(
@@ -198,5 +199,5 @@ def _zip_stamp(info: zipfile.ZipInfo) -> str:
 
 
 def _tar_stamp(info: tarfile.TarInfo) -> str | None:
-    # Tars that are to come out the same each time are packed with the time 0, which then says nothing.
+    # Reproducible tars are packed with the time 0, which reveals no change.
     return f"{info.size}-{info.mtime}" if info.mtime else None

@@ -1,4 +1,4 @@
-"""What stands beside a label and says real or AI too: the words in other columns, and the folders above the image."""
+"""Reads what other columns and folders claim about an image's label, and finds labels that contradict a claim."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from model.labels import AI, CLASSES, REAL, find_label, is_doubtful
 
 NUMBERS = {"0": CLASSES[REAL], "1": CLASSES[AI], "0.0": CLASSES[REAL], "1.0": CLASSES[AI]}
-"""What a number means as a label: 1 is always AI."""
+"""The label that a number stands for: 1 is always AI."""
 
 _YES_AND_NO = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
 _LABEL_TITLES = (
@@ -28,9 +28,9 @@ _LONGEST_WORD = 30
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """That a word means a label: `where` it stands ("in the column 'class'"), the word and the label.
+    """A word that stands for a label, with the place `where` it was found, such as "in the column 'class'".
 
-    The label of a claim that is not `certain` may be a chance: the word also says what a picture shows.
+    If a claim is not `certain`, the word may describe what the picture shows instead of its class.
     """
 
     where: str
@@ -44,7 +44,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Contradiction:
-    """That the label of an image and a claim beside it differ: in which row of a table, and in how many rows in all."""
+    """A label of an image and a claim that differ: the first row of a table where they do, and the number of `rows`."""
 
     table: str
     row: int
@@ -59,10 +59,10 @@ class Contradiction:
 
 
 class Comparison:
-    """Holds the labels of tables against the claims beside them, row by row.
+    """Compares the labels of tables with the claims beside them, row by row.
 
-    A doubtful word is taken for a claim as long as no row agrees with it: the folder `photos` of both real and AI
-    images names no class.
+    A contradiction by a doubtful word counts only if no row agrees with the word. The folder `photos` with both real
+    and AI images names no class.
     """
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Comparison:
         self._agreed: set[tuple[str, str]] = set()
 
     def add(self, table: str, row: int, image: str, label: Claim, claim: Claim | None) -> None:
-        """Take down whether the label of an image agrees with a claim beside it."""
+        """Record whether the label of an image agrees with a claim beside it."""
         if claim is None:
             return
         key = (claim.where, claim.word)
@@ -81,7 +81,7 @@ class Comparison:
             self._agreed.add(key)
 
     def find(self, *, doubtful: bool = False) -> Contradiction | None:
-        """Return the first contradiction, with the number of all, or None; `doubtful` words count where asked for."""
+        """Return the first contradiction, with the number of all, or None; `doubtful` counts every doubtful word."""
         standing = [found for key, found in self._found.items() if doubtful or key not in self._agreed]
         return replace(standing[0], rows=sum(found.rows for found in standing)) if standing else None
 
@@ -89,9 +89,11 @@ class Comparison:
 def read_cell(title: str, cell: str, *, numbers: bool = False) -> Claim | None:
     """Return what a cell beside the label claims, or None.
 
-    A word claims a label in any column. One that may also say what a picture shows claims it only in a column titled
-    like a label, and with certainty only where the title has that very word. A number claims a label in a column
-    titled after a class, such as `is_real`, and with `numbers` in any.
+    1. A word for a class claims a label in any column.
+    2. A doubtful word, which may also say what a picture shows, claims a label only in a column titled like a label.
+       The claim is certain only if the title contains the word `label`.
+    3. A number claims a label in a column titled after a class, such as `is_real`; with `numbers` it does so in any
+       column.
     """
     word = cell.strip()
     if not word or len(word) > _LONGEST_WORD:
@@ -115,7 +117,7 @@ def speaks_of_labels(title: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def read_class_folder(folders: PurePosixPath) -> Claim | None:
-    """Return what the innermost class folder among `folders` claims, or None where none of them is one."""
+    """Return what the innermost class folder among `folders` claims, or None if none is a class folder."""
     for name in reversed(folders.parts):
         label = find_label(name)
         if label is not None:

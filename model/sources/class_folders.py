@@ -1,4 +1,4 @@
-"""Class folders as a source: what the folders of a data set say about the images in them."""
+"""Lists images whose folders name their class, and also reads split and generator from the folders."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ _GENIMAGE_CLASSES = ("ai", "nature")
 _CNNDETECTION_CLASSES = ("0_real", "1_fake")
 
 FindGenerator = Callable[[PurePosixPath], str | None]
-"""Which of the folders above an image names the generator; None when none does."""
+"""Returns the name of the generator among the folders above an image, or None."""
 
 _log = structlog.get_logger(__name__)
 
@@ -68,7 +68,7 @@ def entry_of(
     generator: str | None = None,
     claims: tuple[str, ...] = (),
 ) -> Entry:
-    """Return the entry of one image file; `generator` matters for an AI image only."""
+    """Return the entry of one image file; `generator` is used for an AI image only."""
 
     def read() -> Iterator[LabelledImage]:
         yield LabelledImage(
@@ -84,7 +84,7 @@ def entry_of(
 
 
 def folders_of(path: str) -> PurePosixPath:
-    """Return the folders above a file; of files in the same folder it is the same object."""
+    """Return the folders above a file; files in the same folder share one cached object."""
     return _as_path(path.rpartition("/")[0])
 
 
@@ -97,7 +97,7 @@ def _as_path(folders: str) -> PurePosixPath:
 def read_folders(folders: PurePosixPath) -> Reading:
     """Find the label and the split among `folders`, in any order and at any depth; other folders say nothing.
 
-    Raises SourceError when no folder or two contradicting ones name a label, or two contradicting ones a split.
+    Raises SourceError if no folder names a label, or if two folders contradict each other about the label or the split.
     """
     label = _only((find_label(name) for name in folders.parts), folders, "label")
     if label is None:
@@ -109,12 +109,12 @@ def read_folders(folders: PurePosixPath) -> Reading:
 
 
 def read_split(folders: PurePosixPath) -> str | None:
-    """Find the split among `folders`; raises SourceError when two contradicting ones name one."""
+    """Find the split among `folders`; raises SourceError if two folders name different splits."""
     return _only((find_split(name) for name in folders.parts), folders, "split")
 
 
 def find_split(folder: str) -> str | None:
-    """Return the split that a folder's name stands for, or None when it names none."""
+    """Return the split that a folder's name stands for, or None."""
     return next((split for split, spellings in SPLITS.items() if folder.lower() in spellings), None)
 
 
@@ -146,11 +146,11 @@ def outermost(folders: PurePosixPath) -> str | None:
 
 
 def is_genimage(folders: PurePosixPath) -> bool:
-    """Whether an image in `folders` lies as GenImage's do, under a generator."""
+    """Whether `folders` are in GenImage's layout, below a generator."""
     *above, split, name = ("", "", *folders.parts)
     return name in _GENIMAGE_CLASSES and find_split(split) is not None and any(above)
 
 
 def is_cnndetection(folders: PurePosixPath) -> bool:
-    """Whether an image in `folders` lies as CNNDetection's do."""
+    """Whether `folders` are in CNNDetection's layout."""
     return folders.name in _CNNDETECTION_CLASSES

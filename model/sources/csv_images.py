@@ -1,4 +1,4 @@
-"""Images that a CSV beside them labels as a source."""
+"""Lists images that are labelled by CSV tables in the same folder or archive."""
 
 import posixpath
 from bisect import bisect_left
@@ -21,19 +21,19 @@ _log = structlog.get_logger(__name__)
 
 
 class ImagePaths:
-    """Paths of images, found by what a line of a table calls them; the time for it hardly grows with their number."""
+    """Finds image paths by their name in a table, in a time that hardly grows with the number of paths."""
 
     def __init__(self) -> None:
-        # Backwards and sorted, paths with the same end stand beside each other.
+        # Reversed and sorted, so that paths with the same ending are neighbours.
         self._backwards: dict[str, list[str]] = defaultdict(list)
         self._sorted: set[str] = set()
 
     def add(self, path: str) -> None:
-        """Add a path that is as `_plain` makes it; before the first call of `find`."""
+        """Add a path as `_plain` returns it; must not be called after `find`."""
         self._backwards[posixpath.basename(path)].append(_backwards(path))
 
     def find(self, name: str, table: str) -> str | None:
-        """Return the path from the folder of `table`, else the one path that ends so; None without one."""
+        """Return the path of `name` from the folder of `table`, else the only path that ends with `name`, else None."""
         last = posixpath.basename(name)
         paths = self._backwards.get(last, [])
         if last not in self._sorted:
@@ -49,7 +49,7 @@ class ImagePaths:
 
 @dataclass(frozen=True)
 class Listing:
-    """What a tree holds: the paths of its images, and its tables' lines by their path."""
+    """The images of a tree, the lines of its tables by the table's path, and the paths of tables without labels."""
 
     images: ImagePaths = field(default_factory=ImagePaths)
     tables: dict[str, list[Line]] = field(default_factory=dict)
@@ -57,12 +57,14 @@ class Listing:
 
 
 def list_csv_images(tree: Tree, *, only: str | None = None) -> Iterator[Entry]:
-    """List the images that the tables of a tree label (`only` the table of that path), in the tree's order.
+    """List the images that the tables of a tree label, in the tree's order; `only` is the path of the one table to use.
 
-    The tree is walked twice, first for the tables. A name is a path from its table's folder, or the end of the path of
-    the one image with such an end. Folders such as `Valid/` name the split. Images that no table lists, and tables
-    without labels, are logged and left out. Raises SourceError for a table that cannot be understood, names a missing
-    file, or contradicts itself, another table or the class folders of its images.
+    The tree is walked twice, first for the tables. A name in a table is a path from the table's folder, or an ending
+    that only one image's path has. Folders such as `Valid/` name the split. Images that no table lists, and tables
+    without labels, are logged and left out.
+
+    Raises SourceError for a table that cannot be understood, names a missing file, or contradicts itself, another table
+    or the class folders of its images.
     """
     listing = look_through(tree, only=only)
     if only is not None and only not in (*listing.tables, *listing.other_tables):
@@ -83,8 +85,8 @@ def list_csv_images(tree: Tree, *, only: str | None = None) -> Iterator[Entry]:
 def refuse_contradicting_tables(tree: Tree) -> None:
     """Raise ContradictingLabels if a table calls an image real that lies in a folder of AI images, or the reverse.
 
-    For a tree whose folders are about to label its images although nobody named that kind. A table that cannot be
-    understood says nothing.
+    Call it if nobody named the kind of a source and its folders are about to give the labels. A table that cannot be
+    understood is ignored.
     """
     listing, comparison = look_through(tree, tolerant=True), Comparison()
     for table, lines in listing.tables.items():
@@ -99,7 +101,7 @@ def refuse_contradicting_tables(tree: Tree) -> None:
 def look_through(tree: Tree, *, only: str | None = None, tolerant: bool = False) -> Listing:
     """Walk through a tree once; raises SourceError for a table that cannot be understood.
 
-    To be `tolerant` is to pass over such a table, but not over one that contradicts itself.
+    A `tolerant` walk ignores such a table, but still raises ContradictingLabels for a table that contradicts itself.
     """
     listing = Listing()
     for member in tree.members():
@@ -180,7 +182,7 @@ def _backwards(path: str) -> str:
 
 
 def _two_from(beginning: str, paths: list[str]) -> list[str]:
-    """Return two of the sorted paths; those that begin so are the first of them."""
+    """Return the first two sorted paths from `beginning` on; paths that start with `beginning` come first."""
     first = bisect_left(paths, beginning)
     return paths[first : first + 2]
 

@@ -1,4 +1,4 @@
-"""A CSV that lists images and their labels: its bytes -> one Line a line of it."""
+"""Reads a CSV that lists images and their labels: from the bytes of the file to one Line for each image."""
 
 import csv
 import io
@@ -17,22 +17,22 @@ from model.sources.claims import NUMBERS, Claim, Comparison, read_cell
 from model.sources.tree import is_image
 
 SUFFIXES = (".csv", ".tsv")
-"""What a file must be called to be read as a table."""
+"""The endings of file names that are read as tables."""
 
 MOST_BYTES = 200_000_000
-"""The largest table read, some four million lines: one is held in memory at a time."""
+"""Most bytes of a table, some four million lines: one table is held in memory at a time."""
 
 MOST_LINES = 5_000_000
-"""The longest table read; a line that names an image and its label takes forty bytes or more."""
+"""Most lines of a table; a line that names an image and its label takes forty bytes or more."""
 
 LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "is_ai", "is_fake", "ai", "fake", "generated")
-"""The columns taken for the label, in lower case. None of them is called after the real images: 1 is always AI."""
+"""Titles of label columns, in lower case. None is named after real images, because 1 is always AI."""
 
 NUMBERS_ARE_WRONG = "If 1 stands for real images in this table, write words in place of its numbers."
-"""One way out where a label and what stands beside it contradict each other."""
+"""A way out that errors name if a label contradicts another column or a folder."""
 
 _HEADER = 1_000_000
-"""Characters in which the first line is looked for."""
+"""Characters that are searched for the first line."""
 
 _BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 _log = structlog.get_logger(__name__)
@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What one line of a table says: the image's name as it stands there, and what its label is and stands for."""
+    """One line of a table: its `number`, the image's `name` as written, and the claim of its label cell (`said`)."""
 
     number: int
     name: str
@@ -48,13 +48,13 @@ class Line:
 
     @property
     def label(self) -> str:
-        """The label that stands in the line."""
+        """The label that the line gives its image, 'real' or 'ai'."""
         return self.said.label
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Where in a line the image's name and its label stand, and the titles of all columns."""
+    """Indices of the columns with the image's name and its label, and the titles of all columns."""
 
     name: int
     label: int
@@ -62,17 +62,18 @@ class Columns:
 
 
 def is_table(path: str) -> bool:
-    """Whether `path` is called like a table."""
+    """Whether a file at `path` is read as a table."""
     return path.lower().endswith(SUFFIXES)
 
 
 def read_table(content: bytes, *, path: str) -> Iterator[Line] | None:
-    """Return the lines of a table, or None when it lists no labelled images, like that of an unlabelled test set.
+    """Return the lines of a table, or None if it lists no labelled images, as for an unlabelled test set.
 
-    The first line names the columns. The label's is one of LABEL_COLUMNS; the image's is the first that names images
-    in most lines. Lines that name none are counted and logged. Raises SourceError for a table that is not UTF-8 or
-    UTF-16, or too large, and while it is read for a cell that names no label. At its end ContradictingLabels is raised
-    for a label that another column contradicts.
+    The first line names the columns. The label's column is one of LABEL_COLUMNS. The image's column is the first that
+    names at least half as many images as any other. Lines that name no image are counted and logged.
+
+    Raises SourceError for a table that is not UTF-8 or UTF-16, or too large. The lines raise SourceError for a cell
+    that names no label. At the end they raise ContradictingLabels for a label that another column contradicts.
     """
     if len(content) > MOST_BYTES:
         raise SourceError(f"The table '{path}' has more than {MOST_BYTES:,} bytes. Split it into several.")
@@ -81,7 +82,7 @@ def read_table(content: bytes, *, path: str) -> Iterator[Line] | None:
 
 
 def _find_columns(lines: Iterator[tuple[int, list[str]]], path: str) -> Columns | None:
-    """Tell the columns from all lines; None unless a label's and an image's are there."""
+    """Find the columns by reading all lines; None if there is no label column, or no column of images."""
     _, header = next(lines, (0, []))
     label = next((index for index, title in enumerate(header) if title.strip().lower() in LABEL_COLUMNS), None)
     if label is None:

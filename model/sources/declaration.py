@@ -1,4 +1,4 @@
-"""The sources that are polled, declared in one TOML file: where each lies, under which licence, and what it is."""
+"""Reads the TOML file that declares the polled sources: the location, licence, kind and generator of each."""
 
 import tomllib
 from collections.abc import Iterator
@@ -21,23 +21,24 @@ from model.sources.web.reach import PUBLIC, Reach, host_of
 from model.sources.web.secrets import without_secrets
 
 SUFFIX: Final = ".toml"
-"""What a file must be called to be read as a declaration of sources."""
+"""The ending of file names that are read as declarations of sources."""
 
 _MOST_BYTES: Final = 1_000_000
-"""The longest declaration that is read: some ten thousand sources."""
+"""Most bytes of a declaration: some ten thousand sources."""
 
 
 _MOST_EXPLAINED: Final = 10
 _LONGEST_EXPLAINED: Final = 200
-"""An error shows so many problems of an entry, and so many characters of a value."""
+"""An error shows at most _MOST_EXPLAINED problems of an entry and _LONGEST_EXPLAINED characters of a value."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """A source of labelled images, and what is known of it besides what it says itself.
+    """The location of a source of labelled images, and what its declaration adds.
 
-    `name` and `licence` replace those that it gives itself, `generator` is that of its AI images where they name none,
-    and `neutralise` has both classes encoded alike before they enter.
+    - `name`, `licence`: replace the name and the licence that the source gives itself.
+    - `generator`: the generator of AI images that name none.
+    - `neutralise`: whether both classes are re-encoded alike before they enter.
     """
 
     location: str
@@ -72,12 +73,18 @@ class _Table(BaseModel):
 
 
 def declared_sources(location: str, reach: Reach = PUBLIC) -> tuple[Source, ...]:
-    """Return the sources that a TOML file declares, or the one that lies at any other `location`.
+    """Return the sources that a TOML file declares; any other `location` is returned as one source.
 
-    A file at a URL declares what lies below its own folder, what `reach` names, or built-in images: whoever can write
-    it does not choose what this machine reads of itself and of its networks. Raises SourceError for another location,
-    a file that cannot be read, is no TOML or declares nothing, and for an entry with an unknown key, without a licence,
-    or with a value that is not allowed.
+    A file at a URL may name only three kinds of location. So whoever can write the file cannot make this machine read
+    its own files or networks:
+
+    1. locations below the file's own folder,
+    2. locations at hosts that `reach` names,
+    3. built-in images.
+
+    Raises SourceError if a file at a URL names another location, and for a file that cannot be read, is no TOML or
+    declares nothing. Raises SourceError also for an entry with an unknown key, without a licence, or with a value that
+    is not allowed.
     """
     place = Location(location, reach)
     if PurePosixPath(place.name).suffix.lower() != SUFFIX:
@@ -92,7 +99,7 @@ def read_declared(source: Source, reach: Reach = PUBLIC) -> Iterator[LabelledIma
 
 
 def as_declared(image: LabelledImage, source: Source) -> LabelledImage:
-    """Add what the declaration of its source says to an image; reports of users keep their name."""
+    """Add what the declaration of its source says to an image; reports of users keep the name of their source."""
     generator = source.generator if image.generator == UNKNOWN_GENERATOR else None
     name = image.source if image.source == REPORTED else source.name or image.source
     licence = source.licence or image.licence
@@ -112,7 +119,7 @@ def require_image(source: Source, reach: Reach = PUBLIC) -> LabelledImage | None
 
 
 def without_images(source: Source) -> SourceError:
-    """Return the error that a source without any image is."""
+    """Return the error for a source without any image."""
     return SourceError(
         f"The source '{without_secrets(source.location)}' holds no image at all. Put images into it, as in folders "
         "called 'real' and 'ai', or name another source."
@@ -135,7 +142,7 @@ def _read(place: Location) -> dict[str, Any]:
         ) from error
     tables = declared.pop("sources", None)
     if declared or not isinstance(tables, dict) or not tables:
-        extra = f" and nothing like '{next(iter(declared))}'" if declared else ""
+        extra = f" and no other key, such as '{next(iter(declared))}'" if declared else ""
         raise SourceError(
             f"The declaration of sources '{place}' must hold a table [sources.<name>] for each source{extra}."
         )
@@ -173,7 +180,7 @@ def _declared(place: Location, name: str, table: object) -> Source:
 
 
 def _may_name(place: Location, location: str) -> bool:
-    """Whether a declaration at a URL may name a location: no path of this machine, and no host of others' choosing."""
+    """Whether a declaration at a URL may name a location; `declared_sources` lists the three kinds."""
     address = split_kind(location)[1]
     if is_built_in(address):
         return True

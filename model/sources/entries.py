@@ -1,4 +1,4 @@
-"""What a source lists before any image is read: entries, which hold images, and containers, which hold entries."""
+"""Lists a source before any image is read: entries hold images, and containers hold entries."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from model.sources.labelled_image import LabelledImage
 
 Stamp = Callable[[], str | None]
-"""What changes when a file's content does, such as its size and its time. Asking may cost a request to a server."""
+"""Returns a text that changes with a file's content, such as size and time, or None if changes cannot be detected. A
+call may cost a request to a server."""
 
 
 def no_stamp() -> None:
@@ -17,8 +18,8 @@ def no_stamp() -> None:
 class Entry:
     """One file with an image, or one group of a shard's rows, at a `path` inside the source.
 
-    `images` reads its images; a tar is one stream, so they are read before the listing goes on. `claims` say what is
-    known of them from elsewhere, such as the label in a table.
+    `images` reads the images; call it before the listing goes on, because a tar is one stream. `claims` are facts about
+    the images from elsewhere, such as the label in a table.
     """
 
     path: str
@@ -29,7 +30,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """One file that holds many entries, an archive or a shard; `entries` opens it."""
+    """One file that holds many entries, such as an archive or a shard; `entries` opens the file."""
 
     path: str
     entries: Callable[[], Iterator["Entry | Container"]]

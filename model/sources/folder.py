@@ -1,4 +1,4 @@
-"""A folder on this machine or at a URL as a Tree."""
+"""Lists the files of a folder, on this machine or at a URL, as a Tree."""
 
 import errno
 import os
@@ -15,13 +15,13 @@ from model.sources.tree import Member, Tree, printable
 from model.sources.web import links
 
 DEEPEST = 100
-"""Folders below each other that are followed at a URL, where a link back to a folder above looks like one more."""
+"""Most folders below each other at a URL. A link back to a folder above looks like one more folder there."""
 
 MOST_FOLDERS = 100_000
-"""Folders that are listed at a URL: a server can make up more for ever."""
+"""Most folders that are listed at a URL: a server can invent folders without end."""
 
 _NO_LONGER_THERE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
-"""What the system says of a link that is not to be followed, as a file and as a folder, and of a socket."""
+"""Errors of the system for a link that is not followed (as a file, as a folder), and for a socket."""
 
 _Entry = tuple[str, bool, str | None]
 
@@ -29,7 +29,7 @@ _Entry = tuple[str, bool, str | None]
 def open_folder(place: Location) -> Tree:
     """Return the files below a folder, sorted by path.
 
-    Links are ignored, so that nothing outside is read; so are devices and pipes.
+    Links are ignored, so that nothing outside the folder is read. Devices and pipes are ignored too.
     """
     return Tree(place.name, partial(_walk_local, place.local) if place.is_local else partial(_walk_remote, place))
 
@@ -47,7 +47,7 @@ def _walk_local(root: Path) -> Iterator[Member]:
 
 
 def _open_local(root: Path, path: str) -> IO[bytes]:
-    """Open a file below `root`; raises SourceError where a part of its `path` has become a link since it was listed."""
+    """Open a file below `root`; raises SourceError if a part of its `path` has become a link since it was listed."""
     *folders, name = path.split("/")
     try:
         above = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
@@ -56,7 +56,7 @@ def _open_local(root: Path, path: str) -> IO[bytes]:
                 below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=above)
                 os.close(above)
                 above = below
-            # A pipe would wait for whoever writes into it.
+            # O_NONBLOCK, because opening a pipe would wait for a writer.
             file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=above)
         finally:
             os.close(above)
@@ -72,13 +72,13 @@ def _open_local(root: Path, path: str) -> IO[bytes]:
 
 def _changed(path: str) -> SourceError:
     return SourceError(
-        f"'{printable(path)[:200]}' is no file any more, but a link, a pipe or a device, or lies below one. Links are "
-        "not followed. Change nothing in a source while it is read."
+        f"'{printable(path)[:200]}' is no longer a file: it is a link, a pipe or a device, or lies below a link. "
+        "Links are not followed. Change nothing in a source while it is read."
     )
 
 
 def _list_backwards(folder: str) -> list[str]:
-    """List the paths of a folder's files, and those of its folders with a '/' at the end."""
+    """List the paths of a folder's files and folders in reverse order; a folder's path ends with '/'."""
     with os.scandir(folder) as entries:
         by_name = sorted(entries, key=lambda entry: entry.name, reverse=True)
     folders = {entry.name for entry in by_name if entry.is_dir(follow_symlinks=False)}
@@ -110,9 +110,9 @@ def _walk_remote(place: Location) -> Iterator[Member]:
 
 
 def _list_remote_backwards(place: Location, folder: str) -> list[_Entry]:
-    """List the paths in a folder, whether they are folders, and their stamps as far as the list tells."""
+    """List the paths in a folder in reverse order: whether each is a folder, and its stamp if the list has one."""
     if place.is_web:
-        # A page also links to itself, sorted by this and that.
+        # Links with a query show the same page in another order.
         found = {(link.rstrip("/"), link.endswith("/"), None) for link in _links_of(place, folder) if "?" not in link}
         return sorted(found, reverse=True)
     entries = {
@@ -124,7 +124,7 @@ def _list_remote_backwards(place: Location, folder: str) -> list[_Entry]:
 
 
 def _links_of(place: Location, folder: str) -> set[str]:
-    """Return what the page of a folder links to; some servers have one only for the address without '/'."""
+    """Return what the page of a folder links to; some servers have a page only at the address without '/'."""
     for address in (folder + "/", folder):
         page = place.read(links.MOST_BYTES + 1, address)
         if len(page) > links.MOST_BYTES:

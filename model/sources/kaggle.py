@@ -1,4 +1,4 @@
-"""Datasets of Kaggle as a source: downloaded once into kagglehub's cache, then read as the folder they are."""
+"""Downloads datasets of Kaggle, once, into kagglehub's cache; the cached folder is then read as a source."""
 
 import re
 from typing import Final
@@ -14,22 +14,22 @@ _HANDLE = re.compile(r"[\w-]+/[\w-]+(/versions/\d+)?")
 _BY_HAND = "or download it by hand and name the folder"
 _REFUSALS: Final = {
     401: "Kaggle does not know the credentials. Renew them at kaggle.com/settings",
-    403: "Kaggle does not show it. It needs credentials (KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), or "
-    "its terms to be accepted on its page, or another name",
+    403: "Kaggle does not show the dataset. Set credentials (KAGGLE_USERNAME and KAGGLE_KEY, or "
+    "~/.kaggle/kaggle.json), accept the terms on the dataset's page, correct the name",
     404: "Kaggle has no such dataset. Copy <owner>/<dataset> from the address of its page",
 }
 
 
 def is_dataset(location: str) -> bool:
-    """Whether `location` is that of a dataset of Kaggle."""
+    """Whether `location` names a dataset of Kaggle."""
     return location.startswith(PREFIX)
 
 
 def download(location: str) -> str:
     """Download 'kaggle:<owner>/<dataset>[/versions/<n>]', unless it is in the cache; returns the folder.
 
-    Raises SourceError with the way out: for a misspelt location, a package that is not installed, no network, no
-    credentials and a dataset that does not exist.
+    Raises SourceError, with the way out, in these cases: a misspelt location, a missing package, no network, no
+    credentials, an unknown dataset.
     """
     handle = location.removeprefix(PREFIX)
     if not _HANDLE.fullmatch(handle):
@@ -53,7 +53,7 @@ def download(location: str) -> str:
 
 
 def name_of(location: str) -> str:
-    """Return the name of a dataset; its folder in the cache is called after the version."""
+    """Return the name of a dataset, to be used instead of the name of its folder in the cache, which is the version."""
     return location.removeprefix(PREFIX).split("/")[1]
 
 

@@ -1,4 +1,4 @@
-"""From the location of a source, as a person writes it, to what it lists."""
+"""Opens a source by its location, as a person writes it, and lists what it holds."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,10 +33,10 @@ FOLDER_KINDS: Final[dict[str, List]] = {
     "genimage": partial(list_class_folders, find_generator=above_the_split),
     "cnndetection": partial(list_class_folders, find_generator=outermost),
 }
-"""The kinds in which folders name the class, by how they name the generator."""
+"""The kinds whose folders name the class; they differ in where the generator is named."""
 
 REPORTS: Final = "feedback"
-"""The kind of a source that may hold no image: that nothing was reported is no error."""
+"""The kind of source that may hold no image: it is no error if nothing was reported."""
 
 KINDS: Final[dict[str, List]] = FOLDER_KINDS | {
     "csv": list_csv_images,
@@ -48,12 +48,14 @@ KINDS: Final[dict[str, List]] = FOLDER_KINDS | {
 
 @contextmanager
 def open_source(location: str, reach: Reach = PUBLIC) -> Iterator[Iterator[Item]]:
-    """Open 'synthetic' (with options: 'synthetic?images=600&seed=7'), or a folder, an archive, a table or a shard.
+    """Open the built-in source, a folder, an archive, a table or a shard, and yield what it lists.
 
-    These lie on this machine, at a URL or on Kaggle ('kaggle:<owner>/<dataset>'), and may carry their kind:
-    'csv:/data/shoes'. Without one it is recognised. Whatever of the source cannot be listed or read is a SourceError,
-    and so is a location that is none of these, and a web server that leads further than `reach`; a damaged archive
-    shows only while it is read.
+    The built-in source is 'synthetic', or with options 'synthetic?images=600&seed=7'. All other sources lie on this
+    machine, at a URL or on Kaggle ('kaggle:<owner>/<dataset>'), and may carry their kind: 'csv:/data/shoes'. Without a
+    kind, the kind is recognised.
+
+    Raises SourceError for any other location, for what cannot be listed or read, and for a web server that leads to a
+    host outside `reach`. A damaged archive raises SourceError only while it is read.
     """
     kind, address = split_kind(location)
     if synthetic.is_built_in(location):
@@ -73,13 +75,13 @@ def read_source(location: str, reach: Reach = PUBLIC) -> Iterator[LabelledImage]
 
 
 def split_kind(location: str) -> tuple[str | None, str]:
-    """Part 'csv:/data/shoes' into the kind and the address; the kind is None where none is named."""
+    """Split 'csv:/data/shoes' into the kind and the address; the kind is None if none is named."""
     kind, colon, address = location.partition(":")
     return (kind, address) if colon and kind in KINDS else (None, location)
 
 
 def make_absolute(location: str) -> str:
-    """Resolve a relative path here, for a program that runs in another folder; all else stays as it is."""
+    """Return an existing relative path as absolute, for a program in another folder; other locations are unchanged."""
     kind, address = split_kind(location)
     path = Path(address).expanduser()
     if not path.exists():
@@ -88,7 +90,7 @@ def make_absolute(location: str) -> str:
 
 
 def find_beside(file: Location, location: str) -> str:
-    """Resolve a relative path from the folder of the `file` that names it; all else stays as it is."""
+    """Resolve a relative path from the folder of the `file` that names it; other locations are unchanged."""
     kind, address = split_kind(location)
     if ":" in address or synthetic.is_built_in(address):
         return location
@@ -100,10 +102,12 @@ def find_beside(file: Location, location: str) -> str:
 
 
 def recognise(tree: Tree) -> str:
-    """Tell the kind of a tree, walking no further than it takes.
+    """Return the kind of a tree; the walk stops as soon as the kind is clear.
 
-    It is one of FOLDER_KINDS when an image lies in a class folder, 'csv' when images lie elsewhere and there is a
-    table, 'parquet' when there are shards, 'feedback' when these are reports.
+    1. An image in a class folder: one of FOLDER_KINDS.
+    2. Images elsewhere, and a table: 'csv'.
+    3. Shards: 'feedback' if they are reports, else 'parquet'.
+    4. Anything else: 'folders'.
     """
     images = tables = False
     shards: str | None = None
@@ -127,7 +131,7 @@ def _kind_of_folders(folders: PurePosixPath) -> str:
 
 
 def _list(place: Location, kind: str | None, *, source: str | None = None) -> Iterator[Item]:
-    """List what is there; a web server shows no folders, so there the name alone tells a file."""
+    """List the items at a location. A web server does not tell files from folders, so there the name decides."""
     list_file = _file_lister(place.name)
     if place.is_web and list_file is not None:
         return list_file(place, kind)
@@ -180,7 +184,7 @@ def _list_table(place: Location, _: str | None) -> Iterator[Item]:
 
 
 def _recognise_safely(tree: Tree) -> str:
-    """Tell the kind of a tree; folders are not taken for it where a table beside them contradicts them."""
+    """Return the kind of a tree; raises ContradictingLabels if a table contradicts the class folders."""
     kind = recognise(tree)
     if kind in FOLDER_KINDS and _look_at_folders(tree):
         refuse_contradicting_tables(tree)
@@ -188,7 +192,7 @@ def _recognise_safely(tree: Tree) -> str:
 
 
 def _look_at_folders(tree: Tree) -> bool:
-    """Refuse a class folder that is not understood before any image is read; return whether there are tables, too."""
+    """Raise SourceError for a class folder that is not understood; return whether there are tables, too."""
     tables = False
     for member in tree.members():
         if is_image(member.path):
@@ -201,7 +205,7 @@ def _look_at_folders(tree: Tree) -> bool:
 def _refusal(place: Location, problem: str) -> SourceError:
     return SourceError(
         f"The source '{place}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
-        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(csv_table.SUFFIXES)}) or a Parquet file, here, at a URL "
-        f"or on Kaggle ({kaggle.PREFIX}<owner>/<dataset>), with its kind before it where it is not "
-        f"recognised ({', '.join(f'{kind}:' for kind in KINDS)})."
+        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(csv_table.SUFFIXES)}) or a Parquet file, on this "
+        f"machine, at a URL or on Kaggle ({kaggle.PREFIX}<owner>/<dataset>). If the kind is not recognised, write it "
+        f"before the location ({', '.join(f'{kind}:' for kind in KINDS)})."
     )

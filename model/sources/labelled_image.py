@@ -1,4 +1,4 @@
-"""LabelledImage: what every source yields."""
+"""LabelledImage, which every source yields: the bytes of an image and what the source claims about it."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -6,16 +6,16 @@ from typing import Final
 from model.errors import SourceError
 
 NOT_STATED: Final = "not stated"
-"""What people read where no licence is stated."""
+"""Shown to people in place of a licence that is not stated."""
 
 LONGEST_NAME: Final = 255
-"""Characters of the name of a source or a generator: those of the longest name of a file."""
+"""Most characters of the name of a source or a generator: as many as a file name may have."""
 
 LONGEST_LICENCE: Final = 500
-"""Characters of a licence: its name and its address, not its text."""
+"""Most characters of a licence: its name and its address, not its text."""
 
 LONGEST_ORIGIN: Final = 4_000
-"""Characters of the path of an image inside its source."""
+"""Most characters of the path of an image inside its source."""
 
 _LONGEST: Final = {
     "source": LONGEST_NAME,
@@ -30,9 +30,11 @@ _SHOWN: Final = 200
 class LabelledImage:
     """One image as a source hands it over: its untouched bytes and what the source claims about it.
 
-    `label` is 'real' or 'ai'; `generator` is None for a real image; `split` is the source's own 'train', 'val' or
-    'test', or None; `origin` says where inside the source it was found. `licence` is the one that the source states,
-    in its words, or None.
+    - `label`: 'real' or 'ai'.
+    - `origin`: where inside the source the image was found.
+    - `generator`: None for a real image.
+    - `split`: the source's own 'train', 'val' or 'test', or None.
+    - `licence`: the licence in the words of the source, or None.
     """
 
     data: bytes

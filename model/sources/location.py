@@ -1,4 +1,4 @@
-"""Location: where a source lies, on this machine or at any fsspec URL, and how it is reached."""
+"""Reads files and folders at a source's location: a path of this machine, or any URL that fsspec knows."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -20,7 +20,8 @@ from model.sources.web.secrets import without_secrets
 _LOCAL = (None, "file", "local")
 _WEB = ("http", "https")
 _MARKS = ("ETag", "etag", "LastModified", "Last-Modified", "last_modified", "updated", "mtime", "created")
-"""What stores and servers call that by which a change shows, the best first; stores create anew what they change."""
+"""Keys of fsspec's info whose values change with a file, the best first. `created` counts, because stores create anew
+what they change."""
 
 _CHUNK = 1 << 20
 
@@ -29,7 +30,7 @@ _CHUNK = 1 << 20
 class Location:
     """A location as a person writes it: a path of this machine, or a URL of any protocol that fsspec knows.
 
-    As a text it is fit for people to read: without a password and a signature in its URL.
+    `str` returns the location as it may be shown: without a password and a signature in the URL.
     """
 
     location: str
@@ -41,27 +42,27 @@ class Location:
 
     @property
     def has_secrets(self) -> bool:
-        """Whether its text differs from it; then errors name no cause, whose text might quote it."""
+        """Whether the location has secrets. Then errors name no cause, because its text might quote the secrets."""
         return str(self) != self.location
 
     @property
     def protocol(self) -> str | None:
-        """The protocol of a URL, None of a path."""
+        """The protocol of a URL, None for a path."""
         return cast("str | None", split_protocol(self.location)[0])
 
     @property
     def is_local(self) -> bool:
-        """Whether it is on this machine."""
+        """Whether the location is on this machine."""
         return self.protocol in _LOCAL
 
     @property
     def is_web(self) -> bool:
-        """Whether it is on a web server, which promises neither folders nor reading from the middle of a file."""
+        """Whether the location is on a web server, which promises neither folders nor random access to a file."""
         return self.protocol in _WEB
 
     @cached_property
     def local(self) -> Path:
-        """The path on this machine, absolute; only where `is_local`."""
+        """The absolute path on this machine; only if `is_local`."""
         return Path(split_protocol(self.location)[1]).expanduser().resolve()
 
     @cached_property
@@ -69,7 +70,7 @@ class Location:
         """The fsspec file system of a URL. Raises ImportError when its package is not installed."""
         if not self.is_web:
             return filesystem(self.protocol)
-        from model.sources.web.client import options_for  # aiohttp takes half as long to import as all else of a task
+        from model.sources.web.client import options_for  # importing aiohttp takes half as long as all else of a task
 
         return filesystem(self.protocol, **options_for(Guard(host_of(self.location), self.reach)))
 
@@ -80,7 +81,7 @@ class Location:
 
     @property
     def name(self) -> str:
-        """The last part of the path, without a web address's query; the host or bucket where there is no other."""
+        """The last part of the path, without a web address's query; the host or bucket if there is no other part."""
         if self.is_local:
             return self.local.name
         address = self.location.partition("://")[2]
@@ -88,24 +89,24 @@ class Location:
 
     @property
     def parent(self) -> "Location":
-        """The folder that it lies in."""
+        """The folder that contains the location."""
         return Location(str(self.local.parent) if self.is_local else self.location.rpartition("/")[0], self.reach)
 
     def is_folder(self) -> bool:
-        """Whether there is a folder; False for a file. Raises FileNotFoundError when there is nothing."""
+        """Whether the location is a folder; False for a file. Raises FileNotFoundError if there is nothing."""
         if self.is_local:
             self.local.stat()
             return self.local.is_dir()
         return bool(self.info()["type"] == "directory")
 
     def stamp(self) -> str | None:
-        """Return the stamp of a file. Raises FileNotFoundError when there is none."""
+        """Return the stamp of the file. Raises FileNotFoundError if there is no file."""
         return stamp_of_local(self.local) if self.is_local else stamp_of(self.info())
 
     def info(self, path: str | None = None) -> Mapping[str, Any]:
-        """Return what fsspec tells of the file at the URL, or of that at another `path` of the file system.
+        """Return fsspec's info about the file at the URL, or at another `path` of the file system.
 
-        A web server must tell it within a minute.
+        A web server must answer within a minute.
         """
         options: dict[str, Any] = {}
         if self.is_web:
@@ -117,7 +118,7 @@ class Location:
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
-        """Open the file for reading at any position; one on the web is first copied into a temporary file."""
+        """Open the file for reading at any position; a file on the web is first copied into a temporary file."""
         with self.stream() as file:
             if self.is_web:
                 with open_copy(file) as copy:
@@ -127,16 +128,16 @@ class Location:
 
     @contextmanager
     def stream(self, path: str | None = None, *, is_short: bool = False) -> Iterator[IO[bytes]]:
-        """Open the file, or that of another `path` of the file system, for reading from its start to its end.
+        """Open the file, or another `path` of the file system, for reading from its start to its end.
 
-        Only where it is not on the web it can be read at any position. Raises SourceError for what never ends. What
-        `is_short` must come within a minute.
+        A file on the web can be read at no other position. A file on the web that `is_short` must arrive within a
+        minute. Raises SourceError if a file on the web is larger than `reach` allows.
         """
         if self.is_local:
             with self.local.open("rb") as file:
                 yield file
         elif self.is_web:
-            # Without blocks it comes as one stream, which every server can give; with a size nobody asks for the size.
+            # `block_size=0` asks for one stream, which every server offers. A `size` saves a request for the size.
             from model.sources.web.client import options_for_a_page
 
             options = options_for_a_page() if is_short else {}
@@ -147,7 +148,7 @@ class Location:
                 yield file
 
     def read(self, at_most: int, path: str | None = None) -> bytes:
-        """Return the first bytes of what `stream` opens and is short, `at_most` of them."""
+        """Return the first `at_most` bytes of a short file, which `stream` opens."""
         content = bytearray()
         with self.stream(path, is_short=True) as file:
             while chunk := file.read(min(_CHUNK, at_most - len(content))):
@@ -157,7 +158,7 @@ class Location:
 
 @contextmanager
 def reaching(place: Location) -> Iterator[None]:
-    """Turn what the file system raises while `place` is reached into SourceError with the way out."""
+    """Turn errors of the file system, raised while `place` is read, into SourceError with the way out."""
     try:
         yield
     except (TruegrainError, MemoryError):
@@ -170,7 +171,7 @@ def reaching(place: Location) -> Iterator[None]:
     except Exception as error:  # each protocol's package raises errors of its own, many of them no OSError
         if place.is_local and not isinstance(error, OSError):
             raise
-        reason = error.__cause__ or error  # fsspec says 'not found' of whatever befalls a web address
+        reason = error.__cause__ or error  # fsspec reports any failure of a web address as 'not found'
         if isinstance(reason, TruegrainError):
             raise reason from None
         advice = "May it be read?" if place.is_local else "Are the address, the network and the credentials right?"
@@ -182,11 +183,11 @@ def reaching(place: Location) -> Iterator[None]:
 
 def stamp_of_local(path: str | Path) -> str:
     """Return the stamp of a file on this machine."""
-    status = os.stat(path)  # noqa: PTH116 - a Path for each of many files costs more than the question
+    status = os.stat(path)  # noqa: PTH116 - a Path for each of many files costs more than the call
     return f"{status.st_size}-{status.st_mtime_ns}"
 
 
 def stamp_of(info: Mapping[str, Any]) -> str | None:
-    """Return the stamp of a file that fsspec describes with `info`."""
+    """Return the stamp of a file from fsspec's `info`; None if the info has no mark that changes with the file."""
     mark = next((info[name] for name in _MARKS if info.get(name)), None)
     return None if mark is None else f"{info.get('size')}-{mark}"

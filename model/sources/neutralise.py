@@ -1,4 +1,4 @@
-"""An image as a file that says nothing of its class: what encoder, profile and name would tell is gone."""
+"""Re-encodes an image so that its encoder, colour profile and file name no longer reveal its class."""
 
 import hashlib
 import io
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 QUALITIES: Final = range(60, 86)
-"""JPEG qualities that are drawn from. Cameras, shops and generators mostly save finer (90 and more)."""
+"""JPEG qualities to draw from. Cameras, shops and generators mostly save at higher quality (90 and more)."""
 
 SCALES: Final = (0.7, 0.95)
-"""The least and the most that the sides of an image may shrink to."""
+"""The smallest and the largest factor by which the sides of an image shrink."""
 
 _NAME_DIGITS: Final = 16
 _NEUTRALISED: Final = rf"^(.+)/[0-9a-f]{{{_NAME_DIGITS}}}\.jpg$"
@@ -31,13 +31,13 @@ _SUBSAMPLING: Final = "4:2:0"
 def neutralise(image: LabelledImage) -> LabelledImage:
     """Return the image as a JPEG without metadata, in sRGB, whose encoding depends on its pixels alone.
 
-    Both classes get the same mix of QUALITIES and SCALES and one subsampling. A second JPEG on the grid of the first
-    keeps the first one's steps and block edges for whoever looks; resampled in between, there is no such grid any more,
-    and coarser than most first compressions, the second hides what they spared. What a coarse first one has taken away
-    is not brought back. The name says nothing either, and is traced by the path:
-    '<origin>/<hash of the new bytes>.jpg'.
+    Both classes get the same mix of QUALITIES and SCALES and the same chroma subsampling. Re-encoding on the same 8 x 8
+    grid leaves traces of the first encoder. Resizing first destroys the grid; a lower quality hides what is left.
+    Detail that a coarse first compression has removed does not come back. The new name says nothing of the class, and
+    its path leads back to the original: '<origin>/<hash of the new bytes>.jpg'.
 
-    Deterministic. An image that cannot be decoded, or not be a JPEG, comes back as it is, for validation to refuse.
+    Deterministic. An image that cannot be decoded, or is too large for a JPEG, is returned unchanged, for validation to
+    refuse.
     """
     try:
         rgb = decode(image.data, limits=SOURCE_LIMITS).rgb
@@ -50,12 +50,12 @@ def neutralise(image: LabelledImage) -> LabelledImage:
 
 
 def former_origins(origins: "pd.Series") -> "pd.Series":
-    """Return where neutralised images were before, by their `origins`; none for images that are as they came."""
+    """Return the origins of the originals of neutralised images; missing for images that were not neutralised."""
     return origins.str.extract(_NEUTRALISED, expand=False)
 
 
 def former_origin(origin: str) -> str | None:
-    """Return where a neutralised image was before; None for one that is as it came."""
+    """Return the origin of a neutralised image's original; None if the image was not neutralised."""
     found = re.search(_NEUTRALISED, origin)
     return found and found[1]
 
@@ -74,7 +74,7 @@ def _encode(rgb: Image.Image) -> bytes:
 
 
 def _in_srgb(rgb: Image.Image, header: Image.Image) -> Image.Image:
-    """Convert from the profile that the file embeds; one that is damaged or not for RGB is not followed."""
+    """Convert from the profile that the file embeds; a profile that is damaged or not for RGB is ignored."""
     embedded = header.info.get("icc_profile")
     if not embedded or header.mode not in ("RGB", "RGBA", "P"):
         return rgb

@@ -1,4 +1,4 @@
-"""Hugging Face Parquet as a source: shards with a struct that holds an image's bytes, and its label."""
+"""Reads labelled images from Hugging Face Parquet shards, a few rows at a time."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,18 +24,19 @@ from model.sources.tree import READ_AT_MOST, Member, Tree, refuse_bomb
 from model.sources.web.download import open_copy
 
 SUFFIXES = (".parquet",)
-"""What a file must be called to be read as a shard."""
+"""The endings of file names that are read as shards."""
 
 _GENERATOR = "generator"
 _EVERY_ROW: Mapping[str, str] = MappingProxyType({})
 
 _BYTES_AT_ONCE = 16_000_000
 _MOST_ROWS_AT_ONCE = 16
-"""Rows are read so many at once as fill the bytes on average, and never more: large images come one by one."""
+"""Rows that are read at once: as many as fill _BYTES_AT_ONCE on average, and never more than this number. Large images
+come one by one."""
 
 _USUAL_SWELLING = 4
-"""Images hardly shrink. Rows that unpack to more than so many times their size may share one value, which reading them
-multiplies; they are read one at a time."""
+"""Images hardly shrink. If rows unpack to more than this multiple of their size, they may share one value, which
+reading multiplies. Such rows are read one at a time."""
 
 _BUFFER_BYTES = 1 << 20
 _log = structlog.get_logger(__name__)
@@ -51,18 +52,23 @@ class _Group:
 
 
 def is_shard(path: str) -> bool:
-    """Whether `path` is called like a shard."""
+    """Whether a file at `path` is read as a shard."""
     return path.lower().endswith(SUFFIXES)
 
 
 def list_shards(tree: Tree) -> Iterator[Container]:
     """List the Parquet files of a tree, whose entries are row groups; a few rows are in memory at a time.
 
-    Columns are found by their type and name: a struct with a field `bytes`, and one of LABEL_COLUMNS that holds words,
-    or a ClassLabel's numbers with the names that the schema's `huggingface` metadata gives them. A column `generator`
-    names that of an AI image. Rows without a label (null, -1) are logged and left out. Raises SourceError for a shard
-    that is damaged or has no such columns, and ContradictingLabels for a label that contradicts a column titled like
-    one (`class`, `is_real`), or the class folders of the shard or of the image's path.
+    Columns are found by their type and name:
+
+    1. The image is a struct with a field `bytes`.
+    2. The label is one of LABEL_COLUMNS, with words or with a ClassLabel's numbers. The schema's `huggingface` metadata
+       give the names of the numbers.
+    3. A column `generator` names the generator of an AI image.
+
+    Rows without a label (null, -1) are logged and left out. Raises SourceError for a shard that is damaged or lacks the
+    image or the label. Raises ContradictingLabels for a label that contradicts a column such as `is_real`, or
+    a class folder in the path of shard or image.
     """
     found = False
     for member in tree.members():
@@ -78,7 +84,7 @@ def container_of(
 ) -> Container:
     """Return one Parquet file as `list_shards` does; without a `split`, its path names the split.
 
-    Of its rows only those count that hold the words that `only` names by column.
+    `only` maps columns to words: rows that hold another word in such a column are left out.
     """
     return Container(member.path, partial(_list_groups, member, source, split, only), member.stamp)
 
@@ -91,7 +97,7 @@ def column_names(member: Member) -> list[str]:
 
 @contextmanager
 def _opened(member: Member) -> Iterator[tuple[pq.ParquetFile, int]]:
-    """Open a shard; yields it and its bytes."""
+    """Open a shard; yields the shard and its size in bytes."""
     with _readable(member), _seekable(member) as file:
         size = file.seek(0, 2)
         # With `pre_buffer`, the default, the whole file would stay in memory.
@@ -102,7 +108,7 @@ def _opened(member: Member) -> Iterator[tuple[pq.ParquetFile, int]]:
 def _readable(member: Member) -> Iterator[None]:
     try:
         yield
-    except MemoryError:  # Arrow's own is an ArrowException, too
+    except MemoryError:  # Arrow's own MemoryError is an ArrowException, too
         raise
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SourceError(f"The Parquet file '{member.path}' cannot be read: {error}. Is it complete?") from error
@@ -119,7 +125,7 @@ def _list_groups(member: Member, source: str, split: str | None, only: Mapping[s
 
 @dataclass
 class _Shard:
-    """An opened shard: where its images and labels are, and what was read: bytes of images, rows without a label."""
+    """An opened shard: the columns of images and labels, the bytes `unpacked`, and the rows that are `unlabelled`."""
 
     file: pq.ParquetFile
     size: int
@@ -157,7 +163,7 @@ class _Shard:
             if found is None:
                 self.unlabelled += 1
                 continue
-            if not self.only:  # of reports, whose label a person has judged, no file name is asked
+            if not self.only:  # a person has judged a report's label, so its file name is ignored
                 self.claims.compare(row, found, cells, image=_image_path(struct))
             yield LabelledImage(
                 data=self._data(struct, row),
@@ -169,14 +175,14 @@ class _Shard:
             )
 
     def _rows(self, group: _Group) -> Iterator[tuple[pa.StructScalar, dict[str, Any], int]]:
-        """Yield image, cells and number of the rows of a group."""
+        """Yield image, cells and number of each row of a group."""
         generator = {_GENERATOR} & {*self.file.schema_arrow.names}
         words = sorted({self.label, *self.only, *generator, *self.claims.columns})
         columns = [f"{self.image}.bytes", f"{self.image}.path", *words]
         numbers = count(group.first_row)
         for batch in self.file.iter_batches(group.rows_at_once, row_groups=[group.number], columns=columns):
             refuse_long_words(batch, self.image, words, self.member.path)
-            # The numbers come last, for zip takes none of them once the others are at their end.
+            # The numbers come last: zip takes no number once the rows have ended.
             yield from zip(batch.column(self.image), batch.select(words).to_pylist(), numbers, strict=False)
 
     def _data(self, struct: pa.StructScalar, row: int) -> bytes:
@@ -191,7 +197,7 @@ class _Shard:
 
 
 def _groups(shard: pq.ParquetFile, size: int, path: str) -> Iterator[_Group]:
-    """List the groups of a shard of `size` bytes, as long as it does not say itself that it is a bomb."""
+    """List the row groups of a shard of `size` bytes; raises SourceError if its metadata announce a bomb."""
     first = unpacked = 0
     for number in range(shard.num_row_groups):
         group = shard.metadata.row_group(number)
@@ -199,7 +205,7 @@ def _groups(shard: pq.ParquetFile, size: int, path: str) -> Iterator[_Group]:
         refuse_bomb(_what(path), unpacked, size)
         if group.num_rows:
             fitting = _BYTES_AT_ONCE * group.num_rows // max(group.total_byte_size, 1)
-            # By its rows: if a column's metadata are broken, asking pyarrow 25 for its size ends the process.
+            # Estimated from the rows: asking pyarrow 25 for the size of a column with broken metadata ends the process.
             share = size * group.num_rows / shard.metadata.num_rows
             swells = group.total_byte_size > _USUAL_SWELLING * share
             yield _Group(number, first, 1 if swells else max(1, min(_MOST_ROWS_AT_ONCE, fitting)))
@@ -215,7 +221,7 @@ def _image_path(struct: pa.StructScalar) -> str | None:
 
 
 def _split(path: str) -> str | None:
-    """Read the split off the folders, else off the shard's name: `test-00000-of-00004.parquet`."""
+    """Return the split that the folders name, else the shard's name: `test-00000-of-00004.parquet`."""
     return read_split(PurePosixPath(path).parent) or find_split(PurePosixPath(path).stem.partition("-")[0])
 
 

@@ -1,4 +1,4 @@
-"""Reports from users of the service, once a person has reviewed them, as a source."""
+"""Lists the images of users' reports that were accepted in a review."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -30,12 +30,13 @@ SCHEMA: Final = pa.schema(
         pa.field(REVIEW, pa.string()),
     ]
 )
-"""The columns of a file of reports: the image, what it is according to the reporter, and what the review found, which
-is ACCEPTED, CONFIRMED (right, but there is nothing to train on), REJECTED, or null while it waits."""
+"""The columns of a file of reports: the image, its label and generator according to the reporter, and the result of the
+review. The result is ACCEPTED, CONFIRMED (right, but there is nothing to train on), REJECTED, or null while the report
+waits."""
 
 
 def holds_reports(shard: Member) -> bool:
-    """Whether a shard holds reports rather than a data set; one that is damaged shows when its images are read."""
+    """Whether a shard holds reports rather than a data set; a damaged shard does not, and shows when it is read."""
     try:
         return set(SCHEMA.names) - {"generator"} <= set(column_names(shard))
     except SourceError:
@@ -45,8 +46,8 @@ def holds_reports(shard: Member) -> bool:
 def list_reports(tree: Tree) -> Iterator[Container]:
     """List the images of the accepted reports in the Parquet files of a tree, all for `train`.
 
-    Reporters choose what they report, and a chosen sample must not decide what the test measures. Raises SourceError,
-    while it is read, for a file that is damaged or lacks a column of SCHEMA other than `generator`.
+    Reporters choose what they report, and a chosen sample must not decide what the test measures. Reading an entry
+    raises SourceError for a file that is damaged or lacks a column of SCHEMA other than `generator`.
     """
     for member in tree.members():
         if is_shard(member.path):

@@ -1,4 +1,4 @@
-"""What stands in a Parquet shard beside an image's label and means one too."""
+"""Finds labels of a Parquet shard that contradict its other columns or its class folders."""
 
 import json
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from model.sources.claims import Claim, Contradiction, read_cell, read_class_fol
 from model.sources.class_folders import folders_of
 
 Read = Callable[[Any], Claim | None]
-"""What a cell of a column claims."""
+"""Returns what a cell of a column claims, or None."""
 
 
 @dataclass(frozen=True)
 class ShardClaims:
-    """Holds the labels of the shard at `path` against its `columns`, and against the class folders in paths.
+    """Compares the labels of the shard at `path` with its `columns`, and with the class folders in paths.
 
-    Doubtful words claim nothing here: whether another row agrees with them shows only to whoever reads all rows.
+    Doubtful words claim nothing here: only reading all rows would show whether another row agrees with them.
     """
 
     path: str
@@ -36,8 +36,8 @@ class ShardClaims:
                 said = Claim(f"in the column '{self.label}'", str(cells[self.label]), label)
                 found = Contradiction(self.path, row, image or self.path, said, claim)
                 raise ContradictingLabels(
-                    f"Row {row} of the Parquet file '{self.path}' contradicts itself: {found} Correct the label, or "
-                    "what is wrong beside it; rename a folder, or remove a column, that is about something else."
+                    f"Row {row} of the Parquet file '{self.path}' contradicts itself: {found} Correct the label or "
+                    "the claim. Rename a folder, or remove a column, that is about something else."
                 )
 
 
@@ -52,7 +52,7 @@ def find_claims(schema: pa.Schema, label: str, path: str) -> ShardClaims:
 
 
 def class_names(schema: pa.Schema, column: str) -> list[str]:
-    """Return the names that the schema's `huggingface` metadata gives to a ClassLabel's numbers, or none."""
+    """Return the names of a ClassLabel's numbers from the schema's `huggingface` metadata; empty if there are none."""
     try:
         features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
         return [str(name) for name in features[column]["names"]]

@@ -1,4 +1,4 @@
-"""Which columns of a Parquet shard hold the images and their labels, and how a label is read."""
+"""Finds the columns of a Parquet shard that hold images and labels, and reads labels from cells."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -11,16 +11,16 @@ from model.sources.csv_table import LABEL_COLUMNS
 from model.sources.shard_claims import class_names
 
 REVIEW: Final = "review"
-"""The column of a file of reports that says what their review found. No report enters as an image of a data set."""
+"""The column with the result of the review in a file of reports. No such file is read as a data set."""
 
 _MOST_BYTES_OF_WORDS: Final = 1_000_000
-"""Bytes of all that stands beside the images of the rows that are read at once."""
+"""Most bytes of all columns beside the image, in the rows that are read at once."""
 
 
 def find_columns(schema: pa.Schema, path: str, *, needed: list[str]) -> tuple[str, str]:
-    """Return the names of the columns of images and of labels; raises SourceError where one is missing.
+    """Return the names of the columns of images and of labels; raises SourceError if either is missing.
 
-    Also for a file of reports of users, unless their review is `needed`.
+    Also raises SourceError for a file of users' reports, unless the column REVIEW is `needed`.
     """
     images = [field.name for field in schema if pa.types.is_struct(field.type) and "bytes" in field_names(field.type)]
     labels = [field.name for field in schema if field.name.lower() in LABEL_COLUMNS]
@@ -32,8 +32,8 @@ def find_columns(schema: pa.Schema, path: str, *, needed: list[str]) -> tuple[st
         )
     if REVIEW in schema.names and REVIEW not in needed:
         raise SourceError(
-            f"The Parquet file '{path}' has a column '{REVIEW}', as files of users' reports have, and what nobody "
-            "has accepted must not enter. Name their kind, feedback:<location>, or rename the column."
+            f"The Parquet file '{path}' has a column '{REVIEW}', as files of users' reports have. A report that "
+            "nobody has accepted must not enter. Name the kind, feedback:<location>, or rename the column."
         )
     return images[0], labels[0]
 
@@ -44,9 +44,9 @@ def field_names(struct: pa.DataType) -> list[str]:
 
 
 def label_reader(schema: pa.Schema, column: str, path: str) -> Callable[[Any], str | None]:
-    """Return what turns a cell into a label, or into None where there is none.
+    """Return a function that turns a cell into a label, or into None if the cell has none.
 
-    Raises SourceError for a column whose values nothing explains.
+    Raises SourceError for a column that holds neither words nor numbers with names.
     """
     kind = schema.field(column).type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):

@@ -1,8 +1,8 @@
-"""The built-in source: procedural still lifes, photographed or drawn by four families of generators.
+"""Draws the built-in source: procedural still lifes, as photographs or as images of four families of generators.
 
-Both classes show the same scenes through the same camera, because a generator has learnt from photographs and
-imitates their noise and tone. Size, format and JPEG settings are drawn alike: only what the generator's decoder
-leaves in the pixels gives the label away.
+Both classes show the same scenes through the same camera, because a generator has learnt from photographs and imitates
+their noise and tone. Size, format and JPEG settings are drawn alike in both classes. Only the traces that the
+generator's decoder leaves in the pixels reveal the label.
 """
 
 import io
@@ -24,10 +24,10 @@ from model.sources.studio.canvas import Canvas
 
 NAME: Final = "synthetic"
 LICENCE: Final = "Apache-2.0"
-"""That of the code which draws them."""
+"""Licence of the images: the licence of the code that draws them."""
 
 ORIGIN: Final = r"seed=\d+/size=\d+/\w+/\d{6,}\.jpg"
-"""What the `origin` of a drawn image begins with, as `draw_image` writes it."""
+"""Pattern that the `origin` of a drawn image begins with, as `draw_image` writes it."""
 
 
 class Order(BaseModel):
@@ -72,7 +72,7 @@ class Order(BaseModel):
 
 
 def is_built_in(location: str) -> bool:
-    """Whether a location, such as 'synthetic?images=600', is that of the built-in source."""
+    """Whether a location, such as 'synthetic?images=600', names the built-in source."""
     return location.partition("?")[0] == NAME
 
 
@@ -82,10 +82,10 @@ def list_drawn(order: Order) -> Iterator[Entry]:
 
 
 def draw_images(order: Order) -> Iterator[LabelledImage]:
-    """Yield the images of an order, real and AI by turns, the generators by turns.
+    """Yield the images of an order; real and AI alternate, and so do the generators.
 
-    Image i depends on the seed, the size, the generators and i alone, so that the first n images of a longer order
-    are those of a shorter one.
+    Image i depends only on the seed, the size, the generators and i. So a longer order begins with the images of a
+    shorter order.
     """
     return read_all(list_drawn(order))
 

@@ -1,8 +1,13 @@
-"""What image generators leave in pixels: one function a family, each a known flaw of a kind of decoder.
+"""Adds the traces that image generators leave in pixels: one function a family, each a known flaw of a kind of decoder.
 
-Every family takes a picture (display values 0..1, [size, size, 3], `size` a multiple of PATCH), the random numbers
-and a strength above 0, up to 1, and returns the picture as that decoder would have drawn it, with the same mean colour.
-SciPy is imported by those that need it: whoever reads other sources would wait for it longer than for all else.
+Every family takes three arguments:
+
+1. a picture: display values 0..1, [size, size, 3], `size` a multiple of PATCH,
+2. the random numbers,
+3. a strength above 0, at most 1.
+
+A family returns the picture as such a decoder would have drawn it, with the same mean colour. SciPy is imported inside
+the functions that need it, because its import would delay the readers of other sources.
 """
 
 from collections.abc import Callable
@@ -18,7 +23,7 @@ Family = Callable[[Canvas, np.random.Generator, float], Canvas]
 
 
 def checkerboard(picture: Canvas, rng: np.random.Generator, strength: float) -> Canvas:
-    """Modulate the picture as transposed convolutions do whose stride does not divide the kernel (Odena et al., 2016).
+    """Add the checkerboard of transposed convolutions whose stride does not divide the kernel (Odena et al., 2016).
 
     Two layers of stride 2 make periods of two and of four pixels.
     """
@@ -34,7 +39,7 @@ def checkerboard(picture: Canvas, rng: np.random.Generator, strength: float) -> 
 def nearest(picture: Canvas, rng: np.random.Generator, strength: float) -> Canvas:
     """Add the copies of the spectrum that nearest-neighbour upsampling makes (Zhang et al., 2019).
 
-    The layers after the upsampling draw fine detail anew, so the picture's own stays.
+    The picture's own fine detail stays, because a generator's layers after the upsampling draw fine detail anew.
     """
     from scipy.ndimage import convolve1d
 

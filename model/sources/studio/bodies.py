@@ -1,4 +1,4 @@
-"""Product-like bodies: solids of revolution and cartons, painted into a scene with shading and soft shadows."""
+"""Paints product-like bodies (solids of revolution and cartons) into a scene, with shading and soft shadows."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,14 +16,14 @@ Colour = NDArray[np.float32]
 Row = NDArray[np.float32]
 
 TILT = 0.28
-"""How far the camera looks down: the height of a lying circle over its width."""
+"""How far the camera looks down: height divided by width of a horizontal circle in the picture."""
 
 _STEPS = 256
 
 
 @dataclass(frozen=True, kw_only=True)
 class Light:
-    """A window: the unit vector toward it (right, up, toward the camera) and the share of light from everywhere."""
+    """A window: the unit vector `toward` it (right, up, toward the camera), and the share of `ambient` light."""
 
     toward: tuple[float, float, float]
     ambient: float
@@ -56,7 +56,7 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A solid of revolution: its height over its width, and its radius from foot to top over half its width."""
+    """A solid of revolution: its height over its width, and its radii from foot to top over half its width."""
 
     aspect: float
     radii: tuple[float, ...]
@@ -126,12 +126,12 @@ def _turn(profile: Profile) -> tuple[Row, Row]:
 def _wrap(radii: Row, tilt: float, place: Place, size: int) -> tuple[Plane, Plane, NDArray[np.int32]]:
     """Find where on the surface each pixel lies.
 
-    Returns u, which runs from -1 to 1 between the outlines, v, which runs from 0 to 1 between foot and top, and the
-    row of `radii` that belongs to v.
+    Returns u, v and the row of `radii` that belongs to v. The range of u is -1 to 1 between the outlines; the range of
+    v is 0 to 1 between foot and top.
     """
     x, y = pixel_grid(size)
     u, v = x - place.x, (place.y - y) / place.height
-    # The front of a circle hangs below its centre by an amount that depends on the height sought: iterate.
+    # The front of a circle lies below its centre, by an amount that depends on v: found by iteration.
     for _ in range(2):
         row = (np.clip(v, 0.0, 1.0) * (_STEPS - 1)).astype(np.int32)
         u = (x - place.x) / np.maximum(radii[row], 1e-3)
@@ -140,7 +140,7 @@ def _wrap(radii: Row, tilt: float, place: Place, size: int) -> tuple[Plane, Plan
 
 
 def _paint_top(canvas: Canvas, radius: float, place: Place, material: Material, light: Light, *, hollow: bool) -> None:
-    """Close a solid with a lid, or show the rim and the inside of a hollow one."""
+    """Close a solid with a lid, or show the rim and the inside of a hollow solid."""
     x, y = pixel_grid(len(canvas))
     u, v = (x - place.x) / radius, (y - place.y + place.height) / (radius * TILT)
     lid = material.first * (light.ambient + (1.0 - light.ambient) * light.toward[1])
@@ -187,7 +187,7 @@ def _paint_face(
 
 
 def _shade(material: Material, u: Plane, v: Plane, normal: tuple[Plane, ...], light: Light) -> Canvas:
-    """Light a surface: Lambert's cosine, Blinn's highlight, and less light from everywhere near the ground."""
+    """Light a surface: Lambert's cosine, Blinn's highlight, and less ambient light near the ground."""
     right, up, near = light.toward
     diffuse = np.clip(normal[0] * right + normal[1] * up + normal[2] * near, 0.0, 1.0)
     half = float(np.sqrt(right * right + up * up + (near + 1.0) ** 2))

@@ -1,4 +1,4 @@
-"""A camera: from a scene in linear light to the photograph that a small sensor and its processor make of it."""
+"""Simulates a small camera: turns a scene in linear light into a photograph."""
 
 import numpy as np
 from scipy.ndimage import convolve1d, gaussian_filter
@@ -8,15 +8,15 @@ from model.sources.studio.canvas import Canvas, Plane, pixel_grid
 _TENT = np.array([0.5, 1.0, 0.5], dtype=np.float32)
 _SLOPE = np.array([1.0, 0.0, -1.0], dtype=np.float32)
 
-# Which colour the filter before each cell lets through, by the parity of its row and column (RGGB).
+# The Bayer filter (RGGB): row parity, column parity, and the colour that such cells see.
 _FILTERS = ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2))
 
 
 def take_photograph(scene: Canvas, rng: np.random.Generator) -> Canvas:
-    """Photograph a scene [size, size, 3] in linear light; return display values 0..1 (gamma-encoded) of that shape.
+    """Photograph a scene [size, size, 3] in linear light; return display values 0..1 (gamma-encoded) of the same shape.
 
-    In the order of the light: lens blur, vignetting, the illuminant's tint, Bayer mosaic, shot and read noise,
-    bilinear demosaic, white balance, gamma, sharpening.
+    The steps, in order: lens blur, vignetting, the illuminant's tint, Bayer mosaic, shot and read noise, bilinear
+    demosaic, white balance, gamma, sharpening.
     """
     tint = np.array([rng.uniform(0.55, 0.8), 1.0, rng.uniform(0.5, 0.75)], dtype=np.float32)
     balance = rng.uniform(0.97, 1.03, 3).astype(np.float32) / tint
@@ -26,7 +26,7 @@ def take_photograph(scene: Canvas, rng: np.random.Generator) -> Canvas:
 
 
 def _focus(scene: Canvas, rng: np.random.Generator) -> Canvas:
-    """Lens and exposure: what reaches the sensor."""
+    """Return the light that reaches the sensor, after lens and exposure."""
     x, y = pixel_grid(len(scene))
     vignette = 1.0 - rng.uniform(0.0, 0.5) * ((x - 0.5) ** 2 + (y - 0.5) ** 2)
     blur = rng.uniform(0.5, 0.75)
@@ -35,7 +35,7 @@ def _focus(scene: Canvas, rng: np.random.Generator) -> Canvas:
 
 
 def _mosaic(light: Canvas) -> Plane:
-    """Keep, in each cell, the one colour that its filter lets through."""
+    """Keep, in each cell, the one colour that the cell's filter lets through."""
     cells = np.empty(light.shape[:2], dtype=np.float32)
     for row, column, colour in _FILTERS:
         cells[row::2, column::2] = light[row::2, column::2, colour]
@@ -52,8 +52,8 @@ def _expose(cells: Plane, rng: np.random.Generator) -> Plane:
 def _demosaic(cells: Plane) -> Canvas:
     """Fill in the colours that each cell missed.
 
-    Green is the mean of the two neighbours along the direction in which it changes less (Hibbard, 1995); red and
-    blue follow green, because their difference from it changes less from cell to cell than they do.
+    Green is the mean of the neighbours, mostly of the two along the direction in which it changes less (Hibbard, 1995).
+    Red and blue are filled in by their difference from green, which changes less from cell to cell than the colours do.
     """
     red, green, blue = (_seen(cells, colour) for colour in range(3))
     green = _fill_green(green)

@@ -1,4 +1,4 @@
-"""The canvas that scenes are drawn on: its arrays and its coordinates."""
+"""Array types and pixel coordinates of the pictures that scenes are drawn on."""
 
 from functools import lru_cache
 from typing import Any
@@ -23,6 +23,6 @@ def pixel_grid(size: int) -> tuple[Plane, Plane]:
 
 
 def smoothstep(low: float, high: float, x: Plane) -> Plane:
-    """Rise from 0 at `low` to 1 at `high` without a kink."""
+    """Rise from 0 at `low` to 1 at `high`, with slope 0 at both ends."""
     t: Plane = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)

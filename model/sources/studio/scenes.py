@@ -1,4 +1,4 @@
-"""Procedural still lifes: a few product-like bodies on a table before a wall, in linear light."""
+"""Draws procedural still lifes: a few product-like bodies on a table before a wall, in linear light."""
 
 import colorsys
 
@@ -52,7 +52,7 @@ def _draw_room(rng: np.random.Generator, *, size: int, horizon: float, hue: floa
     glow = np.exp(-((x - 0.5 - 0.45 * light.toward[0]) ** 2 + (y - 0.2) ** 2) / rng.uniform(0.15, 0.5))
     mottled = value_noise(rng)(x * 4.0, y * 4.0)
     wall_lit = (0.6 + 0.4 * glow + 0.08 * mottled)[..., np.newaxis] * wall
-    # Toward the horizon the table's texture shrinks, as perspective wants.
+    # Perspective: the table's texture shrinks toward the horizon.
     depth = 1.0 / (0.3 + np.clip(y - horizon, 0.0, None))
     table_lit = ground.albedo((x - 0.5) * depth * 0.6, depth) * (0.7 + 0.3 * y)[..., np.newaxis]
     softness = 0.3 if sweep else 2.0 / size

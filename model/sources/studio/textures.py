@@ -1,4 +1,4 @@
-"""Procedural textures: where, on a surface, the second of its two colours shows."""
+"""Procedural textures: the share of the second of two colours at each point of a surface."""
 
 from collections.abc import Callable
 

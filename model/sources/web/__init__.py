@@ -1,1 +1,1 @@
-"""Web servers that sources lie on: whom a source may reach, what a page links to, and how much is downloaded."""
+"""Web servers that sources lie on: which hosts may be reached, what a page links to, how much is downloaded."""

@@ -1,4 +1,4 @@
-"""The HTTP client of sources: each address is looked at before it is connected to, at every redirect."""
+"""The HTTP client of sources: checks each address before it connects, also at every redirect."""
 
 from functools import partial
 from socket import AddressFamily
@@ -13,25 +13,26 @@ from model.sources.web.reach import Guard, is_address
 _SECONDS_TO_CONNECT: Final = 10
 _SECONDS_OF_SILENCE: Final = 60
 _SECONDS_FOR_A_PAGE: Final = 60
-"""For what is short: the page of a folder, a declaration, the headers of a file. A download may take longer."""
+"""For short answers: the page of a folder, a declaration, the headers of a file. A download may take longer."""
 
 
 def options_for(guard: Guard) -> dict[str, Any]:
     """Return fsspec's options for a web server.
 
-    A silent server is given up, a long download is not: the default ends one after five minutes.
+    A server that is silent for a minute is given up. A long download is not: aiohttp's default would end it after five
+    minutes.
     """
     return {"client_kwargs": {"timeout": _timeout(None)}, "get_client": partial(_open_session, guard)}
 
 
 def options_for_a_page() -> dict[str, Any]:
-    """Return fsspec's options to open something short, which a server may not send byte by byte for ever."""
+    """Return fsspec's options to open a short file, which must arrive within a minute even if bytes keep coming."""
     return {"timeout": _timeout(_SECONDS_FOR_A_PAGE)}
 
 
 def options_for_headers() -> dict[str, Any]:
     """Return fsspec's options to ask for the headers of a file, once by HEAD and once by GET."""
-    return {"timeout": _SECONDS_FOR_A_PAGE}  # fsspec itself waits for so long; another type it does not take
+    return {"timeout": _SECONDS_FOR_A_PAGE}  # fsspec itself waits for so long, and takes only a number
 
 
 def _timeout(seconds: float | None) -> ClientTimeout:
@@ -39,7 +40,7 @@ def _timeout(seconds: float | None) -> ClientTimeout:
 
 
 class _Resolver(AbstractResolver):
-    """Asks the system for the addresses of a name. Those that were looked at here are connected to, and no others."""
+    """Asks the system for the addresses of a name, and checks them; only checked addresses are connected to."""
 
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
@@ -59,7 +60,7 @@ class _Resolver(AbstractResolver):
 async def _open_session(guard: Guard, **options: Any) -> ClientSession:
     async def look(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
         host = request.url.host or ""
-        if is_address(host):  # of which no resolver is asked
+        if is_address(host):  # an address reaches no resolver
             guard.refuse_private(host, request.url.port, [host])
         return await send(request)
 

@@ -1,4 +1,4 @@
-"""Downloads: a stream that ends at a bound, and a temporary copy of a stream that leaves room on the disk."""
+"""Bounds the size of a download, and copies a stream into a temporary file without filling the disk."""
 
 import os
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from model.errors import SourceError, StorageFull
 _CHUNK: Final = 1 << 20
 _LEAST_FREE_BYTES: Final = 1_000_000_000
 _LEAST_FREE_SHARE: Final = 0.1
-"""The room that a copy leaves on its disk for others: the lesser of the two."""
+"""A copy leaves free on its disk the smaller of _LEAST_FREE_BYTES and this share of the disk."""
 
 
 class Bounded:
-    """A stream of the web that raises SourceError, naming `what` it is, when it goes on beyond `most_bytes`."""
+    """A stream from the web that raises SourceError beyond `most_bytes`; `what` names the stream in the error."""
 
     def __init__(self, stream: IO[bytes], what: str, most_bytes: int) -> None:
         self._stream = stream
@@ -23,13 +23,13 @@ class Bounded:
         self._most_bytes = self._left = most_bytes
 
     def read(self, size: int) -> bytes:
-        """Read at most `size` bytes; none are left at the end."""
+        """Read at most `size` bytes; returns b'' at the end."""
         chunk = self._stream.read(size)
         self._left -= len(chunk)
         if self._left < 0:
             raise SourceError(
-                f"'{self._what}' has more than {self._most_bytes / 1e9:g} GB, and no more is downloaded of a file. "
-                "Raise TRUEGRAIN_SOURCE_MAX_GB if it is so large."
+                f"'{self._what}' has more than {self._most_bytes / 1e9:g} GB, the limit for one file. "
+                "Raise TRUEGRAIN_SOURCE_MAX_GB if the file is meant to be so large."
             )
         return chunk
 
@@ -50,6 +50,6 @@ def _leave_room(copy: IO[bytes], size: int) -> None:
     least = min(_LEAST_FREE_BYTES, _LEAST_FREE_SHARE * disk.f_blocks * disk.f_frsize)
     if disk.f_bavail * disk.f_frsize - size < least:
         raise StorageFull(
-            f"There is no room for a temporary copy of a source: of the disk {least / 1e9:.1f} GB are left to others. "
+            f"There is no room for a temporary copy of a source: {least / 1e9:.1f} GB of the disk must stay free. "
             "Free some space, or set TMPDIR to a larger place, and run the task again."
         )

@@ -1,4 +1,4 @@
-"""What a page of a web server links to."""
+"""Finds the addresses below a folder that the folder's web page links to."""
 
 import html
 import re
@@ -6,10 +6,10 @@ from typing import Final
 from urllib.parse import urljoin
 
 MOST_BYTES: Final = 10_000_000
-"""The longest page that is searched: some hundred thousand links."""
+"""Most bytes of a page that is searched: some hundred thousand links."""
 
-# Neither can look at a character more than a few times. fsspec's own expression takes cubic time for blanks, and
-# Python's html.parser quadratic time for tags that do not end.
+# Both expressions look at each character only a few times. fsspec's own expression takes cubic time for blanks, and
+# Python's html.parser takes quadratic time for tags that do not end.
 _LINK: Final = re.compile(
     r"""<a\s(?:[^<>]*?\s)?href\s*=\s*(?:"(?P<double>[^"<>]*)"|'(?P<single>[^'<>]*)'|(?P<bare>[^\s"'<>]+))""",
     re.IGNORECASE,
@@ -18,9 +18,9 @@ _ADDRESS: Final = re.compile(r"https?://[-a-zA-Z0-9@:%_+.~#?&/=]+")
 
 
 def find_links(page: bytes, folder: str) -> set[str]:
-    """Return the URLs below that of a `folder` to which its page links, or which stand in its text.
+    """Return the URLs below the URL of a `folder` that its page links to, or names in its text.
 
-    All begin with the folder's, whether the page writes http or https.
+    All of them begin with the URL of the folder, whether the page writes http or https.
     """
     text = page.decode("utf-8", "ignore")
     base = folder.rstrip("/") + "/"
@@ -31,7 +31,7 @@ def find_links(page: bytes, folder: str) -> set[str]:
 def _below(base: str, link: str) -> str | None:
     try:
         address = urljoin(base, link.strip()).partition("#")[0]
-    except ValueError:  # such as a host in brackets that are not closed
+    except ValueError:  # such as a host with an unclosed bracket
         return None
     scheme, _, there = address.partition("://")
     inside = there.removeprefix(base.partition("://")[2])

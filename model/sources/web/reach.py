@@ -1,4 +1,4 @@
-"""Reach: which hosts a source on the web may lead to, beside those of the internet."""
+"""Says which hosts a source on the web may lead to: public hosts, and hosts that the settings name."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from model.settings import Settings
 
 _PORTS: Final = {"http": 80, "https": 443}
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
-"""IPv6 addresses that hold an IPv4 one, to which a gateway translates them (RFC 6052)."""
+"""IPv6 addresses that contain an IPv4 address, to which a gateway translates them (RFC 6052)."""
 
 Host = tuple[str, int | None]
 """A name or an address in lower case, and a port; as a permission, None stands for every port."""
@@ -19,51 +19,55 @@ Host = tuple[str, int | None]
 
 @dataclass(frozen=True)
 class Reach:
-    """What sources may reach beside what a person has named: `hosts`, and `most_bytes` of one file of a web server."""
+    """What sources may reach beyond public hosts: the named `hosts`, and `most_bytes` of one file on the web."""
 
     hosts: tuple[Host, ...] = ()
     most_bytes: int = 50_000_000_000
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Read it from the settings; raises SettingsError for what is no list of hosts."""
+        """Return what the settings allow; raises SettingsError for a text that is no list of hosts."""
         hosts = tuple(_parse(text.strip()) for text in settings.source_hosts.split(",") if text.strip())
         return cls(hosts, round(settings.source_max_gb * 1e9))
 
     def names(self, host: str, port: int | None) -> bool:
-        """Whether `hosts` names a host (of a store: a bucket), with this port or with none."""
+        """Whether `hosts` names a host with this port or for every port; the host of an object store is a bucket."""
         return (host.lower(), None) in self.hosts or (host.lower(), port) in self.hosts
 
 
 PUBLIC: Final = Reach()
-"""The internet alone, which is what sources reach unless settings name more."""
+"""Public hosts of the internet only: the default."""
 
 
 @dataclass(frozen=True)
 class Guard:
-    """Decides for each connection that is made for a source at the host `own`, as a person has written it."""
+    """Checks each connection of a source; `own` is the host in the source's location, as a person wrote it."""
 
     own: Host
     reach: Reach
 
     def refuse_private(self, host: str, port: int | None, addresses: Sequence[str]) -> None:
-        """Raise SourceError if a host is at one of this machine's or its networks' addresses, and nobody named it.
+        """Raise SourceError if a host has a private address, and nobody has named the host.
 
-        To write an address, or a name that only the own network resolves, is to name it. A name of the internet may
-        lead anywhere, and elsewhere tomorrow.
+        A host is named in two cases:
+
+        1. `reach` names the host.
+        2. The host is `own`, and is an address or a name without a dot, which only the local network resolves.
+
+        A name of the internet is not enough: it may lead to any address, and to another address tomorrow.
         """
         if ((host.lower(), port) == self.own and _is_plain(host)) or self.reach.names(host, port):
             return
         private = [address for address in addresses if is_private(ip_address(address))]
         if private:
             raise SourceError(
-                f"A source on the web leads to '{host}' ({private[0]}), which is this machine or lies in a network of "
-                "its own. If sources may reach it, name it in TRUEGRAIN_SOURCE_HOSTS; else name another source."
+                f"A source on the web leads to '{host}' ({private[0]}), which is this machine or lies in a private "
+                "network. If sources may reach it, name it in TRUEGRAIN_SOURCE_HOSTS; else name another source."
             )
 
 
 def host_of(url: str) -> Host:
-    """Return the host and the port of a URL; raises SourceError for one whose host or port cannot be read."""
+    """Return the host and the port of a URL; raises SourceError if either cannot be read."""
     try:
         parts = urlsplit(url)
         return (parts.hostname or "").lower(), parts.port or _PORTS.get(parts.scheme)
@@ -81,7 +85,10 @@ def is_address(host: str) -> bool:
 
 
 def is_private(address: IPv4Address | IPv6Address) -> bool:
-    """Whether an address is no public one of the internet, or an IPv6 one that stands for such an IPv4 one."""
+    """Whether an address is not a public address of the internet.
+
+    An IPv6 address that contains an IPv4 address counts as the IPv4 address.
+    """
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner is None and address in _TRANSLATED:

@@ -1,16 +1,16 @@
-"""URLs as people may read them: without the password and without the query, which may be a signature."""
+"""Strikes passwords and queries out of URLs, so that people may read them; a query may hold a signature."""
 
 import re
 from typing import Final
 
 STRUCK_OUT: Final = "…"
-"""What stands in place of a secret."""
+"""Stands in place of a secret."""
 
 _URL: Final = re.compile(r"""://(?P<user>[^\s/'"]*@)?(?P<rest>[^\s'"?#]*)(?:[?#](?P<query>[^\s'"]*))?""")
 
 
 def without_secrets(text: str) -> str:
-    """Return a text with what stands before the host, and behind the path, of each URL in it struck out."""
+    """Return a text in which the user, password, query and fragment of each URL are struck out."""
     return _URL.sub(_strike_out, text)
 
 

@@ -132,7 +132,7 @@ def test_a_source_must_hold_an_image_unless_it_is_of_reports(grow: Callable[[Ite
         ("[sources.shoes\n", r"no TOML in UTF-8: .*line 1"),
         ("\xff", r"no TOML in UTF-8: .*0xff"),
         ("", r"must hold a table \[sources.<name>\] for each source"),
-        ("[source.shoes]\n", r"must hold a table .* and nothing like 'source'"),
+        ("[source.shoes]\n", r"must hold a table .* and no other key, such as 'source'"),
         ("[sources]\nshoes = 1\n", r"\[sources.shoes\] .*: it = 1: .*dictionary"),
     ],
 )

@@ -72,7 +72,7 @@ def test_what_becomes_a_link_or_a_pipe_after_it_was_listed_is_not_opened(
                 os.mkfifo(listed)
             case "socket":
                 bound.bind(str(listed))
-        with pytest.raises(SourceError, match=r"'real/b/c.jpg' is no file any more, but a link"):
+        with pytest.raises(SourceError, match=r"'real/b/c.jpg' is no longer a file: it is a link"):
             next(images)
 
 

@@ -82,7 +82,7 @@ def test_a_copy_leaves_room_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None
         assert copy.read() == PIECE
     disk = SimpleNamespace(f_blocks=1_000_000, f_frsize=4096, f_bavail=100_010)  # 10 % of it and 40 kB are free
     monkeypatch.setattr(download.os, "fstatvfs", lambda _: disk)
-    with pytest.raises(StorageFull, match=r"0\.4 GB are left to others.*TMPDIR"), open_copy(io.BytesIO(PIECE)):
+    with pytest.raises(StorageFull, match=r"0\.4 GB of the disk must stay free.*TMPDIR"), open_copy(io.BytesIO(PIECE)):
         pass
 
 
