@@ -69,11 +69,11 @@ class Lake:
         return max(of_the_last_day, key=self.published_at, default=None)
 
     def published_at(self, version: str) -> datetime:
-        """Return when a published dataset version was published."""
+        """Return the time at which a dataset version was published."""
         return self.modified_at(self.version_path(version) / SUCCESS)
 
     def modified_at(self, path: UPath) -> datetime:
-        """Return when a file of the lake was written."""
+        """Return the time at which a file of the lake was written."""
         modified: datetime = self.root.fs.modified(path.path)
         return modified
 

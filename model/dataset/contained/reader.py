@@ -35,7 +35,7 @@ def which_hold_anything_new(
 
 
 def names_of(sources: Sequence[Source], *, reach: Reach, budget: Budget) -> list[str | None]:
-    """Return the name that each source gives itself; None for a source that may be empty and is.
+    """Return the name that each source gives itself; None for an empty source that may be empty.
 
     Raises SourceError as `require_image` does, and for a source over a limit.
     """
