@@ -1,1 +1,1 @@
-"""Where labelled images come from: one file a kind, each a generator of LabelledImage."""
+"""Where labelled images come from: one file for each kind of source, which yields LabelledImage."""

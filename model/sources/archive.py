@@ -43,7 +43,8 @@ _USUAL_HEADER = 4_096
 """Most bytes of headers that the files of a tar may have on average."""
 
 _MOST_WORDS = 100
-"""Most pax records in a header of a tar, for one file or for all. Tar programs write some ten, and attributes."""
+"""Most pax records in a header of a tar, for one file or for all. Tar programs write some ten, plus extended
+attributes."""
 
 _LONGEST_PATH = 4_096
 """Most characters of a path in the header for all files of a tar. It takes few bytes, but time for each file."""

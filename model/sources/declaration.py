@@ -108,7 +108,7 @@ def as_declared(image: LabelledImage, source: Source) -> LabelledImage:
 
 
 def require_image(source: Source, reach: Reach = PUBLIC) -> LabelledImage | None:
-    """Return the first image of a source; None for a source that may be empty and is.
+    """Return the first image of a source; None for an empty source that may be empty.
 
     Raises SourceError for a source that cannot be read, or holds no image.
     """

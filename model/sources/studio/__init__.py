@@ -1,1 +1,1 @@
-"""The studio of the synthetic source: scenes, the camera that photographs them, and the generators that fake it."""
+"""The studio of the synthetic source: scenes, the camera that photographs them, and flaws of generators."""

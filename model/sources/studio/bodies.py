@@ -39,7 +39,7 @@ class Material:
     gloss: float
 
     def albedo(self, u: Plane, v: Plane) -> Canvas:
-        """Colour of the surface at u, v."""
+        """Return the colour of the surface at u, v."""
         share = self.texture(u, v)[..., np.newaxis]
         return self.first + share * (self.second - self.first)
 

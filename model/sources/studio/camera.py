@@ -15,7 +15,7 @@ _FILTERS = ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 2))
 def take_photograph(scene: Canvas, rng: np.random.Generator) -> Canvas:
     """Photograph a scene [size, size, 3] in linear light; return display values 0..1 (gamma-encoded) of the same shape.
 
-    The steps, in order: lens blur, vignetting, the illuminant's tint, Bayer mosaic, shot and read noise, bilinear
+    The steps, in order: lens blur, vignetting, the illuminant's tint, Bayer mosaic, shot and read noise,
     demosaic, white balance, gamma, sharpening.
     """
     tint = np.array([rng.uniform(0.55, 0.8), 1.0, rng.uniform(0.5, 0.75)], dtype=np.float32)

@@ -83,5 +83,5 @@ def _pick(rng: np.random.Generator, makers: tuple[TextureMaker, ...]) -> Texture
 
 
 def _colour(hue: float, saturation: float, value: float) -> Colour:
-    """Linear RGB of a colour named as a painter would: hue in turns, saturation and value 0..1."""
+    """Return the linear RGB of a colour given by hue (in turns), saturation and value (0..1)."""
     return np.asarray(colorsys.hsv_to_rgb(hue % 1.0, saturation, value), dtype=np.float32) ** np.float32(2.2)

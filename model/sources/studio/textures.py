@@ -32,13 +32,13 @@ def value_noise(rng: np.random.Generator) -> Texture:
 
 
 def plain(rng: np.random.Generator) -> Texture:
-    """Mottle the surface slowly, hardly visibly."""
+    """Return a texture of one colour, faintly and slowly mottled."""
     noise, cells = value_noise(rng), rng.uniform(2.0, 5.0)
     return lambda u, v: 0.25 * noise(u * cells, v * cells)
 
 
 def stripes(rng: np.random.Generator) -> Texture:
-    """Run parallel bands at any angle."""
+    """Return parallel bands at any angle."""
     angle, count, phase = rng.uniform(0.0, np.pi), rng.uniform(2.0, 6.0), rng.random()
     across, along = float(np.cos(angle)) * count, float(np.sin(angle)) * count
 
@@ -50,7 +50,7 @@ def stripes(rng: np.random.Generator) -> Texture:
 
 
 def dots(rng: np.random.Generator) -> Texture:
-    """Set round spots on a square lattice."""
+    """Return round spots on a square lattice."""
     count, radius = rng.uniform(3.0, 6.0), rng.uniform(0.2, 0.38)
 
     def texture(u: Plane, v: Plane) -> Plane:
@@ -62,7 +62,7 @@ def dots(rng: np.random.Generator) -> Texture:
 
 
 def checks(rng: np.random.Generator) -> Texture:
-    """Alternate squares with soft borders."""
+    """Return alternating squares with soft borders."""
     count = rng.uniform(2.0, 4.5)
 
     def texture(u: Plane, v: Plane) -> Plane:
@@ -73,7 +73,7 @@ def checks(rng: np.random.Generator) -> Texture:
 
 
 def wood(rng: np.random.Generator) -> Texture:
-    """Run a grain along u, with wavering rings."""
+    """Return a grain along u, with wavering rings."""
     noise, rings = value_noise(rng), rng.uniform(4.0, 9.0)
 
     def texture(u: Plane, v: Plane) -> Plane:
@@ -85,7 +85,7 @@ def wood(rng: np.random.Generator) -> Texture:
 
 
 def marble(rng: np.random.Generator) -> Texture:
-    """Draw thin veins on a calm ground."""
+    """Return thin veins on a plain ground."""
     coarse, fine, cells = value_noise(rng), value_noise(rng), rng.uniform(1.5, 3.0)
 
     def texture(u: Plane, v: Plane) -> Plane:
@@ -96,13 +96,13 @@ def marble(rng: np.random.Generator) -> Texture:
 
 
 def speckle(rng: np.random.Generator) -> Texture:
-    """Strew fine irregular grains, as of stone or felt."""
+    """Return fine irregular grains, as of stone or felt."""
     noise, cells = value_noise(rng), rng.uniform(14.0, 28.0)
     return lambda u, v: smoothstep(0.35, 0.9, noise(u * cells, v * cells))
 
 
 def weave(rng: np.random.Generator) -> Texture:
-    """Lay threads over and under each other, as of cloth."""
+    """Return threads over and under each other, as of cloth."""
     noise, threads = value_noise(rng), rng.uniform(9.0, 16.0)
 
     def texture(u: Plane, v: Plane) -> Plane:
@@ -113,7 +113,7 @@ def weave(rng: np.random.Generator) -> Texture:
 
 
 def label(rng: np.random.Generator) -> Texture:
-    """Paste a paper label with lines of print around the middle."""
+    """Return a paper label with lines of print around the middle."""
     noise, lines, letters = value_noise(rng), rng.uniform(14.0, 20.0), rng.uniform(14.0, 24.0)
     foot, head = rng.uniform(0.12, 0.25), rng.uniform(0.5, 0.68)
 
