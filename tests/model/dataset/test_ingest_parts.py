@@ -105,7 +105,7 @@ def test_a_part_is_shown_without_secrets_and_gets_them_back_from_the_sources() -
     assert [source.location for source in shown.sources] == ["csv:https://…@host/x?…", "/data/…", "b"]
     assert shown.lacks_secrets
     assert shown.with_secrets(sources) == part
-    with pytest.raises(SourceError, match=r"'csv:https://…@host/x\?…' was planned.*Plan anew"):
+    with pytest.raises(SourceError, match=r"'csv:https://…@host/x\?…' was planned.*Plan again"):
         shown.with_secrets(sources[1:])
     assert not Part(1, 1, sources[2:]).without_secrets().lacks_secrets
 

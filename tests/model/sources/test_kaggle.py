@@ -61,7 +61,7 @@ def test_it_stays_what_it_is_in_another_folder() -> None:
     ("error", "complaint"),
     [
         (_answer(401), "does not know the credentials. Renew them"),
-        (_answer(403), "needs credentials .KAGGLE_USERNAME and KAGGLE_KEY"),
+        (_answer(403), "Set credentials .KAGGLE_USERNAME and KAGGLE_KEY"),
         (_answer(404), "has no such dataset. Copy"),
         (_answer(500), "Kaggle answers: no"),
         (HTTPError("no answer"), "Kaggle answers: no answer"),

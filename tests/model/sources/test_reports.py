@@ -56,7 +56,7 @@ def test_only_accepted_reports_enter_under_what_the_reporter_said(write: Write, 
 
 @pytest.mark.parametrize("file", ["", "/2026-11.parquet"])
 def test_reports_are_no_ordinary_data_set(write: Write, file: str) -> None:
-    with pytest.raises(SourceError, match=r"has a column 'review'.*Name their kind, feedback:<location>"):
+    with pytest.raises(SourceError, match=r"has a column 'review'.*Name the kind, feedback:<location>"):
         list(read_source(f"parquet:{write(REPORTS)}{file}"))
 
 
