@@ -1,4 +1,4 @@
-"""Evaluate: how a detector does on one split of a dataset version, as a Report."""
+"""Measures how well a detector does on one split of a dataset version, as a Report."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -25,9 +25,9 @@ from model.labels import CLASSES
 from model.metrics import Labels, Probabilities
 
 SIZES: Final = ("up to 64 px", "65 to 256 px", "257 to 1024 px", "over 1024 px")
-"""Groups of images by their shorter side: thumbnails, previews, what the web shows, what a camera takes."""
+"""Groups of images by their shorter side: thumbnails, previews, images on the web, photos of a camera."""
 _SIZE_ENDS: Final = (64, 256, 1024)
-"""The last side of each group but the last."""
+"""The largest shorter side of each group in pixels; the last group has no limit."""
 
 _NOTHING_KNOWN: Final = Estimate(0.0, 0.0, 1.0)
 _TIMED_IMAGES: Final = 100
@@ -45,7 +45,8 @@ def evaluate_detector(
 ) -> Report:
     """Score the images of one split of `manifest`, the rows of `dataset_version`, `batch_size` images at a time.
 
-    Raises DatasetError unless the split holds images of both classes, and InvalidImage for one that cannot be decoded.
+    Raises DatasetError unless the split holds images of both classes, and InvalidImage for an image that cannot be
+    decoded.
     """
     rows = split_rows(manifest, split)
     labels = rows["label"].map(CLASSES.index).to_numpy(int)
@@ -82,7 +83,7 @@ def evaluate_detector(
 def group_images(rows: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
     """Group images by generator, source, format and size; None where an image is in no group of a column.
 
-    Real images have no generator, so that a slice by generator holds AI images alone: its accuracy is the recall.
+    Real images have no generator. So a slice by generator holds AI images only, and its accuracy is the recall.
     """
     shorter = rows[["width", "height"]].min(axis=1).to_numpy(int)
     columns = rows[["generator", "source", "format"]].astype(object)
@@ -106,7 +107,10 @@ def _measure(labels: Labels, probabilities: Probabilities, card: Card) -> dict[s
 
 
 def _measure_answers(labels: Labels, probabilities: Probabilities, card: Card) -> dict[str, Estimate]:
-    """Measure what is answered and how much of it is wrong; of no answers, nothing is known."""
+    """Measure the share of images that are answered, and the share of the answers that are wrong.
+
+    Without any answer the second share is unknown: 0 to 1.
+    """
     verdicts = np.array([name_decision(probability, card.threshold, card.band) for probability in probabilities])
     answered = verdicts != UNSURE
     wrong = answered & (verdicts != np.array(CLASSES)[labels])

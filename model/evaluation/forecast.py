@@ -1,4 +1,4 @@
-"""Forecast: the recall to expect on a generator nobody has seen, from detectors that were each kept from one."""
+"""Forecasts the recall on an unseen generator, from detectors that were each trained without one generator."""
 
 import math
 from collections.abc import Iterable
@@ -20,7 +20,8 @@ from model.metrics import proportion
 from model.record import Record
 
 LEAST_IMAGES: Final = 30
-"""Test images a generator must have to be left out: with fewer, the interval is wider than what it could tell."""
+"""Fewest test images of a generator that is left out. With fewer images the interval of its recall is too wide to be of
+use."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,11 @@ class Unseen:
 
 @dataclass(frozen=True)
 class Forecast(Record):
-    """What the detectors of one dataset version, each trained without one generator, say of generators to come.
+    """The recall to expect on generators that `dataset_version` does not hold.
 
-    `recall` is the mean over generators, each counting the same, with Student's interval of that mean: generators are
-    the sample here, not images. Of a single one it is [0, 1].
+    `unseen` holds a measurement for each generator that was left out of a training. `recall` is their mean, in which
+    each generator counts the same. Its interval is Student's: the sample is of generators, not of images. For a single
+    generator the interval is [0, 1].
     """
 
     kind: ClassVar = "forecast"
@@ -50,13 +52,13 @@ class Forecast(Record):
     def __str__(self) -> str:
         lines = (f"{one.generator}: {one.recall.value:.2%} of {one.rows} images found" for one in self.unseen)
         mean = f"{self.recall.value:.2%} ({self.recall.low:.2%} to {self.recall.high:.2%})"
-        return "\n".join((f"of a generator not yet seen, {mean} may be found", *lines))
+        return "\n".join((f"recall to expect on an unseen generator: {mean}", *lines))
 
 
 def choose_generators(manifest: pd.DataFrame, *, least: int = LEAST_IMAGES) -> list[str]:
-    """List the generators with at least `least` test images.
+    """List the generators with at least `least` test images, sorted.
 
-    Raises DatasetError unless there are two of them: what one is kept from has to learn from another.
+    Raises DatasetError if there are fewer than two: a detector trained without one generator must learn from another.
     """
     counts = split_rows(manifest, "test")["generator"].value_counts()
     chosen = sorted(map(str, counts.index[counts >= least]))
@@ -70,11 +72,14 @@ def choose_generators(manifest: pd.DataFrame, *, least: int = LEAST_IMAGES) -> l
 def measure_unseen(detector: Detector, lake: Lake, manifest: pd.DataFrame, generator: str) -> Unseen:
     """Measure the recall of a detector on the test images of a generator it was trained without, at its own threshold.
 
-    Raises DatasetError for a generator without test images, and for a detector that was not kept from it.
+    Raises DatasetError for a generator without test images, and for a detector that was not trained without
+    `generator`.
     """
     kept_from = detector.card.training.get("leave_out")
     if kept_from != generator:
-        raise DatasetError(f"the detector was trained without '{kept_from}', so '{generator}' is none it has not seen")
+        raise DatasetError(
+            f"the detector was trained without '{kept_from}', so '{generator}' is not unseen: train one without it"
+        )
     rows = split_rows(manifest, "test")
     rows = rows[(rows["generator"] == generator) & (rows["label"] == CLASSES[AI])]
     if rows.empty:
@@ -84,7 +89,7 @@ def measure_unseen(detector: Detector, lake: Lake, manifest: pd.DataFrame, gener
 
 
 def summarise(dataset_version: str, unseen: Iterable[Unseen]) -> Forecast:
-    """Put what was measured of each generator together, the lowest recall first. Raises ValueError without any."""
+    """Summarise the measurements of all generators, the lowest recall first. Raises ValueError if there are none."""
     ordered = tuple(sorted(unseen, key=lambda one: (one.recall.value, one.generator)))
     if not ordered:
         raise ValueError("a forecast of no generators is undefined")
@@ -92,7 +97,7 @@ def summarise(dataset_version: str, unseen: Iterable[Unseen]) -> Forecast:
 
 
 def _mean(values: list[float]) -> Estimate:
-    """Return the mean with Student's interval, cut off at 0 and 1."""
+    """Return the mean with Student's interval, cut off at 0 and 1; [0, 1] for a single value."""
     mean = fmean(values)
     if len(values) < 2:
         return Estimate(mean, 0.0, 1.0)

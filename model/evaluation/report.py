@@ -1,4 +1,4 @@
-"""Report: what an evaluation found, as the gate judges it, the page shows it and MLflow keeps it."""
+"""The Report of an evaluation, which the gate judges, pages show and MLflow stores."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ _MEGABYTE: Final = 1e6
 
 @dataclass(frozen=True)
 class Slice:
-    """The accuracy on those images whose group `column` (generator, source, format, size) is `value`."""
+    """The accuracy on the `rows` images whose `column` (generator, source, format or size) has the value `value`."""
 
     column: str
     value: str
@@ -22,9 +22,9 @@ class Slice:
 
 @dataclass(frozen=True)
 class Degraded:
-    """How the detector did on `rows` images that went through one degradation, such as "jpeg-50".
+    """The results on `rows` images after one degradation, such as "jpeg-50".
 
-    `flipped` is the share of them whose label (the side of the threshold) is another than that of the image as it was.
+    `flipped` is the share of images whose label (side of the threshold) the degradation changed.
     """
 
     name: str
@@ -36,7 +36,10 @@ class Degraded:
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """What the threshold that was chosen on validation for a false-positive rate of `rate` gives on these images."""
+    """The rates on these images at `threshold`, which was chosen on validation images.
+
+    `rate` is the false-positive rate that `threshold` was chosen for.
+    """
 
     rate: float
     threshold: float
@@ -54,9 +57,9 @@ class Latency:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Parallel columns, one entry an image: its hash, its label (index in CLASSES), the probability of AI, its groups.
+    """Parallel columns with one entry an image: hash, label (index in CLASSES), probability of AI, and groups.
 
-    `groups` holds a column for each that reports are sliced by; None where an image is in no group of it.
+    `groups` holds a column for each that reports are sliced by; None: the image is in no group of the column.
     """
 
     sha256: tuple[str, ...]
@@ -67,11 +70,12 @@ class Predictions:
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Record):
-    """How a detector, known by its `onnx_sha256`, did on the images of one split at its own threshold.
+    """The results of the detector with the graph `onnx_sha256` on the images of one split, at its own threshold.
 
     `overall` holds accuracy, f1, auroc, ece, fpr, tpr, `answered` (the share outside the conformal band) and
-    `answered_error` (the share of these that is wrong). `stable` is the share of images whose verdict survives being
-    shipped again. `size_bytes` is that of the graph. `predictions` lets two reports be compared image by image.
+    `answered_error` (the share of answers that are wrong). `stable` is the share of images whose verdict stays the same
+    after every degradation in RESHIPPED. `size_bytes` is the size of the graph. `predictions` lets two reports be
+    compared image by image.
     """
 
     kind: ClassVar = "evaluation report"

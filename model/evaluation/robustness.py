@@ -1,4 +1,4 @@
-"""Robustness: how a detector does on degraded images, and whether its verdicts survive being passed on."""
+"""Measures a detector on degraded images, and whether its verdicts stay the same when images are passed on."""
 
 from typing import Final
 
@@ -14,15 +14,16 @@ from model.images.degradations import DEGRADATIONS, RESHIPPED
 from model.metrics import Labels, Probabilities, proportion
 
 MOST_IMAGES: Final = 2_000
-"""Images that are degraded, half of each class: a minute's work when they are small, and a shift of 2 % shows."""
+"""Most images that are degraded, half of each class. Small images take a minute, and a shift of 2 % shows."""
 MOST_PIXELS: Final = 200_000_000
-"""Pixels of these together, which bounds the work when they are large."""
+"""Most pixels of all degraded images together, which bounds the work on large images."""
 
 
 def choose_sample(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Mark the images to degrade: equally many of each class, by their hashes, within MOST_IMAGES and MOST_PIXELS.
+    """Mark the images to degrade in a mask [N]: equally many of each class, within MOST_IMAGES and MOST_PIXELS.
 
-    The same images are chosen for every detector, and one of each class whatever its size.
+    Images are taken in the order of their hashes, so the choice is the same for every detector. One image of each class
+    is taken whatever its size.
     """
     places = rows.assign(place=np.arange(len(rows))).sort_values("sha256")
     dealt = places.assign(turn=places.groupby("label").cumcount()).sort_values(["turn", "label"])
@@ -36,7 +37,7 @@ def choose_sample(rows: pd.DataFrame) -> NDArray[np.bool_]:
 def measure_robustness(
     labels: Labels, before: Probabilities, degraded: Probabilities, *, threshold: float
 ) -> tuple[Degraded, ...]:
-    """Measure each of DEGRADATIONS from the probabilities `before` [n] and after it, `degraded` [n, D]."""
+    """Measure each of DEGRADATIONS by the probabilities of AI `before` [n] and after it, `degraded` [n, D]."""
     return tuple(
         Degraded(
             name=name,
@@ -54,8 +55,7 @@ def measure_stability(
 ) -> Estimate:
     """Estimate the share of images whose verdict is the same before and after every one of RESHIPPED.
 
-    'unsure' is a verdict like 'real' and 'ai': a picture that is passed on and is no longer answered has changed its
-    verdict too.
+    A change to or from 'unsure' counts like any other change.
     """
     columns = [list(DEGRADATIONS).index(name) for name in RESHIPPED]
     verdicts = np.vectorize(lambda probability: name_decision(probability, threshold, band), otypes=[str])

@@ -1,4 +1,4 @@
-"""Scoring: the images of a split through a detector, as they are and degraded, on all cores of the machine."""
+"""Scores the images of a split with a detector, as they are and degraded, on all cores of the machine."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -19,7 +19,10 @@ from model.metrics import Probabilities
 
 @dataclass(frozen=True)
 class Scored:
-    """Probabilities of AI: of each image [N], and of each sampled one after each of DEGRADATIONS, in order [n, D]."""
+    """Probabilities of AI: `probability` of each image [N], `degraded` of each sampled image [n, D].
+
+    The D columns are DEGRADATIONS, in order.
+    """
 
     probability: Probabilities
     degraded: Probabilities
@@ -33,10 +36,10 @@ def score_images(
     sampled: NDArray[np.bool_] | None = None,
     batch_size: int = 64,
 ) -> Scored:
-    """Score the images of `rows`, and those of them that are `sampled` [N] degraded as well; each is decoded once.
+    """Score the images of `rows` [N]; images that the mask `sampled` [N] marks are scored degraded as well.
 
-    Every core takes a part of the rows, in threads: decoding, degrading and scoring all let go of Python's lock. Raises
-    InvalidImage for an image that cannot be decoded.
+    Each image is decoded once. Every core takes a part of the rows in a thread: decoding, degrading and scoring release
+    Python's global lock. Raises InvalidImage for an image that cannot be decoded.
     """
     sampled = np.zeros(len(rows), bool) if sampled is None else sampled
     workers = os.cpu_count() or 1
@@ -60,7 +63,7 @@ def _score_part(
 
 
 def _views(detector: Detector, images: Iterable[bytes], sampled: NDArray[np.bool_]) -> Iterator[NDArray[np.uint8]]:
-    """Preprocess each image, and after a sampled one its degraded versions."""
+    """Yield each image preprocessed, and after a sampled image its degraded versions."""
     for data, is_sampled in zip(images, sampled, strict=True):
         rgb = decode(data, limits=SOURCE_LIMITS).rgb
         yield detector.preprocess(rgb)

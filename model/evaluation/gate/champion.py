@@ -1,4 +1,4 @@
-"""Gate, second part: what is asked of a detector that is to replace another, on the images that both have judged."""
+"""The gate's rules for a detector that is to replace another: both are compared on the same images."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +12,11 @@ from model.evaluation.gate.rule import Rule, missing, percent, points
 from model.evaluation.report import Report
 from model.sources.reports import SOURCE as REPORTS
 
-_SMALL = "the small ones together"
+_SMALL = "the small slices together"
 
 
 def judge_against(ours: Report, theirs: Report, limits: AgainstChampion, *, who: str = "champion") -> Iterator[Rule]:
-    """Hold a report against that of another detector, `who` in the rules' names; both on the same images."""
+    """Compare a report with another detector's report on the same images; `who` names that detector in the rules."""
     yield _new(ours, theirs, who)
     yield from _paired(ours, theirs, limits, who)
     yield _degraded(ours, theirs, limits.degraded_margin, who)
@@ -26,9 +26,9 @@ def judge_against(ours: Report, theirs: Report, limits: AgainstChampion, *, who:
 
 
 def judge_growth(ours: Report, champion: Report, limits: AgainstChampion) -> Iterator[Rule]:
-    """Hold time and size against the champion's: what nobody notices is free, beyond that it may grow so many times.
+    """Limit time and size to a multiple of the champion's; values below the `unnoticed` limits always pass.
 
-    Time is the median: the 95th percentile of a hundred images on a busy machine differs from itself by half.
+    Time is the median: on a busy machine the 95th percentile of a hundred images varies by half from run to run.
     """
     times = ours.latency.p50_ms, champion.latency.p50_ms
     yield _grown("latency", *times, limits.latency_growth, limits.unnoticed_ms, "ms (median)")
@@ -36,7 +36,10 @@ def judge_growth(ours: Report, champion: Report, limits: AgainstChampion) -> Ite
 
 
 def judge_speed(ours: Report, original: Report, limits: AgainstChampion) -> Rule:
-    """Ask a smaller variant of a detector to be so much faster than that as no accident of timing is."""
+    """Require that a smaller variant is at least `variant_speed` times as fast as its original, by the median time.
+
+    A smaller gain could be chance.
+    """
     mine, other, wanted = ours.latency.p50_ms, original.latency.p50_ms, limits.variant_speed
     detail = f"{mine:.1f} ms (median), the original {other:.1f}; {wanted:g} times as fast is required"
     return Rule("faster than the original", mine, other / wanted, mine <= other / wanted, detail)
@@ -44,7 +47,7 @@ def judge_speed(ours: Report, original: Report, limits: AgainstChampion) -> Rule
 
 def _new(ours: Report, theirs: Report, who: str) -> Rule:
     differs = ours.onnx_sha256 != theirs.onnx_sha256
-    detail = f"another than the {who}" if differs else f"this is the {who} itself, byte for byte: nothing would change"
+    detail = f"differs from the {who}" if differs else f"this is the {who} itself, byte for byte: nothing would change"
     return Rule(f"new, not the {who}", None, None, differs, detail)
 
 
@@ -52,7 +55,9 @@ def _paired(ours: Report, theirs: Report, limits: AgainstChampion, who: str) -> 
     mine, other = ours.correct, theirs.correct
     if mine.keys() != other.keys() or not mine:
         shared = len(mine.keys() & other.keys())
-        detail = f"{len(mine)} images here, {len(other)} there, {shared} in both: evaluate both on the same images"
+        detail = (
+            f"{len(mine)} images here, {len(other)} for the {who}, {shared} shared: evaluate both on the same images"
+        )
         yield Rule(f"same images as the {who}", float(shared), float(len(mine)), passed=False, detail=detail)
         return
     order = ours.predictions.sha256
@@ -65,7 +70,7 @@ def _paired(ours: Report, theirs: Report, limits: AgainstChampion, who: str) -> 
 
 
 def _not_inferior(pair: Paired, limits: AgainstChampion, who: str) -> Rule:
-    """Ask for proof that no more than the margin is lost; where images are too few for proof, for not being behind."""
+    """Require proof that at most the margin is lost. If images are too few for proof, require that nothing is lost."""
     gain, margin = pair.difference, limits.margin
     proven = gain.low >= -margin
     if proven:
@@ -84,27 +89,27 @@ def _not_worse(pair: Paired, significance: float, who: str) -> Rule:
     chance = pair.chance
     verdict = "equal" if chance >= significance else "better" if pair.gain > 0 else "worse"
     detail = (
-        f"{verdict}: of {pair.images} images {pair.won} were won and {pair.lost} lost,"
-        f" which between equals has a chance of {percent(chance)}"
+        f"{verdict}: of {pair.images} images {pair.won} were won and {pair.lost} lost;"
+        f" equal detectors differ as much with a chance of {percent(chance)}"
     )
     return Rule(f"McNemar's test against the {who}", chance, significance, verdict != "worse", detail)
 
 
 def _canary(ours: Report, rights: tuple[Rights, Rights], limits: AgainstChampion, who: str) -> Rule:
-    """Ask the same on the images that no user's report brought: who reports must not choose what is measured.
+    """Repeat both rules on the images that no user report brought: reporters must not choose what is measured.
 
-    A dataset version keeps reports out of its test split, so that these are all of its images; should one ever be in
-    it, this is where it counts for nothing.
+    A dataset version keeps reports out of its test split. If an image from a report is in it all the same, this rule
+    leaves the image out.
     """
     sources = ours.predictions.groups.get("source", (None,) * ours.rows)
     own = np.array([source != REPORTS for source in sources])
     name = f"canary against the {who}"
     if not own.any():
-        return missing(name, -limits.margin, "images but those of reports")
+        return missing(name, -limits.margin, "images from other sources than reports")
     pair = Paired.of(*(right[own] for right in rights))
     asked = _not_inferior(pair, limits, who), _not_worse(pair, limits.significance, who)
     detail = "; ".join(rule.detail for rule in asked if not rule.passed) or asked[0].detail
-    which = f"{pair.images} of {len(own)} images, those that no report brought"
+    which = f"on the {pair.images} of {len(own)} images that no report brought"
     return Rule(name, asked[0].value, asked[0].limit, all(rule.passed for rule in asked), f"{which}: {detail}")
 
 
@@ -114,11 +119,11 @@ def _slices(
     limits: AgainstChampion,
     who: str,
 ) -> Iterator[Rule]:
-    """Refuse a fall in a slice that is beyond the margin and no accident, allowing for how many slices are looked at.
+    """Refuse a loss of accuracy in a slice that is larger than the margin and than chance explains.
 
-    McNemar's test is exact for any number of images, so that a few cannot veto by noise; Bonferroni's correction over
-    all slices keeps the chance that any of them does below `significance`. What falls in many slices too small to tell
-    shows where these are judged together.
+    1. McNemar's test is exact for any number of images, so noise in a small slice refuses no detector.
+    2. Bonferroni's correction over all slices keeps the chance of a false refusal below `significance`.
+    3. Small slices are also judged together, which shows a loss that is spread over many of them.
     """
     if not groups:
         yield missing(f"slices against the {who}", -limits.slice_margin, "groups of images")
@@ -177,7 +182,10 @@ def _kept(share: str, ours: Estimate | None, theirs: Estimate | None, margin: fl
 
 
 def _no_fall(name: str, gains: Mapping[str, Estimate], margin: float) -> Rule:
-    """Refuse a fall beyond the margin that is no accident. The intervals ignore the pairing, which makes them wide."""
+    """Refuse a loss that is larger than the margin and than chance explains.
+
+    The intervals ignore that both detectors saw the same images, so they are wider than necessary.
+    """
     worst = min(gains, key=lambda kind: (gains[kind].value, kind))
     fallen = sorted(kind for kind, gain in gains.items() if -gain.value > margin and gain.high < 0)
     told = [f"{k} {points(gains[k].value)} points ({points(gains[k].low)} to {points(gains[k].high)})" for k in fallen]
@@ -187,7 +195,7 @@ def _no_fall(name: str, gains: Mapping[str, Estimate], margin: float) -> Rule:
         gains[worst].value,
         -margin,
         not fallen,
-        f"{detail}; a certain fall of more than {100 * margin:.2f} counts",
+        f"{detail}; a proven fall of more than {100 * margin:.2f} counts",
     )
 
 

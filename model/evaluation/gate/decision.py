@@ -1,4 +1,4 @@
-"""Gate: may the challenger replace the champion? A pure decision with a line for every rule."""
+"""Decides whether a challenger may replace the champion, with one line for every rule. Pure."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,7 +23,7 @@ class Decision(Record):
 
     @property
     def reason(self) -> str:
-        """Why, in one line: what failed, or that nothing did."""
+        """One line that names the rules that failed, or says that all passed."""
         failed = [f"{rule.name} ({rule.detail})" for rule in self.rules if not rule.passed]
         return f"failed: {'; '.join(failed)}" if failed else f"all {len(self.rules)} rules passed"
 
@@ -32,11 +32,11 @@ class Decision(Record):
 
 
 def judge(challenger: Report, champion: Report | None, policy: Policy, *, original: Report | None = None) -> Decision:
-    """Judge a challenger by its report and by that of the champion, the detector in production, if there is one.
+    """Judge a challenger by its report and the report of the champion, the detector in production; None without one.
 
-    `original` is for a challenger that is a smaller variant of another detector: it must not be worse than that either,
-    and faster. Both must have been evaluated on the challenger's images. The same reports and policy give the same
-    decision, in whatever order they list the images. infra/adr/0005 says why the rules are as they are.
+    For a challenger that is a smaller variant of a detector, `original` is the report of that detector. The variant
+    must be no worse than the original, and faster. All reports must be of the same images; their order does not matter.
+    infra/adr/0005 says why the rules are as they are.
     """
     rules = list(judge_alone(challenger, policy.alone))
     if champion is None:

@@ -1,4 +1,4 @@
-"""Gate, first part: what is asked of every detector, whatever is in production."""
+"""The gate's rules for every detector, whatever is in production."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ from model.metrics import proportion
 
 
 def judge_alone(report: Report, limits: Alone) -> Iterator[Rule]:
-    """Hold a report against the absolute limits, one rule each."""
+    """Compare a report with the absolute limits; yield one rule for each limit."""
     overall = report.overall
     yield _at_least("accuracy", overall.get("accuracy"), limits.min_accuracy)
     yield _at_least("f1", overall.get("f1"), limits.min_f1)
@@ -44,7 +44,10 @@ def _few_false_alarms(estimate: Estimate | None, limit: float) -> Rule:
 
 
 def _calibrated(report: Report, limit: float) -> Rule:
-    """Allow the limit and what chance adds: by the triangle inequality no error within the limit is refused for it."""
+    """Allow the limit plus what chance adds on so few images.
+
+    By the triangle inequality, chance then refuses no detector whose true error is within the limit.
+    """
     name = "calibration error"
     measured = report.overall.get("ece")
     if measured is None or not report.predictions.probability:
@@ -58,14 +61,17 @@ def _calibrated(report: Report, limit: float) -> Rule:
 
 
 def _band_keeps_promise(report: Report, limit: float) -> Rule:
-    """Refuse when more images than promised are answered wrongly, and not by accident: a promise holds on average."""
+    """Refuse if more images than the limit are answered wrongly, even at the lower end of the interval.
+
+    The band promises an average, so a measured share may exceed it by chance.
+    """
     name = "answered error"
     answered, wrong = report.overall.get("answered"), report.overall.get("answered_error")
     if answered is None or (wrong is None and answered.value > 0):
         return missing(name, limit, name)
     share = answered.value * wrong.value if wrong else 0.0
     found = proportion(round(share * report.rows), report.rows)
-    detail = f"{interval(found)} of all images are answered and wrong, at most {percent(limit)} is allowed"
+    detail = f"{interval(found)} of all images are answered wrongly, at most {percent(limit)} is allowed"
     return Rule(name, found.value, limit, found.low <= limit, detail)
 
 

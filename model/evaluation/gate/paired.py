@@ -1,4 +1,4 @@
-"""Comparison: what chance can and cannot explain when two detectors have judged the same images."""
+"""Compares two detectors on the same images, and says how much of the difference chance explains."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ Rights = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Paired:
-    """Two detectors on the same `images`: how many only ours got right (`won`), and only theirs (`lost`)."""
+    """Two detectors on the same `images`: how many images only ours got right (`won`), and only theirs (`lost`)."""
 
     images: int
     won: int
@@ -24,7 +24,7 @@ class Paired:
 
     @classmethod
     def of(cls, ours: Rights, theirs: Rights) -> "Paired":
-        """Count from two parallel columns that say image by image whether each detector was right."""
+        """Count from two parallel columns [n] that say image by image whether each detector was right."""
         return cls(len(ours), int(np.sum(ours & ~theirs)), int(np.sum(theirs & ~ours)))
 
     @property
@@ -34,10 +34,10 @@ class Paired:
 
     @property
     def chance(self) -> float:
-        """How likely so one-sided a disagreement is between detectors that are equally good: McNemar's exact test.
+        """The p-value of McNemar's exact test: how often equally good detectors disagree so unevenly by chance.
 
-        Two-sided, on the images where only one was right (McNemar, 1947). Exact for one image as for a million; 1.0
-        when the detectors never disagree.
+        Two-sided, over the images that only one detector got right (McNemar, 1947). 1.0 if the detectors never
+        disagree.
         """
         disagreements = self.won + self.lost
         return float(binomtest(self.won, disagreements).pvalue) if disagreements else 1.0
@@ -46,10 +46,12 @@ class Paired:
     def difference(self) -> Estimate:
         """The gain with the percentile interval of the paired bootstrap.
 
-        A resample of the images (Efron and Tibshirani, 1993, chapter 13) is `images` draws of +1 (won), -1 (lost) or 0,
-        so the distribution over all resamples is a convolution that can be computed: no seed, no rounds, and one more
-        image won never lowers it. One image won and one lost are added to what is drawn from (Bonett and Price, 2012,
-        doi 10.3102/1076998611411915), else detectors that never disagree on ten images would be proven equal.
+        1. A resample of the images (Efron and Tibshirani, 1993, chapter 13) is `images` draws of +1 (won), -1 (lost) or
+           0.
+        2. The distribution of the sum over all resamples is computed exactly, as a convolution, without a seed. One
+           more image won never lowers the interval.
+        3. One image won and one image lost are added to what is drawn from (Bonett and Price, 2012, doi
+           10.3102/1076998611411915). Without them, detectors that never disagree on ten images would be proven equal.
         """
         drawn = self.images + 2
         won, lost = (self.won + 1) / drawn, (self.lost + 1) / drawn
@@ -62,10 +64,10 @@ class Paired:
 
 
 def difference(ours: Estimate, theirs: Estimate) -> Estimate:
-    """Return ours less theirs, with an interval from their two intervals as if measured on different images.
+    """Return ours less theirs, with an interval as if both were measured on different images.
 
-    MOVER (Zou and Donner, 2008, doi 10.1002/sim.3095), for proportions Newcombe's hybrid score interval (1998). On the
-    same images, where good and bad luck is shared, it is wider than it need be.
+    Source: MOVER (Zou and Donner, 2008, doi 10.1002/sim.3095); for proportions, Newcombe's hybrid score interval
+    (1998). For measurements on the same images the interval is wider than necessary.
     """
     value = ours.value - theirs.value
     down = np.hypot(ours.value - ours.low, theirs.high - theirs.value)
@@ -74,11 +76,11 @@ def difference(ours: Estimate, theirs: Estimate) -> Estimate:
 
 
 def chance_calibration_error(probabilities: Probabilities, *, seed: int = 0) -> float:
-    """Return the calibration error that a perfectly calibrated detector exceeds on so few images one time in twenty.
+    """Return the calibration error that a perfectly calibrated detector exceeds one time in twenty.
 
-    Perfectly calibrated means that the labels are drawn from the probabilities themselves (consistency resampling:
-    Bröcker and Smith, 2007, doi 10.1175/WAF993.1). Above zero although nothing is wrong, since the deviations of the
-    bins cannot cancel out; about 0.08 for 100 images and 0.008 for 20,000.
+    Labels are drawn from the `probabilities` [n] themselves (consistency resampling: Bröcker and Smith, 2007, doi
+    10.1175/WAF993.1). The error is above zero because deviations of the bins do not cancel out. It is about 0.08 for
+    100 images and 0.008 for 20,000.
     """
     ordered: Probabilities = np.sort(probabilities)  # so that the draws do not depend on the images' order
     random = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Gate policy: the limits that the gate holds a detector against, read from TOML."""
+"""Reads the limits of the gate from TOML."""
 
 from importlib.resources import files
 from typing import Annotated, ClassVar
@@ -13,7 +13,7 @@ Growth = Annotated[float, Field(ge=1)]
 
 @dataclass(frozen=True, kw_only=True)
 class Alone:
-    """What is asked of every detector; `model/evaluation/gate/gate.toml` says what each limit means."""
+    """The limits for every detector; `model/evaluation/gate/gate.toml` says what each limit means."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -32,7 +32,7 @@ class Alone:
 
 @dataclass(frozen=True, kw_only=True)
 class AgainstChampion:
-    """What is asked of a detector that is to replace another; `gate.toml` says what each limit means."""
+    """The limits for a detector that is to replace another; `gate.toml` says what each limit means."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -62,7 +62,7 @@ class Policy:
 
 
 def read_policy(path: str = "") -> Policy:
-    """Read the policy: that of `gate.toml` beside this module, with the limits of the TOML file at `path` laid over it.
+    """Read the limits of `gate.toml` beside this module; limits in the TOML file at `path` replace them.
 
     Raises SettingsError for a file that cannot be read, an unknown key or a limit that is not allowed.
     """

@@ -1,4 +1,4 @@
-"""Gate rule: one line of a decision, and how its numbers read."""
+"""One rule of a decision of the gate, and how its numbers are written."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -13,18 +13,18 @@ class Rule:
     """One rule of the gate as it was applied."""
 
     name: Annotated[str, Field(description="The rule")]
-    value: Annotated[float | None, Field(description="What was found; null: the report holds no such value")]
+    value: Annotated[float | None, Field(description="The measured value; null: the report holds no such value")]
     limit: Annotated[float | None, Field(description="The limit; null: the rule has none")]
-    passed: Annotated[bool, Field(description="Whether it passed")]
-    detail: Annotated[str, Field(description="Why it passed or failed, for a person")]
+    passed: Annotated[bool, Field(description="Whether the rule passed")]
+    detail: Annotated[str, Field(description="Why the rule passed or failed, in words")]
 
     def __str__(self) -> str:
         return f"{'passed' if self.passed else 'FAILED'}  {self.name}: {self.detail}"
 
 
 def missing(name: str, limit: float | None, what: str) -> Rule:
-    """Return the rule that fails for want of `what`: what was not measured has not been passed."""
-    return Rule(name, None, limit, passed=False, detail=f"the report holds no {what}, so this could not be judged")
+    """Return a failed rule: the report holds no `what`, and a missing measurement fails its rule."""
+    return Rule(name, None, limit, passed=False, detail=f"the report holds no {what}, so the rule could not be judged")
 
 
 def percent(share: float) -> str:

@@ -218,7 +218,7 @@ def test_a_fall_in_many_slices_too_small_to_tell_shows_where_they_are_judged_tog
     ours = make_report([not each for each in lost], groups={"generator": names})
     decision = judge(ours, champion(right_but(60, of=4_400, first=1_000)), POLICY)
     assert get_failed(decision) == [SLICES]
-    assert get_rule(decision, SLICES).detail.startswith("fallen: the small ones together -15.00 points (400 images")
+    assert get_rule(decision, SLICES).detail.startswith("fallen: the small slices together -15.00 points (400 images")
 
 
 def test_images_outside_every_group_of_a_column_and_columns_without_any_are_left_out() -> None:
@@ -234,7 +234,7 @@ def test_what_users_reported_cannot_make_up_for_a_loss_on_the_canary() -> None:
     ours = make_report(right_but(10, of=200), groups=sources)
     rule = get_rule(judge(ours, champion(right_but(100, of=200, first=100), groups=sources), POLICY), CANARY)
     assert not rule.passed
-    assert rule.detail.startswith("100 of 200 images, those that no report brought: -10.00 points")
+    assert rule.detail.startswith("on the 100 of 200 images that no report brought: -10.00 points")
     assert "worse: of 100 images 0 were won and 10 lost" in rule.detail
 
 
