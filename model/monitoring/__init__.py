@@ -1,1 +1,1 @@
-"""The table of predictions, drift measured on it, and whether a training is asked for."""
+"""The table of predictions, the drift measured on it, and the decision whether to ask for a training."""

@@ -1,4 +1,4 @@
-"""Opens the database that Truegrain keeps rows in, and makes its tables or brings earlier ones up to date."""
+"""Opens Truegrain's database, and creates its tables or brings older ones up to date."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -16,19 +16,23 @@ from model.errors import SettingsError
 from model.files import identify
 
 BUSY_SECONDS: Final = 10
-"""How long a writer waits for another's turn with an SQLite file, or for another's lock in PostgreSQL.
+"""How long a writer waits for another writer of an SQLite file, or for a lock in PostgreSQL.
 
-The query of a URL may say otherwise: `?timeout=` for SQLite, `?options=` for PostgreSQL."""
+The query of a URL may set another time: `?timeout=` for SQLite, `?options=` for PostgreSQL.
+"""
 
 CONNECT_SECONDS: Final = 5
-"""How long a PostgreSQL server may take to accept a connection, and its host to acknowledge what it was sent.
+"""How long a PostgreSQL server may take to accept a connection, and its host to acknowledge data.
 
-While an answer is awaited, keepalives go out at that pace; after three without a reply the host counts as gone."""
+While an answer is awaited, a keepalive is sent at the same interval. After three without a reply the host counts as
+gone.
+"""
 
 STATEMENT_SECONDS: Final = 60
 """How long a PostgreSQL server may work on a statement.
 
-The server itself keeps that time: one that is frozen on a host that is well holds up whoever asks it."""
+The server itself enforces this limit. So a frozen server on a host that still answers blocks its clients for longer.
+"""
 
 _PRAGMAS: Final = ("journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=10000")
 """Checkpointing ten times as often (SQLite's default) doubles the cost of a row."""
@@ -51,18 +55,19 @@ def open_database(url: str) -> Engine:
             raise SettingsError(f"TRUEGRAIN_PREDICTIONS names {backend}; {_ALLOWED}")
         return _OPENING[backend](address)
     except (NoSuchModuleError, ImportError) as error:
-        raise SettingsError(f"TRUEGRAIN_PREDICTIONS needs what is not installed: {error}; {_ALLOWED}") from error
-    except (ArgumentError, ValueError):
-        # Not `from error`, nor in its words: they quote the URL, and with it the password or a part of it.
         raise SettingsError(
-            f"TRUEGRAIN_PREDICTIONS is no URL that can be understood; {_ALLOWED}, in which @, : and / of a password"
-            " are written as %40, %3A and %2F"
+            f"TRUEGRAIN_PREDICTIONS needs a driver that is not installed: {error}; {_ALLOWED}"
+        ) from error
+    except (ArgumentError, ValueError):
+        # Neither `from error` nor its text: both quote the URL, and with the URL all or part of the password.
+        raise SettingsError(
+            f"TRUEGRAIN_PREDICTIONS is not a valid URL; {_ALLOWED}; write @, : and / of a password as %40, %3A and %2F"
         ) from None
 
 
 @contextmanager
 def opened(url: str) -> Iterator[Engine]:
-    """Yield the engine of `open_database`, and let go of its connections afterwards."""
+    """Yield the engine of `open_database`, and close its connections afterwards."""
     engine = open_database(url)
     try:
         yield engine
@@ -71,20 +76,20 @@ def opened(url: str) -> Iterator[Engine]:
 
 
 def read_clock(engine: Engine) -> datetime:
-    """Return what time it is (UTC) where the database is."""
+    """Return the current time (UTC) by the clock of the database."""
     with engine.connect() as connection:
         return in_utc(connection.execute(select(func.current_timestamp())).scalar_one())
 
 
 def in_utc(at: datetime) -> datetime:
-    """Return a time as a database returns it: SQLite forgets the zone, PostgreSQL has its own."""
+    """Return in UTC a time that was read from a database: SQLite drops the zone, PostgreSQL uses its own."""
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def make_table(engine: Engine, table: Table) -> None:
-    """Make `table`, or add the columns and indexes that it lacks; several processes may do so at once.
+    """Create `table`, or add the columns and indexes that it lacks; several processes may do so at once.
 
-    A column that is added must allow nulls, for existing rows have null in it.
+    An added column must allow nulls, because existing rows have null in it.
     """
     _unless_there(engine, CreateTable(table), partial(_has_table, engine, table))
     there = _columns(engine, table)
@@ -98,8 +103,9 @@ def make_table(engine: Engine, table: Table) -> None:
 def _open_sqlite(address: URL) -> Engine:
     """Return an engine for an SQLite file.
 
-    Readers and the writers of several processes do not wait for each other. A commit does not wait for the disk: after
-    a power cut the last rows may be missing, but nothing is broken. A file that was deleted or replaced is opened anew.
+    Readers and writers do not wait for each other, in one process or several. A commit does not wait for the disk:
+    after a power cut the last rows may be missing, but the file is intact. A file that was deleted or replaced is
+    opened again.
     """
     file = Path(address.database or ":memory:")
     bounds = _unless_said(address, timeout=BUSY_SECONDS)
@@ -112,7 +118,7 @@ def _open_sqlite(address: URL) -> Engine:
 
     def checked_out(_connection: sqlite3.Connection, record: Any, _proxy: object) -> None:
         if record.info["file"] != identify(file):
-            raise DisconnectionError(f"{file} is another file than it was")
+            raise DisconnectionError(f"{file} was deleted or replaced")
 
     event.listen(engine, "connect", connected)
     event.listen(engine, "checkout", checked_out)
@@ -122,7 +128,7 @@ def _open_sqlite(address: URL) -> Engine:
 def _open_postgresql(address: URL) -> Engine:
     """Return an engine for a PostgreSQL server; raises ImportError when its driver is not installed.
 
-    A URL that names no driver means DRIVER; SQLAlchemy would take another one.
+    A URL without a driver means DRIVER, not the default of SQLAlchemy.
     """
     if address.drivername == "postgresql":
         address = address.set(drivername=DRIVER)
@@ -144,7 +150,7 @@ _OPENING: Final = {"sqlite": _open_sqlite, "postgresql": _open_postgresql}
 
 
 def _unless_said(address: URL, **arguments: object) -> dict[str, object]:
-    """Return the arguments on which the URL's own query says nothing."""
+    """Return the arguments that the URL's own query does not set."""
     return {name: value for name, value in arguments.items() if name not in address.query}
 
 
@@ -154,7 +160,7 @@ def _unless_there(engine: Engine, making: Executable, is_there: Callable[[], boo
     try:
         with engine.begin() as connection:
             connection.execute(making)
-    except DBAPIError:  # another process may have been faster, and no database says so in the same words
+    except DBAPIError:  # another process may have been faster; each database words that error differently
         if not is_there():
             raise
 

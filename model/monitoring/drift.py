@@ -19,8 +19,8 @@ class Drift:
     """How `rows` recent images differ from the reference.
 
     `reason` is a sentence with the numbers behind `attribution`. `suspects` are the positions of the images that may be
-    by a new generator, the likeliest first. `accuracy` is the estimated share of right answers, `ai_share` that of AI
-    images. The 95 % intervals of both are wide if images are of a kind that the reference does not hold.
+    by a new generator, the likeliest first. `accuracy` is the estimated share of right answers. `ai_share` is the
+    estimated share of AI images. Both 95 % intervals are wide if images are of a kind that the reference does not hold.
     """
 
     rows: int
@@ -41,7 +41,7 @@ def measure(
     sample or reference.
     """
     if not len(recent) or not len(reference.sample):
-        raise ValueError(f"{len(recent)} predictions cannot be compared with {len(reference.sample)} of a reference")
+        raise ValueError(f"{len(recent)} predictions cannot be compared with {len(reference.sample)} reference images")
     ai_share = estimate_ai_share(reference, recent.probability)
     found = find_suspects(reference, recent, threshold=threshold, ai_share=ai_share.value, limits=limits)
     signals = (
@@ -66,7 +66,7 @@ def measure(
 
 @dataclass(frozen=True)
 class _Unknown:
-    """The share of recent images that the reference says nothing about, and what they are taken for."""
+    """The share of recent images unlike any in the reference, and the values assumed for them."""
 
     share: float = 0.0
     accuracy: float | None = None
@@ -79,7 +79,7 @@ def _unknown(attribution: Attribution, recent: Sample, found: Suspects, *, thres
     if attribution == "new_generator":
         suspects = np.array(found.likeliest, dtype=int)
         called, share = float(np.mean(recent.probability[suspects] >= threshold)), len(suspects) / found.among
-        rest = 1 - share  # of the group they are in: likely as good as ever, at worst by half
+        rest = 1 - share  # of the group: likely all answered rightly, at worst half of them
         return _Unknown(found.among / len(recent), share * called + rest, worst_accuracy=rest / 2, ai_share=share)
     if attribution == "container":
         return _Unknown(1 - found.compared / len(recent), worst_accuracy=0.5)

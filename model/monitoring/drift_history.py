@@ -27,12 +27,12 @@ RESULTS: Final = Table(
 
 
 class DriftResult(BaseModel):
-    """What a measurement found about the predictions of one version; times are UTC.
+    """The result of one measurement on the predictions of one version; times are UTC.
 
-    `reason` is a sentence for a person. `rows`, `first` and `last` are of the predictions it looked at; `accuracy` and
-    `ai_share` are estimates without labels, None while drift is unknown. `suspects` are the ids of at most
-    MOST_SUSPECTS predictions that may be by a generator that nobody has seen. `model_sha256` is the detector's, for a
-    new registry counts versions from 1 again; None while drift is unknown.
+    `reason` is a sentence for a person. `rows` counts the predictions measured, from `first` to `last`. `accuracy` and
+    `ai_share` are estimates without labels. `suspects` are the ids of at most MOST_SUSPECTS predictions that may be by
+    an unknown generator. `model_sha256` identifies the detector, because a new registry counts versions from 1 again.
+    While drift is unknown, `accuracy`, `ai_share` and `model_sha256` are None.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,12 +54,12 @@ class DriftResult(BaseModel):
 
 
 def prepare(engine: Engine) -> None:
-    """Make the table unless it is there; several processes may do so at once."""
+    """Create the table unless it exists; several processes may do so at once."""
     make_table(engine, RESULTS)
 
 
 def add(engine: Engine, result: DriftResult) -> None:
-    """Write down a result about a version."""
+    """Write a result; its `model_version` must not be None."""
     values = {"measured_at": result.measured_at, "model_version": result.model_version}
     with engine.begin() as connection:
         connection.execute(insert(RESULTS), values | {"result": result.model_dump_json()})
@@ -85,7 +85,7 @@ def forget(engine: Engine, *, until: datetime) -> None:
 def _read(
     engine: Engine, *, since: datetime, until: datetime, model_version: str | None = None, most: int | None = None
 ) -> list[DriftResult]:
-    """Return results, newest first; those that another release has written in a way unknown here are passed over."""
+    """Return results, newest first; results that another release wrote in an unknown form are skipped."""
     columns = RESULTS.c
     wanted = select(columns.result).where(columns.measured_at > since, columns.measured_at <= until)
     if model_version is not None:
@@ -95,7 +95,7 @@ def _read(
         stored = [row.result for row in rows]
     read = [result for result in map(_parse, stored) if result is not None]
     if len(read) < len(stored):
-        log.warning("results of another release", passed_over=len(stored) - len(read))
+        log.warning("results of another release were skipped", passed_over=len(stored) - len(read))
     return read
 
 

@@ -1,8 +1,9 @@
-"""Chooses which predictions drift is measured on, so that no sender has more than a share of them. Pure.
+"""Chooses the predictions that drift is measured on, so that no client has more than a share of them. Pure.
 
-The newest predictions are chosen, each image once. Where several clients send, one has at most half of the window as
-long as the others fill the rest. All who send no key count as one client, and a moment of theirs has at most twice an
-even share: who sends much within a minute has sent nothing yesterday.
+1. The newest predictions are chosen, each image once.
+2. If several clients send, one client has at most half of the window while the others can fill the rest.
+3. All clients without a key count as one.
+4. In a time slice, clients without a key have at most twice an even share. So a burst displaces no earlier images.
 """
 
 from collections import Counter
@@ -12,15 +13,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 REACHES: Final = tuple(timedelta(hours=hours) for hours in (1, 3, 12, 48, 168, 720))
-"""How far back a window may reach; it reaches no farther than it takes to fill it."""
+"""How far back a window may reach. The shortest reach that fills the window is used."""
 
 SLICES: Final = 50
-"""How many moments a reach is divided into."""
+"""How many time slices a reach is divided into."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A prediction by what it takes to choose: its id, its time (UTC), who sent it, and the hash of its image."""
+    """What the choice needs to know of a prediction: its id, its time (UTC), its client, and the hash of its image."""
 
     id: str
     at: datetime
@@ -30,7 +31,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class FairWindow:
-    """A window of `most` predictions that were given up to `until`; `anonymous` is the client who sends no key."""
+    """A window of `most` predictions that were given up to `until`; `anonymous` names the clients without a key."""
 
     most: int
     until: datetime
@@ -38,19 +39,20 @@ class FairWindow:
 
     @property
     def share_of_slice(self) -> int:
-        """How many predictions a moment of those without a key may have: twice an even share."""
+        """How many predictions of clients without a key a time slice may have: twice an even share."""
         return -(-2 * self.most // SLICES)
 
     def slices(self, reach: timedelta) -> list[tuple[datetime, datetime]]:
-        """Return the beginning and the end of each moment of a reach, the newest first."""
+        """Return the beginning and the end of each time slice of a reach, the newest first."""
         width = reach / SLICES
         return [(self.until - (number + 1) * width, self.until - number * width) for number in range(SLICES)]
 
     def choose(self, candidates: Collection[Candidate]) -> list[Candidate]:
         """Choose among all candidates, and return the chosen ones newest first.
 
-        The window reaches back as far as it takes to fill it within all shares. Where shares leave room at any reach,
-        it is of all times, with the moments that leave the least, and the newest of those above a share fill it.
+        1. The window has the shortest reach at which it is filled within all shares.
+        2. If no reach fills it, candidates of all times are chosen, in slices of the width that leaves the least room.
+           The newest candidates above a share fill the room.
         """
         ordered = _each_image_once(self._newest_first(candidates))
         clients = {one.client for one in ordered}
@@ -66,7 +68,7 @@ class FairWindow:
         return self._newest_first([*within, *above[: self.most - len(within)]])
 
     def is_filled(self, candidates: Collection[Candidate], reach: timedelta) -> bool:
-        """Tell whether those of the candidates that are within a reach, and within all shares, fill the window."""
+        """Return whether the candidates within a reach, and within all shares, fill the window."""
         near = [one for one in candidates if self.until - one.at < reach]
         clients = {one.client for one in candidates}
         within, _ = self._divide(_each_image_once(self._newest_first(near)), clients, reach)
@@ -75,7 +77,7 @@ class FairWindow:
     def _divide(
         self, ordered: Iterable[Candidate], clients: Collection[str], reach: timedelta
     ) -> tuple[list[Candidate], list[Candidate]]:
-        """Return the first that are within all shares, as many as fill the window, and those above a share."""
+        """Return the candidates within all shares, until the window is full, and the candidates above a share."""
         share = self.most if len(clients) == 1 else -(-self.most // 2)
         width = reach / SLICES
         of_client, of_slice = Counter[str](), Counter[int]()
@@ -98,7 +100,7 @@ class FairWindow:
 
 
 def _each_image_once(ordered: Iterable[Candidate]) -> list[Candidate]:
-    """Keep the first of those with the same image."""
+    """Keep the first candidate of each image."""
     kept: dict[str, Candidate] = {}
     for one in ordered:
         kept.setdefault(one.image_sha256, one)

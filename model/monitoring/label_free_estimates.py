@@ -1,4 +1,4 @@
-"""Estimates without labels how often the detector is right on recent images, and how many of them are AI."""
+"""Estimates, without labels, how often the detector is right on recent images, and how many of the images are AI."""
 
 import math
 from typing import Final
@@ -18,11 +18,11 @@ Probabilities = NDArray[np.float64]
 
 
 def estimate_ai_share(reference: Reference, recent: Probabilities) -> Estimate:
-    """Estimate the share of AI images among `recent`, which may be another than the reference's.
+    """Estimate the share of AI images in `recent`, calibrated probabilities [n]; the reference may have another share.
 
-    The maximum-likelihood share given calibrated probabilities [n]. Saerens, Latinne and Decaestecker find it by
-    expectation maximisation (2002, "Adjusting the outputs of a classifier to new a priori probabilities"). Here it is
-    searched for to a thousandth, so that its interval is read off the same likelihood (Wilks, 1938).
+    The result is the maximum-likelihood share. Saerens, Latinne and Decaestecker find it by expectation maximisation
+    (2002, "Adjusting the outputs of a classifier to new a priori probabilities"). Here all shares in steps of 0.001 are
+    compared, and the interval follows from the same likelihood (Wilks, 1938).
     """
     share = _SHARES[:, np.newaxis]
     ai, real = _odds(recent, _prior(reference))
@@ -34,9 +34,9 @@ def estimate_ai_share(reference: Reference, recent: Probabilities) -> Estimate:
 def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold: float, ai_share: Estimate) -> Estimate:
     """Estimate the share of `recent` on the right side of `threshold` from how sure the detector is of them.
 
-    The mean probability [n] of the answer given, after Bayes' rule has adjusted it to `ai_share`. Added is the error of
-    that mean on the reference, whose labels are known (difference of confidences, Guillory et al., 2021, arXiv
-    2107.03315). The estimate is valid while the images are of kinds that the reference holds.
+    The estimate is the mean probability [n] of the answers given, after Bayes' rule has adjusted it to `ai_share`. The
+    error of this mean on the reference, whose labels are known, is added (difference of confidences, Guillory et al.,
+    2021, arXiv 2107.03315). The estimate is valid for images of kinds that the reference holds.
     """
     known = reference.sample.probability
     missed = ((known >= threshold) == (reference.label == AI)) - _confidence(known, known, threshold)  # [m]
@@ -52,9 +52,9 @@ def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold:
 
 
 def widen_for_unknown(known: Estimate, share: float, *, likely: float | None, worst: float) -> Estimate:
-    """Widen an estimate where a `share` of the images is of a kind that the reference says nothing about.
+    """Widen an estimate if a `share` of the images is of a kind that the reference does not hold.
 
-    For that share the value is taken as `likely` (None: as for the rest), its interval as min(worst, known.low) to 1.
+    For this share the value is `likely` (None: as for the rest), and the interval is min(worst, known.low) to 1.
     """
     rest = 1 - share
     return Estimate(
@@ -69,7 +69,7 @@ def _prior(reference: Reference) -> float:
 
 
 def _odds(probability: Probabilities, prior: float) -> tuple[Probabilities, Probabilities]:
-    """Return how much likelier than on average an image of that probability is if AI, and if real."""
+    """Return the likelihood of each image if AI, and if real, each relative to its average likelihood."""
     sound = np.clip(probability, _CERTAIN, 1 - _CERTAIN)
     return sound / prior, (1 - sound) / (1 - prior)
 

@@ -11,7 +11,7 @@ from model.toml_options import AtMostHalf, ShareAboveZero, read_options
 
 @dataclass(frozen=True, kw_only=True)
 class DriftLimits:
-    """From where on traffic counts as drifted; `model/monitoring/drift.toml` says what each limit means."""
+    """The limits above which traffic counts as drifted; `model/monitoring/drift.toml` says what each limit means."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -28,7 +28,7 @@ class DriftLimits:
 
 
 def read_limits(path: str = "") -> DriftLimits:
-    """Read the limits: those of `model/monitoring/drift.toml`, with what the TOML file at `path` sets laid over them.
+    """Read the limits of `model/monitoring/drift.toml`; limits in the TOML file at `path` replace them.
 
     Raises SettingsError for a file that cannot be read, an unknown key or a limit that is not allowed.
     """

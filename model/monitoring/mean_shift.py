@@ -8,17 +8,19 @@ from numpy.typing import NDArray
 from scipy.stats import f
 
 _RIDGE: Final = 1e-4
-"""Variance added on every axis, of about 1 on the reference: one on which nothing varies must not count for all."""
+"""Variance added on every axis, which is about 1 on the reference. An axis without variance must not outweigh the
+others."""
 
 Matrix = NDArray[np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shift:
-    """A squared Mahalanobis distance of two means, less what chance adds to it; the largest value that chance reaches.
+    """The squared Mahalanobis distance of two means.
 
-    `outward` [m] says how far each row of the second sample lies in the direction of the shift. 95 % of the first
-    sample lie below `edge` in that direction.
+    `distance` is less what chance adds on average. `by_chance` is the largest distance that chance explains. `outward`
+    [m] says how far each row of the second sample lies in the direction of the shift. 95 % of the first sample lie
+    below `edge` in that direction.
     """
 
     distance: float
@@ -30,13 +32,13 @@ class Shift:
 def measure_shift(before: Matrix, now: Matrix, *, chance: float) -> Shift:
     """Compare the means of two samples of embeddings [n, d] and [m, d], each with well above d rows.
 
-    Hotelling's test for samples of unlike covariance, by Krishnamoorthy and Yu, 2004, "Modified Nel and Van der Merwe
-    test for the multivariate Behrens-Fisher problem". The two covariances differ: the axes were fitted to the first
-    sample, and a group mixed into the second widens that one. Turned into an effect, for in enough images any
-    difference is significant. `chance` is how seldom equal means may come out above `by_chance`.
+    Source: Hotelling's test for samples of unlike covariance (Krishnamoorthy and Yu, 2004, "Modified Nel and Van der
+    Merwe test for the multivariate Behrens-Fisher problem"). The covariances differ: the axes were fitted to the first
+    sample, and a group mixed into the second sample widens it. The result is an effect size, because with enough images
+    any difference is significant. `chance` is how often equal means may come out above `by_chance`.
     """
     axes, samples = before.shape[1], (before, now)
-    errors = [np.cov(rows, rowvar=False) / len(rows) for rows in samples]  # of the two means
+    errors = [np.cov(rows, rowvar=False) / len(rows) for rows in samples]  # covariances of the two means
     scale = 1 / len(before) + 1 / len(now)
     inverse = np.linalg.inv(sum(errors) + scale * _RIDGE * np.eye(axes))
     apart = now.mean(axis=0) - before.mean(axis=0)
@@ -52,7 +54,7 @@ def measure_shift(before: Matrix, now: Matrix, *, chance: float) -> Shift:
 
 
 def _freedom(parts: list[Matrix], each: list[int]) -> float:
-    """Return the degrees of freedom of the sum of the two errors, of which `parts` are the shares."""
+    """Return the degrees of freedom of the sum of two errors; `parts` are the shares of the errors in the sum."""
     axes = len(parts[0])
     spread = sum(
         (np.trace(part @ part) + np.trace(part) ** 2) / freedom for part, freedom in zip(parts, each, strict=True)

@@ -1,4 +1,4 @@
-"""The table of predictions: adds, finds and deletes rows."""
+"""Adds, finds and deletes rows of the table of predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,10 +28,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from model.monitoring.database import in_utc, make_table
 
 ANONYMOUS: Final = "anonymous"
-"""The client who sent no API key."""
+"""The client of a request without an API key."""
 
 Packed = bytes
-"""Values of `model.detectors.traffic_sample.EMBEDDING, one after another."""
+"""The values of an embedding, of the type `model.detectors.traffic_sample.EMBEDDING`, one after another."""
 
 PREDICTIONS: Final = Table(
     "predictions",
@@ -60,11 +60,11 @@ PREDICTIONS: Final = Table(
 @with_config(ser_json_bytes="base64", val_json_bytes="base64")
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """A row: a verdict that was given, `at` (UTC) and to which `client`. No image, only the hash of its file.
+    """A row: a verdict that was given, `at` (UTC) and to which `client`. Holds the hash of the file, not the image.
 
-    `model_sha256` tells versions of one number apart, for a new registry counts from 1 again. `bytes` is the size of
-    the file, `jpeg_quality` None where it is no JPEG, `embedding` None of a detector that gives none. A row of an
-    earlier version of this table has None in all that came later.
+    `bytes` is the size of the file. `jpeg_quality` is None for other formats. `embedding` is None if the detector gives
+    none. `model_sha256` tells versions with the same number apart, because a new registry counts from 1 again. A row of
+    an earlier release has None in columns that were added later.
     """
 
     id: str
@@ -87,14 +87,14 @@ class Prediction:
 
 
 def prepare(engine: Engine) -> None:
-    """Make the table, or add to an earlier version's what it lacks; and make the folder of an SQLite file."""
+    """Create the table, or add the columns that it lacks; create the folder of an SQLite file."""
     if engine.url.get_backend_name() == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
     make_table(engine, PREDICTIONS)
 
 
 def add(engine: Engine, predictions: Sequence[Prediction]) -> None:
-    """Write predictions, at least one, in one transaction; those that are there already stay as they are."""
+    """Write predictions, at least one, in one transaction; existing rows with the same ids stay as they are."""
     insert = sqlite.insert if engine.url.get_backend_name() == "sqlite" else postgresql.insert
     new = insert(PREDICTIONS).on_conflict_do_nothing(index_elements=["id"])
     with engine.begin() as connection:
@@ -102,7 +102,7 @@ def add(engine: Engine, predictions: Sequence[Prediction]) -> None:
 
 
 def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
-    """Return the prediction of that id if it was given after `since`."""
+    """Return the prediction with the id `id_` if it was given after `since`, else None."""
     wanted = select(PREDICTIONS).where(PREDICTIONS.c.id == id_, PREDICTIONS.c.at > since)
     with engine.connect() as connection:
         row = connection.execute(wanted).mappings().one_or_none()
@@ -113,12 +113,12 @@ def find(engine: Engine, id_: str, *, since: datetime) -> Prediction | None:
 
 
 def forget(engine: Engine, *, until: datetime, most: int) -> int:
-    """Delete predictions given up to `until`, `most` at once, and return how many they were."""
+    """Delete at most `most` predictions given up to `until`, and return how many were deleted."""
     return _delete(engine, PREDICTIONS.c.at <= until, most)
 
 
 def forget_image(engine: Engine, image_sha256: str, *, most: int) -> int:
-    """Delete predictions about the image of that hash, `most` at once, and return how many they were."""
+    """Delete at most `most` predictions about the image with that hash, and return how many were deleted."""
     return _delete(engine, PREDICTIONS.c.image_sha256 == image_sha256, most)
 
 
@@ -136,7 +136,7 @@ def count_by_client(engine: Engine) -> list[tuple[str, int, datetime, datetime]]
 
 
 def delete_future_rows(engine: Engine, *, of: datetime, most: int) -> int:
-    """Delete predictions dated later than `of`, `most` at once, and return how many they were.
+    """Delete at most `most` predictions dated later than `of`, and return how many were deleted.
 
     Deletes nothing if most rows are in the future: then this clock is wrong.
     """
@@ -149,9 +149,10 @@ def delete_future_rows(engine: Engine, *, of: datetime, most: int) -> int:
 
 
 def _delete(engine: Engine, which: ColumnElement[bool], most: int) -> int:
-    """Delete `most` such predictions and return how many they were.
+    """Delete at most `most` of the rows in `which`, and return how many were deleted.
 
-    In order, and past the rows that another host deletes at this moment: with PostgreSQL each would wait for the other.
+    Rows are deleted in order, and rows that another host deletes at this moment are skipped. Otherwise two hosts on
+    PostgreSQL could wait for each other (deadlock).
     """
     columns = PREDICTIONS.c
     found = select(columns.id).where(which).order_by(columns.at, columns.id).limit(most)

@@ -12,18 +12,18 @@ from model.settings import Settings
 BUDGET_PERIOD: Final = timedelta(days=30)
 
 LOOK_BACK: Final = timedelta(days=1)
-"""How old a measurement may be that is judged; traffic that has ended a day ago calls for nothing."""
+"""Greatest age of a measurement that is judged: traffic that ended a day ago calls for no training."""
 
 BEYOND_TRAINING: Final[frozenset[Attribution]] = frozenset({"balance"})
-"""Drift that no training mends: how many of the images are AI is up to those who send them."""
+"""Drift that no training mends: the clients decide how many of their images are AI."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RetrainPolicy:
-    """How much drift it takes to ask for a training, and how often that may be.
+    """How much drift it takes to ask for a training, and how often a training may be asked for.
 
-    `sustained` results in a row must agree. Nothing is asked for within `cooldown` after a training on drift. Nothing
-    is asked for either if there were `budget` trainings on drift within BUDGET_PERIOD.
+    `sustained` results in a row must agree. No training is asked for within `cooldown` after a training on drift, nor
+    after `budget` trainings on drift within BUDGET_PERIOD.
     """
 
     sustained: int
@@ -32,7 +32,7 @@ class RetrainPolicy:
 
     @classmethod
     def of(cls, settings: Settings) -> "RetrainPolicy":
-        """Return what the settings say."""
+        """Read the policy from the settings."""
         return cls(
             sustained=settings.drift_sustained,
             cooldown=timedelta(hours=settings.retrain_cooldown_hours),
@@ -53,8 +53,8 @@ def judge(
 ) -> Judgement:
     """Decide whether to ask for a training.
 
-    `history` are measurements, oldest first, of which those older than LOOK_BACK do not count; `retrainings` are the
-    times at which trainings on drift have begun.
+    `history` holds measurements, oldest first; those older than LOOK_BACK do not count. `retrainings` are the times at
+    which trainings on drift began.
     """
     recent = [result for result in history if now - result.measured_at <= LOOK_BACK]
     if not recent:
@@ -66,12 +66,12 @@ def judge(
 
 
 def _not_sustained(recent: Sequence[DriftResult], policy: RetrainPolicy) -> str:
-    """Say why the newest of `recent`, at least one, is no drift that calls for a training; '' when it is."""
+    """Return why the newest of `recent`, at least one, calls for no training; '' if it calls for one."""
     latest = recent[-1]
     if latest.state != "drifting":
         return f"drift is {latest.state}" if latest.state == "unknown" else "no drift"
     if latest.attribution in BEYOND_TRAINING:
-        return f"drift of '{latest.attribution}' is nothing that training mends"
+        return f"training cannot mend drift of '{latest.attribution}'"
     row = sum(1 for _ in _agreeing(recent))
     if row < policy.sustained:
         return f"{row} of {policy.sustained} measurements in a row find '{latest.attribution}'"
@@ -79,18 +79,18 @@ def _not_sustained(recent: Sequence[DriftResult], policy: RetrainPolicy) -> str:
 
 
 def _agreeing(recent: Sequence[DriftResult]) -> Iterator[DriftResult]:
-    """Yield, newest first, the results about the newest's version that find what it finds, up to one that does not."""
+    """Yield, newest first, the results that agree with the newest, until one about the same version does not."""
     latest = recent[-1]
     for result in reversed(recent):
         if (result.model_version, result.model_sha256) != (latest.model_version, latest.model_sha256):
-            continue  # while versions change, the hosts of a fleet may measure two of them
+            continue  # during a change of version, hosts of a fleet may measure different versions
         if (result.state, result.attribution) != (latest.state, latest.attribution):
             return
         yield result
 
 
 def _held_back(retrainings: Sequence[datetime], policy: RetrainPolicy, now: datetime) -> str:
-    """Say what forbids another training on drift now; '' when nothing does."""
+    """Return why no training on drift may begin now; '' if one may."""
     counted = sorted(at for at in retrainings if now - at < BUDGET_PERIOD)
     if len(counted) >= policy.budget:
         of_them = f"{len(counted)} of {policy.budget} trainings on drift within {_in_words(BUDGET_PERIOD)}"

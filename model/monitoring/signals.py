@@ -25,7 +25,7 @@ from model.monitoring.terms import (
 )
 
 BINS: Final = 10
-"""Of a number, at the quantiles of the reference."""
+"""Bins of a numeric fact, bounded by the quantiles of the reference."""
 SURE: Final = 0.75
 """Probability of the likelier class below which a prediction has low confidence whatever the band."""
 
@@ -39,13 +39,13 @@ _OF_FILES: Final[Mapping[str, Callable[[Sample], Values]]] = MappingProxyType(
         PSI_JPEG_QUALITY: lambda sample: sample.jpeg_quality,
     }
 )
-"""The numbers of a file that are compared, by the signal; its format is the one fact that is no number."""
+"""The numeric facts of a file, by the signal that compares each. The format is no number and is compared on its own."""
 
 
 def probability_signals(
     reference: Sample, recent: Sample, *, threshold: float, band: tuple[float, float], limits: DriftLimits
 ) -> list[Signal]:
-    """Compare what the detector says: its mean, its doubt, its classes and the whole distribution."""
+    """Compare the probabilities: their mean, the share of doubtful ones, the share of AI, and the distribution."""
     before, now = reference.probability, recent.probability
     sizes = len(before), len(now)
     edges = _edges(before)
@@ -79,8 +79,8 @@ def file_signals(reference: Sample, recent: Sample, limits: DriftLimits) -> list
 def population_stability(before: NDArray[np.integer], now: NDArray[np.integer]) -> float:
     """Return the population stability index of two samples of bins: the symmetric Kullback-Leibler divergence.
 
-    Siddiqi, 2006, "Credit Risk Scorecards". Half an image is added to every bin that either sample fills, so that an
-    empty one is no infinity.
+    Source: Siddiqi, 2006, "Credit Risk Scorecards". `before` [n] and `now` [m] are numbers of bins, from 0. Half an
+    image is added to every bin that either sample fills, so that an empty bin does not make the index infinite.
     """
     bins = int(max(before.max(), now.max())) + 1
     counts = np.array([np.bincount(sample, minlength=bins) for sample in (before, now)], dtype=np.float64)
@@ -90,10 +90,10 @@ def population_stability(before: NDArray[np.integer], now: NDArray[np.integer]) 
 
 
 def _psi(name: str, before: NDArray[np.integer], now: NDArray[np.integer], limits: DriftLimits) -> Signal:
-    """Measure the stability index against its limit, or what chance passes if that is more.
+    """Compare the stability index with its limit, or with what chance reaches if that is more.
 
-    Between samples of one distribution it is a chi-squared times 1/n + 1/m (Yurdakul and Naranjo, 2020, "Statistical
-    properties of the population stability index").
+    Between samples of one distribution the index is a chi-squared variable times 1/n + 1/m. Source: Yurdakul and
+    Naranjo, 2020, "Statistical properties of the population stability index".
     """
     freedom = max(1, len(np.unique(np.concatenate([before, now]))) - 1)
     by_chance = float(chi2.ppf(1 - limits.chance, freedom)) * (1 / len(before) + 1 / len(now))
@@ -101,7 +101,10 @@ def _psi(name: str, before: NDArray[np.integer], now: NDArray[np.integer], limit
 
 
 def _low_confidence(before: NDArray[np.bool_], now: NDArray[np.bool_], limits: DriftLimits) -> Signal:
-    """Hold the share of doubtful predictions against its limit, or that of a detector that always doubts so much."""
+    """Compare the share of doubtful predictions with its limit.
+
+    If the reference itself has many doubtful images, the limit is their share plus what chance adds.
+    """
     usual = float(before.mean())
     error = math.sqrt(usual * (1 - usual) * (1 / len(before) + 1 / len(now)))
     by_chance = usual + float(norm.isf(limits.chance)) * error
@@ -119,7 +122,7 @@ def _doubtful(probability: NDArray[np.float64], band: tuple[float, float]) -> ND
 
 
 def _edges(values: Values) -> NDArray[np.float64]:
-    """Return the edges between the bins of the reference's `values`; a value of many images is a bin of its own."""
+    """Return the edges between the bins of the reference's `values`; a value of many images has its own bin."""
     if not len(values):
         return np.empty(0)
     quantiles = np.quantile(values, np.linspace(0, 1, BINS + 1)[1:-1], method="inverted_cdf").astype(np.float64)
@@ -128,6 +131,6 @@ def _edges(values: Values) -> NDArray[np.float64]:
 
 
 def _binned(values: Values, edges: NDArray[np.float64]) -> NDArray[np.integer]:
-    """Return the bin of each value, counted from 0; what is not known (NaN) has the last one for itself."""
+    """Return the bin of each value, counted from 0; unknown values (NaN) have the last bin to themselves."""
     bins: NDArray[np.integer] = np.searchsorted(edges, values, side="right")
     return np.where(np.isnan(values), len(edges) + 1, bins)

@@ -1,4 +1,4 @@
-"""Finds the recent files that are like files of the reference, so that like is compared with like."""
+"""Finds the recent files that are like files of the reference, so that only comparable files are compared."""
 
 from typing import Final
 
@@ -9,16 +9,19 @@ from model.detectors.traffic_sample import Sample
 
 _NEIGHBOUR: Final = 3
 _ORDINARY: Final = 0.95
-"""Share of the reference's files of a format that count as like the others of it."""
+"""Share of the reference's files of a format that count as like the other files of that format."""
 
 Facts = NDArray[np.float64]
 
 
 def comparable(reference: Sample, recent: Sample) -> NDArray[np.bool_]:
-    """Say of each recent file whether the reference holds files like it: of its format, of like size and JPEG quality.
+    """Return for each recent file whether the reference holds files of its format and of like size and JPEG quality.
 
-    That is, it is no farther from its third neighbour than 95 % of the reference's files of that format are from
-    theirs. Where those are all of one size, another size is too far; where they are of any, most are near enough.
+    1. A file's distance is its distance to its third neighbour among the reference's files of its format.
+    2. A recent file is comparable if its distance is no larger than that of 95 % of these files.
+    3. So if all files of a format have one size, another size is too far. If their sizes vary, most sizes are near
+       enough.
+    4. If the reference holds three files of a format or fewer, no recent file of that format is comparable.
     """
     alike = np.zeros(len(recent), dtype=bool)
     for name in np.unique(recent.format):
@@ -29,7 +32,10 @@ def comparable(reference: Sample, recent: Sample) -> NDArray[np.bool_]:
 
 
 def _facts(files: Sample) -> Facts:
-    """Return both sides in percent, as logarithms, and the quality [n, 3]: a step of one is as small in each."""
+    """Return the logarithms of both sides times 100, and the JPEG quality [n, 3].
+
+    So a difference of 1 % in a side weighs as much as a difference of 1 in quality.
+    """
     quality = np.nan_to_num(files.jpeg_quality, nan=0.0)
     return np.column_stack([100 * np.log(files.width), 100 * np.log(files.height), quality])
 

@@ -18,16 +18,16 @@ from model.monitoring.terms import DENSE_GROUP, DOUBTFUL_GROUP, EMBEDDING_DISTAN
 from model.monitoring.two_sample_classifier import tell_apart
 
 _LEAST_COMPARED: Final = 30
-"""Images below which nothing is told from the reference, and comparable ones below which no group is looked for."""
+"""Fewest images that are compared with the reference, and fewest comparable ones in which a group is looked for."""
 _SMALLEST_GROUP: Final = 15
-"""Images that a dense group has at least: fewer lie together by chance."""
+"""Fewest images of a dense group: fewer lie together by chance."""
 _LEAST_PER_AXIS: Final = (3, 2)
-"""Images of the reference, and recent ones, for each axis of the embedding, below which no shift is measured. The axes
-were fitted to the reference, so with few of its images the error is systematic: every measurement repeats it."""
+"""Fewest images of the reference, and fewest recent images, for each axis of the embedding when a shift is measured.
+The axes were fitted to the reference. So with few reference images every measurement repeats the same error."""
 _MOST_MISTAKES: Final = 0.1
-"""Share of known AI images among what looks real, above which they and not a new generator may shift it."""
+"""Largest share of known AI images among images that look real. Above it, known AI images may cause a shift."""
 _DOUBTFUL: Final = 0.1
-"""Share of the reference's images, those the detector is least sure of, that count as doubtful."""
+"""Share of the reference's images that count as doubtful: the images that the detector is least sure of."""
 _RAREST: Final = 0.02
 """Smallest share a class is weighted with."""
 _CERTAIN: Final = 1e-6
@@ -47,11 +47,11 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True)
 class Suspects:
-    """What the comparison of like with like found among the recent images.
+    """What was found among recent images whose files are like the reference's.
 
-    `compared` images are in files like the reference's, and `distance` is how far they are from it in the embedding.
+    `compared` is the number of these images, and `distance` is how far they are from the reference in the embedding.
     `likeliest` are the positions of the suspects, the likeliest first, out of a group of `among` images. The suspects
-    are those of the strongest signal that is over its limit.
+    are those of the first signal over its limit: dense group, doubtful group, real shift.
     """
 
     compared: int
@@ -66,11 +66,12 @@ def find_suspects(
 ) -> Suspects:
     """Among recent images whose files resemble the reference's, find those that resemble no reference image.
 
-    This leaves out what another codec or size does to the detector. An unknown generator shows in one of three ways:
+    Other files are left out because another codec or size affects the detector, too. An unknown generator shows in one
+    of three ways:
 
     - It leaves traces of its own: a dense group elsewhere in the embedding.
     - The detector takes its images for neither class: many doubtful images.
-    - The detector takes its images for real: what the detector is sure is real has shifted.
+    - The detector takes its images for real: the images that it is sure are real have shifted.
 
     Another share of AI images, `ai_share`, shows in none of the three ways. If too few files are comparable, no group
     is looked for, and the distance in the embedding is that of all images.
@@ -104,7 +105,7 @@ def _nothing(name: str, limit: float) -> Group:
 def _find_dense_group(
     reference: Reference, recent: Sample, ai_share: float, limits: DriftLimits
 ) -> tuple[Signal, Group]:
-    """Measure the distance in the embedding, at equal shares of the classes, and look for a dense group there."""
+    """Measure the distance in the embedding, the classes weighted by `ai_share`, and look for a dense group there."""
     limit = max(limits.dense_group, _SMALLEST_GROUP / len(recent))
     if reference.sample.embedding is None or recent.embedding is None or len(recent) < _LEAST_COMPARED:
         unknown = Signal.against(EMBEDDING_DISTANCE, 0.0, limits.embedding_distance)
@@ -118,7 +119,7 @@ def _find_dense_group(
 
 
 def _find_doubtful_group(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Group:
-    """Compare the share of doubtful images with that of the class of the reference that has more of them."""
+    """Compare the share of doubtful images with the share in the reference's class that has more of them."""
     before, now, doubtful = _measure_sureness(reference.sample, recent, threshold)
     classes = [before[reference.label == label] for label in (REAL, AI)]
     share, size = max((float(np.mean(own <= doubtful)), len(own)) for own in classes if len(own))
@@ -131,7 +132,10 @@ def _find_doubtful_group(reference: Reference, recent: Sample, threshold: float,
 def _find_real_shift(
     reference: Reference, recent: Sample, threshold: float, ai_share: float, limits: DriftLimits
 ) -> Group:
-    """Compare where those images lie that the detector is sure are real; what it calls AI is of many kinds anyway."""
+    """Measure how far the images have moved that the detector is sure are real.
+
+    Images that the detector calls AI are not compared, because they are of many kinds anyway.
+    """
     if reference.sample.embedding is None or recent.embedding is None:
         return _nothing(REAL_SHIFT, limits.real_shift)
     *sureness, doubtful = _measure_sureness(reference.sample, recent, threshold)
@@ -150,7 +154,7 @@ def _find_real_shift(
 
 
 def _expect_mistakes(reference: Reference, called_real: Positions, ai_share: float) -> float:
-    """Return the share of AI images to expect, at their share among all, among those like `called_real`."""
+    """Return the expected share of AI images among images like `called_real`, if `ai_share` of all images are AI."""
     real, ai = np.bincount(reference.label[called_real], minlength=len(CLASSES)) / np.maximum(
         1, np.bincount(reference.label, minlength=len(CLASSES))
     )
@@ -159,7 +163,7 @@ def _expect_mistakes(reference: Reference, called_real: Positions, ai_share: flo
 
 
 def _measure_sureness(reference: Sample, recent: Sample, threshold: float) -> tuple[Sureness, Sureness, float]:
-    """Return how far the log-odds of both samples are from the threshold's, and below what an image is doubtful."""
+    """Return how far in log-odds both samples are from the threshold, and below which distance an image is doubtful."""
     cut, before, now = (
         logit(np.clip(values, _CERTAIN, 1 - _CERTAIN))
         for values in (threshold, reference.probability, recent.probability)

@@ -1,4 +1,4 @@
-"""The fixed words for drift: states, causes of not knowing, attributions, and the names of signals."""
+"""The fixed words for drift: states, causes of unknown drift, attributions, and the names of signals."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal, get_args
@@ -12,15 +12,15 @@ Cause = Literal["no_model", "no_reference", "other_reference", "too_few", "log_u
 
 1. Nothing is in service.
 2. The detector in service brings no reference.
-3. The detector in service brings the reference of another one.
+3. The detector in service brings the reference of another detector.
 4. There are too few predictions.
 5. The prediction log cannot be read.
-6. There are times that cannot be right.
-7. The monitor met with an error of its own.
+6. A clock was moved, or predictions are dated in the future.
+7. The monitor itself failed.
 """
 
 Attribution = Literal["none", "container", "content", "balance", "new_generator"]
-"""Why traffic has drifted: not at all, other files, other pictures, another share of AI, images like none known."""
+"""Why traffic has drifted: no drift, other files, other content, another share of AI images, a new generator."""
 
 MEAN_PROBABILITY: Final = "mean_probability"
 LOW_CONFIDENCE: Final = "low_confidence"
@@ -35,7 +35,7 @@ EMBEDDING_DISTANCE: Final = "embedding_distance"
 DENSE_GROUP: Final = "dense_group"
 DOUBTFUL_GROUP: Final = "doubtful_group"
 REAL_SHIFT: Final = "real_shift"
-"""The signals, by the names that metrics and GET /health know them by; `drift.toml` says what they measure."""
+"""The signals, by their names in metrics and in GET /health; `drift.toml` says what each signal measures."""
 
 STATES: Final[tuple[State, ...]] = get_args(State)
 CAUSES: Final[tuple[Cause, ...]] = get_args(Cause)
@@ -53,5 +53,5 @@ class Signal:
 
     @classmethod
     def against(cls, name: str, value: float, limit: float) -> "Signal":
-        """Hold a value against a limit, which it may reach."""
+        """Compare a value with a limit, which the value may reach."""
         return cls(name, value, limit, value > limit)

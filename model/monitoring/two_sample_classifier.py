@@ -1,4 +1,4 @@
-"""Fits a small classifier between the reference and recent images: their distance, and a group that is new."""
+"""Tells recent images from the reference with a small classifier, and finds a group of recent images that is new."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -10,25 +10,26 @@ from scipy.stats import rankdata
 
 _FOLDS: Final = 10
 _RIDGE: Final = 10.0
-"""Penalty on the squared weights of the classifier, in images: strong, as a few hundred of them span many axes."""
+"""Penalty on the squared weights of the classifier, in images. It is strong because a few hundred images span many
+axes."""
 _STEPS: Final = 10
 _FARTHEST: Final = 6.0
-"""Standard deviations beyond which an image counts as no farther: one odd image must not turn the classifier."""
+"""Embeddings are clipped at so many standard deviations, so that one odd image does not turn the classifier."""
 _RATIO: Final = 10.0
 """How many times as dense as the reference a group has to be. A known generator that merely becomes frequent stays
-below this: the reference holds too many of its images."""
+below this ratio, because the reference holds many of its images."""
 _EMPTY: Final = 0.01
-"""Share of the reference that may be where a group is, for the place to count as empty."""
+"""Largest share of the reference where a group lies, for the place to count as empty."""
 
 Matrix = NDArray[np.floating]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Apart:
-    """How well images of the reference and recent ones can be told apart by where they are in the embedding.
+    """How well recent images can be told from images of the reference by where they are in the embedding.
 
     `distance` is 0 if they cannot be told apart, and 1 if all of them can. `group` are the positions of the recent
-    images that are many where the reference is almost empty.
+    images that lie close together where the reference is almost empty.
     """
 
     distance: float
@@ -38,10 +39,12 @@ class Apart:
 def tell_apart(reference: Matrix, recent: Matrix, *, weight: NDArray[np.float64]) -> Apart:
     """Tell recent embeddings [n, d] from those of the reference [m, d], whose images count `weight` [m] each.
 
-    The two-sample test by classifier (Lopez-Paz and Oquab, 2017, arXiv 1610.06545): logistic regression, each image
-    judged by one that has not seen it. Its odds are the ratio of the densities (Sugiyama et al., 2012, "Density Ratio
-    Estimation in Machine Learning", chapter 4). So images with the highest odds form the group. It is the largest one
-    that is at least 10 times as dense as the reference there. Less than 1 % of the reference's images are there.
+    1. Each image is judged by a logistic regression that was fitted without it: the two-sample test by classifier
+       (Lopez-Paz and Oquab, 2017, arXiv 1610.06545).
+    2. The odds are the ratio of the densities (Sugiyama et al., 2012, "Density Ratio Estimation in Machine Learning",
+       chapter 4).
+    3. The images with the highest odds form the group, the largest that is at least 10 times as dense as the reference.
+    4. At most 1 % of the reference's images lie where the group lies.
     """
     is_recent = np.arange(len(reference) + len(recent)) >= len(reference)
     weights = np.concatenate([weight / weight.sum(), np.full(len(recent), 1 / len(recent))]) * len(is_recent) / 2
@@ -50,7 +53,7 @@ def tell_apart(reference: Matrix, recent: Matrix, *, weight: NDArray[np.float64]
 
 
 def _judge(embedding: Matrix, is_recent: NDArray[np.bool_], weights: Matrix) -> NDArray[np.float64]:
-    """Return the logarithm of the odds [n + m] that an image is recent, by regressions that were fitted without it."""
+    """Return the log-odds [m + n] that each image is recent, by regressions that were fitted without the image."""
     axes = np.column_stack([np.ones(len(embedding)), np.clip(embedding, -_FARTHEST, _FARTHEST)])
     fold = np.random.default_rng(0).permutation(len(axes)) % _FOLDS
     odds = np.empty(len(axes))
@@ -73,14 +76,14 @@ def _fit(axes: Matrix, is_recent: NDArray[np.bool_], weights: Matrix) -> NDArray
 
 
 def _separation(odds: Matrix, is_recent: NDArray[np.bool_], weights: Matrix) -> float:
-    """Return twice the area under the ROC curve, less one, each image of the reference counting its weight."""
+    """Return twice the area under the ROC curve, less one; each image of the reference counts its weight."""
     recent, before = odds[is_recent], odds[~is_recent]
     below = (rankdata(odds)[~is_recent] - rankdata(before)) / len(recent)  # share of the recent that are lower
     return float(1 - 2 * np.average(below, weights=weights[~is_recent]))
 
 
 def _densest(reference: Matrix, recent: Matrix) -> NDArray[np.integer]:
-    """Return the positions of the largest group of recent images from the highest odds down that is dense enough."""
+    """Return the positions of the largest group of recent images, from the highest odds down, that is dense enough."""
     order = np.argsort(-recent, kind="stable")
     share = np.arange(1, len(recent) + 1) / len(recent)
     among = len(reference) - np.searchsorted(np.sort(reference), recent[order], side="left")

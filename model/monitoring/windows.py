@@ -15,12 +15,12 @@ from model.monitoring.fair_window import REACHES, Candidate, FairWindow
 from model.monitoring.predictions import ANONYMOUS, PREDICTIONS, Packed
 
 _AT_ONCE: Final = 500
-"""Ids that a query names; SQLite takes 32,766 at most."""
+"""Most ids that a query names; SQLite takes 32,766 at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Predictions of one version, oldest first: ids, outermost times (UTC; None: there are none) and their facts."""
+    """Predictions of one version, oldest first: ids, first and last time (UTC; None: there are none) and facts."""
 
     ids: tuple[str, ...]
     first: datetime | None
@@ -29,10 +29,10 @@ class Window:
 
 
 def read_window(engine: Engine, *, model_version: str, model_sha256: str, most: int, until: datetime) -> Window:
-    """Return at most `most` predictions that a version, of this hash, has given up to `until`.
+    """Return at most `most` predictions that the version with this number and hash has given up to `until`.
 
-    They are the newest, each image once, but for the shares of `model.monitoring.fair_window`. Rows that an earlier
-    version of the table left without facts are passed over.
+    They are the newest, each image once, within the shares of `model.monitoring.fair_window`. Rows of an earlier
+    release that have no facts are skipped.
     """
     ours = _of_version(model_version, model_sha256)
     with engine.connect() as connection:
@@ -66,8 +66,8 @@ def _of_version(model_version: str, model_sha256: str) -> ColumnElement[bool]:
 def _choose(connection: Connection, ours: ColumnElement[bool], window: FairWindow) -> list[Candidate]:
     """Return the predictions of a window, newest first.
 
-    Each moment is asked for a few rows by itself, so that a flood in one of them hides no other, and costs no more. A
-    client who sends now is known to be alone only once all moments were asked.
+    Each time slice is queried on its own for a few rows, so a burst in one slice neither hides other slices nor costs
+    more. Whether only one client sends is known once all slices were queried.
     """
     found = set(_find(connection, ours, after=None, until=window.until, most=2 * window.most))
     at = PREDICTIONS.c.at
@@ -87,7 +87,7 @@ def _choose(connection: Connection, ours: ColumnElement[bool], window: FairWindo
 def _find(
     connection: Connection, ours: ColumnElement[bool], *, after: datetime | None, until: datetime, most: int
 ) -> list[Candidate]:
-    """Return the newest `most` that were given after a time (None: ever) and up to another."""
+    """Return the newest `most` predictions given after `after` (None: at any time) and up to `until`."""
     columns = PREDICTIONS.c
     wanted = select(columns.id, columns.at, columns.client, columns.image_sha256).where(ours, columns.at <= until)
     if after is not None:
@@ -97,7 +97,7 @@ def _find(
 
 
 def _read(connection: Connection, ids: Sequence[str]) -> list[RowMapping]:
-    """Return the rows of these ids in their order; a row that was forgotten meanwhile is missing."""
+    """Return the rows with these ids in their order; a row that was deleted meanwhile is missing."""
     columns = PREDICTIONS.c
     wanted = select(*(columns[name] for name in ("id", "at", "probability", *FACTS, "embedding")))
     found: dict[str, RowMapping] = {}
@@ -113,7 +113,7 @@ def _to_sample(rows: Sequence[RowMapping]) -> Sample:
 
 
 def _to_embedding(stored: Sequence[Packed | None]) -> NDArray[np.float32] | None:
-    """Return [n, d]; None unless each row has one, of the same length."""
+    """Return the embeddings [n, d]; None unless every row has an embedding of the same length."""
     given = [one for one in stored if one is not None]
     if not given or len(given) < len(stored) or len({len(one) for one in given}) > 1:
         return None

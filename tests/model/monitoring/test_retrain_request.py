@@ -38,7 +38,7 @@ def test_drift_that_lasts_is_asked_about_with_what_was_found() -> None:
         ([THREE[0], found("unknown"), *THREE[1:]], "2 of 3 measurements in a row"),
         ([*THREE, found(attribution="content")], "1 of 3 measurements in a row find 'content'"),
         ([found(model_version="6"), *THREE[1:]], "2 of 3 measurements in a row"),
-        ([found(attribution="balance")] * 3, "drift of 'balance' is nothing that training mends"),
+        ([found(attribution="balance")] * 3, "training cannot mend drift of 'balance'"),
     ],
 )
 def test_nothing_is_asked_for_before_measurements_agree_on_what_training_mends(history: list, why_not: str) -> None:
