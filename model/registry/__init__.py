@@ -1,6 +1,6 @@
-"""The model registry: what runs have found, which detectors there are, and which of them is in production.
+"""The model registry in MLflow: runs, registered versions, and which version is in production.
 
-The only part that talks to MLflow. `Registry` is where one begins; `model.registry.promotion` changes production.
+The only part that talks to MLflow. Start with `Registry`; `model.registry.promotion` changes production.
 """
 
 import contextlib
@@ -40,16 +40,16 @@ __all__ = [
 
 _RUN_ID_LENGTH = 32
 _TURN_SECONDS = 60
-"""How long a caller waits for the lock; the promotion that holds it is many requests."""
+"""How long a caller waits for the lock. A promotion holds the lock during many requests."""
 
 
 @dataclass(frozen=True)
 class Registry:
     """The versions of one model and the runs of one experiment, on the MLflow server at `tracking_uri`.
 
-    `lock` is a file shared by all who change which version is in production. Nothing is contacted before the first
-    call. Every call raises RegistryUnavailable when the server does not answer and RegistryError when it refuses.
-    `make_client` gives a client whose calls do so.
+    `lock` is a file shared by all processes that change production. Nothing is contacted before the first call. Every
+    call raises RegistryUnavailable if the server does not answer, and RegistryError if the server refuses.
+    `make_client` returns a client whose calls raise these errors.
     """
 
     tracking_uri: str
@@ -65,7 +65,7 @@ class Registry:
         return self.make_client(self.tracking_uri)
 
     def locked(self) -> AbstractContextManager[None]:
-        """Hold the lock under which versions are made and production changes hands; raises LockHeld."""
+        """Hold the lock for registering versions and for changing production; raises LockHeld."""
         return locked(self.lock, seconds=_TURN_SECONDS)
 
     @contextmanager
@@ -77,27 +77,27 @@ class Registry:
         tags: Mapping[str, str] = MappingProxyType({}),
         run_id: str | None = None,
     ) -> Iterator[Run]:
-        """Open a run to log to, a new one or that of `run_id`; it ends FINISHED, or FAILED when the block raises."""
+        """Open a run to log to, a new one or the run `run_id`; the run ends FINISHED, or FAILED if the block raises."""
         run = Run(run_id or create_run(self.client, self.experiment, name), self.client)
         self.client.update_run(run.id, status="RUNNING")
         run.describe(params, tags)
         try:
             yield run
         except BaseException:
-            with contextlib.suppress(RegistryError):  # what ended the block is the error to report
+            with contextlib.suppress(RegistryError):  # the error that ended the block is the one to report
                 self.client.set_terminated(run.id, "FAILED")
             raise
         self.client.set_terminated(run.id, "FINISHED")
 
     def read_file(self, run_id: str, artifact_file: str, *, most_bytes: int = MOST_BYTES) -> bytes | None:
-        """Return a file that was logged to a run, or None when the run has none of that name.
+        """Return the content of a file that was logged to a run, or None if the run has no such file.
 
-        Raises RegistryError for one of more than `most_bytes`.
+        Raises RegistryError for a file of more than `most_bytes`.
         """
         return fetch_file(self.client, run_id, artifact_file, most_bytes=most_bytes)
 
     def read_files(self, run_id: str, names: Collection[str]) -> dict[str, bytes]:
-        """Return the files that were logged to a run under one of `names`; those that it has not are missing."""
+        """Return the content of the files in `names` that were logged to a run, by name; the run may lack some."""
         logged: set[str] = set()
         with skipped_on(*MISSING):
             logged = {entry.path for entry in self.client.list_artifacts(run_id)}
@@ -105,7 +105,7 @@ class Registry:
         return {name: content for name, content in found.items() if content is not None}
 
     def runs(self) -> Iterator[Run]:
-        """Yield the runs of the experiment, also deleted ones, whose files stay; none without an experiment."""
+        """Yield all runs of the experiment, also deleted runs, whose files stay; nothing if there is no experiment."""
         from mlflow.entities import ViewType
 
         found = self.client.get_experiment_by_name(self.experiment)
@@ -116,15 +116,15 @@ class Registry:
             token = page.token or None
 
     def page_address(self, run_id: str, artifact_file: str, *, root: str) -> str:
-        """Return where MLflow, which a browser finds at `root`, shows a file of a run."""
+        """Return the address at which MLflow's UI shows a file of a run; `root` is the address of the UI."""
         experiment = self.client.get_run(run_id).info.experiment_id
         return f"{root.rstrip('/')}/#/experiments/{experiment}/runs/{run_id}/artifacts/{artifact_file}"
 
     def download(self, version_or_run_id: str, into: Path, *, variant: str = FULL) -> Path:
-        """Fetch the files of an artifact, that of a version or of a run, into `into` and return that folder.
+        """Download the artifact of a version or of a run into the folder `into`, and return the folder.
 
-        `variant` chooses among those of a run; a version is the one it was registered with. Of the files only the sizes
-        are looked at, for which ArtifactError is raised; `model.detectors.detector.Detector.load` checks the rest.
+        `variant` chooses a variant of a run; a version is always of one variant. Raises ArtifactError if a file is
+        missing or too large. `model.detectors.detector.Detector.load` checks the rest.
         """
         run_id = version_or_run_id
         if len(version_or_run_id) != _RUN_ID_LENGTH:
@@ -133,9 +133,9 @@ class Registry:
         return fetch_artifact(self.client, run_id, variant, into)
 
     def register(self, run_id: str, *, tags: Mapping[str, str], variant: str = FULL) -> ModelVersion:
-        """Make a variant of a run's artifact a version of the model; one that is registered already keeps its version.
+        """Register a variant of a run's artifact as a version of the model, or find the version that it already is.
 
-        Either way the version has `tags`. Raises RegistryError when there is no such run.
+        Either way `tags` are set on the version. Raises RegistryError if there is no such run.
         """
         with self.locked():
             registered = {version.variant: version.version for version in self._registered_from(run_id)}
@@ -147,15 +147,15 @@ class Registry:
             return self.require(version)
 
     def find(self, run_id: str) -> ModelVersion | None:
-        """Return the version that was registered from a run, the newest when several of its variants were."""
+        """Return the newest version that was registered from a run; None if there is none."""
         return self._newest(self._registered_from(run_id))
 
     def find_trained(self, dataset_version: str) -> ModelVersion | None:
-        """Return the newest version that was trained on a dataset version, promoted or not; None when none was."""
+        """Return the newest version that was trained on a dataset version, promoted or not; None if there is none."""
         return self._newest(self._listed(f" and tags.{DATASET_VERSION} = '{dataset_version}'"))
 
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
-        """Return the version that an alias ("production") or a number ("3") stands for, None when there is none."""
+        """Return the version that an alias ("production") or a number ("3") stands for, None if there is none."""
         with skipped_on(*MISSING):
             if alias_or_version.isdecimal():
                 return ModelVersion.read(self.client.get_model_version(self.model_name, alias_or_version))
@@ -163,7 +163,7 @@ class Registry:
         return None
 
     def require(self, alias_or_version: str) -> ModelVersion:
-        """Return what `resolve` does; raises RegistryError, with what there is, for None."""
+        """Return what `resolve` returns, but raise RegistryError, which lists versions and aliases, instead of None."""
         found = self.resolve(alias_or_version)
         if found is None:
             raise RegistryError(f"model '{self.model_name}' has no '{alias_or_version}': {self._describe()}")
@@ -185,7 +185,7 @@ class Registry:
     def set_alias(self, alias: str, version: str) -> None:
         """Let `alias` stand for `version`.
 
-        For production use `model.registry.promotion.promote`: this would be taken for a move by hand.
+        For production use `model.registry.promotion.promote`: an alias that is set here counts as moved by hand.
         """
         self.client.set_registered_model_alias(self.model_name, alias, version)
 

@@ -1,4 +1,4 @@
-"""`python -m model.registry`: the history of production, the ways to change it, and signing, in an operator's shell."""
+"""`python -m model.registry`: shows the history of production, changes production, and signs versions."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ from model.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks; return the exit status, 1 with the reason on stderr when that failed."""
+    """Run a command; return the exit status, which is 1 after a failure, with the reason on stderr."""
     asked = _parse(arguments)
     structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))  # stdout is for the history
     try:
@@ -47,10 +47,10 @@ def _carry_out(registry: Registry, asked: argparse.Namespace) -> str:
 
 
 def _sign(registry: Registry, version: str, key: Path, sha256: str | None) -> None:
-    """Sign a version whose files have the hash `sha256`, once it has proved to compute what it promises.
+    """Sign a version whose files have the hash `sha256`, after its golden outputs were reproduced.
 
-    Raises ArtifactError, with the hash that it has, when that is another, or none is given; SettingsError for a key
-    that is none.
+    Raises ArtifactError, which names the actual hash, if `sha256` is None or another hash. Raises SettingsError if
+    `key` is not the file of a private key.
     """
     private_key = signature.read_private_key(key)
     wanted = registry.require(version)
@@ -60,9 +60,9 @@ def _sign(registry: Registry, version: str, key: Path, sha256: str | None) -> No
         if found != (sha256 or "").lower():
             other = f", not {sha256}" if sha256 else ""
             raise ArtifactError(
-                f"nothing was signed: the registry's version {wanted.version} is {found}{other}. Anybody who may write"
-                " to the registry may have made it: compare it with the line `artifact` in the log of its training, and"
-                " give the hash from there as --sha256"
+                f"nothing was signed: version {wanted.version} in the registry has the hash {found}{other}. Anyone with"
+                " write access to the registry may have changed the files: give the hash from the line `artifact` in the"
+                " log of the training as --sha256"
             )
         Detector.load(folder)
         signed = signature.sign(folder, private_key, name=registry.model_name, version=wanted.version)
@@ -72,7 +72,10 @@ def _sign(registry: Registry, version: str, key: Path, sha256: str | None) -> No
 
 
 def _line(change: Change) -> str:
-    """Return a change as one line that a terminal may print; who may write to the registry may have written it."""
+    """Return a change as one line that is safe to print.
+
+    Anyone with write access to the registry may have written the change.
+    """
     versions = f"{change.from_version or '-'} -> {change.to_version or '-'}"
     at, versions, by, reason = map(in_one_line, (change.at, versions, change.by, change.reason))
     return f"{change.number:>4}  {at}  {change.how:<9}  {versions:<12}  {by}: {reason}"
@@ -82,16 +85,20 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m model.registry", description="Every command prints the history.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("history", help="print every change of production: when, how, from and to, who and why")
-    commands.add_parser("repair", help="finish a change that was cut short, and record what was moved by hand")
+    commands.add_parser("repair", help="finish an interrupted change, and record a change that was made by hand")
     promote = commands.add_parser("promote", help="put a version into production")
     promote.add_argument("version", help="a version, or an alias such as candidate")
-    promote.add_argument("--override", action="store_true", help="although the gate has not passed it")
-    rollback = commands.add_parser("rollback", help="put the version before, or another, back into production")
+    promote.add_argument(
+        "--override", action="store_true", help="promote the version even if the gate has not passed it"
+    )
+    rollback = commands.add_parser("rollback", help="put the previous version, or another one, back into production")
     rollback.add_argument("--to", metavar="VERSION", help="a version, or an alias such as previous")
     sign = commands.add_parser("sign", help="sign a version, for services that set TRUEGRAIN_REQUIRE_SIGNATURE")
     sign.add_argument("version")
     sign.add_argument("--key", type=Path, required=True, metavar="PEM", help="file of the Ed25519 private key")
-    sign.add_argument("--sha256", metavar="HASH", help="of the artifact, as training logged it: nothing else is signed")
+    sign.add_argument(
+        "--sha256", metavar="HASH", help="hash of the artifact as training logged it; other files are not signed"
+    )
     for command in (promote, rollback):
         command.add_argument("--reason", required=True)
     return parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""MLflow's client as it behaves here: it gives up early, and its errors are ours."""
+"""Opens MLflow's client with short timeouts, and translates its errors into RegistryError and RegistryUnavailable."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ CLIENT_ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""The variables that say how MLflow's client behaves; a variable that is set already wins."""
+"""Environment variables of MLflow's client; a variable that is already set keeps its value."""
 
 MISSING = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-"""No such run, version or file; the second is how MLflow reports an alias that nobody has set."""
+"""MLflow's codes for a missing run, version or file. The second is its code for an alias that is not set."""
 PRESENT = "RESOURCE_ALREADY_EXISTS"
 RACED = "BAD_REQUEST"
 """MLflow 3.17 looks for a tag or an alias and then adds it. The loser of a race between two writers gets this code."""
@@ -52,7 +52,7 @@ def open_client(tracking_uri: str) -> "MlflowClient":
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn MLflow's errors into RegistryUnavailable (no answer) or RegistryError (any other answer than hoped for)."""
+    """Turn MLflow's errors into RegistryUnavailable (no answer) or RegistryError (the server refused)."""
     from mlflow.exceptions import MlflowException
     from requests import RequestException
 
@@ -61,14 +61,14 @@ def translated() -> Iterator[None]:
     except (MlflowException, RequestException) as error:
         if _is_silence(error):
             raise RegistryUnavailable(
-                "the model registry does not answer; once it does, repeat the step: it finishes what was begun."
+                "the model registry does not answer; repeat the step once it does: the step finishes what it began."
                 f" The cause: {error}"
             ) from error
         raise RegistryError(f"the model registry refused: {error}") from error
 
 
 def upsert(write: Callable[[], None]) -> None:
-    """Set a tag or an alias, once more when another has added the same one at the same moment: now it is there."""
+    """Set a tag or an alias, and try once more if another process added the same one at the same moment."""
     try:
         write()
     except RegistryError as error:
@@ -79,7 +79,7 @@ def upsert(write: Callable[[], None]) -> None:
 
 @contextmanager
 def skipped_on(*error_codes: str) -> Iterator[None]:
-    """Leave the block silently when the server answers with one of these codes."""
+    """Leave the block silently if the server answers with one of `error_codes`."""
     try:
         yield
     except RegistryError as error:
@@ -88,12 +88,15 @@ def skipped_on(*error_codes: str) -> Iterator[None]:
 
 
 def _code(error: RegistryError) -> str | None:
-    """Return MLflow's code of a refusal; None for an error that has another cause than an answer of the server."""
+    """Return the code of MLflow's refusal; None if the server did not answer at all."""
     return getattr(error.__cause__, "error_code", None)
 
 
 def _is_silence(error: Exception) -> bool:
-    """Tell a request that nobody answered properly, by what MLflow's own error hides, from one that was refused."""
+    """Return whether an error means that nobody answered, not that the server refused.
+
+    The cause is the request's own error, which MLflow's error hides.
+    """
     from requests import HTTPError, RequestException
 
     hidden = error if isinstance(error, RequestException) else error.__cause__ or error.__context__

@@ -1,4 +1,4 @@
-"""Fetches files of runs, none larger than it may be: whoever may write to the registry chooses what they hold."""
+"""Downloads files of runs within a size limit: anyone with write access to the registry can change the files."""
 
 import tempfile
 from pathlib import Path
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MOST_BYTES = 256_000_000
-"""Size of a file that is read into memory, unless the caller knows better; the largest are reports."""
+"""Largest file that is read into memory, unless the caller sets another limit. The largest files are reports."""
 
 
 def fetch_artifact(client: "MlflowClient", run_id: str, variant: str, into: Path) -> Path:
-    """Fetch the files of a variant of a run's artifact into the folder `into`, which is made, and return it.
+    """Download a variant of a run's artifact into the folder `into`, which is created if missing; return the folder.
 
-    Raises ArtifactError when a file is larger than an artifact may have, is a folder or is missing. Nothing is
-    downloaded then.
+    Raises ArtifactError if a file is too large, is missing or is a folder. All sizes are checked before the first
+    download, and again after each download.
     """
     into.mkdir(parents=True, exist_ok=True)
     sizes = _list_sizes(client, run_id, variant)
@@ -37,7 +37,7 @@ def fetch_artifact(client: "MlflowClient", run_id: str, variant: str, into: Path
 
 
 def fetch_file(client: "MlflowClient", run_id: str, artifact_file: str, *, most_bytes: int) -> bytes | None:
-    """Return a file of a run, None when the run has none of that name; RegistryError for one of more `most_bytes`."""
+    """Return the content of a run's file, None if the run lacks it; RegistryError if larger than `most_bytes`."""
     folder, _, name = artifact_file.rpartition("/")
     size = _list_sizes(client, run_id, folder).get(name)
     if size is None:
@@ -46,14 +46,14 @@ def fetch_file(client: "MlflowClient", run_id: str, artifact_file: str, *, most_
     with tempfile.TemporaryDirectory() as aside, skipped_on(*MISSING):
         path = Path(client.download_artifacts(run_id, artifact_file, aside))
         if not path.is_file():  # it may have been replaced meanwhile
-            raise RegistryError(f"'{artifact_file}' of the run is a folder by now: look who wrote it")
+            raise RegistryError(f"'{artifact_file}' of the run has become a folder: check who wrote it")
         _require_size(artifact_file, path.stat().st_size, most_bytes)
         return path.read_bytes()
     return None
 
 
 def _list_sizes(client: "MlflowClient", run_id: str, folder: str) -> dict[str, int]:
-    """Return the sizes in bytes of the files in a folder of a run, by their names; empty for a folder that is none."""
+    """Return the sizes in bytes of the files in a folder of a run, by name; empty if there is no such folder."""
     with skipped_on(*MISSING):
         entries = client.list_artifacts(run_id, folder or None)
         return {Path(entry.path).name: entry.file_size or 0 for entry in entries if not entry.is_dir}
@@ -62,12 +62,12 @@ def _list_sizes(client: "MlflowClient", run_id: str, folder: str) -> dict[str, i
 
 def _no_file(run_id: str, variant: str, names: list[str]) -> ArtifactError:
     return ArtifactError(
-        f"run {run_id} has no file {', '.join(names)} in '{variant}': look who wrote to it, or train anew"
+        f"run {run_id} has no file {', '.join(names)} in '{variant}': check who wrote to the run, or train again"
     )
 
 
 def _require_size(artifact_file: str, size: int, most_bytes: int) -> None:
     if size > most_bytes:
         raise RegistryError(
-            f"'{artifact_file}' of the run has {size:,} bytes, at most {most_bytes:,} are read: look who wrote it"
+            f"'{artifact_file}' of the run has {size:,} bytes, at most {most_bytes:,} are read: check who wrote it"
         )

@@ -1,8 +1,8 @@
-"""History: every change of production in its order, in the parameters of one MLflow run.
+"""Stores every change of production, in order, as parameters of one MLflow run.
 
-A parameter of a run can be written once and never changed: the one operation of MLflow that two writers cannot both
-win. So the history is a line without gaps even where promoters share no lock, and it is written before anything moves:
-what it says last is what production has to be.
+A parameter of a run can be written once and never changed, so of two writers only one succeeds. The history therefore
+has no gaps or branches, even if promoters share no lock. Each change is written before aliases and stages move. So the
+last change says what production has to be.
 """
 
 import dataclasses
@@ -26,14 +26,14 @@ TAG = "history"
 
 NOTE = "Every change of production, written by Truegrain. Do not delete: `python -m model.registry history` reads it."
 LONGEST_REASON = 2_000
-"""Characters; MLflow would cut a parameter, and so its JSON, at 6,000."""
+"""Most characters of a reason. MLflow would cut a parameter at 6,000 characters, which would break its JSON."""
 
 How = Literal["promotion", "override", "rollback", "by hand"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A change of what is in production; a version is None where there was none. `at` is a time in UTC (ISO 8601).
+    """A change of production; a version is None if nothing is in production. `at` is a time in UTC (ISO 8601).
 
     An override is a promotion against the gate. `request` identifies what asked for the change, such as a DAG run.
     `nonce` makes two equal changes of two writers differ.
@@ -56,13 +56,13 @@ class Change:
 
     @property
     def done_key(self) -> str:
-        """Name of the parameter that says that aliases and stages have followed."""
+        """Name of the parameter that says that aliases and stages match the change."""
         return f"{self.key}.done"
 
 
 @dataclass(frozen=True)
 class History:
-    """The changes from the first to the last; `done` is false while aliases and stages may not have followed that."""
+    """All changes, the oldest first; `done` is false while aliases and stages may not match the last change."""
 
     run_id: str
     changes: tuple[Change, ...] = ()
@@ -70,24 +70,24 @@ class History:
 
     @property
     def production(self) -> str | None:
-        """What has to be in production."""
+        """The version that has to be in production, None for none."""
         return self.changes[-1].to_version if self.changes else None
 
     def previous(self, existing: Container[str]) -> str | None:
-        """Return what was in production last before what is now, of the `existing` versions."""
+        """Return the last of the `existing` versions in production before the current one; None if there is none."""
         served = (change.from_version for change in reversed(self.changes))
         return next((v for v in served if v is not None and v != self.production and v in existing), None)
 
     def has_served(self, version: str) -> bool:
-        """Tell whether the version has been in production."""
+        """Return whether `version` has been in production."""
         return any(version in (change.from_version, change.to_version) for change in self.changes)
 
     def has_carried_out(self, request: str) -> bool:
-        """Tell whether a change was made for the request; nothing is known of an empty one."""
+        """Return whether a change was made for `request`; False for an empty one."""
         return request != "" and any(change.request == request for change in self.changes)
 
     def follow(self, how: How, to_version: str | None, *, reason: str, by: str = "", request: str = "") -> Change:
-        """Return the change that comes next."""
+        """Return the next change, which puts `to_version` into production."""
         return Change(
             number=len(self.changes) + 1,
             how=how,
@@ -107,7 +107,10 @@ _CHANGE = TypeAdapter(Change)
 
 
 def read(registry: Registry, run_id: str | None) -> History | None:
-    """Read the history that a run holds; None when there is no such run. RegistryError when it was put in the bin."""
+    """Read the history in the run `run_id`; None if there is no such run.
+
+    Raises RegistryError if the run was deleted.
+    """
     if run_id is None:
         return None
     with skipped_on(*MISSING):
@@ -133,7 +136,7 @@ def begin(registry: Registry) -> History:
 
 
 def append(registry: Registry, history: History, change: Change) -> bool:
-    """Write the change that follows `history`; False when somebody else has written another of that number."""
+    """Write the change that follows `history`; False if somebody else has written another change with that number."""
     try:
         registry.client.log_param(history.run_id, change.key, _CHANGE.dump_json(change).decode())
     except RegistryError:
@@ -145,13 +148,13 @@ def append(registry: Registry, history: History, change: Change) -> bool:
 
 
 def mark_done(registry: Registry, history: History) -> None:
-    """Write down that aliases and stages have followed the last change."""
+    """Record that aliases and stages match the last change."""
     registry.client.log_param(history.run_id, history.changes[-1].done_key, "yes")
 
 
 def _whoami() -> str:
     try:
         user = getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number without a name
+    except (KeyError, OSError):  # a container may run as a user without a name
         user = "somebody"
     return f"{user}@{socket.gethostname()}"

@@ -3,8 +3,8 @@
 The history says what production has to be. The alias `production`, the alias `previous` and the deprecated stage follow
 the history, in this order; then a mark is set in the history. If a process is killed in between, either it has changed
 nothing, or the next promotion, rollback or repair finishes the change. If production differs although the mark is set,
-somebody has moved production by hand, in MLflow's UI say. The move is respected, and becomes the next entry of the
-history. The alias is the truth; the stage mirrors the alias for tools that still read stages.
+somebody has moved production by hand, for example in MLflow's UI. The move is respected, and becomes the next entry of
+the history. The alias decides; the stage mirrors the alias for tools that still read stages.
 
 Promoters on one host, or on hosts that open the same lock file, come one after the other. Without a common lock the
 history is still one line without gaps, and production ends as the last entry says. There is one exception: a host that
@@ -30,19 +30,22 @@ from model.registry.history import Change, History, How
 from model.registry.state import ARCHIVED, STAGE, RegistryState, look
 
 SECOND_LOOK_SECONDS = 1.0
-"""What is unfinished or moved is looked at twice: a host that does not share our lock may just be at it."""
+"""Pause before a second look at an unfinished or moved change: a host without our lock may be at work on the change."""
 ATTEMPTS = 10
-"""How often one who loses the race for the next entry of the history tries again."""
+"""How often a promoter that loses the race for the next entry of the history tries again."""
 
 ADMITTED = (tags.PASSED, tags.OVERRIDDEN)
-"""Values of the tag `gate` with which a version may go into production; others may only go back."""
+"""Values of the tag `gate` with which a version may be promoted.
+
+Other versions can only be rolled back to, if they were in production before.
+"""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody wants in production, and how it is to get there."""
+    """A version that is wanted in production, and the kind of change that brings it there."""
 
     how: How
     version: str
@@ -58,15 +61,17 @@ def promote(
     judged_against: str | None = None,
     request: str = "",
 ) -> ModelVersion:
-    """Put `version`, a number or an alias, into production and remember the one it replaces as 'previous'.
+    """Put `version`, a number or an alias, into production; the version that it replaces becomes 'previous'.
 
-    The gate must have passed it, unless `override`, which the tag `gate` and the history then say. With
-    `judged_against` (a version, "none" for nothing) it must still be that which is in production. `by` is who wants
-    it, this process's user when empty. Promoting what is in production changes nothing. Killed half-way, the next
-    promotion, rollback or repair completes it.
+    1. If `version` is already in production, nothing changes.
+    2. `judged_against` is a version, or "none" for nothing. If given, it must still be in production.
+    3. The gate must have passed `version`. With `override` this rule does not apply, and the tag `gate` and the history
+       record the override.
+    4. If the process is killed half-way, the next promotion, rollback or repair completes the change.
+    5. A `request`, such as the id of a DAG run, is carried out once. A repeated call returns the version in production.
+       So a task that is retried late does not undo a rollback.
 
-    A `request`, such as the id of a DAG run, is carried out once. A repeated call returns what is in production, so a
-    task that is retried late does not undo a rollback.
+    `by` names who asks, and is this process's user if empty. Raises RegistryError if `version` may not be promoted.
     """
     choose = partial(choose_promotion, version=version, override=override, judged_against=judged_against)
     return _change(registry, choose, reason=reason, by=by, request=request)
@@ -75,20 +80,20 @@ def promote(
 def rollback(
     registry: Registry, *, reason: str, to: str | None = None, by: str = "", request: str = ""
 ) -> ModelVersion:
-    """Put the version that was in production before, or `to`, back; 'previous' becomes what it replaces.
+    """Put the previous version, or `to`, back into production; the version that it replaces becomes 'previous'.
 
-    `to` is a number or an alias. When the one before was deleted it is the one before that. Raises RegistryError when
-    there is no such version, or when `to` neither was in production nor passed the gate. When it is in production
-    already nothing changes.
+    `to` is a number or an alias. If the previous version was deleted, the version before it is taken. Raises
+    RegistryError if there is no such version, or if `to` neither was in production nor passed the gate. If the version
+    is already in production, nothing changes.
 
     A `request`, such as the id of a DAG run, is carried out once. A repeated call finishes what an earlier call began,
-    and returns what is in production.
+    and returns the version in production.
     """
     return _change(registry, partial(choose_rollback, to=to), reason=reason, by=by, request=request)
 
 
 def repair(registry: Registry) -> None:
-    """Finish a change of production that was cut short, and write down one that was made by hand in MLflow."""
+    """Finish an interrupted change of production, and record a change that was made by hand in MLflow."""
     with registry.locked():
         _mend(registry)
 
@@ -96,10 +101,10 @@ def repair(registry: Registry) -> None:
 def _change(
     registry: Registry, choose: Callable[[RegistryState], Wish], *, reason: str, by: str, request: str = ""
 ) -> ModelVersion:
-    """Bring into production what `choose` wishes for, once all that was left behind is mended; return the version.
+    """Repair production, then put the version into production that `choose` returns; return the version.
 
-    Changes nothing when that is in production, or when the history holds a change for `request`: then it returns what
-    is in production now. Raises what `choose` raises.
+    Changes nothing if the version is in production, or if the history holds a change for `request`. Then the version in
+    production is returned. Raises what `choose` raises.
     """
     with registry.locked():
         for _ in range(ATTEMPTS):
@@ -113,13 +118,13 @@ def _change(
             following = scene.history.follow(wish.how, wish.version, reason=reason, by=by, request=request)
             if _record(registry, scene, following):
                 return registry.require(wish.version)
-    raise RegistryError("others without our lock keep changing production: find out who does, and try again")
+    raise RegistryError("processes without our lock keep changing production: find and stop them, and try again")
 
 
 def choose_promotion(scene: RegistryState, version: str, *, override: bool, judged_against: str | None) -> Wish:
-    """Wish for `version`, a number or an alias; RegistryError when it may not go into production.
+    """Choose `version`, a number or an alias; raises RegistryError if the version may not go into production.
 
-    `judged_against` is the version that has to be in production still, NOTHING for none, None for any.
+    `judged_against` is the version that must still be in production. NOTHING means no version, None any.
     """
     version = scene.require(version)
     if scene.production == version:
@@ -142,7 +147,7 @@ def choose_promotion(scene: RegistryState, version: str, *, override: bool, judg
 
 
 def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
-    """Wish for the version that was in production before, or for `to`, which must have been or have passed the gate."""
+    """Choose the previous version, or `to`; raises RegistryError if the version may not go back into production."""
     wanted = to or scene.previous
     if wanted is None:
         raise RegistryError(f"there is no version to go back to: {scene}")
@@ -154,7 +159,7 @@ def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
 
 
 def _mend(registry: Registry) -> RegistryState:
-    """Do what `repair` promises, under the lock; return what is so then, without versions for a model not there."""
+    """Repair production, under the lock, and return the state afterwards, which is empty if the model does not exist."""
     scene = look(registry)
     if scene.at_rest:
         return scene
@@ -164,7 +169,7 @@ def _mend(registry: Registry) -> RegistryState:
         if scene.at_rest:
             return scene
         _mend_one(registry, scene)
-    raise RegistryError("others without our lock keep changing production: find out who does, and try again")
+    raise RegistryError("processes without our lock keep changing production: find and stop them, and try again")
 
 
 def _mend_one(registry: Registry, scene: RegistryState) -> None:
@@ -172,13 +177,13 @@ def _mend_one(registry: Registry, scene: RegistryState) -> None:
     if not history.done and scene.can_be_finished:
         log.warning("finishing a change of production that was cut short", number=len(history.changes))
         _carry_out(registry, scene, history)
-    elif not history.done:  # what is in production since is found, and written down, at the next look
+    elif not history.done:  # the next look finds and records what is in production instead
         histories.mark_done(registry, history)
     elif moved is not None:
         what, version = moved
         log.warning("production was moved by hand", before=history.production, now=version)
         following = history.follow("by hand", version, reason=f"{what} moved in MLflow", by="unknown")
-        if not history.changes:  # what was there before the history: 'previous' is where a rollback has to go
+        if not history.changes:  # the first change: a rollback has to go to what 'previous' named
             following = dataclasses.replace(following, from_version=scene.aliases.get(PREVIOUS))
         _record(registry, scene, following)
     else:
@@ -186,7 +191,7 @@ def _mend_one(registry: Registry, scene: RegistryState) -> None:
 
 
 def _record(registry: Registry, scene: RegistryState, following: Change) -> bool:
-    """Write a change into the history and carry it out; False when somebody else's came first."""
+    """Write a change into the history and carry it out; False if another process wrote a change first."""
     history = scene.history if scene.history.run_id else histories.begin(registry)
     if not histories.append(registry, history, following):
         return False
@@ -195,7 +200,7 @@ def _record(registry: Registry, scene: RegistryState, following: Change) -> bool
 
 
 def _carry_out(registry: Registry, scene: RegistryState, history: History) -> None:
-    """Let aliases, stage and tags follow the history, and what others have added to it meanwhile."""
+    """Set aliases, stage and tags to the last change, also to changes that other processes add meanwhile."""
     while True:
         _follow(registry, scene, history)
         latest = histories.read(registry, history.run_id)
@@ -225,7 +230,7 @@ def _follow(registry: Registry, scene: RegistryState, history: History) -> None:
 
 
 def _tag(registry: Registry, scene: RegistryState, change: Change) -> None:
-    """Show on the versions themselves why they were promoted, or rolled back from."""
+    """Tag the versions with the reason and the time of a promotion or rollback."""
     back = change.how == "rollback"
     if change.to_version is not None:
         reason = f"rollback: {change.reason}" if back else change.reason

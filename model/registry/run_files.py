@@ -1,10 +1,10 @@
-"""The names of what training, evaluating, deciding and forecasting leave in a run."""
+"""The names of the files that training, evaluation, the gate and the forecast log to a run."""
 
 from typing import Final
 
 FULL: Final = "detector"
 INT8: Final = "detector-int8"
-"""The folders of a run's artifact, one a variant: as trained, and with 8-bit weights."""
+"""The folders of a run's artifact, one for each variant: as trained, and with 8-bit weights."""
 
 REPORT: Final = "report.json"
 REPORT_INT8: Final = "report-int8.json"

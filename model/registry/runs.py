@@ -1,4 +1,4 @@
-"""Runs: what a step of the loop found and made, as MLflow keeps it."""
+"""Creates MLflow runs, and logs parameters, metrics, datasets and files to them."""
 
 import json
 import tempfile
@@ -27,7 +27,7 @@ class Run:
     client: "MlflowClient"
 
     def describe(self, params: Mapping[str, object], tags: Mapping[str, str]) -> None:
-        """Log what the run was started with."""
+        """Log the parameters and tags that the run was started with."""
         from mlflow.entities import Param, RunTag
 
         self.client.log_batch(
@@ -37,7 +37,7 @@ class Run:
         )
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Log numbers, of one epoch when `step` is given."""
+        """Log metrics; `step` is the number of an epoch, None for metrics of the whole run."""
         from mlflow.entities import Metric
 
         now = time.time_ns() // 1_000_000
@@ -46,9 +46,10 @@ class Run:
     def log_dataset(
         self, name: str, *, digest: str, source: str, schema: pa.Schema, profile: Mapping[str, object]
     ) -> None:
-        """Log a dataset as an input of the run: where it lies (`source`, a URL) and what it holds, in numbers.
+        """Log a dataset as an input of the run.
 
-        Logging the same `name` and `digest` again changes nothing.
+        `source` is its location, a URL, `schema` its columns, and `profile` figures about it. Logging the same `name`
+        and `digest` again changes nothing.
         """
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -68,7 +69,7 @@ class Run:
         self.client.log_artifacts(self.id, str(path), artifact_path)
 
     def log_artifact(self, folder: Path, *, variant: str = FULL) -> None:
-        """Log the artifact in `folder` with what `mlflow models serve` needs; ArtifactError when it is broken."""
+        """Log the artifact in `folder` with what `mlflow models serve` needs; raises ArtifactError if it is broken."""
         with tempfile.TemporaryDirectory() as aside:
             packed = Path(aside) / variant
             pack(folder, packed)
@@ -76,7 +77,7 @@ class Run:
 
 
 def create_run(client: "MlflowClient", experiment: str, name: str, tags: dict[str, str] | None = None) -> str:
-    """Create a run in `experiment`, which is made when it is not there, and return its id."""
+    """Create a run in `experiment`, which is created if missing, and return the id of the run."""
     with skipped_on(PRESENT):
         client.create_experiment(experiment)
     found = client.get_experiment_by_name(experiment)
@@ -86,7 +87,7 @@ def create_run(client: "MlflowClient", experiment: str, name: str, tags: dict[st
 
 
 def _describe_column(field: pa.Field) -> dict[str, object]:
-    """Describe a column in MLflow's words."""
+    """Describe a column as MLflow's ColSpec."""
     from mlflow.types import ColSpec, DataType
 
     words = {pa.string(): DataType.string, pa.bool_(): DataType.boolean, pa.float32(): DataType.float}

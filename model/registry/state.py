@@ -1,4 +1,4 @@
-"""RegistryState: what the registry says about production at one moment, and whether it is as the history wants it."""
+"""Reads what the registry says about production, and compares it with the history."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,10 @@ ARCHIVED = "Archived"
 
 @dataclass(frozen=True)
 class RegistryState:
-    """All that a change of production depends on, at one moment; `gates` and `stages` are by version."""
+    """All that a change of production depends on, at one moment.
+
+    `aliases` maps each alias to its version. `gates` and `stages` are by version.
+    """
 
     aliases: Mapping[str, str]
     gates: Mapping[str, str]
@@ -25,24 +28,24 @@ class RegistryState:
 
     @property
     def production(self) -> str | None:
-        """What the alias says."""
+        """The version that the alias `production` names."""
         return self.aliases.get(PRODUCTION)
 
     @property
     def previous(self) -> str | None:
-        """Where a rollback goes."""
+        """The version that a rollback goes to."""
         return self.history.previous(self.stages)
 
     @property
     def staged(self) -> tuple[str, ...]:
-        """What the deprecated stage says is in production."""
+        """The versions that the deprecated stage says are in production."""
         return tuple(version for version, stage in self.stages.items() if stage == STAGE)
 
     @property
     def moved_by_hand(self) -> tuple[str, str | None] | None:
-        """What somebody moved, alias or stage, and the version it was moved to, where the history knows nothing of it.
+        """What was moved, "alias" or "stage", and the version it was moved to; None if the history knows the move.
 
-        Of a stage only what can be understood counts: one version, which is not the one in production.
+        A move of the stage counts only if exactly one other version has the stage.
         """
         recorded = self.history.production
         if self.production != recorded:
@@ -52,8 +55,8 @@ class RegistryState:
 
     @property
     def at_rest(self) -> bool:
-        """Whether aliases and stage are what the history says."""
-        if not self.history.changes:  # nothing is ours yet: neither aliases nor stages
+        """Whether aliases and stages match the history, and its last change is marked as done."""
+        if not self.history.changes:  # without a history, aliases and stages are not ours yet
             return self.moved_by_hand is None
         mirrored = self.staged == ((self.production,) if self.production else ())
         followed = self.aliases.get(PREVIOUS) == self.previous
@@ -61,13 +64,13 @@ class RegistryState:
 
     @property
     def can_be_finished(self) -> bool:
-        """Whether the last change can be carried out: its version is there, and nobody has moved production since."""
+        """Whether the last change can be carried out: its version exists, and nobody has moved production since."""
         last = self.history.changes[-1]
         exists = last.to_version is None or last.to_version in self.stages
         return exists and self.production in (None, last.from_version, last.to_version)
 
     def require(self, alias_or_version: str) -> str:
-        """Return the version that an alias or a number stands for; RegistryError, with what there is, for neither."""
+        """Return the version that an alias or a number names; raises RegistryError, which lists both, if there is none."""
         version = self.aliases.get(alias_or_version, alias_or_version)
         if version not in self.stages:
             kind = "version" if version.isdecimal() else "alias"

@@ -1,4 +1,4 @@
-"""ModelVersion: a detector as it was registered, under its number, tags and aliases."""
+"""A registered detector with its number, run, tags and aliases."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 PRODUCTION = "production"
 PREVIOUS = "previous"
 CANDIDATE = "candidate"
-"""Aliases."""
+"""The aliases of versions."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ModelVersion:
 
     @classmethod
     def read(cls, entity: "Entity") -> Self:
-        """Take what is ours from MLflow's entity."""
+        """Convert MLflow's entity."""
         return cls(
             name=entity.name,
             version=str(entity.version),

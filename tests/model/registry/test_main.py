@@ -105,8 +105,8 @@ def test_what_training_has_not_logged_is_neither_looked_into_nor_signed(
     key = write(PrivateKey.generate(), tmp_path)
     assert main(["sign", version.version, "--key", str(key), *given]) == 1
     told = capsys.readouterr().err
-    assert f"nothing was signed: the registry's version 1 is {artifact.digest(tmp_path)}" in told
-    assert (f", not {'0' * 64}. Anybody" in told) == bool(given)
+    assert f"nothing was signed: version 1 in the registry has the hash {artifact.digest(tmp_path)}" in told
+    assert (f", not {'0' * 64}. Anyone" in told) == bool(given)
     unsigned = models.resolve("1")
     assert unsigned is not None
     assert TAG not in unsigned.tags

@@ -220,7 +220,9 @@ def test_a_registry_that_goes_away_in_a_promotion_says_how_to_finish_it(models: 
     first, second = add(), add()
     promote(models, first.version, reason="the first")
     vanishing = Translating(Vanishing(models.client, "set_registered_model_alias"))
-    with pytest.raises(RegistryUnavailable, match="does not answer; once it does, repeat the step: it finishes what"):
+    with pytest.raises(
+        RegistryUnavailable, match="does not answer; repeat the step once it does: the step finishes what"
+    ):
         promote(replace(models, make_client=lambda _: vanishing), second.version, reason="better")
     assert version_of(models, "production") == first.version
     promote(models, second.version, reason="once more")

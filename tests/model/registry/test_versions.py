@@ -88,7 +88,7 @@ def test_a_file_that_becomes_a_folder_while_it_is_fetched_is_refused(
     replaced = replace(models, make_client=lambda _: Replaced())  # type: ignore[arg-type,return-value]
     with pytest.raises(ArtifactError, match=r"has no file model\.onnx in 'detector'"):
         replaced.download(run.id, tmp_path / "fetched")
-    with pytest.raises(RegistryError, match=r"'detector/card\.json' of the run is a folder by now"):
+    with pytest.raises(RegistryError, match=r"'detector/card\.json' of the run has become a folder"):
         replaced.read_file(run.id, f"{registry.FULL}/{artifact.CARD}")
 
 
