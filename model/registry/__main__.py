@@ -61,8 +61,8 @@ def _sign(registry: Registry, version: str, key: Path, sha256: str | None) -> No
             other = f", not {sha256}" if sha256 else ""
             raise ArtifactError(
                 f"nothing was signed: version {wanted.version} in the registry has the hash {found}{other}. Anyone with"
-                " write access to the registry may have changed the files: give the hash from the line `artifact` in the"
-                " log of the training as --sha256"
+                " write access to the registry may have changed the files. As --sha256 give the hash from the line"
+                " `artifact` in the log of the training"
             )
         Detector.load(folder)
         signed = signature.sign(folder, private_key, name=registry.model_name, version=wanted.version)

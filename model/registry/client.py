@@ -88,7 +88,7 @@ def skipped_on(*error_codes: str) -> Iterator[None]:
 
 
 def _code(error: RegistryError) -> str | None:
-    """Return the code of MLflow's refusal; None if the server did not answer at all."""
+    """Return the code of MLflow's refusal; None if the error does not come from an answer of the server."""
     return getattr(error.__cause__, "error_code", None)
 
 

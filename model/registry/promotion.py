@@ -159,7 +159,7 @@ def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
 
 
 def _mend(registry: Registry) -> RegistryState:
-    """Repair production, under the lock, and return the state afterwards, which is empty if the model does not exist."""
+    """Repair production, under the lock; return the state afterwards, which is empty if there is no such model."""
     scene = look(registry)
     if scene.at_rest:
         return scene

@@ -70,7 +70,7 @@ class RegistryState:
         return exists and self.production in (None, last.from_version, last.to_version)
 
     def require(self, alias_or_version: str) -> str:
-        """Return the version that an alias or a number names; raises RegistryError, which lists both, if there is none."""
+        """Return the version that an alias or a number names; raises RegistryError, which lists what exists."""
         version = self.aliases.get(alias_or_version, alias_or_version)
         if version not in self.stages:
             kind = "version" if version.isdecimal() else "alias"
