@@ -1,4 +1,4 @@
-"""Artifact: what a released detector is, a folder with model.onnx, card.json, golden.npz and perhaps reference.npz."""
+"""Reads and writes a released detector: a folder with model.onnx, card.json, golden.npz and perhaps reference.npz."""
 
 import hashlib
 from collections.abc import Mapping
@@ -25,12 +25,12 @@ FILES = (MODEL, CARD, GOLDEN)
 """The files of every artifact."""
 
 REFERENCE = "reference.npz"
-"""The images that traffic is compared with; artifacts of an earlier release have none, and are served without."""
+"""The images that traffic is compared with. Artifacts of earlier releases have none, and are served without."""
 
 MOST_BYTES: Final[Mapping[str, int]] = MappingProxyType(
     {MODEL: 2_147_483_647, CARD: 1_000_000, GOLDEN: 256_000_000, REFERENCE: MOST_BYTES_OF_REFERENCE}
 )
-"""How large each file may be, and what an archive unpacks to; for the model it is what ONNX allows in one file."""
+"""Largest size of each file, and of the arrays in an archive. For the model it is what ONNX allows in one file."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +38,9 @@ class Card(Record):
     """What is known about a detector.
 
     `threshold`, `operating_points` (by false-positive rate, such as "0.01") and `band` are calibrated probabilities of
-    AI; a probability inside `band` is 'unsure', and outside it at most a share `alpha` of each class is decided wrongly
-    (see `model.detectors.calibration.conformal_band`). `reference` says what drift is measured against: the hash of
-    reference.npz under `sha256`; it is empty without one. `training` is the configuration the network was trained with.
+    AI. A probability inside `band` is 'unsure'. Outside `band` at most a share `alpha` of each class is decided wrongly
+    (see `model.detectors.calibration.conformal_band`). `reference` holds the hash of reference.npz under `sha256`, and
+    is empty without this file. `training` is the configuration the network was trained with.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
@@ -67,8 +67,8 @@ class Card(Record):
 class Golden:
     """A few inputs and the outputs they must give, computed when the artifact was made.
 
-    Shapes: `pixels` [n, H, W, 3] uint8, `probability` [n] float32, `cam` [n, h, w] float32, with n >= 1; `embedding`
-    [n, d] float32, None for a graph that gives none.
+    `pixels` is [n, H, W, 3] uint8, `probability` [n] float32 and `cam` [n, h, w] float32, with n >= 1. `embedding` is
+    [n, d] float32, or None for a graph without embedding.
     """
 
     pixels: NDArray[np.uint8]
@@ -104,12 +104,15 @@ def write(folder: Path, *, model: bytes, card: Card, golden: Golden, reference: 
 
 
 def read(folder: Path) -> Card:
-    """Return the card of the artifact in `folder` after checking that all of it is there and unaltered."""
+    """Return the card of the artifact in `folder` after checking that all of it is there and unaltered.
+
+    Raises ArtifactError as `load` does.
+    """
     return load(folder).card
 
 
 def load(folder: Path) -> Artifact:
-    """Read an artifact; raises ArtifactError when a file is missing, unreadable, or the model's hash is not the card's.
+    """Read an artifact; raises ArtifactError if a file is missing or unreadable, or the model's hash is not the card's.
 
     The graph itself is not run here; `model.detectors.detector.Detector.load` also checks the golden outputs.
     """
@@ -121,15 +124,15 @@ def load(folder: Path) -> Artifact:
 
 
 def read_card(folder: Path) -> Card:
-    """Return the card in `folder`, of whatever model; raises ArtifactError when it is none."""
+    """Return the card in `folder` without looking at the model; raises ArtifactError for a file that is no card."""
     check_size(CARD, (folder / CARD).stat().st_size)
     return Card.from_json((folder / CARD).read_bytes())
 
 
 def read_reference(folder: Path) -> Reference | None:
-    """Return the images that the traffic of the artifact in `folder` is compared with, None when its card names none.
+    """Return the images that the traffic of the artifact in `folder` is compared with, None if its card names none.
 
-    Raises ArtifactError when they are not those of the card, are missing or cannot be read.
+    Raises ArtifactError if the file is missing, cannot be read, or has another hash than the card says.
     """
     path = folder / REFERENCE
     try:
@@ -162,12 +165,12 @@ def check_size(name: str, size: int) -> None:
     """Raise ArtifactError when a file of that name is larger than MOST_BYTES allows; `size` is in bytes."""
     if size > MOST_BYTES[name]:
         raise ArtifactError(
-            f"{name} has {size:,} bytes, at most {MOST_BYTES[name]:,} are taken: make the artifact anew by training"
+            f"{name} has {size:,} bytes, at most {MOST_BYTES[name]:,} are allowed: train again to make a new artifact"
         )
 
 
 def sum_files(folder: Path) -> str:
-    """Return the lines that `sha256sum model.onnx card.json golden.npz` prints in `folder`; understands no format.
+    """Return the lines that `sha256sum model.onnx card.json golden.npz` prints in `folder`; parses none of the files.
 
     Raises ArtifactError as `check_files` does.
     """
@@ -203,7 +206,9 @@ def _check_hash(model: bytes, card: Card) -> None:
 def _check_reference(data: bytes, card: Card) -> None:
     promised = card.reference.get("sha256", "it has none")
     if (found := sha256(data)) != promised:
-        raise ArtifactError(f"{REFERENCE} is not that of this model: its SHA-256 is {found}, the card says {promised}")
+        raise ArtifactError(
+            f"{REFERENCE} is not the reference of this model: its SHA-256 is {found}, the card says {promised}"
+        )
 
 
 def _read_golden(path: Path) -> Golden:

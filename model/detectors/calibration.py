@@ -1,4 +1,4 @@
-"""Calibration: from raw logits to probabilities that mean what they say, and to the limits that decisions rest on."""
+"""Calibrates probabilities, and derives from them the threshold, the operating points and the band of a detector."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,17 +13,17 @@ from model.metrics import Labels, Probabilities
 NEUTRAL_THRESHOLD = 0.5
 FALSE_POSITIVE_RATES = (0.001, 0.01, 0.05)
 PROMISE = 0.02
-"""The largest share of each class that the conformal band lets be decided wrongly, where there are images to tell."""
+"""The largest share of each class that may be decided wrongly outside the conformal band, if images are enough."""
 _TEMPERATURES = (0.05, 20.0)
 _ROUNDING = 1e-9
-"""So that (19 + 1) * (1 - 0.05) is 19 and not a little more."""
+"""Added so that (19 + 1) * (1 - 0.05) is 19 and not a little more."""
 
 
 @dataclass(frozen=True)
 class Calibration:
     """The limits that decisions rest on, all calibrated probabilities of AI.
 
-    `operating_points` are thresholds by false-positive rate. Outside `band`, which `threshold` lies in, at most a share
+    `operating_points` are thresholds by false-positive rate. `threshold` lies in `band`. Outside `band` at most a share
     `alpha` of each class is decided wrongly.
     """
 
@@ -36,8 +36,8 @@ class Calibration:
 def calibrate(probabilities: Probabilities, labels: Labels, *, alpha: float = PROMISE) -> Calibration:
     """Derive the limits from the probabilities [N] of images that the network was not trained on, with their labels.
 
-    With fewer than 1 / alpha - 1 images of a class so little cannot be promised; the promise is then the least that can
-    be. Raises ValueError unless both classes are present.
+    With fewer than 1 / alpha - 1 images of a class, `alpha` cannot be promised. Then the promise is 1 / (n + 1) for n
+    images of the rarer class. Raises ValueError unless both classes are present.
     """
     fewest = min(len(scores) for scores in _by_class(probabilities, labels))
     promise = max(alpha, 1 / (fewest + 1))
@@ -49,11 +49,13 @@ def calibrate(probabilities: Probabilities, labels: Labels, *, alpha: float = PR
 def fit_temperature(logits: Probabilities, labels: Labels) -> float:
     """Return the temperature T in [0.05, 20] for which sigmoid(logits / T) has the highest likelihood.
 
-    `logits` [N] and `labels` [N] must be images the network was not trained on. One parameter cannot overfit a small
-    validation split and leaves the order of the scores alone (Guo et al., 2017, arXiv 1706.04599). For classes that are
-    separated perfectly the likelihood has no maximum, and few images would make a network cocksure; hence the targets
-    of Platt (1999, "Probabilistic outputs for support vector machines", section 2.1): (n + 1) / (n + 2) for the n
-    images of a class instead of 1, a prior that many images outvote. Raises ValueError unless both classes are present.
+    `logits` [N] and `labels` [N] must be of images the network was not trained on. One parameter cannot overfit a small
+    validation split, and leaves the order of the scores alone (Guo et al., 2017, arXiv 1706.04599). If the classes are
+    separated perfectly, the likelihood has no maximum, and a few images would make the network far too sure.
+
+    So the targets are those of Platt (1999, "Probabilistic outputs for support vector machines", section 2.1). The
+    target for a class of n images is (n + 1) / (n + 2) instead of 1. Many images outvote this prior. Raises ValueError
+    unless both classes are present.
     """
     real, ai = (len(scores) for scores in _by_class(logits, labels))
     targets = np.where(labels == AI, (ai + 1) / (ai + 2), 1 / (real + 2))
@@ -69,10 +71,10 @@ def fit_temperature(logits: Probabilities, labels: Labels) -> float:
 def choose_threshold(probabilities: Probabilities, labels: Labels) -> float:
     """Return the threshold nearest to 0.5 that is within one standard error of the best balanced accuracy.
 
-    Temperature scaling cannot move a network that leans to one class, so 0.5 may be a poor cut; the very best cut of a
-    few hundred images is mostly noise. Hence the one-standard-error rule (Breiman et al., 1984, section 3.4.3): 0.5
-    unless the validation images speak clearly against it. Balanced, since the share of AI images in use is unknown.
-    Raises ValueError unless both classes are present.
+    Temperature scaling does not move the decision at 0.5, which is poor for a network that leans to one class. The best
+    cut of a few hundred images is mostly noise. So the one-standard-error rule applies (Breiman et al., 1984, section
+    3.4.3): 0.5, unless the validation images speak clearly against it. Accuracy is balanced because the share of AI
+    images in use is unknown. Raises ValueError unless both classes are present.
     """
     real, ai = _by_class(probabilities, labels)
     levels = np.unique(probabilities)
@@ -91,8 +93,8 @@ def operating_points(
 ) -> dict[float, float]:
     """Return for each false-positive rate the lowest threshold at which no larger share of real images is called AI.
 
-    A threshold of one above the highest score seen is the best that few images can offer for a small rate. Raises
-    ValueError unless both classes are present.
+    With few images and a small rate, the threshold is just above the highest probability of a real image. Raises ValueError
+    unless both classes are present.
     """
     real, _ = _by_class(probabilities, labels)
     return {rate: _lowest_threshold(real, rate) for rate in rates}
@@ -101,16 +103,18 @@ def operating_points(
 def conformal_band(probabilities: Probabilities, labels: Labels, alpha: float, *, around: float) -> tuple[float, float]:
     """Return the narrowest band of probabilities of AI, `around` in it, in which a detector must not commit itself.
 
-    Class-conditional split conformal prediction (Vovk, 2012, "Conditional validity of inductive conformal predictors";
-    Angelopoulos and Bates, 2021, arXiv 2107.07511): of new real images at most a share alpha lies above the (1 - alpha)
-    quantile of the validation images' probabilities, corrected for the finite sample; of AI images as many below their
-    alpha quantile. So outside a band that reaches from the one to the other at most that share of each class is decided
-    wrongly by the threshold `around`. Where the threshold alone errs less, the band is nothing but it: the better a
-    detector is, the more it answers.
+    Source: class-conditional split conformal prediction (Vovk, 2012, "Conditional validity of inductive conformal
+    predictors"; Angelopoulos and Bates, 2021, arXiv 2107.07511).
 
-    Guaranteed with no assumption on the network, for new images drawn like the validation images; not for generators
-    that these do not hold. With fewer than 1 / alpha - 1 images of a class nothing is, and the band reaches 0 or 1.
-    Raises ValueError unless both classes are present.
+    1. At most a share alpha of new real images lies above the (1 - alpha) quantile of the real validation images.
+    2. At most a share alpha of new AI images lies below the alpha quantile of the AI validation images.
+    3. Both quantiles are corrected for the finite sample. The band reaches from one to the other, and holds `around`.
+    4. So outside the band the threshold `around` decides at most a share alpha of each class wrongly.
+    5. If the threshold alone errs less, the band is only `around`: the better a detector is, the more it answers.
+
+    The guarantee assumes nothing about the network. It holds for new images drawn like the validation images, but not
+    for generators that these lack. With fewer than 1 / alpha - 1 images of a class there is no guarantee, and the band
+    reaches 0 or 1. Raises ValueError unless both classes are present.
     """
     real, ai = _by_class(probabilities, labels)
     rank_real = math.ceil((len(real) + 1) * (1 - alpha) - _ROUNDING)

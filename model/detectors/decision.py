@@ -1,4 +1,4 @@
-"""From a probability of AI to a decision: real, ai or unsure."""
+"""Turns a probability of AI into a decision: real, ai or unsure."""
 
 import math
 from collections.abc import Sequence
@@ -22,16 +22,18 @@ def name_decision(probability: float, threshold: float, band: tuple[float, float
 
 
 def band_below(operating_point: float, band: tuple[float, float]) -> tuple[float, float]:
-    """Return the band to decide with when the threshold is an `operating_point`, chosen for its false-positive rate.
+    """Return the band to decide with if the threshold is an `operating_point`, chosen for its false-positive rate.
 
-    From the operating point on the answer is 'ai', which keeps to the rate. 'real' takes what it takes without one, a
-    probability under `band`: who asks for fewer false alarms is not told that more images are real. Where the operating
-    point is below `band` nothing is left to doubt.
+    1. From the operating point on, the decision is 'ai', which keeps to the rate.
+    2. Below both the operating point and `band`, the decision is 'real'. So a request for fewer false alarms does not
+       turn 'unsure' images into real ones.
+    3. Between the two, the decision is 'unsure'. If the operating point is not above the lower end of `band`, no image
+       is 'unsure'.
     """
     return min(operating_point, band[0]), math.nextafter(operating_point, -math.inf)
 
 
 def measure_stability(probability: float, reshipped: Sequence[float], threshold: float) -> float:
-    """Return the share of `reshipped`, at least one probability, whose label is that of `probability`."""
+    """Return the share of `reshipped`, at least one probability of AI, with the same label as `probability`."""
     label = name_label(probability, threshold)
     return sum(name_label(other, threshold) == label for other in reshipped) / len(reshipped)

@@ -1,4 +1,4 @@
-"""Detector: a released artifact, loaded, checked and ready to score pixels with onnxruntime."""
+"""Loads a released artifact, checks it, and scores pixels with onnxruntime."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,12 +15,13 @@ from model.errors import ArtifactError
 from model.images.preprocess import Preprocess
 
 TOLERANCE = 1e-4
-"""How far an output may be from its golden value, for values up to 1; a map of larger values may be off in proportion.
+"""How far an output may be from its golden value, for values up to 1; larger values may be off in proportion.
 
-Above the noise of float32 on another processor, below what moves a verdict."""
+It exceeds the noise of float32 on another processor, and is too small to change a verdict.
+"""
 
 EMBEDDING_TOLERANCE = 0.05
-"""The same for the embedding: whitening makes its small axes as large as its large ones, and their noise with them."""
+"""TOLERANCE for the embedding: whitening makes small axes as large as large ones, and their noise with them."""
 
 _OUTPUTS = ("probability", "cam")
 _EMBEDDING = "embedding"
@@ -30,8 +31,8 @@ _EMBEDDING = "embedding"
 class Scores:
     """What a detector says: `probability` of AI [N] float32 in [0, 1]; `cam` [N, h, w] float32, high where AI shows.
 
-    `embedding` [N, d] float32 is where it places the images: its features, of mean 0 and covariance 1 on the images of
-    its reference (see `model.training.release.whitening`). None of a detector that was released without.
+    `embedding` [N, d] float32 holds the whitened features: mean 0 and covariance 1 on the images of the reference (see
+    `model.training.release.whitening`). None for a detector that was released without.
     """
 
     probability: NDArray[np.float32]
@@ -40,7 +41,7 @@ class Scores:
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put batches, at least one, of the same detector behind one another."""
+        """Concatenate batches, at least one, of the same detector."""
         embeddings = [part.embedding for part in parts if part.embedding is not None]
         return cls(
             np.concatenate([part.probability for part in parts]),
@@ -49,15 +50,16 @@ class Scores:
         )
 
     def take(self, images: slice) -> Self:
-        """Return what it says of some of the images."""
+        """Return the scores of some of the images."""
         embedding = None if self.embedding is None else self.embedding[images]
         return type(self)(self.probability[images], self.cam[images], embedding)
 
 
 class Detector:
-    """A checked artifact. Scoring is thread-safe; build it after a fork, its thread pool does not survive one.
+    """A checked artifact that scores pixels. Scoring is thread-safe.
 
-    `size_bytes` is how large the graph is, all of its weights included.
+    Load it after a fork, because its thread pool does not survive a fork. `size_bytes` is the size of the graph, with
+    all of its weights.
     """
 
     def __init__(self, card: Card, session: onnxruntime.InferenceSession, *, size_bytes: int) -> None:
@@ -79,7 +81,7 @@ class Detector:
         return detector
 
     def score(self, pixels: NDArray[np.uint8]) -> Scores:
-        """Score a batch [N, size, size, 3] of what `preprocess` returns."""
+        """Score a batch [N, size, size, 3] of images that `preprocess` returned."""
         return score(self._session, pixels)
 
     def _check(self, golden: Golden) -> None:
@@ -113,7 +115,7 @@ def open_session(model: bytes, *, threads: int) -> onnxruntime.InferenceSession:
 
 
 def score(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> Scores:
-    """Run a graph on a batch [N, size, size, 3]; without an embedding where it gives none."""
+    """Run a graph on a batch [N, size, size, 3]; `embedding` is None if the graph has no such output."""
     given = {output.name for output in session.get_outputs()}
     outputs = [*_OUTPUTS, _EMBEDDING] if _EMBEDDING in given else _OUTPUTS
     return Scores(*session.run(outputs, {"pixels": pixels}))
@@ -121,7 +123,7 @@ def score(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> S
 
 def _compare(output: str, found: NDArray[np.float32] | None, golden: NDArray[np.float32], tolerance: float) -> None:
     if found is None:
-        raise ArtifactError(f"the model has no output {output}, of which there are golden values")
+        raise ArtifactError(f"the model has no output {output}, but the artifact has golden values for it")
     if found.shape != golden.shape:
         raise ArtifactError(f"output {output} has shape {found.shape}, the golden one {golden.shape}")
     difference, allowed = np.abs(found - golden).max(), tolerance * max(1, np.abs(golden).max())

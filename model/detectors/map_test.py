@@ -1,4 +1,4 @@
-"""Faithfulness: whether the places that a map calls important are those that the detector goes by."""
+"""Tests whether the detector relies on the places that a map calls important."""
 
 import zlib
 from collections.abc import Callable
@@ -12,16 +12,16 @@ from PIL import Image
 from pydantic import Field
 
 SHARE: Final = 0.25
-"""How much of the picture is removed: the places where the map is highest."""
+"""Share of the picture that is removed: the places where the map is highest."""
 
 CONTROLS: Final = 19
 ENOUGH: Final = 0.9
-"""Share of the controls that a faithful map outdoes: 18 of 19, which one without meaning does 1 time in 10."""
+"""Share of the controls that a faithful map outdoes: 18 of 19. A map without meaning does so 1 time in 10."""
 LEAST: Final = 0.1
-"""What its places take from the log-odds at least: a tenth of the odds. With less, nothing was explained."""
+"""Least loss of log-odds when the map's places are removed: a tenth of the odds. With less, nothing was explained."""
 
 _SMALLEST: Final = 1e-7
-"""Probabilities closer than this to 0 and 1 are rounding."""
+"""Probabilities count as at least this far from 0 and 1, because smaller distances are rounding."""
 
 Pixels = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -31,18 +31,23 @@ Score = Callable[[Pixels], NDArray[np.floating]]
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion:
-    """What became of the probability of the label when places of the image were painted over."""
+    """The probability of the label before and after places of the image were painted over."""
 
     share: Annotated[
         float,
-        Field(description="How much of what the detector sees was painted over each time, in its mean colour"),
+        Field(description="Share of the detector's input that was painted over each time, in the mean colour"),
     ]
     before: Annotated[float, Field(description="Probability of the label for the whole image")]
-    after: Annotated[float, Field(description="The same without the places that the map calls most important")]
-    controls: Annotated[tuple[float, ...], Field(description="The same without as much elsewhere, several times")]
+    after: Annotated[
+        float, Field(description="Probability of the label with the most important places of the map painted over")
+    ]
+    controls: Annotated[
+        tuple[float, ...],
+        Field(description="Probabilities of the label with as much painted over elsewhere, one for each control"),
+    ]
     outdone: Annotated[
         float,
-        Field(description="Share of the controls that took less from the probability than the map's places"),
+        Field(description="Share of the controls that lowered the probability less than the map's places did"),
     ]
 
     @classmethod
@@ -53,17 +58,19 @@ class Deletion:
 
     @property
     def faithful(self) -> bool:
-        """Whether the map's places took something from the probability, and more than nearly all controls did."""
+        """Whether the map's places take at least LEAST from the log-odds, and more than a share ENOUGH of the controls
+        does.
+        """
         return _log_odds(self.before) - _log_odds(self.after) >= LEAST and self.outdone >= ENOUGH
 
 
 def measure_deletion(pixels: Pixels, importance: NDArray[np.float32], score: Score) -> Deletion:
     """Remove the places of `pixels` [size, size, 3] where `importance` [h, w] is highest, and as much elsewhere.
 
-    The deletion test of Petsiuk et al. (RISE, BMVC 2018), as a comparison at one share instead of an area under the
-    curve. A removed place takes the picture's mean colour. The controls are the map's own places, shifted: as many, in
-    the same shape, so that only where they are can make a difference. The shifts are drawn by the picture's own pixels,
-    the same every time. Everything is scored as one batch.
+    Source: the deletion test of Petsiuk et al. (RISE, BMVC 2018), at one share instead of as an area under the curve. A
+    removed place takes the picture's mean colour. The controls are the map's own places, shifted, so that only the
+    position can make a difference. The picture's pixels seed the shifts, so they are the same every time. All versions
+    are scored as one batch.
     """
     removed = _choose_top(_enlarge(importance, len(pixels)))
     controls = _shift(removed, seed=zlib.crc32(pixels.tobytes()))
@@ -88,7 +95,7 @@ def _choose_top(importance: NDArray[np.float32]) -> Mask:
 
 
 def _shift(mask: Mask, *, seed: int) -> list[Mask]:
-    """Shift a mask CONTROLS times around the edges, each time by a quarter to three quarters of both sides."""
+    """Shift a mask CONTROLS times with wrap-around, each time by a quarter to three quarters of both sides."""
     size = len(mask)
     shifts = np.random.default_rng(seed).integers(size // 4, size - size // 4, (CONTROLS, 2))
     return [np.roll(mask, tuple(shift), (0, 1)) for shift in shifts]

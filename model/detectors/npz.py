@@ -1,4 +1,4 @@
-"""Reads npz archives within a bound: what an archive announces is looked at before anything of it is unpacked."""
+"""Reads npz archives within a memory bound: the sizes are checked before anything is unpacked."""
 
 import io
 import math
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 MOST_ARRAYS: Final = 32
 _PLAIN: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""What NumPy writes; other methods take memory of their own, of whatever size the archive says."""
+"""The compression methods that NumPy writes. Other methods take memory of their own, as much as the archive says."""
 _SUFFIX: Final = ".npy"
 
 _DAMAGE: Final = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, SyntaxError, tokenize.TokenError)
-"""What the standard library and NumPy raise beside ValueError; RuntimeError for what is encrypted."""
+"""Errors that the standard library and NumPy raise besides ValueError; RuntimeError for an encrypted entry."""
 
 
 def read_arrays(data: bytes, *, most_bytes: int) -> dict[str, NDArray[Any]]:
     """Return the arrays of an npz archive by their names; no pickles.
 
-    Raises ValueError, before it unpacks anything, for what is no such archive or announces more than `most_bytes`.
+    Raises ValueError, before anything is unpacked, if `data` is no npz archive or announces more than `most_bytes`.
     """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
@@ -33,7 +33,7 @@ def read_arrays(data: bytes, *, most_bytes: int) -> dict[str, NDArray[Any]]:
                     _check_header(entry, file)
             return {entry.filename.removesuffix(_SUFFIX): _read(archive, entry) for entry in entries}
     except _DAMAGE as error:
-        raise ValueError(f"no archive of arrays: {error}") from error
+        raise ValueError(f"not an npz archive: {error}") from error
 
 
 def _check_index(entries: list[zipfile.ZipInfo], most_bytes: int) -> None:
@@ -47,7 +47,7 @@ def _check_index(entries: list[zipfile.ZipInfo], most_bytes: int) -> None:
 
 
 def _check_header(entry: zipfile.ZipInfo, file: IO[bytes]) -> None:
-    """Raise ValueError when the header names more values than the entry has: NumPy makes room for them unseen."""
+    """Raise ValueError if the header announces another size than the entry has: NumPy would allocate it unchecked."""
     major, _ = npy.read_magic(file)
     if major not in _HEADERS:
         raise ValueError(f"{entry.filename} has a header of version {major}, which is not read")

@@ -1,4 +1,4 @@
-"""Reference file: the labelled images that travel with a detector, for its traffic to be compared with; no pickles."""
+"""Makes, packs and unpacks the reference: the labelled images that the traffic of a detector is compared with."""
 
 import io
 from typing import TYPE_CHECKING, Final
@@ -11,22 +11,22 @@ from model.detectors.traffic_sample import EMBEDDING, FACTS, Reference, Sample
 from model.errors import ArtifactError
 
 if TYPE_CHECKING:
-    # The service's workers load artifacts as well, and have no use for it.
+    # Not imported at run time: the service's workers load artifacts as well, and do not need pandas.
     import pandas as pd
 
 MOST_IMAGES: Final = 2000
-"""Enough for shares to be known within two points; a reference is a few hundred kB and read by every monitor."""
+"""Most images of a reference: enough for shares within two points. Every monitor reads the few hundred kB."""
 
 MOST_BYTES: Final = 32_000_000
-"""Of a reference, packed or unpacked: four times what embeddings of 2,048 values take."""
+"""Largest reference in bytes, packed or unpacked: four times the size of embeddings of 2,048 values."""
 
 _LABEL: Final = "label"
 
 
 def choose_images(groups: NDArray[np.integer], *, most: int = MOST_IMAGES, seed: int = 0) -> NDArray[np.intp]:
-    """Choose at most `most` images at random, each group with its share of them, and return their places in order.
+    """Choose at most `most` images at random, in proportion to their groups [N], and return their positions, sorted.
 
-    Systematic sampling from images ordered by group: a group's share is right to within one image.
+    Method: systematic sampling from images ordered by group, so a group's share is right to within one image.
     """
     shuffled = np.lexsort((np.random.default_rng(seed).random(len(groups)), groups))
     return np.sort(shuffled[np.linspace(0, len(groups) - 1, min(most, len(groups))).astype(np.intp)])
@@ -39,12 +39,12 @@ def make_reference(
     probability: NDArray[np.floating],
     embedding: NDArray[np.float32] | None,
 ) -> Reference:
-    """Put together what is known of the same images: of their files (columns FACTS), and what a detector said."""
+    """Combine the facts of files (columns FACTS) with what a detector said about the same images."""
     said = {"probability": probability, "embedding": embedding}
     known = {name: files[name] for name in FACTS}
     qualities = {
         "jpeg_quality": files["jpeg_quality"].to_numpy(np.float64, na_value=np.nan)
-    }  # pandas' own is no number
+    }  # pandas' own missing value is no number
     return Reference(sample=Sample.of(said | known | qualities), label=label.astype(np.uint8))
 
 
@@ -62,7 +62,7 @@ def pack_reference(reference: Reference) -> bytes:
 
 
 def unpack_reference(data: bytes) -> Reference:
-    """Read what `pack_reference` wrote; raises ArtifactError when it is anything else, or more than MOST_BYTES."""
+    """Read the bytes of `pack_reference`; raises ArtifactError for anything else, and for more than MOST_BYTES."""
     try:
         arrays = read_arrays(data, most_bytes=MOST_BYTES)
         return Reference(sample=Sample.of(arrays), label=arrays[_LABEL].astype(np.uint8))

@@ -1,9 +1,13 @@
-"""Signature: that an artifact is the one which the owner of a key released, whoever may write to the registry.
+"""Signs artifacts, and verifies that the owner of a key released them.
 
-Signed are the lines that `sha256sum model.onnx card.json golden.npz` prints, then a line each for the registered model,
-the version and the issue, with Ed25519 (RFC 8032), so that openssl can check the signature too. The card holds the hash
-of reference.npz. The issue is the time of signing, in seconds since 1970, so that a later signature has a higher one.
-The signature stands in the tag TAG of the version, as `<issue>:<signature in base64>`.
+If a service requires signatures, write access to the registry is not enough to change what is served. Ed25519 (RFC
+8032) signs these lines, so that openssl can check the signature too:
+
+1. The lines that `sha256sum model.onnx card.json golden.npz` prints. The card holds the hash of reference.npz.
+2. A line each for the registered model, the version and the issue.
+
+The issue is the time of signing, in seconds since 1970, so that a later signature has a higher issue. The signature
+stands in the tag TAG of the version, as `<issue>:<signature in base64>`.
 """
 
 import base64
@@ -33,7 +37,7 @@ _HOW: Final = "`python -m model.registry sign <version> --key <private key> --sh
 def sign(folder: Path, key: PrivateKey, *, name: str, version: str, issue: int | None = None) -> str:
     """Return the signature of the artifact in `folder` as that version of the registered model `name`.
 
-    Its `issue` is the time now unless given. Raises ArtifactError when a file is missing or too large.
+    `issue` is the current time unless given. Raises ArtifactError if a file is missing or too large.
     """
     issue = int(time.time()) if issue is None else issue
     signed = key.sign(_statement(folder, name=name, version=version, issue=issue))
@@ -41,9 +45,9 @@ def sign(folder: Path, key: PrivateKey, *, name: str, version: str, issue: int |
 
 
 def verify(folder: Path, signature: str, key: PublicKey, *, name: str, version: str) -> int:
-    """Return the issue of `signature`; reads no format of the files in `folder`, only hashes them.
+    """Return the issue of `signature`; the files in `folder` are hashed, but not parsed.
 
-    Raises ArtifactError unless `signature` is by the owner of `key`, of these files as that version of `name`.
+    Raises ArtifactError unless the owner of `key` signed these files as that version of `name`.
     """
     if not signature:
         raise ArtifactError(f"it is not signed: {_HOW}")
@@ -58,27 +62,27 @@ def verify(folder: Path, signature: str, key: PublicKey, *, name: str, version: 
         key.verify(signed, _statement(folder, name=name, version=version, issue=issue))
     except (InvalidSignature, binascii.Error) as error:
         raise ArtifactError(
-            f"its signature is not that of this artifact by the required key, as version {version} of '{name}'"
+            f"its signature does not match this artifact, as version {version} of '{name}', and the required key"
         ) from error
     return issue
 
 
 def check_issue(issue: int, *, least: int) -> None:
-    """Raise ArtifactError for a signature of a lower issue than `least`, that of the one which was taken last."""
+    """Raise ArtifactError if `issue` is lower than `least`, the issue of the signature that was accepted last."""
     if issue < least:
         raise ArtifactError(
-            f"its signature was issued at {_in_words(issue)}, before that of the version in service,"
+            f"its signature was issued at {_in_words(issue)}, before the signature of the version in service,"
             f" {_in_words(least)}: to go back to it, sign it again, {_HOW}"
         )
 
 
 def find_public_key(path: str) -> PublicKey | None:
-    """Read the key that a setting names; None where it names none. Raises SettingsError as `read_public_key` does."""
+    """Read the key at `path`, the value of a setting; None if it is empty. Raises what `read_public_key` raises."""
     return read_public_key(Path(path)) if path else None
 
 
 def read_public_key(path: Path) -> PublicKey:
-    """Read the PEM file of an Ed25519 public key; raises SettingsError when it is none."""
+    """Read the PEM file of an Ed25519 public key; raises SettingsError for any other file."""
     try:
         key = load_pem_public_key(path.read_bytes())
     except (OSError, ValueError, UnsupportedAlgorithm) as error:
@@ -89,11 +93,11 @@ def read_public_key(path: Path) -> PublicKey:
 
 
 def read_private_key(path: Path) -> PrivateKey:
-    """Read the unencrypted PEM file of an Ed25519 private key; raises SettingsError when it is none."""
+    """Read the unencrypted PEM file of an Ed25519 private key; raises SettingsError for any other file."""
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, TypeError, ValueError, UnsupportedAlgorithm) as error:
-        raise SettingsError(f"'{path}' holds no private key without a password, as PEM: {error}") from error
+        raise SettingsError(f"'{path}' is no PEM file of a private key without a password: {error}") from error
     if not isinstance(key, PrivateKey):
         raise SettingsError(f"'{path}' holds another kind of key than Ed25519")
     return key

@@ -1,4 +1,4 @@
-"""Samples of images as drift sees them: what the detector said of each, where it placed it, what its file was."""
+"""Samples of images for drift: the probability, the embedding and the facts of the file of each image."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 FACTS: Final = ("width", "height", "bytes", "jpeg_quality", "format")
-"""What is known of an image's file, by the names that its columns have in manifests and in the prediction log, too."""
+"""The facts of an image's file; manifests and the prediction log use the same names for their columns."""
 
 EMBEDDING: Final = np.dtype("<f2")
-"""How the values of an embedding are stored: half the bytes, and far finer than drift asks for."""
+"""The type in which embeddings are stored: half the bytes of float32, and far finer than drift needs."""
 
 Index = NDArray[np.integer] | NDArray[np.bool_] | slice
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """n images by their facts, one array a fact, every array with n rows in the same order.
+    """n images by their facts, one array for each fact, every array with n rows in the same order.
 
-    `probability` is the calibrated P(AI), `embedding` [n, d] the detector's whitened features (None: a detector that
-    gives none), `bytes` the size of the file, `jpeg_quality` NaN where the file is no JPEG, `format` Pillow's name.
+    `probability` is the calibrated P(AI). `embedding` [n, d] holds the detector's whitened features; None: the detector
+    gives none. `bytes` is the size of the file, `jpeg_quality` NaN if the file is no JPEG, `format` Pillow's name.
     Raises ValueError for arrays of different lengths.
     """
 
@@ -44,7 +44,7 @@ class Sample:
     def of(cls, columns: Mapping[str, Any]) -> Self:
         """Make a sample of columns by these names, in whatever types; a JPEG quality of None becomes NaN.
 
-        Raises KeyError for a column that is missing, but for `embedding`, and ValueError for values of another kind.
+        Raises KeyError for a missing column other than `embedding`, and ValueError for values that cannot be converted.
         """
         embedding = columns.get("embedding")
         return cls(
@@ -77,7 +77,7 @@ class Sample:
 class Reference:
     """The labelled images that a detector's traffic is compared with: `label` uint8 [n], 1 for AI, beside `sample`.
 
-    Raises ValueError for labels that are not as many as the images.
+    Raises ValueError unless there are as many labels as images.
     """
 
     sample: Sample
@@ -85,4 +85,4 @@ class Reference:
 
     def __post_init__(self) -> None:
         if len(self.label) != len(self.sample):
-            raise ValueError(f"the reference has {len(self.label)} labels of {len(self.sample)} images")
+            raise ValueError(f"the reference has {len(self.label)} labels for {len(self.sample)} images")

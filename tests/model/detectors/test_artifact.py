@@ -85,7 +85,7 @@ def test_a_reference_that_is_lost_is_no_artifact_without_one_and_verdicts_do_wit
 def test_the_reference_of_another_model_is_refused(tiny_artifact: Write) -> None:
     ours, theirs = tiny_artifact(0.0), tiny_artifact(1.0)
     (ours / REFERENCE).write_bytes((theirs / REFERENCE).read_bytes())
-    with pytest.raises(ArtifactError, match="not that of this model"):
+    with pytest.raises(ArtifactError, match="not the reference of this model"):
         artifact.read_reference(ours)
 
 
@@ -215,7 +215,7 @@ def test_a_file_that_is_larger_than_any_of_its_kind_is_not_read(tiny_artifact: W
     with (folder / name).open("r+b") as file:
         file.truncate(artifact.MOST_BYTES[name] + 1)  # a hole, which takes no room on the disk
     for look in (artifact.load, artifact.digest):
-        with pytest.raises(ArtifactError, match=rf"{name} has [0-9,]+ bytes, at most [0-9,]+ are taken"):
+        with pytest.raises(ArtifactError, match=rf"{name} has [0-9,]+ bytes, at most [0-9,]+ are allowed"):
             look(folder)
 
 

@@ -51,5 +51,5 @@ def test_columns_of_different_lengths_are_refused() -> None:
 
 
 def test_labels_that_are_not_as_many_as_the_images_are_refused() -> None:
-    with pytest.raises(ValueError, match="2 labels of 3 images"):
+    with pytest.raises(ValueError, match="2 labels for 3 images"):
         Reference(sample=sample(3), label=np.zeros(2, np.uint8))

@@ -48,7 +48,7 @@ def test_a_file_that_is_too_large_is_not_downloaded(
     most = {**artifact.MOST_BYTES, artifact.GOLDEN: 1000}
     with monkeypatch.context() as patch:
         patch.setattr(artifact, "MOST_BYTES", most)
-        with pytest.raises(ArtifactError, match=r"golden\.npz has [0-9,]+ bytes, at most 1,000 are taken"):
+        with pytest.raises(ArtifactError, match=r"golden\.npz has [0-9,]+ bytes, at most 1,000 are allowed"):
             models.download(run.id, tmp_path / "fetched")
     assert list((tmp_path / "fetched").iterdir()) == []
     with pytest.raises(RegistryError, match=r"'detector/card\.json' of the run has [0-9,]+ bytes, at most 10 are read"):
