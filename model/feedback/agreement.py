@@ -15,7 +15,10 @@ Said = tuple[UserReport, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Ruling:
-    """Whether it `holds` that an image is of class `label`: found `by` AGREEMENT, KNOWN or a REVIEWER."""
+    """Whether it `holds` that an image is of class `label`.
+
+    `by` says what decided: AGREEMENT, KNOWN, or REVIEWER followed by a name.
+    """
 
     image_sha256: str
     label: str
@@ -25,7 +28,7 @@ class Ruling:
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """An image about which a person must decide, with all that was said of it, and the reason why."""
+    """An image that a person must decide on, with all statements about it, and the reason for asking."""
 
     image_sha256: str
     statements: Said
@@ -34,7 +37,10 @@ class Question:
 
 @dataclass(frozen=True, kw_only=True)
 class Review:
-    """What reports have settled, what is left to a person, and how many images wait for somebody to send the file."""
+    """The result of a review: `rulings`, `questions` for a person, and how many images wait for their file.
+
+    `without_file` counts the images whose file nobody has sent.
+    """
 
     rulings: tuple[Ruling, ...]
     questions: tuple[Question, ...]
@@ -49,17 +55,18 @@ class Review:
 def review(
     statements: Collection[UserReport], *, known: Mapping[str, str], influence: VotingLimits, now: datetime
 ) -> Review:
-    """Settle what needs no person; `known` are the labels of images that came from elsewhere than from reports.
+    """Settle the reports that need no person; ask a person about the rest.
 
-    Reports on the same file count together, whichever predictions they were on. Images are taken in the order of their
-    oldest reports; for each, the first of these that applies:
+    `known` maps the hash of an image to its label, for images from other sources than reports. Reports on the same file
+    count together, whichever predictions they are about. Images are taken in the order of their oldest reports. For
+    each image the first rule that applies decides:
 
-    - Its label is known, a reviewer has found it, or there is an undisputed agreement on it: that settles the reports.
-    - Nobody has sent the file with consent: it waits.
-    - Anybody disagrees, even with an earlier agreement: a person is asked.
-    - Enough reporters agree: it is accepted. A reporter counts once per image, by API key; anonymous, mistrusted
-      (`find_mistrusted`) and used-up (`VotingLimits.images`) reporters do not count.
-    - Otherwise a person is asked.
+    1. Its label is known, a reviewer has decided, or there is an undisputed agreement: the reports are settled by it.
+    2. Nobody has sent the file with consent: the image waits.
+    3. Anybody disagrees, even with an earlier agreement: a person is asked.
+    4. Enough reporters agree: the reports are accepted. A reporter counts once per image, by API key. Anonymous,
+       mistrusted (`find_mistrusted`) and used-up (`VotingLimits.images`) reporters do not count.
+    5. Otherwise a person is asked.
     """
     mistrusted = find_mistrusted(statements, known)
     entered = count_entered(statements, since=now - timedelta(days=influence.days))
@@ -87,7 +94,7 @@ def review(
 
 
 def answer(image_sha256: str, label: str | None, *, by: str) -> list[Ruling]:
-    """Return what follows when the person `by` finds that an image is of class `label`, or of no use (None)."""
+    """Return a ruling for each class: the reviewer `by` found an image to be of class `label`, or of no use (None)."""
     return [
         Ruling(image_sha256=image_sha256, label=each, holds=each == label, by=f"{REVIEWER}{by}") for each in CLASSES
     ]
@@ -101,7 +108,7 @@ def _group(statements: Iterable[UserReport]) -> list[Said]:
 
 
 def _find_standing(said: Said, truth: str | None) -> dict[str, Ruling]:
-    """Return by label what is found of an image: by what is known, else by a reviewer, else by an agreement."""
+    """Return the rulings on an image by label: by its known label, else a reviewer, else an undisputed agreement."""
     image = said[0].image_sha256
     if truth is not None:
         return {label: Ruling(image_sha256=image, label=label, holds=label == truth, by=KNOWN) for label in CLASSES}
@@ -120,7 +127,7 @@ def _find_standing(said: Said, truth: str | None) -> dict[str, Ruling]:
 def _why_ask(
     said: Said, open_: Iterable[UserReport], influence: VotingLimits, *, mistrusted: Set[str], full: Set[str]
 ) -> str:
-    """Return why a person must be asked, empty when the reporters agree and may settle it."""
+    """Return why a person must be asked; '' if the reporters agree and may settle the image."""
     labels = Counter(each.label for each in said if each.review is None or each.holds)
     if len(labels) > 1:
         return "disputed: " + ", ".join(f"{count} say {label}" for label, count in sorted(labels.items()))
@@ -128,7 +135,7 @@ def _why_ask(
     if len(named - mistrusted - full) >= influence.agreement:
         return ""
     if len(named) < influence.agreement:
-        return f"{len(named)} of the {influence.agreement} reporters with a key who must agree"
+        return f"{len(named)} of {influence.agreement} required reporters with a key agree"
     erred = f"{len(named & mistrusted)} erred too often before"
     return f"{len(named)} reporters agree, but {erred}, {len(named & full)} have had {influence.images} images accepted"
 

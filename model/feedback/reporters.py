@@ -1,4 +1,4 @@
-"""Counts how far each reporter is trusted, by what was found of the reports given before. Pure."""
+"""Decides which reporters are trusted, and which of their reports expire, by the reviews of earlier reports. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ _RIGHT_FOR_AN_ERROR: Final = 10
 
 @dataclass(frozen=True, kw_only=True)
 class VotingLimits:
-    """How many reporters must agree, and how many `images` each may help to bring in within so many `days`."""
+    """How many reporters must agree, and how many `images` each may help to bring in within `days` days."""
 
     agreement: int
     images: int
@@ -23,7 +23,7 @@ class VotingLimits:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """Return what the settings allow."""
+        """Read the limits from the settings."""
         return cls(
             agreement=settings.feedback_agreement,
             images=settings.feedback_per_reporter,
@@ -32,10 +32,10 @@ class VotingLimits:
 
 
 def find_mistrusted(statements: Iterable[UserReport], known: Mapping[str, str]) -> frozenset[str]:
-    """Find the reporters who erred too often where a reviewer has looked, or where the label is `known` by image.
+    """Find the reporters who erred too often, by a reviewer's decision or the `known` label of an image's hash.
 
-    One error is forgiven, and one more for every ten times they were right. An agreement makes nobody right or
-    wrong: those who lie together would vouch for each other.
+    One error is forgiven, and one more for every ten correct reports. An agreement does not count as correct or wrong,
+    because reporters who lie together would vouch for each other.
     """
     right, wrong = Counter[str](), Counter[str]()
     for each in statements:
@@ -46,7 +46,7 @@ def find_mistrusted(statements: Iterable[UserReport], known: Mapping[str, str]) 
 
 
 def count_entered(statements: Iterable[UserReport], *, since: datetime) -> Counter[str]:
-    """Count for each reporter the images accepted since then by an agreement that the reporter was part of."""
+    """Count for each reporter the images accepted after `since` by an agreement that the reporter was part of."""
     agreed = (each for each in statements if each.holds and each.reviewed_by == AGREEMENT)
     entered = {(each.client, each.image_sha256) for each in agreed if each.reviewed_at and each.reviewed_at > since}
     return Counter(client for client, _ in entered)
@@ -55,8 +55,11 @@ def count_entered(statements: Iterable[UserReport], *, since: datetime) -> Count
 def find_expired_reports(statements: Iterable[UserReport], *, since: datetime) -> list[UserReport]:
     """Find the reports reviewed before `since` that no rule needs any more.
 
-    What was accepted is needed for ever: whoever withdraws it must still have the image withdrawn. So is what tells how
-    often a reporter was right. An agreement counts only for the images that it brought in since then (`count_entered`).
+    1. An accepted report never expires, because whoever withdraws it must still have the image withdrawn.
+    2. A report with a key that a reviewer or a known label has judged never expires. It counts for or against its
+       reporter.
+    3. All other reviewed reports expire. An agreement counts only for images that it brought in since then
+       (`count_entered`).
     """
     reviewed = (each for each in statements if each.review is not None and each.review != ACCEPTED)
     old = (each for each in reviewed if (each.reviewed_at or each.reported_at) < since)

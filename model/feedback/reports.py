@@ -1,4 +1,4 @@
-"""Reads and writes the reports of users: one file of the lake a report."""
+"""Reads and writes the reports of users; each report is a file of the lake."""
 
 import hashlib
 import re
@@ -19,22 +19,22 @@ from model.monitoring import predictions
 from model.sources.reports import ACCEPTED, CONFIRMED, FOLDER, SCHEMA
 
 ID: Final = re.compile("[0-9a-f]{32}")
-"""What the id of a prediction looks like."""
+"""The form of a prediction's id."""
 
 NAME: Final = re.compile(f"{ID.pattern}(-[0-9a-f]{{16}})?")
-"""What the id of a report looks like: the prediction and, but for reports of earlier releases, `reporter_mark`."""
+"""The form of a report's id: the prediction's id and a `reporter_mark`, which reports of earlier releases lack."""
 
 ANONYMOUS: Final = predictions.ANONYMOUS
-"""The reporter who sent no API key."""
+"""The reporter of a report without an API key."""
 
 AGREEMENT: Final = "agreement"
-"""What `reviewed_by` says when reporters agreed."""
+"""Value of `reviewed_by` if reporters agreed."""
 
 KNOWN: Final = "lake"
-"""What `reviewed_by` says when the lake held the image under a label that did not come from a report."""
+"""Value of `reviewed_by` if the lake held the image under a label from another source than reports."""
 
 REVIEWER: Final = "reviewer:"
-"""What `reviewed_by` begins with when a person reviewed it, whose name follows."""
+"""Prefix of `reviewed_by` if a person reviewed the report; the person's name follows."""
 
 _WHEN: Final = pa.timestamp("ms", tz="UTC")
 COLUMNS: Final = pa.unify_schemas(
@@ -56,19 +56,21 @@ COLUMNS: Final = pa.unify_schemas(
         ),
     ]
 )
-"""What a source of reports reads, and what a reviewer wants to know. The image's bytes are null without consent, and
-once a review has not accepted it. `owner` says who may change the report; reports of earlier releases lack it."""
+"""The columns that a source of reports reads, and the columns that a reviewer needs. The image's bytes are null without
+consent, and after a review that did not accept the image. `owner` says who may change the report; reports of earlier
+releases lack the column."""
 
 _BYTES: Final = "image.bytes"
 _READERS: Final = 8
-"""Files read at a time: on a remote lake the way there takes longer than the reading."""
+"""Files read at a time: on a remote lake the round trip takes longer than the reading."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserReport:
-    """That the file with the hash `image_sha256` is of class `label`, as `client` said in the report `id`.
+    """The statement of `client` that the file with the hash `image_sha256` is of class `label`.
 
-    `kept` says whether the file lies with the report. `review` is None while it waits, else what was found, by whom.
+    `kept` says whether the file is stored with the report. `review` is None while the report waits for its review.
+    `reviewed_by` and `reviewed_at` say who or what reviewed it, and when.
     """
 
     id: str
@@ -85,12 +87,12 @@ class UserReport:
 
     @property
     def holds(self) -> bool:
-        """Whether the review found that it is so."""
+        """Whether the review found that the statement is right."""
         return self.review in (ACCEPTED, CONFIRMED)
 
     @property
     def was_looked_at(self) -> bool:
-        """Whether more than an agreement stands behind the review: a person, or what the lake knows."""
+        """Whether the review rests on more than an agreement: on a person, or on a known label."""
         return self.review is not None and self.reviewed_by != AGREEMENT
 
 
@@ -98,19 +100,19 @@ _STORED: Final = [field.name for field in fields(UserReport) if field.name not i
 
 
 def reporter_mark(reporter: str) -> str:
-    """Return what stands for a reporter in the names of files: 16 hexadecimal digits of a hash, so any name is safe."""
+    """Return what stands for a reporter in file names: 16 hexadecimal digits of a hash, so that any name is safe."""
     return hashlib.sha256(f"reporter:{reporter}".encode()).hexdigest()[:16]
 
 
 def path_of(lake: UPath, id_: str) -> UPath:
-    """Return the file of a report in the lake at `lake`."""
+    """Return the path of a report's file in the lake at `lake`."""
     return lake / FOLDER / f"{id_}.parquet"
 
 
 def read_statements(lake: UPath) -> list[UserReport]:
-    """Read what all reports say, without their images, in the order of their ids; raises SourceError for a damaged one.
+    """Read what all reports say, without images, in the order of their ids; raises SourceError for a damaged report.
 
-    One that is withdrawn meanwhile is not among them.
+    A report that is withdrawn meanwhile is left out.
     """
     with ThreadPoolExecutor(_READERS) as pool:
         found = pool.map(lambda id_: read_statement(lake, id_), list_ids(lake))
@@ -118,14 +120,14 @@ def read_statements(lake: UPath) -> list[UserReport]:
 
 
 def list_ids(lake: UPath, pattern: str = "*") -> list[str]:
-    """List the ids of the reports in the lake, sorted: all of them, or those that a pattern such as 'a*' describes."""
+    """List the ids of the reports in the lake, sorted: all of them, or those that match a `pattern` such as 'a*'."""
     return sorted(path.stem for path in (lake / FOLDER).glob(f"{pattern}.parquet") if NAME.fullmatch(path.stem))
 
 
 def read_report(lake: UPath, id_: str) -> dict[str, Any] | None:
-    """Return all COLUMNS of a report, None when there is none; a column that an older file lacks is missing.
+    """Return all COLUMNS of a report, None if there is no such report; columns that an older file lacks are left out.
 
-    Raises SourceError for one that is damaged.
+    Raises SourceError for a damaged report.
     """
     path = path_of(lake, id_)
     with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file:
@@ -136,12 +138,12 @@ def read_report(lake: UPath, id_: str) -> dict[str, Any] | None:
 
 
 def write_report(lake: UPath, id_: str, report: dict[str, Any]) -> None:
-    """Write a report, in place of one with that id; raises StorageFull when there is no room."""
+    """Write a report, in place of an earlier one with its id; raises StorageFull if there is no room."""
     write_table(path_of(lake, id_), pa.Table.from_pylist([report], schema=COLUMNS))
 
 
 def read_statement(lake: UPath, id_: str) -> UserReport | None:
-    """Read what a report says, without its image, None when there is none; raises SourceError for a damaged one."""
+    """Read what a report says, without its image; None if there is no such report, SourceError if it is damaged."""
     path = path_of(lake, id_)
     with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file, pq.ParquetFile(file) as report:
         known = [name for name in _STORED if name in report.schema_arrow.names]
@@ -152,7 +154,7 @@ def read_statement(lake: UPath, id_: str) -> UserReport | None:
 
 @contextmanager
 def _naming_damage(path: UPath) -> Iterator[None]:
-    """Turn what a damaged report raises into SourceError with the way out."""
+    """Turn the errors that a damaged report raises into SourceError, with the way out."""
     try:
         yield
     except (pa.ArrowException, ValueError, TypeError) as error:
@@ -160,6 +162,6 @@ def _naming_damage(path: UPath) -> Iterator[None]:
 
 
 def _has_image(group: pq.RowGroupMetaData) -> bool:
-    """Tell from the statistics of a report's columns whether it holds an image, without reading that."""
+    """Return whether a report holds an image, by the statistics of its columns, without reading the image."""
     columns = (group.column(number) for number in range(group.num_columns))
     return any(column.path_in_schema == _BYTES and column.statistics.null_count == 0 for column in columns)

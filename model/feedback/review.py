@@ -1,4 +1,4 @@
-"""Reviews the reports of users in the lake; accepted images are ingested next, mistaken ones withdrawn."""
+"""Reviews user reports in the lake: accepted images are ingested next, images accepted by mistake are withdrawn."""
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -16,15 +16,15 @@ from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
 from model.sources.reports import SOURCE as REPORTS
 from model.sources.shard_columns import REVIEW
 
-_OVERRULED = "a reviewer found that the reports that brought it were wrong"
+_OVERRULED = "a reviewer overruled the reports that brought the image"
 
 
 def settle(lake: Lake, *, influence: VotingLimits, lock: Path, now: datetime) -> Review:
-    """Review all reports in the lake, write down what needs no person, and return that with what does.
+    """Review all reports in the lake, write the rulings that need no person, and return rulings and questions.
 
-    Deletes the reports of the past that no rule needs any more (`find_expired_reports`). All who change reports hold
-    `lock` in turn. Raises SourceError for a damaged report, StorageFull when there is no room, and LockHeld when
-    others change reports for too long.
+    Deletes the reports that have expired (`find_expired_reports`). Every process that changes reports takes turns with
+    `lock`. Raises SourceError for a damaged report, StorageFull if there is no room, and LockHeld if others change
+    reports for too long.
     """
     statements = read_statements(lake.root)
     waiting = [each for each in statements if each.review is None]
@@ -36,22 +36,23 @@ def settle(lake: Lake, *, influence: VotingLimits, lock: Path, now: datetime) ->
 
 
 def keep(lake: Lake, answers: Mapping[str, str | None], *, lock: Path, by: str, now: datetime) -> int:
-    """Write down what the person `by` found: the label of each image, None for one of no use; return how many reports.
+    """Write what the person `by` found into the reports, and return how many reports changed.
 
-    Overrules what was agreed on. An image that entered by mistake is withdrawn for good. Raises what `settle` raises.
+    `answers` holds the label of each image, by its hash; None: of no use. An answer overrules an agreement. An image
+    that was accepted by mistake is withdrawn for good. Raises what `settle` raises.
     """
     rulings = [ruling for image, label in answers.items() for ruling in answer(image, label, by=by)]
     asked = [each for each in read_statements(lake.root) if each.image_sha256 in answers]
     mistaken = {
         each.image_sha256 for each in asked if each.review == ACCEPTED and each.label != answers[each.image_sha256]
     }
-    if mistaken:  # first of all: it may have been ingested, and nothing in a lake is ever deleted
+    if mistaken:  # first of all: the images may be ingested already, and only a tombstone keeps them out
         withdraw(lake, mistaken, lock=lock, reason=_OVERRULED, now=now)
     return _write(lake, asked, rulings, lock=lock, now=now)
 
 
 def _known_labels(lake: Lake, images: Collection[str]) -> dict[str, str]:
-    """Return the labels of those `images` that the latest dataset version holds from elsewhere than from reports."""
+    """Return the labels of those `images` that the latest dataset version holds from other sources than reports."""
     latest = lake.latest()
     if latest is None or not images:
         return {}
@@ -63,7 +64,7 @@ def _known_labels(lake: Lake, images: Collection[str]) -> dict[str, str]:
 def _write(
     lake: Lake, statements: Iterable[UserReport], rulings: Iterable[Ruling], *, lock: Path, now: datetime
 ) -> int:
-    """Write the rulings into the reports that say what they rule on; return how many that were."""
+    """Write each ruling into the reports on its image and label; return how many reports changed."""
     by_what = {(ruling.image_sha256, ruling.label): ruling for ruling in rulings}
     written = 0
     for each in statements:
@@ -75,14 +76,14 @@ def _write(
 
 
 def _write_one(lake: Lake, said: UserReport, ruling: Ruling, *, now: datetime) -> bool:
-    """Write a ruling into one report, unless that was withdrawn, replaced or reviewed since it was read."""
+    """Write a ruling into a report; False if the report was withdrawn, replaced or reviewed since it was read."""
     report = read_report(lake.root, said.id)
     if report is None or (report["label"], report[REVIEW]) != (said.label, said.review):
         return False
     found = REJECTED
     if ruling.holds:
         found = ACCEPTED if report["image"]["bytes"] is not None and ruling.by != KNOWN else CONFIRMED
-    if found != ACCEPTED:  # nobody will look at it again, nor train on it
+    if found != ACCEPTED:  # no review and no training needs the picture any more
         report |= {"image": {"bytes": None, "path": report["image"]["path"]}, "comment": ""}
     write_report(lake.root, said.id, report | {REVIEW: found, "reviewed_by": ruling.by, "reviewed_at": now})
     return True

@@ -9,14 +9,14 @@ from model.feedback.agreement import Question, Review
 from model.feedback.reports import ANONYMOUS
 
 MOST_ASKED: Final = 24
-"""Images that a person is asked about at a time: what one looks through without a break."""
+"""Most images that a person is asked about at a time: what one looks through without a break."""
 
-_QUESTION: Final = """These are {asked} of {all} images that need a person. You see them in `{page}`.
+_QUESTION: Final = """These are {asked} of {all} images that need a person. The images are in `{page}`.
 
-Write down the numbers of those that are AI, of those that are real, and of those that are of no use, such as `1` or
-`4-7`. What you leave out is asked again.
+Enter the numbers of the images that are AI, that are real, and that are of no use, such as `1` or `4-7`. Images
+that you leave out are asked about again.
 
-| | reports say | reporters | detector: AI | why you |
+| | reports say | reporters | detector: AI | why a person |
 |---|---|---|---|---|
 {lines}
 """
@@ -25,24 +25,24 @@ _RANGE: Final = re.compile(r"(\d{1,4})(?:\s*-\s*(\d{1,4}))?")
 
 
 def choose(questions: Iterable[Question]) -> list[Question]:
-    """Choose MOST_ASKED questions, those with the most named reporters first, so that a flood without keys is last."""
+    """Choose at most MOST_ASKED questions: most reporters with a key first, so that a flood without keys is last."""
     return sorted(questions, key=lambda question: -len(_reporters(question)))[:MOST_ASKED]
 
 
 def describe(review: Review, asked: Sequence[Question], page: str) -> str:
-    """Return the question as Markdown: a numbered line for each image `asked` about, which are drawn on `page`.
+    """Return the questions `asked` as Markdown, a numbered line for each; `page` shows the images.
 
-    Comments are on the page alone, for whoever reports writes them, and Markdown can lead astray.
+    Comments are only on the page: Markdown that a reporter wrote could mislead the reviewer.
     """
     lines = [_line(number, question) for number, question in enumerate(asked, 1)]
     return _QUESTION.format(asked=len(asked), all=len(review.questions), page=page, lines="\n".join(lines))
 
 
 def read_answers(images: Sequence[str], numbers: Mapping[str | None, Iterable[object]]) -> dict[str, str | None]:
-    """Return the label of each of the `images` that was answered, None for one of no use.
+    """Return the label of each of the `images` that was answered, None for an image of no use.
 
     `numbers` are the positions of images, from 1, by the label they were given; a range such as '4-7' counts as its
-    numbers. Raises FeedbackError for what is no such number, and for one given twice.
+    numbers. Raises FeedbackError for an invalid number, and for a number that is given two labels.
     """
     answers: dict[str, str | None] = {}
     for label, given in numbers.items():

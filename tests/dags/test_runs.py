@@ -345,7 +345,7 @@ def test_what_users_agree_on_is_accepted_and_what_a_person_says_is_kept_with_the
 def test_a_person_is_shown_what_is_left_where_to_see_it_and_again_until_it_is_decided(outcome):
     first, second, third = outcome["asked"][2:]
     assert "These are 2 of 2 images that need a person" in first
-    assert "| 1 | real | ada | 20% | 1 of the 3 reporters with a key who must agree |" in first
+    assert "| 1 | real | ada | 20% | 1 of 3 required reporters with a key agree |" in first
     assert "feedback/review.html`" in first
     assert second == third
     assert "| 1 | ai | anonymous |" in second

@@ -47,12 +47,12 @@ def test_enough_reporters_who_agree_have_an_image_accepted() -> None:
 def test_below_that_a_person_is_asked_and_told_how_many_there_are() -> None:
     found = judge(say_all(THREE[:2]))
     assert found.rulings == ()
-    assert questions(found) == ["2 of the 3 reporters with a key who must agree"]
+    assert questions(found) == ["2 of 3 required reporters with a key agree"]
     assert [each.client for each in found.questions[0].statements] == ["ada", "bob"]
 
 
 def test_a_hundred_reports_of_one_key_are_one_voice() -> None:
-    assert questions(judge(say_all(["ada"] * 100))) == ["1 of the 3 reporters with a key who must agree"]
+    assert questions(judge(say_all(["ada"] * 100))) == ["1 of 3 required reporters with a key agree"]
 
 
 def test_a_hundred_reports_of_two_keys_are_two_voices() -> None:
@@ -60,7 +60,7 @@ def test_a_hundred_reports_of_two_keys_are_two_voices() -> None:
 
 
 def test_a_hundred_reports_without_a_key_are_no_voice() -> None:
-    assert questions(judge(say_all([ANONYMOUS] * 100))) == ["0 of the 3 reporters with a key who must agree"]
+    assert questions(judge(say_all([ANONYMOUS] * 100))) == ["0 of 3 required reporters with a key agree"]
     assert judge(say_all([*THREE[:2], *[ANONYMOUS] * 100])).accepted == 0
 
 

@@ -32,7 +32,7 @@ def test_the_question_numbers_the_images_and_says_who_says_what_and_why_it_is_as
     crowd = question([f"key{number}" for number in range(7)])
     asked = [disputed, crowd, question([ANONYMOUS])]
     text = describe(Review(rulings=(), questions=(*asked, *asked), without_file=0), asked, "lake/review.html")
-    assert text.startswith("These are 3 of 6 images that need a person. You see them in `lake/review.html`.")
+    assert text.startswith("These are 3 of 6 images that need a person. The images are in `lake/review.html`.")
     assert "| 1 | ai and real | ada, bob | 93% | disputed: 2 say ai, 1 say real |" in text
     assert "| 2 | ai | key0, key1, key2, key3, key4 and 2 more | 20% | too few |" in text
     assert "| 3 | ai | anonymous | 20% | too few |" in text
