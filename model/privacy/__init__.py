@@ -1,1 +1,1 @@
-"""What is kept of whom, for how long, and how it is erased everywhere."""
+"""What is kept about each client, for how long, and how images are erased everywhere."""

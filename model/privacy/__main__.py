@@ -1,4 +1,4 @@
-"""`truegrain privacy`: what is kept of whom, and the erasure of images, in an operator's shell."""
+"""`truegrain privacy`: shows what is kept about each client, and erases images."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ from model.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what `truegrain <arguments>` asks; return the exit status, 1 with the reason on stderr when that failed."""
+    """Run `truegrain <arguments>`; return the exit status, which is 1 after a failure, with the reason on stderr."""
     asked = _parse(arguments)
     try:
         settings = Settings.from_environment(os.environ)
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     except SQLAlchemyError as error:
-        # Without its text, which may quote a URL and rows.
+        # Without the error's text, which may quote a URL and rows.
         sys.stderr.write(f"the prediction log does not answer ({type(error).__name__}); try again once it does\n")
         return 1
     return 0
@@ -40,15 +40,15 @@ def _carry_out(settings: Settings, asked: argparse.Namespace) -> str:
 
 
 def describe(kept: Kept) -> str:
-    """Return the report as text: a line a client, then what is kept of all."""
-    lines = [_line(name, client) for name, client in kept.clients.items()] or ["nothing is kept of anybody"]
+    """Return the report as text: a line for each client, then what is kept in all."""
+    lines = [_line(name, client) for name, client in kept.clients.items()] or ["nothing is kept about any client"]
     lines += [
         "",
         f"the lake holds {kept.images_from_reports:,} images from reports; {kept.erased_rows:,} images were erased",
-        f"tombstones: {kept.tombstones:,}, of which {kept.to_erase:,} wait for their erasure",
+        f"tombstones: {kept.tombstones:,}, of which {kept.to_erase:,} wait for erasure",
         f"caches of training: {kept.caches:,} files, {kept.cache_bytes:,} bytes",
         *(f"{name}={value}" for name, value in kept.settings.items()),
-        f"kept without an end: {kept.without_end}",
+        f"kept without a time limit: {kept.without_end}",
     ]
     return "".join(f"{line}\n" for line in lines)
 
@@ -62,7 +62,7 @@ def _line(name: str, client: Client) -> str:
 def _describe_forgotten(done: Forgotten) -> str:
     lines = [f"{done.predictions:,} predictions deleted", str(done.erasure or "nothing was left to erase")]
     if done.unseen:
-        lines.append(f"not in the lake, and kept out should they come: {', '.join(done.unseen)}")
+        lines.append(f"not in the lake, and kept out from now on: {', '.join(done.unseen)}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -70,12 +70,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="truegrain")
     privacy = parser.add_subparsers(required=True).add_parser("privacy", help=__doc__)
     commands = privacy.add_subparsers(dest="command", required=True)
-    report = commands.add_parser("report", help="say what is kept of whom and how long")
+    report = commands.add_parser("report", help="show what is kept about each client, and for how long")
     forgetting = commands.add_parser(
         "forget", help="erase images everywhere: lake, pages, reports, caches, MLflow, and their predictions"
     )
-    forgetting.add_argument("--sha256", action="append", required=True, help="sum of the file; may be given again")
-    forgetting.add_argument("--reason", required=True, help="kept with the hash, so without names")
+    forgetting.add_argument(
+        "--sha256",
+        action="append",
+        required=True,
+        help="SHA-256 sum of the file; give the option again for each further file",
+    )
+    forgetting.add_argument("--reason", required=True, help="kept with the hash, so do not name people")
     for command in (report, forgetting):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Erases images wherever their bytes lie: lake, pages, reports, caches and MLflow; writes down what was rewritten."""
+"""Erases images from the lake, pages, reports, caches and MLflow, and records what was rewritten."""
 
 import json
 from collections.abc import Callable, Collection, Iterator
@@ -28,15 +28,15 @@ RECORDS: Final = "erasures"
 """Folder of the lake with a JSON file for each erasure, beside tombstones.parquet."""
 
 _TURN_SECONDS: Final = 3_600.0
-"""How long an erasure waits for another one; each rewrites what it needs to only once."""
+"""How long an erasure waits for another erasure."""
 
 _UNFINISHED: Final = "images are being collected, or their collection was killed: {}; the next erasure looks again"
 _GOLDEN: Final = (
-    "detectors trained on {} may hold images of val, at the network's size, among the inputs that prove them"
-    " (golden.npz), here and in MLflow: train anew and delete them if that must go"
+    "detectors trained on {} may hold validation images, at the network's size, in golden.npz, here and in MLflow:"
+    " to erase these too, train again and delete the detectors"
 )
 _NOT_UNDERSTOOD: Final = (
-    "run {} of MLflow cannot be understood, and may show the images: {}; look who wrote to the run, log a gallery"
+    "run {} of MLflow cannot be understood, and may show the images: {}; check who wrote to the run, log a gallery"
     " without mistakes in its place or delete the run for good; the next erasure looks again"
 )
 
@@ -45,9 +45,9 @@ _NOT_UNDERSTOOD: Final = (
 class Erasure:
     """What an erasure rewrote or deleted, and what is `left`.
 
-    `images` are the SHA-256 sums of files, twins included, and `rows` counts those whose bytes went this time.
-    Files of the lake are named as inside the lake, those of `caches` by their names, `runs` are MLflow's. A run that
-    cannot be understood is `left`, and the images wait for the next erasure.
+    `images` are the SHA-256 sums of files, twins included. `rows` counts the rows of the lake whose bytes were erased
+    this time. `shards`, `tables`, `pages` and `reports` are paths inside the lake, `caches` names of files, `runs` ids
+    of MLflow. A run that cannot be understood is `left`, and the images wait for the next erasure.
     """
 
     images: tuple[str, ...] = ()
@@ -62,22 +62,22 @@ class Erasure:
     left: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Say it in a line for a log."""
+        """Return the erasure as one line for a log."""
         counts = {name: len(value) for name, value in asdict(self).items() if name not in ("rows", "left")}
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         return f"erased {self.rows} rows of the lake; {told or 'nothing'}" + "".join(f"; left: {e}" for e in self.left)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON."""
+        """Return the erasure ready for JSON."""
         return asdict(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Eraser:
-    """Erases what tombstones of `lake` ask for.
+    """Erases the images that the tombstones of `lake` name.
 
-    `home` holds the caches of training. `lock` is that of all who withdraw images or change reports. `registry` is
-    called only when there is something to look for in MLflow.
+    `home` holds the caches of training. `lock` is the file that every process holds to withdraw images or to change
+    reports. `registry` is called only if images have to be looked for in MLflow.
     """
 
     lake: Lake
@@ -86,10 +86,11 @@ class Eraser:
     registry: Callable[[], Registry]
 
     def erase(self, *, now: datetime) -> Erasure | None:
-        """Erase, and write down what was done; None when nothing has to be. Repeat it after whatever cut it short.
+        """Erase the images, and record what was erased; None if nothing has to be erased.
 
-        One erasure runs at a time. Raises StorageFull when there is no room, LockHeld when others change reports or
-        erase for too long, and RegistryUnavailable while MLflow does not answer; the next call does the rest.
+        One erasure runs at a time, and the next call finishes an interrupted one. Raises StorageFull if there is no
+        room. Raises LockHeld if others change reports or erase for too long, and RegistryUnavailable if MLflow does not
+        answer.
         """
         with locked(self.lock.with_name("erasure.lock"), seconds=_TURN_SECONDS):
             return self._erase(now)
@@ -126,7 +127,7 @@ class Eraser:
         return done
 
     def _redraw(self, in_lake: Erased) -> Iterator[str]:
-        """Draw the pages of versions anew that name any of the images; yield the pages."""
+        """Draw the pages of versions again that name any of the images; yield the paths of the pages."""
         for version in in_lake.versions:
             page = self.lake.version_path(version) / "docs" / "version.html"
             if page.exists() and _names_any(page, in_lake.images):
@@ -134,7 +135,7 @@ class Eraser:
                 yield f"datasets/{version}/docs/version.html"
 
     def _remove_reports(self, reports: Collection[str], images: Collection[str]) -> Iterator[str]:
-        """Delete the reports on images that an operator has withdrawn, and the page on which a person looks at them."""
+        """Delete `reports` on images that an operator has withdrawn, and the review page if it names such an image."""
         for report in reports:
             with locked(self.lock):
                 remove(path_of(self.lake.root, report))
@@ -145,16 +146,17 @@ class Eraser:
             yield f"{FOLDER}/review.html"
 
     def _remove_caches(self, versions: Collection[str]) -> Iterator[str]:
-        """Delete the pixels that training has decoded of versions that held any of the images; yield their files."""
+        """Delete training's decoded pixels of versions that held any of the images; yield the names of the files."""
         for version in versions:
             for path in sorted((self.home / "cache").glob(f"{version}-*.npy")):
                 remove(UPath(path))
                 yield path.name
 
     def _leave_runs(self, images: Collection[str], not_understood: list[str]) -> Iterator[str]:
-        """Take the images out of the galleries of all runs, and out of the reports that show these; yield the runs.
+        """Remove the images from the galleries of all runs and from the reports that show them; yield the runs' ids.
 
-        Adds a sentence to `not_understood` for each run whose files are none of ours: it keeps no other from erasure.
+        Adds a sentence to `not_understood` for each run whose files cannot be understood. Such a run stops no other
+        erasure.
         """
         if not images:
             return
@@ -171,11 +173,11 @@ class Eraser:
                 LookupError,
                 TypeError,
                 ArithmeticError,
-            ) as error:  # as of a wrong report
+            ) as error:  # a malformed report may raise any of them
                 not_understood.append(_NOT_UNDERSTOOD.format(run.id, in_one_line(f"{error!s:.500}")))
 
     def _remove_abandoned(self, now: datetime) -> Iterator[str]:
-        with locked(self.lock):  # under it nobody else writes a report
+        with locked(self.lock):  # while it is held, nobody else writes a report
             found = remove_abandoned(self.lake.root / FOLDER, now=now, kind=".parquet", age=timedelta(0))
         found += remove_abandoned(self.lake.root, now=now)
         found += remove_abandoned(UPath(self.home / "cache"), now=now)
@@ -183,7 +185,7 @@ class Eraser:
 
 
 def _leave_run(registry: Registry, run: Run, images: Collection[str]) -> bool:
-    """Take the images out of the gallery and the report of a run; return whether these showed any."""
+    """Remove the images from the gallery and the report of a run; return whether the gallery showed any of them."""
     gallery = registry.read_file(run.id, GALLERY) or b""
     if not any(sha256.encode() in gallery for sha256 in images):
         return False

@@ -1,4 +1,4 @@
-"""Forgets images on demand: out of the lake and all that was drawn of it, and out of the prediction log."""
+"""Erases images on demand from the lake, from all that was made of it, and from the prediction log."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from model.registry import connect
 from model.settings import Settings
 
 _AT_ONCE: Final = 10_000
-"""Rows deleted in one transaction, so that nobody else waits long for the database."""
+"""Most rows deleted in one transaction, so that nobody else waits long for the database."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def forget(settings: Settings, images: Collection[str], *, reason: str) -> Forgo
 
 
 def forget_predictions(settings: Settings, image_sha256: str) -> int:
-    """Delete all predictions about an image, and return how many they were."""
+    """Delete all predictions about an image, and return how many were deleted."""
     deleted = 0
     with opened(settings.predictions_url) as engine:
         prepare(engine)

@@ -1,4 +1,4 @@
-"""What is kept of whom, and for how long: predictions, reports, images from reports, tombstones, caches."""
+"""Counts what is kept about each client: predictions, reports, images from reports, tombstones and caches."""
 
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
@@ -19,19 +19,20 @@ from model.settings import Settings
 from model.sources.reports import SOURCE as REPORTS
 
 RETENTION: Final = ("prediction_days", "feedback_waiting", "feedback_waiting_bytes")
-"""The settings that say how long and how much is kept."""
+"""The settings that limit for how long and how much is kept."""
 
 _WITHOUT_END: Final = (
-    "a report that was accepted, until it is withdrawn; one that tells how often its reporter was right, without"
-    " picture and comment; what was accepted, in the lake; tombstones, which are hashes; detectors that were trained"
+    "accepted reports, until they are withdrawn; reports that count for or against their reporter, without picture"
+    " and comment; accepted images, in the lake; tombstones, which are hashes; trained detectors"
 )
 
 
 @dataclass(kw_only=True)
 class Client:
-    """What is kept of a client: predictions with the times (UTC) of oldest and newest, reports, and how many wait.
+    """What is kept about a client: predictions with the times (UTC) of the oldest and the newest, and reports.
 
-    `pictures` counts the reports with a picture, `bytes` is the size of all reports on the disk.
+    `waiting` counts the reports that are not reviewed, `pictures` the reports with a picture. `bytes` is the size of
+    all reports on the disk.
     """
 
     predictions: int = 0
@@ -45,9 +46,11 @@ class Client:
 
 @dataclass(frozen=True, kw_only=True)
 class Kept:
-    """Clients by name; images that the lake has from reports; tombstones, and those whose bytes are still to go.
+    """What is kept: `clients` by name, and counts over all clients.
 
-    `caches` counts the files of decoded images on this machine, `settings` holds those that bound what is kept.
+    `images_from_reports` counts images of the lake, `erased_rows` rows whose bytes were erased. `to_erase` counts the
+    tombstones whose bytes are not erased yet. `caches` counts the files of decoded images on this machine. `settings`
+    holds the settings that limit what is kept, `without_end` says what they do not limit.
     """
 
     clients: dict[str, Client]
@@ -61,14 +64,14 @@ class Kept:
     without_end: str = field(default=_WITHOUT_END)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it ready for JSON, times as text."""
+        """Return the counts ready for JSON, times as text."""
         return asdict(self)
 
 
 def look(settings: Settings) -> Kept:
-    """Look what is kept, and change nothing.
+    """Count what is kept, and change nothing.
 
-    Raises SQLAlchemyError when the prediction log does not answer, SourceError for a damaged report.
+    Raises SQLAlchemyError if the prediction log does not answer, and SourceError for a damaged report.
     """
     lake = Lake(settings.lake_url)
     stones = read_tombstones(lake)
@@ -100,7 +103,7 @@ def _look_at_clients(settings: Settings, lake: Lake) -> dict[str, Client]:
 
 
 def _count_predictions(settings: Settings) -> list[tuple[str, int, datetime, datetime]]:
-    """Count as `count_by_client` does; none where no prediction was ever written, and nothing is made there."""
+    """Count as `count_by_client` does; empty, and nothing is created, if no prediction was ever written."""
     with opened(settings.predictions_url) as engine:
         file = engine.url.database if engine.url.get_backend_name() == "sqlite" else None
         if file is not None and not Path(file).exists():
@@ -109,7 +112,7 @@ def _count_predictions(settings: Settings) -> list[tuple[str, int, datetime, dat
 
 
 def _count_rows(lake: Lake) -> tuple[int, int]:
-    """Count the images that came by reports and are still there, and all rows whose bytes were erased."""
+    """Count the images that came from reports and are still there, and all rows whose bytes were erased."""
     from_reports = erased = 0
     for rows in lake.scan(["source", "decode_error"]):
         gone = pc.fill_null(pc.equal(rows["decode_error"], ERASED), fill_value=False)

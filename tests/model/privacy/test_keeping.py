@@ -83,7 +83,7 @@ def test_looking_makes_nothing(settings: Settings) -> None:
 
 
 def test_the_command_says_it_to_a_person_and_to_a_program(settings: Settings, told: Told) -> None:
-    assert "nothing is kept of anybody" in told("report")
+    assert "nothing is kept about any client" in told("report")
     fill(settings)
     text = told("report")
     assert "ada: 3 predictions" in text
@@ -101,7 +101,7 @@ def test_an_image_is_forgotten_by_its_sum_and_the_rest_stays(settings: Settings,
         add(engine, [replace(predict(7), image_sha256="2" * 64)])
     text = told("forget", "--sha256", "2" * 64, "--reason", "asked for")
     assert "1 predictions deleted" in text
-    assert "not in the lake, and kept out should they come: 2222" in text
+    assert "not in the lake, and kept out from now on: 2222" in text
     assert look(settings).clients["ada"].predictions == 3
     assert not (lake.facts()["decode_error"] == ERASED).any()
 
