@@ -93,8 +93,8 @@ def operating_points(
 ) -> dict[float, float]:
     """Return for each false-positive rate the lowest threshold at which no larger share of real images is called AI.
 
-    With few images and a small rate, the threshold is just above the highest probability of a real image. Raises ValueError
-    unless both classes are present.
+    With few images and a small rate, the threshold is just above the highest probability of a real image. Raises
+    ValueError unless both classes are present.
     """
     real, _ = _by_class(probabilities, labels)
     return {rate: _lowest_threshold(real, rate) for rate in rates}

@@ -58,9 +58,7 @@ class Deletion:
 
     @property
     def faithful(self) -> bool:
-        """Whether the map's places take at least LEAST from the log-odds, and more than a share ENOUGH of the controls
-        does.
-        """
+        """Whether the map's places cost at least LEAST in log-odds, and more than a share ENOUGH of the controls."""
         return _log_odds(self.before) - _log_odds(self.after) >= LEAST and self.outdone >= ENOUGH
 
 
