@@ -153,7 +153,7 @@ def list_files(folder: Path) -> tuple[str, ...]:
 
 
 def check_files(folder: Path) -> None:
-    """Raise ArtifactError when a file of the artifact in `folder` is missing or too large; reads none of them."""
+    """Raise ArtifactError if a file of the artifact in `folder` is missing or too large; the files are not read."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
         raise ArtifactError(f"{folder} is no complete artifact: {', '.join(missing)} missing")

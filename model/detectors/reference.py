@@ -51,7 +51,7 @@ def make_reference(
 def pack_reference(reference: Reference) -> bytes:
     """Return a reference as the bytes of an npz archive, always the same ones for the same reference.
 
-    Embeddings are kept in 16 bits, as precisely as the prediction log keeps those of the traffic.
+    Embeddings are kept in 16 bits, as in the prediction log.
     """
     columns = {name: column for name, column in vars(reference.sample).items() if column is not None}
     if reference.sample.embedding is not None:

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.stats import f
 
 _RIDGE: Final = 1e-4
-"""Variance added on every axis, which is about 1 on the reference. An axis without variance must not outweigh the
-others."""
+"""Variance added on every axis, so that an axis without variance does not outweigh the others. Axes have a variance of
+about 1 on the reference."""
 
 Matrix = NDArray[np.floating]
 
