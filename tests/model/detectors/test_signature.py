@@ -116,7 +116,7 @@ def test_what_is_no_key_of_the_kind_is_named(keys: tuple[Path, Path], tmp_path: 
     private, public = keys
     with pytest.raises(SettingsError, match=r"private\.pem' is no PEM file of a public key"):
         read_public_key(private)
-    with pytest.raises(SettingsError, match=r"public\.pem' holds no private key"):
+    with pytest.raises(SettingsError, match=r"public\.pem' is no PEM file of a private key"):
         read_private_key(public)
     with pytest.raises(SettingsError, match=r"missing\.pem"):
         read_public_key(tmp_path / "missing.pem")

@@ -56,7 +56,7 @@ def test_the_recall_is_that_of_the_left_out_generators_test_images_at_the_detect
 def test_a_detector_that_has_seen_the_generator_is_refused(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    with pytest.raises(DatasetError, match="trained without 'glare', so 'glow' is none"):
+    with pytest.raises(DatasetError, match="trained without 'glare', so 'glow' is not unseen"):
         measure_unseen(kept_from(tiny_artifact(), "glare"), lake, manifest, "glow")
     with pytest.raises(DatasetError, match="no test images by 'glimmer'"):
         measure_unseen(kept_from(tiny_artifact(), "glimmer"), lake, manifest, "glimmer")

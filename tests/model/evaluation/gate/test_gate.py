@@ -173,7 +173,7 @@ def test_a_large_loss_on_few_images_fails_both_comparisons() -> None:
 def test_reports_on_different_images_promote_nothing() -> None:
     decision = judge(make_report(right_but(0, of=100)), champion(right_but(0, of=90)), POLICY)
     assert get_failed(decision) == ["same images as the champion"]
-    assert "100 images here, 90 there, 90 in both" in get_rule(decision, "same images as the champion").detail
+    assert "100 images here, 90 for the champion, 90 shared" in get_rule(decision, "same images as the champion").detail
 
 
 def split_evenly(rows: int, into: int) -> tuple[str, ...]:
@@ -242,7 +242,7 @@ def test_the_canary_is_the_whole_test_split_as_long_as_no_report_is_in_it() -> N
     sources = {"source": ("shop",) * 100}
     rule = get_rule(judge(make_report([True] * 100, groups=sources), champion([True] * 100), POLICY), CANARY)
     assert rule.passed
-    assert rule.detail.startswith("100 of 100 images")
+    assert rule.detail.startswith("on the 100 of 100 images")
 
 
 def test_without_a_canary_nothing_is_promoted() -> None:
