@@ -1,1 +1,1 @@
-"""One image file: its pixels, its identity, and the same image in worse condition."""
+"""One image file: its pixels, its identity, what it says of its origin, and degraded copies of it."""

@@ -12,7 +12,7 @@ from model.errors import InvalidImage
 from model.images.structure import HARMLESS_PIXELS, PiecewiseFile, check_structure
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""The formats decoded. Pillow knows some forty more; each is a decoder an attacker could reach."""
+"""The formats that are decoded. Pillow knows about forty more; each would be one more decoder for an attacker."""
 
 REASONS: Final = (
     "empty",
@@ -33,13 +33,17 @@ _KNOWN_BUT_REFUSED: Final = {
     b"%PDF": "PDF",
     b"8BPS": "Photoshop",
 }
-"""Signatures of what people send most, for a better message; looked for as bytes, no further decoder is opened."""
+"""Signatures of refused formats that people often send. They make the message better.
+
+The bytes are searched for the signatures; no other decoder is opened."""
 
 _CONTAINED: Final = {"MPO": "JPEG"}
-"""What Pillow calls a JPEG with further pictures behind the first, as telephones store them; it opens as JPEG."""
+"""Pillow's names for containers, and the format of the picture that is decoded.
+
+MPO is a JPEG file with more pictures behind the first, as telephones write it."""
 
 _RUN_LENGTHS: Final = (1, 2)
-"""The compressions of BMP that Pillow decodes in Python, pixel by pixel."""
+"""The BMP compressions (run-length encoding) that Pillow decodes slowly: in Python, pixel by pixel."""
 
 _LUMINANCE_TABLE: Final = (
     16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55, 14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29,
@@ -50,7 +54,7 @@ _LUMINANCE_TABLE: Final = (
 
 _BACKGROUND: Final = (255, 255, 255)
 _ROWS: Final = 256
-"""Rows of an image that are converted at a time."""
+"""Rows of an image that are converted at once."""
 
 Tables = tuple[tuple[int, tuple[int, ...]], ...]
 """The quantisation tables of a JPEG, each with its number."""
@@ -60,9 +64,9 @@ Tables = tuple[tuple[int, tuple[int, ...]], ...]
 class Limits:
     """The largest image accepted: file size in bytes, and pixels after decoding.
 
-    `max_pixels_per_byte` is asked of images of more than HARMLESS_PIXELS: of a picture with something on it, a byte
-    holds fewer. 3 pixels are usual of photographs, 300 of screenshots and scanned pages, 950 of a page that is blank
-    but for one line; some 40 bytes of WebP can announce 50 megapixels of one colour.
+    `max_pixels_per_byte` limits images of more than HARMLESS_PIXELS. It stops tiny files that announce huge images: 40
+    bytes of WebP can announce 50 megapixels of one colour. Usual values are 3 for photographs and 300 for screenshots
+    and scanned pages. A page that is blank except for one line has 950.
     """
 
     max_bytes: int = 15_000_000
@@ -71,16 +75,18 @@ class Limits:
 
 
 SOURCE_LIMITS: Final = Limits(max_bytes=50_000_000, max_pixels=89_000_000)
-"""Files of a source may be larger than uploads; more pixels would be over Pillow's own bomb warning."""
+"""Limits for images of a source, which may be larger than uploads.
+
+Above `max_pixels` Pillow itself would warn of a decompression bomb."""
 
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """An image as it should be looked at, and what its file was.
+    """An image ready to look at, with facts about its file.
 
-    `rgb` is upright (EXIF orientation applied), transparency laid on white, 8 bits a channel; of an animation it is
-    the first frame. `format` and `mode` are those of the file; `width` and `height` those of `rgb`. `jpeg_quality` is
-    libjpeg's quality setting (1-100), estimated from the quantisation table; None if the file is no JPEG.
+    `rgb` is upright (EXIF orientation applied), transparency laid on white, 8 bits a channel. Only the first frame of
+    an animation is kept. `format` and `mode` are those of the file; `width` and `height` those of `rgb`. `jpeg_quality`
+    is libjpeg's quality setting (1-100), estimated from the quantisation table; None if the file is no JPEG.
     """
 
     rgb: Image.Image
@@ -92,28 +98,28 @@ class DecodedImage:
 
 
 def decode(data: bytes, *, limits: Limits = Limits()) -> DecodedImage:
-    """Decode `data` completely; raises InvalidImage with one of REASONS and a sentence for the sender."""
+    """Decode `data` completely; raises InvalidImage with one of REASONS and a message for the sender."""
     return load(open_image(data, limits=limits))
 
 
 def load(image: Image.Image) -> DecodedImage:
-    """Decode the pixels of what `open_image` returned, which is used up by it; raises InvalidImage."""
-    # Asked before the pixels: while Pillow decodes, it may learn more of a file, and forget some.
+    """Decode the pixels of an image that `open_image` returned. Do not use `image` afterwards. Raises InvalidImage."""
+    # Read before the pixels: decoding can change what Pillow knows about the file.
     stored_format, mode = _CONTAINED.get(str(image.format), str(image.format)), image.mode
     quality = _estimate_quality(read_tables(image))
     try:
         image.load()
         ImageOps.exif_transpose(image, in_place=True)
         rgb = _to_rgb(image)
-    except (MemoryError, InvalidImage):  # what does not fit here may fit elsewhere
+    except (MemoryError, InvalidImage):  # a lack of memory says nothing about the file
         raise
-    except Exception as error:  # Pillow's decoders raise nearly anything on hostile bytes; all of it means: broken
+    except Exception as error:  # Pillow raises many kinds of errors on hostile bytes; all mean: broken
         raise InvalidImage("broken", f"the {stored_format} file is damaged or cut off: {error}") from error
     return DecodedImage(rgb, stored_format, mode, rgb.width, rgb.height, quality)
 
 
 def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
-    """Read the header alone and hold it against `limits`; the pixels are not decoded yet. Raises InvalidImage."""
+    """Read the header only and check it against `limits`; the pixels are not decoded yet. Raises InvalidImage."""
     if not data:
         raise InvalidImage("empty", "the file is empty")
     if len(data) > limits.max_bytes:
@@ -136,21 +142,21 @@ def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
 
 
 def read_tables(header: Image.Image) -> Tables:
-    """Return the quantisation tables of what `open_image` returned; none if it is no JPEG."""
+    """Return the quantisation tables of an image that `open_image` returned; empty if it is no JPEG."""
     return tuple((number, tuple(table)) for number, table in getattr(header, "quantization", {}).items())
 
 
 def _check_effort(image: Image.Image, data: bytes, limits: Limits) -> None:
-    """Refuse files that take far more time than others of as many bytes or pixels."""
+    """Refuse files that take far more time to decode than other files of the same size."""
     if image.width * image.height > max(HARMLESS_PIXELS, limits.max_pixels_per_byte * len(data)):
         raise InvalidImage(
             "too_many_pixels",
             f"the image has {image.width} x {image.height} pixels in {len(data):,} bytes; above "
             f"{HARMLESS_PIXELS:,} pixels at most {limits.max_pixels_per_byte:,} pixels a byte are accepted, and only "
-            "an image that shows next to nothing has more: crop it, or make it smaller",
+            "a nearly empty image has more: crop the image, or make it smaller",
         )
     if image.format == "BMP" and image.info.get("compression") in _RUN_LENGTHS:
-        raise InvalidImage("format_not_allowed", "compressed BMP files are not accepted; save it as PNG")
+        raise InvalidImage("format_not_allowed", "compressed BMP files are not accepted; save the image as PNG")
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -164,7 +170,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _in_bands(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert some rows at a time: on the way an image can take more memory than a worker may have."""
+    """Convert _ROWS rows at a time: a whole image could take more memory than a worker may have."""
     rgb = Image.new("RGB", image.size)
     for band, top in _bands(image):
         rgb.paste(convert(band), (0, top))
@@ -184,12 +190,12 @@ def _lay_on_white(band: Image.Image) -> Image.Image:
 
 
 def _brightest(image: Image.Image) -> float:
-    """Return what is white in an image of more than 8 bits: 65,535 unless no value is above 255."""
+    """Return the value of white in an image of more than 8 bits: 255 if no value is above 255, else 65,535."""
     return 65535.0 if max(np.asarray(band).max(initial=0) for band, _ in _bands(image)) > 255 else 255.0
 
 
 def _from_deep(band: Image.Image, *, top: float) -> Image.Image:
-    """Keep the upper 8 of 16 bits; Pillow's own conversion would clip everything above 255 to white."""
+    """Scale the levels 0 to `top` to 8 bits; Pillow's own conversion would clip everything above 255 to white."""
     levels = np.asarray(band).astype(np.float64).clip(0, top) * (255.0 / top)
     return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
 
@@ -203,7 +209,7 @@ def _unrecognised(data: bytes) -> InvalidImage:
     for signature, name in _KNOWN_BUT_REFUSED.items():
         if signature in data[:64]:
             return InvalidImage("format_not_allowed", f"{name} files are not accepted; {accepted}")
-    return InvalidImage("not_an_image", f"the file is no image that can be read; {accepted}")
+    return InvalidImage("not_an_image", f"the file is not an image that can be read; {accepted}")
 
 
 @lru_cache(maxsize=1024)

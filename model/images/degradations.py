@@ -1,4 +1,4 @@
-"""Degradations: what happens to an image between its author and the detector, each by name and the same every time."""
+"""Named, deterministic degradations of an image, such as recompression, resizing and blur."""
 
 import io
 import zlib
@@ -11,15 +11,15 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 Degradation = Callable[[Image.Image], Image.Image]
-"""From an RGB image of any size to an RGB image."""
+"""Turns an RGB image of any size into an RGB image."""
 
 LONGEST_JPEG_SIDE: Final = 65_500
 """The longest side in pixels that libjpeg encodes (its JPEG_MAX_DIMENSION)."""
 
 _CROP: Final = 0.8
-"""Side of what a crop leaves, from the middle, as a share."""
+"""Share of each side that a crop keeps, around the centre."""
 _NOISE: Final = 8.0
-"""Standard deviation of the noise, in levels of 256: a photograph in poor light."""
+"""Standard deviation of the noise, in levels (0 to 255): about that of a photograph in poor light."""
 _BLUR: Final = 0.02
 """Standard deviation of the blur as a share of the shorter side, at most _MOST_BLUR pixels."""
 _MOST_BLUR: Final = 2.0
@@ -27,13 +27,13 @@ _BRIGHTNESS: Final = 1.3
 _SCREEN_SCALE: Final = 0.9
 _SCREEN_GAMMA: Final = 1.05
 _SCREEN_SHARPNESS: Final = 50
-"""Per cent of the unsharp mask."""
+"""Strength of the unsharp mask, in per cent."""
 
 
 def recode(image: Image.Image, *, format_: str, quality: int, **options: object) -> Image.Image:
-    """Encode an image with loss and decode it again; JPEG with 4:2:0 chroma, as Pillow and most senders write it.
+    """Encode an image with loss and decode it again; JPEG uses 4:2:0 chroma, Pillow's default.
 
-    `options` are those of Pillow's encoder.
+    `options` are passed to Pillow's encoder.
     """
     buffer = io.BytesIO()
     image.save(buffer, format_, quality=quality, **options)
@@ -41,25 +41,25 @@ def recode(image: Image.Image, *, format_: str, quality: int, **options: object)
 
 
 def resize(image: Image.Image, *, factor: float) -> Image.Image:
-    """Scale both sides by `factor`, to 1 pixel at least (bicubic, antialiased)."""
+    """Scale both sides by `factor`, each to at least 1 pixel (bicubic, antialiased)."""
     width, height = (max(1, round(side * factor)) for side in image.size)
     return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def crop(image: Image.Image) -> Image.Image:
-    """Cut the middle 80 % of both sides out."""
+    """Keep the middle 80 % of both sides."""
     width, height = (max(1, round(side * _CROP)) for side in image.size)
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))
 
 
 def blur(image: Image.Image) -> Image.Image:
-    """Blur as a poor focus does: by 2 % of the shorter side, at most 2 pixels (standard deviation)."""
+    """Blur with a Gaussian whose standard deviation is 2 % of the shorter side, at most 2 pixels."""
     return image.filter(ImageFilter.GaussianBlur(min(_MOST_BLUR, _BLUR * min(image.size))))
 
 
 def add_noise(image: Image.Image) -> Image.Image:
-    """Add independent Gaussian noise of 8 levels to each channel; its seed is the image's own pixels."""
+    """Add independent Gaussian noise of 8 levels to each channel, seeded by the image's own pixels."""
     levels = np.asarray(image, dtype=np.float32)
     random = np.random.default_rng(zlib.crc32(image.tobytes()))
     noisy = levels + _NOISE * random.standard_normal(levels.shape, dtype=np.float32)
@@ -77,10 +77,13 @@ def to_greyscale(image: Image.Image) -> Image.Image:
 
 
 def rerender(image: Image.Image) -> Image.Image:
-    """Model a screenshot: a browser fits the image to its column, the screen shows it, a tool stores it without loss.
+    """Simulate a screenshot of the image as a browser shows it.
 
-    Scaled by 0.9 (bilinear, as browsers do), a screen gamma 5 % off, and the light sharpening of the tools that take
-    and share screenshots. The PNG in which it is kept loses nothing, so none is written here.
+    1. Scale by 0.9 (bilinear, as browsers do).
+    2. Apply a screen gamma that is 5 % off.
+    3. Sharpen lightly, as screenshot tools do.
+
+    A screenshot is stored as PNG. PNG loses nothing, so none is written here.
     """
     size = (max(1, round(image.width * _SCREEN_SCALE)), max(1, round(image.height * _SCREEN_SCALE)))
     shown = image.resize(size, Image.Resampling.BILINEAR)
@@ -105,7 +108,7 @@ DEGRADATIONS: Final[Mapping[str, Degradation]] = MappingProxyType(
         "screenshot": rerender,
     }
 )
-"""The battery: every degradation by its name in reports. Pure, and deterministic by image."""
+"""Every degradation by its name in reports. All are pure functions: the same image gives the same result."""
 
 RESHIPPED: Final = ("jpeg-75", "jpeg-50", "resize-0.5", "crop")
-"""What a platform or a person does to a picture that is passed on. A verdict that survives all of it is stable."""
+"""The degradations of a picture that people pass on. A verdict is stable if none of them changes it."""

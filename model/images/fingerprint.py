@@ -1,4 +1,4 @@
-"""What identifies an image: the hash of its bytes, of its pixels, a perceptual hash; and the facts of its file."""
+"""Computes the hashes that identify an image (bytes, pixels, perceptual), and the facts of its file."""
 
 import hashlib
 from dataclasses import dataclass
@@ -14,22 +14,24 @@ from model.images.decoding import SOURCE_LIMITS, Tables, load, open_image, read_
 
 _WHITE: Final = 255
 _NO_FRAMES: Final = ("JPEG", "MPO")
-"""What holds one picture, or further ones that are no frames of it."""
+"""Formats without animations. The further pictures of an MPO are not frames."""
 
 _SIDE: Final = 32
 _FREQUENCIES: Final = 8
 _COSINES: Final = 2 * np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))
-"""The lowest rows of the matrix of the cosine transform (DCT-II): frequencies x pixels."""
+"""The rows of the DCT-II matrix with the lowest frequencies: [frequencies, pixels]."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fingerprint:
-    """Identity and facts of one file. Of a file that cannot be decoded only `sha256`, `bytes` and `decode_error` stand.
+    """Identity and facts of one file. A file that cannot be decoded has only `sha256`, `bytes` and `decode_error`.
 
-    `pixel_hash` is equal for images with the same upright RGB pixels; `phash` are the 64 bits of the perceptual hash as
-    a signed integer; `jpeg_quality` (1-100) is estimated from the quantisation table, `quantization` is the hash of all
-    of them: an encoder's signature. `brightness` is the mean over the image, 0 to 1, and `border` the standard
-    deviation of the brightness along its outermost pixels: 0 says that it is framed in one colour.
+    - `pixel_hash` is equal for images with the same upright RGB pixels.
+    - `phash` is the 64-bit perceptual hash as a signed integer.
+    - `jpeg_quality` (1-100) is estimated from the luminance quantisation table.
+    - `quantization` is the hash of all quantisation tables; it identifies the encoder.
+    - `brightness` is the mean over the image, 0 to 1.
+    - `border` is the standard deviation of the brightness along the outermost pixels; 0: a border of one colour.
     """
 
     sha256: str
@@ -51,14 +53,14 @@ class Fingerprint:
 
 
 def fingerprint(data: bytes) -> Fingerprint:
-    """Fingerprint a file; never raises for a bad image, `decode_error` then says why. Raises MemoryError."""
+    """Fingerprint a file. For a bad image `decode_error` says why; nothing is raised. Raises MemoryError."""
     sha256 = hashlib.sha256(data).hexdigest()
     try:
         header = open_image(data, limits=SOURCE_LIMITS)
-        # Asked of the header: while Pillow decodes, it may learn more of a file, and forget some.
+        # Read before the pixels: decoding can change what Pillow knows about the file.
         has_icc, has_exif = "icc_profile" in header.info, "exif" in header.info
         tables = read_tables(header)
-        # Before the pixels are there: a second decoder of WebP holds as many of them again.
+        # Before the pixels are decoded: the second WebP decoder that this opens needs as much memory as the first.
         animated = header.format not in _NO_FRAMES and _has_more_frames(data)
         image = load(header)
     except InvalidImage as error:
@@ -95,12 +97,12 @@ def pixel_hash(rgb: Image.Image) -> str:
 def perceptual_hash(grey: Image.Image) -> int:
     """Return the 64-bit DCT hash of a greyscale image as a signed integer; similar pictures differ in few bits.
 
-    A picture with something to see has 32 bits set; one with less, such as a plain colour or stripes, has fewer.
+    A picture with details has 32 bits set. A plain colour or stripes have fewer.
 
     Source: C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010.
     """
     small = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
-    # Rounded, so that what is zero is zero: the noise of the arithmetic would make plain colours look like pictures.
+    # Rounded, so that zeros are exact: rounding errors would make plain colours look like pictures.
     low: NDArray[np.float64] = (_COSINES @ small @ _COSINES.T).round(6).ravel()
     middle = np.sort(low)[low.size // 2 - 1 : low.size // 2 + 1]
     bits = low > middle.sum() / 2
@@ -118,7 +120,7 @@ def _has_more_frames(data: bytes) -> bool:
         return bool(getattr(open_image(data, limits=SOURCE_LIMITS), "is_animated", False))
     except MemoryError:
         raise
-    except Exception:  # Pillow looks at the second frame to answer; whatever it stumbles over is there
+    except Exception:  # Pillow reads the second frame to answer; an error means that there is one
         return True
 
 
@@ -127,6 +129,6 @@ def _outermost(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _deviation(levels: NDArray[np.uint8]) -> float:
-    """Return the standard deviation; NumPy's own takes longer to begin than a small picture to decode."""
+    """Return the standard deviation; calling NumPy's `std` takes longer than decoding a small picture."""
     away = levels - levels.sum() / levels.size
     return float(np.sqrt((away * away).sum() / levels.size))

@@ -1,4 +1,4 @@
-"""Preprocess: image -> uint8 array. The only definition; training, evaluation and serving share it."""
+"""Turns an image into the uint8 array that a detector takes; training, evaluation and serving share it."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from PIL import Image
 class Preprocess:
     """Scale the shorter side to `size` pixels (bicubic, antialiased), then cut the central square.
 
-    Deterministic and free of normalisation: that is inside the detector's graph.
+    The result is deterministic. Pixels are not normalised: the detector's graph does that.
     """
 
     size: int

@@ -1,4 +1,4 @@
-"""What the parts of an image file would cost to read, looked at before Pillow reads them; raises InvalidImage."""
+"""Refuses image files whose parts would take too much time or memory, before Pillow reads them."""
 
 import io
 import re
@@ -11,22 +11,28 @@ from typing import Any, Final
 from model.errors import InvalidImage
 
 HARMLESS_PIXELS: Final = 2_048 * 2_048
-"""An image of so many pixels may be of one colour: decoding it takes no more than a tenth of a second."""
+"""Up to this many pixels an image may be of one colour, however few bytes it has.
+
+Decoding it takes at most a tenth of a second."""
 
 MOST_SEGMENTS: Final = 4_000
-"""Segments of a JPEG ahead of its pixels. Photographs have at most some hundreds, each of 64 kB of metadata."""
-MOST_EXIF: Final = 16
-"""Segments that say they are Exif. Pillow joins them one by one, so that their cost grows with the square."""
-MOST_STRIPS: Final = 65_536
-"""Strips or tiles of a TIFF. Pillow makes a decoder for each."""
-MOST_SCANS: Final = 30
-"""Of libjpeg's own scripts the longest has 18 scans (CMYK); a progressive photograph has ten.
+"""Most segments of a JPEG before its pixels. Photographs have at most a few hundred.
 
-Pillow allows any number: 75 bytes make a scan that takes 20 ms, so a file of 15 MB could take an hour."""
+A segment holds up to 64 kB of metadata."""
+MOST_EXIF: Final = 16
+"""Most segments that say they are Exif. Pillow joins them one by one, at a cost that grows with their square."""
+MOST_STRIPS: Final = 65_536
+"""Most strips or tiles of a TIFF. Pillow makes a decoder for each."""
+MOST_SCANS: Final = 30
+"""Most scans of a JPEG. libjpeg's longest script has 18 scans (CMYK); a progressive photograph has ten.
+
+Pillow allows any number. 75 bytes make a scan that takes 20 ms, so a file of 15 MB could take an hour."""
 
 _READS: Final = 10_000
 _BYTES_A_READ: Final = 1_000
-"""Pillow reads a file of ours in some hundred pieces; one of many tiny parts in millions."""
+"""Reads that a file may take, and bytes that allow one read more.
+
+Pillow reads a usual file in about a hundred reads, and a file of many tiny parts in millions."""
 
 _USUAL_TILE: Final = 1_024
 _MOST_PADDING: Final = 4
@@ -45,7 +51,7 @@ _INTEGERS: Final = {1: "B", 3: "H", 4: "I", 16: "Q"}
 
 
 class PiecewiseFile(io.BytesIO):
-    """A file in memory that refuses to be read in more pieces than an image has. Raises InvalidImage."""
+    """A file in memory that limits how often it can be read; raises InvalidImage beyond the limit."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -55,12 +61,12 @@ class PiecewiseFile(io.BytesIO):
         """Read as BytesIO does."""
         self._left -= 1
         if self._left < 0:
-            raise InvalidImage("broken", f"the file has more parts than an image has; {_MEND}")
+            raise InvalidImage("broken", f"the file has more parts than an image should have; {_MEND}")
         return super().read(*size)
 
 
 def check_structure(data: bytes) -> None:
-    """Raise InvalidImage for a JPEG or TIFF whose parts take far more time or memory than its bytes or pixels do."""
+    """Raise InvalidImage for a JPEG or TIFF whose parts take far more time or memory than its size suggests."""
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
     elif data[:2] in _ORDERS:
@@ -69,7 +75,8 @@ def check_structure(data: bytes) -> None:
 
 def _check_jpeg(data: bytes) -> None:
     exif, scans = 0, 0
-    # Few files hold as many of these two bytes at all, the videos behind some telephones' photographs do.
+    # A quick look first: few files contain these two bytes so often. Some do, because a telephone appended a video to
+    # the photograph. Only in those files all segments are read.
     all_scans = data.count(_START_OF_SCAN) > MOST_SCANS
     for segments, (marker, start) in enumerate(_segments(data), start=1):
         exif += marker == _APP1 and data.startswith(b"Exif", start + 2)
@@ -77,7 +84,7 @@ def _check_jpeg(data: bytes) -> None:
         if scans > MOST_SCANS:
             raise InvalidImage("too_many_scans", f"the JPEG file has more than {MOST_SCANS} scans; {_MEND}")
         if segments > MOST_SEGMENTS or exif > MOST_EXIF:
-            raise InvalidImage("broken", f"the JPEG file has more segments than a picture has; {_MEND}")
+            raise InvalidImage("broken", f"the JPEG file has more segments than a picture should have; {_MEND}")
         if scans and not all_scans:
             break
 
@@ -92,7 +99,7 @@ def _segments(data: bytes) -> Iterator[tuple[bytes, int]]:
 
 @dataclass(frozen=True)
 class _Directory:
-    """The first directory of a TIFF: how many values each tag has, and the integers among those that have one."""
+    """The first directory of a TIFF: the number of values of each tag, and the value of each tag with one integer."""
 
     counts: Counter[int]
     values: dict[int, int]
@@ -102,7 +109,7 @@ def _check_tiff(data: bytes) -> None:
     try:
         directory = _read_directory(data)
     except (struct.error, OverflowError):
-        return  # it ends before or within its directory, and Pillow says so
+        return  # the file ends before or within its directory, and Pillow says so
     if max(directory.counts[tag] for tag in _TABLES) > MOST_STRIPS:
         raise InvalidImage("broken", f"the TIFF file has more than {MOST_STRIPS:,} strips or tiles; {_MEND}")
     if directory.counts[_TILES]:
@@ -114,7 +121,7 @@ def _check_tiff(data: bytes) -> None:
 
 
 def _check_tiles(directory: _Directory) -> None:
-    """Hold the tiles against the image: whole tiles are decoded, however little of them shows."""
+    """Compare the tiles with the image. Tiles are decoded whole, even if the image shows little of them."""
     total = 1
     for side, tile in ((_WIDTH, _TILE_WIDTH), (_HEIGHT, _TILE_HEIGHT)):
         image, each = directory.values.get(side, 0), directory.values.get(tile, 0)
@@ -122,11 +129,13 @@ def _check_tiles(directory: _Directory) -> None:
             raise InvalidImage("broken", f"a tile of the TIFF file is {each:,} pixels wide or high; {_MEND}")
         total *= -(-image // each) * each
     if total > max(HARMLESS_PIXELS, _MOST_PADDING * directory.values[_WIDTH] * directory.values[_HEIGHT]):
-        raise InvalidImage("broken", f"the tiles of the TIFF file have {total:,} pixels, far more than it; {_MEND}")
+        raise InvalidImage(
+            "broken", f"the tiles of the TIFF file have {total:,} pixels, far more than the image; {_MEND}"
+        )
 
 
 def _read_directory(data: bytes) -> _Directory:
-    """Read classic TIFF or BigTIFF; of a tag that stands there twice the larger value counts.
+    """Read classic TIFF or BigTIFF. If a tag appears twice, the larger value counts.
 
     Raises struct.error or OverflowError.
     """

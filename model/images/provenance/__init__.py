@@ -1,1 +1,1 @@
-"""What an image file says of its own origin."""
+"""What an image file says about its own origin."""

@@ -1,4 +1,4 @@
-"""Reads Content Credentials: what a C2PA manifest, signed inside the file, records about the picture's origin."""
+"""Reads Content Credentials: the signed C2PA manifest in a file that records where its picture comes from."""
 
 import io
 import json
@@ -9,24 +9,24 @@ from typing import Any, Final
 from model.images.provenance.findings import SOURCE_TYPES, Finding, Says, tidy
 
 MANIFEST_STORE: Final = bytes.fromhex("63327061 0011 0010 8000 00AA00389B71")
-"""The JUMBF type of a manifest store (C2PA specification 2, 11.1): a file without these bytes has none."""
+"""The JUMBF type of a manifest store (C2PA specification 2, 11.1): a file without these bytes has no manifest store."""
 
 _OFFLINE: Final = {
-    # A file must not make us fetch the address it names, nor hold an answer up.
+    # A file must not make this machine fetch an address that it names, nor delay a verdict.
     "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False},
     "core": {"allowed_network_hosts": [], "max_decompressed_manifest_size_in_mb": 8},
 }
 _LONGEST_REPORT: Final = 1_000_000
-"""Characters of a manifest store as JSON; larger ones are not read."""
+"""Most characters of a manifest store as JSON; larger stores are not read."""
 
 _STRONGEST: Final[tuple[Says, ...]] = ("ai", "nothing", "real")
-"""Of what several steps of a picture's history say, the first of these counts."""
+"""If the steps of a picture's history differ, the first of these that occurs counts."""
 
 
 def read_credentials(data: bytes, *, format_: str) -> tuple[Finding, ...]:
     """Return what the Content Credentials of a file with a MANIFEST_STORE say: one finding, or none.
 
-    There is none if c2pa-python is not installed. Nothing is fetched over the network. Raises whatever the library
+    Without c2pa-python there is no finding. Nothing is fetched over the network. Raises whatever the library
     raises on a broken manifest.
     """
     try:
@@ -37,7 +37,7 @@ def read_credentials(data: bytes, *, format_: str) -> tuple[Finding, ...]:
 
 
 def _read_store(data: bytes, media_type: str) -> dict[str, Any] | None:
-    import c2pa  # an extra, and 0.1 s that only files with credentials are worth
+    import c2pa  # an extra; takes 0.1 s to import, so only files with credentials load it
 
     reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=_context())
     if reader is None:
@@ -71,15 +71,15 @@ def _name_generator(manifest: Mapping[str, Any]) -> str:
 
 def _summarise(report: Mapping[str, Any]) -> tuple[Says, str]:
     if report["validation_state"] == "Invalid":
-        return "nothing", "what does not count, since its signature does not hold"
+        return "nothing", "nothing that counts, because the signature is not valid"
     untold: tuple[Says, str] = ("nothing", "made or changed, but not by what")
     says, words = min(_read_claims(report), key=lambda claim: _STRONGEST.index(claim[0]), default=untold)
-    trust = "the signature is valid, but no list of trusted signers vouches for whose it is"
+    trust = "the signature is valid, but no list of trusted signers confirms the signer"
     return says, f"that the picture was {words}; {trust}"
 
 
 def _read_claims(report: Mapping[str, Any]) -> Iterator[tuple[Says, str]]:
-    """Read what each step says; a generator that only took part in a later step did not make the picture."""
+    """Yield what each step says. A generator that took part only in a later step did not make the picture."""
     for action in _trace_actions(report):
         says, words = SOURCE_TYPES.get(str(action.get("digitalSourceType")).rpartition("/")[2], (None, ""))
         if says is not None and action.get("action") == "c2pa.created":
@@ -89,7 +89,7 @@ def _read_claims(report: Mapping[str, Any]) -> Iterator[tuple[Says, str]]:
 
 
 def _trace_actions(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Follow the picture back from parent to parent; what was only placed in it is not its origin."""
+    """Follow the picture back from parent to parent, past pictures that were only placed in it."""
     manifests = dict(report["manifests"])
     label: str | None = report["active_manifest"]
     while label and (manifest := manifests.pop(label, None)):

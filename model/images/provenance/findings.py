@@ -1,4 +1,4 @@
-"""One finding: what a file says about where its picture comes from, and for which class that speaks."""
+"""A finding: what a file says about the origin of its picture, and which class that supports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ Source = Literal["c2pa", "camera", "generator_text"]
 Says = Literal["ai", "real", "nothing"]
 
 _LONGEST: Final = 120
-"""Characters kept of a text that a stranger wrote."""
+"""Most characters kept of a text that a stranger wrote."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What a file says of itself: a claim, no proof, so that it never changes what the pixels say.
+    """What a file says about itself. It is a claim, not a proof, so it never changes the verdict on the pixels.
 
-    Only signed Content Credentials (`c2pa`) cost anything to forge.
+    Signed Content Credentials (`c2pa`) take effort to forge; anyone can write the other texts.
     """
 
-    source: Annotated[Source, Field(description="Where in the file it stands")]
-    says: Annotated[Says, Field(description="What it says about the origin of the image")]
-    name: Annotated[str, Field(description="Who says it: a camera, a generator, a signer")]
+    source: Annotated[Source, Field(description="Where in the file the claim is")]
+    says: Annotated[Says, Field(description="What the claim says about the origin of the image")]
+    name: Annotated[str, Field(description="The camera, generator or signer that makes the claim")]
     detail: Annotated[str, Field(description="What was found, in words")]
 
 
@@ -41,12 +41,12 @@ SOURCE_TYPES: Final[Mapping[str, tuple[Says, str]]] = MappingProxyType(
         "print": ("real", "digitised from a print"),
     }
 )
-"""The terms of IPTC's vocabulary Digital Source Type that tell the classes apart, and what they say in words.
+"""The terms of IPTC's vocabulary Digital Source Type that concern the classes, and their meaning in words.
 
 http://cv.iptc.org/newscodes/digitalsourcetype; C2PA and XMP both use it."""
 
 
 def tidy(text: str) -> str:
-    """Return what a stranger wrote as one short printable line."""
+    """Return a text that a stranger wrote as one printable line of at most 120 characters."""
     line = in_one_line(text[: 4 * _LONGEST])
     return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"

@@ -1,6 +1,6 @@
-"""Reads what a file says about where its picture comes from: Content Credentials, its camera, image generators.
+"""Reads what a file says about the origin of its picture: Content Credentials, its camera, image generators.
 
-It stands beside what the pixels say, and never in place of that.
+These findings are shown beside the verdict on the pixels and never replace it.
 """
 
 import html
@@ -22,25 +22,30 @@ XMP: Final = "XMP"
 
 MOST_TEXTS: Final = 64
 LONGEST_TEXT: Final = 65_536
-"""Texts read of a file; characters kept of one text, and bytes looked at of an XMP packet."""
+"""Most texts read of a file; most characters kept of one text, and most bytes read of an XMP packet."""
 
 _EXIF: Final = ("Make", "Model", "Software", "ImageDescription", "Artist")
 _EXIF_CAPTURE: Final = ("LensModel", "UserComment")
 _CREATOR_TOOL: Final = re.compile(r'xmp:CreatorTool(?:=["\']|>)([^"\'<]{1,200})')
 _JPEG: Final = b"\xff\xd8"
 _JPEG_TEXTS: Final = (b"Exif\0", b"<x:xmpmeta", b"\xff\xfe")
-"""What stands in a JPEG with texts: EXIF, XMP, a comment (ITU-T T.81, B.2.4.5). Most have none, and are not opened."""
+"""Bytes of a JPEG that has texts: EXIF, XMP, a comment (ITU-T T.81, B.2.4.5).
+
+Most JPEG files have no texts and are not opened."""
 
 _CHARSET_BYTES: Final = 8
 """A UserComment begins with the name of its character set (Exif 2.32, 4.6.5)."""
 
 _NAMES: Final = {"EXIF Make", "EXIF Model", "EXIF Software"}
-"""Where cameras have their names, and some generators theirs or their settings."""
+"""The texts with the name of a camera. Some generators write their name or settings there."""
 
 
 @dataclass(frozen=True)
 class Mark:
-    """A generator writes a text that matches `text` where `place` matches; patterns take time linear in the text."""
+    """How one generator signs its files: a text that matches `text`, in a place that matches `place`.
+
+    The patterns take time linear in the length of the text.
+    """
 
     generator: str
     place: re.Pattern[str]
@@ -71,21 +76,23 @@ MARKS: Final = (
     _mark("DALL·E", _TOOL, r"DALL[·-]?E|OpenAI"),
     _mark("Adobe Firefly", _TOOL, r"^Adobe Firefly"),
     _mark("Google AI", XMP, r"Credit\W{1,2}Made with Google AI"),
-    # The sampling scripts of FLUX and their offspring; Make and Model then name the generator.
+    # The sampling scripts of FLUX and scripts derived from them; Make and Model then name the generator.
     _mark("a generator of the FLUX family", _TOOL, r"^AI generated;"),
     # The mandatory implicit label of GB 45438-2025, annex E, whose Label 1 is 'certainly generated'.
     _mark("label AIGC (GB 45438)", rf"PNG AIGC|{XMP}|EXIF UserComment", r"AIGC\W.{0,40}?Label\W{1,16}1\b"),
 )
-"""How generators sign, after public code that writes or reads their files; a place is matched as a whole."""
+"""How generators sign their files, taken from public code that writes or reads such files.
+
+The pattern of a place must match the whole place."""
 
 _SOURCE_TYPE: Final = re.compile(r"newscodes/digitalsourcetype/(\w{1,64})")
 
 
 def read_provenance(data: bytes, *, format_: str) -> tuple[Finding, ...]:
-    """Return what the image file `data`, whose format Pillow calls `format_`, says: credentials, camera, generators.
+    """Return what the image file `data` says about its origin: credentials, camera, generators.
 
-    Never raises: what cannot be read says nothing. The pixels are not decoded and nothing is fetched; the work is
-    bounded by MOST_TEXTS, LONGEST_TEXT and the limits of `content_credentials`.
+    `format_` is Pillow's name of the format. Never raises: a part that cannot be read gives no finding. The pixels are
+    not decoded and nothing is fetched. MOST_TEXTS, LONGEST_TEXT and the limits of `content_credentials` bound the work.
     """
     credentials = _attempt(lambda: read_credentials(data, format_=format_)) if MANIFEST_STORE in data else ()
     return (*credentials, *_attempt(lambda: _interpret(read_texts(data))))
@@ -94,7 +101,7 @@ def read_provenance(data: bytes, *, format_: str) -> tuple[Finding, ...]:
 def _attempt(read: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:
     try:
         return read()
-    except Exception:  # hostile metadata provokes nearly anything in its parsers, and must not cost a verdict
+    except Exception:  # parsers raise many kinds of errors on hostile metadata; a verdict must not fail for it
         return ()
 
 
@@ -103,11 +110,11 @@ def _interpret(texts: Mapping[str, str]) -> tuple[Finding, ...]:
 
 
 def read_texts(data: bytes) -> dict[str, str]:
-    """Return the texts of an image file by where they stand.
+    """Return the texts of an image file, each by its place.
 
-    Such as 'EXIF Make', 'PNG parameters', 'comment', 'XMP CreatorTool', and XMP, the packet as a whole. At most
-    MOST_TEXTS, of LONGEST_TEXT characters each; the pixels are not decoded. Raises whatever Pillow raises on a broken
-    file.
+    Places are such as 'EXIF Make', 'PNG parameters', 'comment', 'XMP CreatorTool', and 'XMP' for the whole packet. A
+    text has at most LONGEST_TEXT characters; of the file's container at most MOST_TEXTS texts are read. The pixels are
+    not decoded. Raises whatever Pillow raises on a broken file.
     """
     if data.startswith(_JPEG) and not any(mark in data for mark in _JPEG_TEXTS):
         return {}
@@ -123,7 +130,7 @@ def _read_container(image: Image.Image) -> Iterator[tuple[str, str]]:
     for key, value in image.info.items():
         if key == "comment":
             yield "comment", _decode(value)
-        elif key == "XML:com.adobe.xmp":  # in a PNG it may be compressed, so that looking for it as bytes fails
+        elif key == "XML:com.adobe.xmp":  # in a PNG the packet may be compressed; a search of the bytes then fails
             yield XMP, value
         elif isinstance(value, str) and image.format == "PNG":
             yield f"PNG {key}", value
@@ -131,7 +138,7 @@ def _read_container(image: Image.Image) -> Iterator[tuple[str, str]]:
 
 def _read_exif(image: Image.Image) -> dict[str, str]:
     if image.format == "PNG" and "exif" not in image.info:
-        return {}  # Pillow would decode the pixels to look behind them
+        return {}  # Pillow would decode the pixels to look for EXIF data behind them
     exif = image.getexif()
     named = {name: exif.get(ExifTags.Base[name]) for name in _EXIF}
     capture: Mapping[int, object] = exif.get_ifd(ExifTags.IFD.Exif)
@@ -140,7 +147,7 @@ def _read_exif(image: Image.Image) -> dict[str, str]:
 
 
 def _find_xmp(data: bytes) -> str | None:
-    """Find the packet as bytes, which works in every container (XMP Specification Part 3, 'packet scanning')."""
+    """Find the packet in the bytes of a file of any format (XMP Specification Part 3, 'packet scanning')."""
     start = data.find(b"<x:xmpmeta")
     if start < 0:
         return None
@@ -157,7 +164,9 @@ def _decode(value: str | bytes) -> str:
     if isinstance(value, str):
         return value
     charset, text = value[:_CHARSET_BYTES], value[_CHARSET_BYTES:]
-    if charset == b"UNICODE\0":  # UTF-16 in an order the standard leaves open; the first character is mostly ASCII
+    if (
+        charset == b"UNICODE\0"
+    ):  # UTF-16; the standard leaves the byte order open, but the first character is mostly ASCII
         return text.decode("utf-16-le" if text[1:2] == b"\0" else "utf-16-be", errors="replace")
     return (text if charset == b"ASCII\0\0\0" else value).decode(errors="replace")
 
@@ -173,7 +182,7 @@ def _find_camera(texts: Mapping[str, str]) -> tuple[Finding, ...]:
 
 
 def _find_generators(texts: Mapping[str, str]) -> tuple[Finding, ...]:
-    """Return a finding for each generator whose mark is in `texts` (see `read_texts`), each once."""
+    """Return one finding for each generator whose mark is in `texts` (see `read_texts`)."""
     named = {finding.name: finding for finding in _match(texts)}
     return (*named.values(), *_find_declared(texts.get(XMP, "")))
 
@@ -188,7 +197,7 @@ def _match(texts: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _find_declared(xmp: str) -> Iterator[Finding]:
-    """Find what the packet declares as IPTC's Digital Source Type."""
+    """Yield a finding for each known IPTC Digital Source Type that the packet declares."""
     for kind in sorted(set(_SOURCE_TYPE.findall(xmp)) & SOURCE_TYPES.keys()):
         says, words = SOURCE_TYPES[kind]
         yield Finding(

@@ -120,7 +120,7 @@ def test_a_file_of_many_tiny_parts_is_refused() -> None:
     png, gif = encode("PNG"), encode("GIF")
     chunk = struct.pack(">I4sI", 0, b"abCd", zlib.crc32(b"abCd"))
     assert decode(png[:33] + chunk * 500 + png[33:]).format == "PNG"
-    with pytest.raises(InvalidImage, match="more parts than an image has; save it again"):
+    with pytest.raises(InvalidImage, match="more parts than an image should have; save it again"):
         decode(png[:33] + chunk * 50_000 + png[33:])
     palette = 13 + (3 << ((gif[10] & 7) + 1))
     assert reason_of(gif[:palette] + b"!\xfe\x01A\0" * 50_000 + gif[palette:]) == "broken"

@@ -67,7 +67,7 @@ def test_credentials_that_do_not_fit_the_file_say_nothing(photo: bytes) -> None:
     signed[-20] ^= 1  # in the picture, not in the manifest
     finding = read(bytes(signed))
     assert finding.says == "nothing"
-    assert "does not hold" in finding.detail
+    assert "is not valid" in finding.detail
 
 
 def test_a_file_without_credentials_has_no_finding(photo: bytes) -> None:
