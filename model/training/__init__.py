@@ -1,1 +1,1 @@
-"""How a detector is made: the only place that knows torch and timm. Run it with `python -m model.training`."""
+"""Trains detectors; the only package that imports torch and timm. Run it with `python -m model.training`."""

@@ -19,8 +19,11 @@ from model.training.loop.train import train_detector
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, train, print the result; returns the exit status.
 
-    0 is success. HOPELESS_STATUS, which argparse uses as well, is an error that the same call would end in again.
-    Anything else is an error that may be gone next time. On a machine with several GPUs each gets a process.
+    - 0: success.
+    - HOPELESS_STATUS, which argparse uses as well: repeating the same call would fail again.
+    - Any other status: repeating the same call may succeed.
+
+    On a machine with several GPUs each GPU gets a process.
     """
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(given)
@@ -41,11 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _launch(arguments: list[str], *, processes: int) -> int:
-    """Train in so many processes of this machine, as torchrun does, and return the exit status of the first to fail.
+    """Train in `processes` processes of this machine; returns the exit status of the first process that fails, or 0.
 
-    torchrun itself would return 1 whatever the process said.
+    The command torchrun would return 1 for any failure.
     """
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))  # torchrun would say 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))  # torchrun would set 1
     options = ["--standalone", f"--nproc-per-node={processes}", "-m", "model.training", *arguments]
     try:
         torchrun.run(torchrun.parse_args(options))  # type: ignore[no-untyped-call]  # torch leaves both untyped
@@ -56,7 +59,7 @@ def _launch(arguments: list[str], *, processes: int) -> int:
 
 
 def _overrides(pairs: list[str]) -> dict[str, object]:
-    """Turn ["epochs=3"] into {"epochs": "3"}; raises TrainingError for a pair without '='."""
+    """Turn ["epochs=3"] into {"epochs": "3"}; raises TrainingError for an entry without '='."""
     for pair in pairs:
         if "=" not in pair:
             raise TrainingError(f"--set takes key=value, such as --set epochs=3, not '{pair}'")
@@ -68,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", required=True, metavar="VERSION", help="a published dataset version")
     parser.add_argument("--recipe", help=f"{', '.join(recipes())}, or the path of a TOML file [TRUEGRAIN_RECIPE]")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="override a line of the recipe")
-    parser.add_argument("--processes", type=int, default=0, metavar="N", help="share the work among N [one a GPU]")
+    parser.add_argument(
+        "--processes", type=int, default=0, metavar="N", help="processes that share the work [one a GPU]"
+    )
     return parser
 
 

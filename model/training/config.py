@@ -1,4 +1,4 @@
-"""The options of a training run, read from a recipe, with any of them overridden by hand."""
+"""Reads the options of a training run from a recipe; each option can be overridden."""
 
 import hashlib
 import json
@@ -22,95 +22,106 @@ _SUFFIX: Final = ".toml"
 
 
 def _split_numbers(value: object) -> object:
-    """Turn "32,64" or "[32, 64]", as from a command line, into numbers in a list."""
+    """Split a text such as "32,64" or "[32, 64]" from a command line at its commas; return other values unchanged."""
     return [number for number in value.strip("[]").split(",") if number] if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
-    """What happens to an image of training before the network sees it; a probability is that of one image in one epoch.
+    """How training images are changed before the network sees them. A probability is per image and epoch.
 
-    All of it is off unless a recipe switches it on. `model.training.data.augment` says how strong each one is.
+    Everything is off by default; a recipe switches it on. `model.training.data.augment` and
+    `model.training.data.recompression` define how strong each change is.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     mirror: Probability = 0.0
     shift: ShareBelowOne = 0.0
-    """Largest random shift, as a share of the side; the uncovered border is mirrored."""
+    """Largest random shift, as a share of the side; the uncovered border is filled with the mirrored image."""
     crop: Probability = 0.0
-    """Of a cut-out, enlarged to the whole."""
+    """Probability that a random square of the image is enlarged to the whole size."""
     colour: Probability = 0.0
-    """Of another brightness, contrast and saturation."""
+    """Probability that brightness, contrast and saturation are changed."""
     resize: Probability = 0.0
-    """Of being scaled down and up again."""
+    """Probability that the image is scaled down and up again."""
     blur: Probability = 0.0
     noise: Probability = 0.0
     jpeg: Probability = 0.0
     webp: Probability = 0.0
     paired: bool = False
-    """Show each image twice in its batch, as it is and degraded (by what stands between `colour` and here)."""
+    """Show each image twice in its batch: as it is, and degraded (by the options from `colour` to `webp`)."""
     mixup: Probability = 0.0
-    """Of a pair of images to be blended, with their labels."""
+    """Probability that a pair of images, and their labels, are blended (MixUp)."""
     cutmix: Probability = 0.0
-    """Of a pair of images to trade a rectangle, with its share of their labels."""
+    """Probability that a pair of images swap a rectangle, and the same share of their labels (CutMix)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """One training run, whole: the same config on the same dataset version gives the same detector."""
+    """All options of a training run. The same config on the same dataset version gives the same detector."""
 
     __pydantic_config__: ClassVar[ConfigDict] = _CLOSED
 
     backbone: str
     """Name of any timm model."""
     widths: Annotated[tuple[Count, ...], BeforeValidator(_split_numbers)] = ()
-    """Channels of its stages, such as "32,64,128,256", where timm lets them be chosen (ResNets); empty: timm's own."""
+    """Channels of each stage of the backbone, such as "32,64,128,256"; empty: timm's default.
+
+    Only some backbones accept them (ResNets).
+    """
     pretrained: Literal["required", "preferred", "never"]
-    """Start from ImageNet weights: or do not train at all, or else from scratch, or from scratch in any case."""
+    """Whether to start from ImageNet weights.
+
+    - required: training fails without them.
+    - preferred: training starts from scratch without them.
+    - never: training always starts from scratch.
+    """
     size: Annotated[int, Field(ge=16, le=1024)]
-    """Side of the network's input in pixels; smaller when the images are: they are never enlarged."""
+    """Side of the network's input in pixels. It is smaller if the images are smaller; images are never enlarged."""
     smallest_map: Annotated[int, Field(ge=1, le=64)] = 4
-    """Least side of the backbone's last feature map; its first layers keep more of a small image to reach it."""
+    """Smallest side of the backbone's last feature map. For small images the first layers reduce less to reach it."""
     epochs: Count
     batch_size: Annotated[int, Field(ge=2, multiple_of=2)]
-    """Images a step, of all processes together; even, for images are mixed two by two."""
+    """Images a step, over all processes; even, because images are mixed in pairs."""
     learning_rate: PositiveFloat
-    """Peak of the schedule, reached after `warmup_epochs`, falling to zero along a cosine."""
+    """Highest learning rate. It is reached after `warmup_epochs`, then falls to zero along a cosine."""
     warmup_epochs: NonNegativeFloat
     weight_decay: NonNegativeFloat
     dropout: ShareBelowOne
     mirrored: bool = False
-    """Judge each image together with its mirror image: a little more accurate, and twice the time."""
+    """Score each image together with its mirror image: slightly more accurate, at twice the time."""
     label_smoothing: ShareBelowOne = 0.0
     clip_norm: NonNegativeFloat = 0.0
-    """Largest norm of the gradient, longer ones are shortened; 0: any."""
+    """Largest norm of the gradient; longer gradients are scaled down. 0: no limit."""
     ema_decay: ShareBelowOne = 0.0
-    """How slowly the averaged weights follow those in training; they are what is judged and released. 0: no average."""
+    """Decay of the moving average of the weights, which is evaluated and released. 0: no average."""
     prior_weight: NonNegativeFloat = 0.0
-    """Weight of (mean probability of a batch - `prior`)^2 in the loss; 0: the cross-entropy alone."""
+    """Weight of (mean probability of a batch - `prior`)^2 in the loss; 0: only the cross-entropy."""
     prior: Probability = 0.5
-    """Share of AI images that the mean probability is drawn to."""
+    """The mean probability that `prior_weight` pulls towards."""
     balanced: bool = False
-    """Draw real images and those of each generator alike often, however many there are of each."""
+    """Draw half real images, and the same number of images from each generator, whatever their sizes."""
     leave_out: str = ""
-    """A generator whose images are in neither training nor validation, to see how well it is recognised unseen."""
+    """A generator kept out of training and validation, to measure how well its images are recognised unseen."""
     compile: bool = False
-    """Compile the network with torch.compile, for long trainings on a GPU. On a CPU it was slower: 273 images a second
-    of a core instead of 311 (ResNet-10 at 64 pixels)."""
+    """Compile the network with torch.compile, for long trainings on a GPU.
+
+    On one CPU core it was slower: 273 images a second instead of 311 (ResNet-10 at 64 pixels).
+    """
     patience: Count
-    """Epochs without a lower validation loss after which training stops."""
+    """Training stops after this many epochs without a lower validation loss."""
     seed: int
     int8: bool = False
-    """Also make a variant in 8-bit integers; pays for plain convolutions (ResNet), not for depthwise ones."""
+    """Also make an int8 variant; it is faster for plain convolutions (ResNet), not for depthwise ones."""
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def digest(self) -> str:
-        """Return a short hash that names this config."""
+        """Return a hash of all values, 12 hexadecimal digits."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:12]
 
     def flat(self) -> dict[str, object]:
-        """Return every value by the name that overrides it, such as 'epochs' and 'augmentation.jpeg'."""
+        """Return every value by its name in overrides, such as 'epochs' and 'augmentation.jpeg'."""
         nested = asdict(self)
         inner: dict[str, object] = nested.pop("augmentation")
         return nested | {f"augmentation.{name}": value for name, value in inner.items()}
@@ -125,10 +136,10 @@ def recipes() -> list[str]:
 
 
 def read_config(recipe: str, overrides: Mapping[str, object] | None = None) -> TrainConfig:
-    """Read a recipe, one of `recipes()` or a TOML file of one's own by its path, and lay `overrides` over it.
+    """Read a recipe and apply `overrides` to it. `recipe` is one of `recipes()` or the path of a TOML file.
 
-    A value of a table is overridden by its dotted name ("augmentation.jpeg") or in a mapping of its own. Values may be
-    strings, as from a command line. Raises TrainingError for an unknown recipe, a file that cannot be read, an unknown
+    A value inside a table is overridden by its dotted name ("augmentation.jpeg") or by a nested mapping. Values may be
+    strings, as on a command line. Raises TrainingError for an unknown recipe, a file that cannot be read, an unknown
     key or a value that is not allowed.
     """
     given = lay_over(_read(recipe), overrides or {})
@@ -136,7 +147,7 @@ def read_config(recipe: str, overrides: Mapping[str, object] | None = None) -> T
         return _CONFIG.validate_python(given)
     except ValidationError as error:
         raise TrainingError(
-            f"recipe '{recipe}' so overridden is not allowed: {list_problems(error)}. Keys: {_keys()}"
+            f"the recipe '{recipe}' with its overrides is not allowed: {list_problems(error)}. Keys: {_keys()}"
         ) from error
 
 
@@ -147,7 +158,9 @@ def _keys() -> str:
 
 def _read(recipe: str) -> dict[str, object]:
     if not recipe.endswith(_SUFFIX) and recipe not in recipes():
-        raise TrainingError(f"there is no recipe '{recipe}'; known are {', '.join(recipes())} and paths of TOML files")
+        raise TrainingError(
+            f"there is no recipe '{recipe}'; use one of {', '.join(recipes())}, or the path of a TOML file"
+        )
     file = Path(recipe) if recipe.endswith(_SUFFIX) else _folder() / f"{recipe}{_SUFFIX}"
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Joins the processes that torchrun starts into one training, and shares images and results among them."""
+"""Connects the processes of one training that torchrun started, and shares images and results among them."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,14 +17,14 @@ from model.processes import die_with_parent
 from model.training.config import TrainConfig
 
 _MOST_HELPERS: Final = 8
-"""More threads would wait for the interpreter rather than for Pillow."""
+"""Most threads that prepare batches. More threads would only wait for Python's global interpreter lock."""
 PATIENCE: Final = timedelta(hours=2)
-"""How long others wait for the process that decodes the images or fetches weights."""
+"""How long the other processes wait for one that decodes the images or fetches weights."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """Which of how many processes this one is, among all and among those of its machine."""
+    """The number of this process (from 0) and how many there are: overall, and on its machine."""
 
     rank: int = 0
     world: int = 1
@@ -33,22 +33,22 @@ class Process:
 
     @property
     def first(self) -> bool:
-        """Whether this is the process that logs, writes checkpoints and releases."""
+        """Whether this process logs, writes checkpoints and releases the detector."""
         return self.rank == 0
 
     @property
     def device(self) -> torch.device:
-        """The GPU of this process where there is one, else the CPU."""
+        """The GPU of this process, or the CPU of a machine without a GPU."""
         return torch.device("cuda", self.local_rank) if torch.cuda.is_available() else torch.device("cpu")
 
     @property
     def cores(self) -> int:
-        """Cores of the machine that fall to this process."""
+        """The CPU cores of the machine divided by its processes, at least 1."""
         return max(1, (os.cpu_count() or 1) // self.local_world)
 
     @property
     def helpers(self) -> int:
-        """Threads that make batches ahead of the step; on a small machine the step wants the cores itself."""
+        """Threads that prepare batches in advance; one core is left for the training step."""
         return max(1, min(_MOST_HELPERS, self.cores - 1))
 
 
@@ -57,9 +57,9 @@ ALONE: Final = Process()
 
 @contextmanager
 def joined(environment: Mapping[str, str]) -> Iterator[Process]:
-    """Yield the process that torchrun's variables name, ALONE without them; leaves the group at the end.
+    """Yield the process that torchrun's variables describe, or ALONE without them; leave the group at the end.
 
-    The processes talk through NCCL on GPUs and through gloo elsewhere.
+    The processes communicate through NCCL on GPUs and through gloo on CPUs.
     """
     if "WORLD_SIZE" not in environment:
         yield _settled(ALONE)
@@ -75,23 +75,23 @@ def joined(environment: Mapping[str, str]) -> Iterator[Process]:
 
 
 def check_shares(config: TrainConfig, process: Process) -> None:
-    """Raise TrainingError unless each process gets as many images of a step, in whole pairs."""
+    """Raise TrainingError unless each process gets the same number of images of a step, in whole pairs."""
     smallest = process.world * (4 if config.augmentation.paired else 2)
     if config.batch_size % smallest:
         raise TrainingError(
-            f"a batch of {config.batch_size} images cannot be shared out among {process.world} processes in pairs: "
+            f"a batch of {config.batch_size} images cannot be split among {process.world} processes in pairs: "
             f"make batch_size a multiple of {smallest}, such as {-(-config.batch_size // smallest) * smallest}"
         )
 
 
 def own_part(count: int, process: Process) -> slice:
-    """Return which of `count` images this process evaluates."""
+    """Return the slice of `count` images that this process evaluates."""
     bounds = [count * rank // process.world for rank in (process.rank, process.rank + 1)]
     return slice(*bounds)
 
 
 def put_together(own: Tensor, count: int, process: Process) -> Tensor:
-    """Join what each process found for its `own_part` of `count` images; the same on all of them."""
+    """Join the values [n] of each process's `own_part` into the values [count]; every process gets all of them."""
     if process.world == 1:
         return own
     whole = torch.zeros(count, device=process.device)
@@ -101,7 +101,7 @@ def put_together(own: Tensor, count: int, process: Process) -> Tensor:
 
 
 def mean_over_all(own: Tensor) -> Tensor:
-    """Return the mean over all processes of what each has; gradients flow back to each of them."""
+    """Return the mean of `own` over all processes; gradients flow back to each process."""
     if not group.is_initialized():
         return own
     total: Tensor = all_reduce(own)  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -109,7 +109,7 @@ def mean_over_all(own: Tensor) -> Tensor:
 
 
 def take_from_first(tensors: Iterable[Tensor], process: Process) -> None:
-    """Overwrite `tensors` with those of the first process; all processes must call it, with as many of them."""
+    """Overwrite `tensors` with those of the first process. All processes must call this, with as many tensors."""
     if process.world > 1:
         for tensor in tensors:
             group.broadcast(tensor, src=0)

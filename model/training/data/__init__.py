@@ -1,1 +1,1 @@
-"""Batches of training images: decoded, sampled, augmented."""
+"""Makes batches of training images: decoded, sampled, augmented."""

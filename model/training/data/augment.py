@@ -1,4 +1,4 @@
-"""Augments a batch of training images as the recipe says: moved, degraded and mixed, with their labels."""
+"""Augments a batch of training images and their labels as the recipe says: moves, degrades and mixes them."""
 
 from typing import Final
 
@@ -15,19 +15,22 @@ Pixels = NDArray[np.uint8]
 Labels = NDArray[np.float32]
 
 _TONE: Final = (0.8, 1.25)
-"""Factor of brightness, of contrast and of saturation."""
+"""Range of the factors of brightness, contrast and saturation."""
 _NOISE: Final = (1.0, 8.0)
-"""Standard deviation, in levels of 255."""
+"""Range of the standard deviation of the noise, in levels (0 to 255)."""
 _LUMA: Final = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 _MIXUP_BETA: Final = 0.2
-"""Blends are near one of the two images mostly (Zhang et al. 2018, arXiv 1710.09412)."""
+"""Alpha of MixUp's Beta distribution: most blends are close to one of the two images.
+
+Zhang et al. 2018, arXiv 1710.09412."""
 _SEEDS: Final = 2**24
 
 
 def augment(pixels: Pixels, labels: Labels, luck: Luck, chances: Augmentation) -> tuple[Pixels, Labels]:
     """Augment images, each by its own row of `luck`, and mix neighbours (0 with 1, 2 with 3, …).
 
-    Returns new arrays; with `chances.paired` twice as many images: first each as it is, then each degraded.
+    Returns new arrays of pixels and labels. With `chances.paired` they are twice as long: all images without
+    degradations, then all degraded.
     """
     plain = _place(pixels, luck, chances)
     degraded = _degrade(plain, luck, chances)
@@ -37,7 +40,7 @@ def augment(pixels: Pixels, labels: Labels, luck: Luck, chances: Augmentation) -
 
 
 def _place(pixels: Pixels, luck: Luck, chances: Augmentation) -> Pixels:
-    """Mirror, shift and cut out: what changes where things are, the same for both views of an image."""
+    """Mirror, shift and crop, in the same way for both views of an image."""
     pixels = _shift(pixels, luck, chances.shift)
     mirrored = luck[:, Of.MIRROR] < chances.mirror
     pixels[mirrored] = pixels[mirrored, :, ::-1]
@@ -47,7 +50,7 @@ def _place(pixels: Pixels, luck: Luck, chances: Augmentation) -> Pixels:
 
 
 def _degrade(pixels: Pixels, luck: Luck, chances: Augmentation) -> Pixels:
-    """Edit, photograph badly and ship: what leaves the picture in place but not its finest traces."""
+    """Change the tone, add noise, and recompress: changes that move nothing but disturb fine traces."""
     pixels = pixels.copy()
     toned = luck[:, Of.COLOUR] < chances.colour
     noisy = luck[:, Of.NOISE] < chances.noise
@@ -57,7 +60,7 @@ def _degrade(pixels: Pixels, luck: Luck, chances: Augmentation) -> Pixels:
 
 
 def _shift(pixels: Pixels, luck: Luck, largest: float) -> Pixels:
-    """Shift each image by its own offset; the uncovered border shows the mirrored image."""
+    """Shift each image by its own offset; the uncovered border is filled with the mirrored image."""
     size = pixels.shape[1]
     margin = round(size * largest)
     padded = np.pad(pixels, ((0, 0), (margin, margin), (margin, margin), (0, 0)), mode="reflect")
@@ -87,7 +90,7 @@ def _add_noise(pixels: Pixels, luck: Luck) -> Pixels:
 
 
 def _mix(pixels: Pixels, labels: Labels, luck: Luck, chances: Augmentation) -> tuple[Pixels, Labels]:
-    """Blend (MixUp) or patch (CutMix, Yun et al. 2019, arXiv 1905.04899) both images of a pair with each other."""
+    """Blend (MixUp) the two images of a pair, or swap a rectangle (CutMix, Yun et al. 2019, arXiv 1905.04899)."""
     if not (chances.mixup or chances.cutmix):
         return pixels, labels
     of_pair = luck[::2]
@@ -105,7 +108,10 @@ def _mix(pixels: Pixels, labels: Labels, luck: Luck, chances: Augmentation) -> t
 
 
 def _outside_rectangle(luck: Luck, size: int) -> NDArray[np.float32]:
-    """Return 0 in a rectangle that covers a uniform share of the image (less where it sticks out) and 1 around it."""
+    """Return masks [n, size, size]: 0 inside a random rectangle, 1 outside.
+
+    The share of the rectangle is uniform in [0, 1), before the image's borders cut it off.
+    """
     half = np.sqrt(luck[:, Of.SHARE]) * size / 2
     cells = np.arange(size) + 0.5
     rows = np.abs(cells - luck[:, Of.CUT_TOP, None] * size) < half[:, None]

@@ -1,4 +1,4 @@
-"""The batches that a network is given: drawn and augmented for training, plain and in order for evaluation."""
+"""Yields batches for a network: drawn and augmented for training, plain and in order for evaluation."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -34,9 +34,9 @@ def normalise(pixels: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class EpochPlan:
-    """An epoch before it is run: the images it shows, with the luck of each, and how many of them are a step.
+    """The plan of an epoch: its images in `order`, the `luck` of each image, and the number of `images` a step.
 
-    The last images are left out when they do not fill a step.
+    The last images are left out if they do not fill a step.
     """
 
     order: Order
@@ -45,20 +45,20 @@ class EpochPlan:
 
     @property
     def steps(self) -> int:
-        """How many steps the epoch has."""
+        """The number of steps of the epoch."""
         return len(self.order) // self.images
 
     def of_step(self, step: int, process: Process) -> slice:
-        """Return which of `order` and `luck` one process shows in a step: a share of neighbours."""
+        """Return the slice of `order` and `luck` that one process shows in a step."""
         share = self.images // process.world
         start = step * self.images + process.rank * share
         return slice(start, start + share)
 
 
 def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> EpochPlan:
-    """Draw an epoch, by nothing but the config and the epoch's number, so that all processes draw the same.
+    """Draw the plan of epoch `number`. It depends only on samples, config and number, so all processes draw the same.
 
-    Raises TrainingError when there are too few images for a step.
+    Raises TrainingError if there are too few images for a step.
     """
     random = np.random.default_rng([config.seed, number])
     order = draw_order(samples.groups, balanced=config.balanced, random=random)
@@ -73,9 +73,10 @@ def plan_epoch(samples: Samples, config: TrainConfig, *, number: int) -> EpochPl
 def training_batches(
     samples: Samples, config: TrainConfig, epoch: EpochPlan, *, process: Process = ALONE
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield this process's share of each step: pixels [B, S, S, 3] uint8 and labels [B], soft where images are mixed.
+    """Yield this process's share of each step: pixels [B, S, S, 3] uint8 and labels [B] in [0, 1].
 
-    All shares of a step hold the same images whatever the number of processes; only threads run ahead of the step.
+    The labels of mixed images are between 0 and 1. The images of a step do not depend on the number of processes.
+    Threads prepare the next batches during a step.
     """
 
     def make(step: int) -> tuple[Tensor, Tensor]:
@@ -89,9 +90,10 @@ def training_batches(
 
 
 def made_ahead(make: Callable[[int], Made], count: int, *, threads: int) -> Iterator[Made]:
-    """Yield make(0) … make(count - 1) in order, one more than `threads` ahead; what one of them raises is raised here.
+    """Yield make(0) … make(count - 1) in order, computed by `threads` threads, up to `threads` + 1 results in advance.
 
-    For work that lets go of the interpreter, as Pillow's codecs and NumPy do. Closing the iterator ends the threads.
+    Use it for work that releases Python's global interpreter lock, as Pillow's codecs and NumPy do. An error in `make`
+    is raised here. Closing the iterator ends the threads.
     """
     with ThreadPoolExecutor(threads, thread_name_prefix="ahead") as pool:
         waiting = deque(pool.submit(make, number) for number in range(min(threads + 1, count)))
@@ -113,7 +115,7 @@ def evaluation_batches(samples: Samples, *, batch_size: int) -> Iterator[Tensor]
 
 
 def _read(samples: Samples, picked: Order) -> tuple[Pixels, Labels]:
-    """Copy images out of the memory map, in its own order for the disk's sake, and put them in that of `picked`."""
+    """Copy images from the memory map, reading in ascending order for speed; return them in the order of `picked`."""
     ascending = np.argsort(picked)
     pixels = np.empty((len(picked), *samples.pixels.shape[1:]), np.uint8)
     pixels[ascending] = samples.pixels[picked[ascending]]

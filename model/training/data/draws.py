@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class Of(IntEnum):
-    """What each column of a table of luck decides."""
+    """The columns of Luck: what each random number decides."""
 
     MIRROR = 0
     TOP = auto()
@@ -41,14 +41,14 @@ class Of(IntEnum):
 
 
 Luck = NDArray[np.float32]
-"""[N, len(Of)], uniform in [0, 1): a row for each image that an epoch shows."""
+"""Random numbers [N, len(Of)], uniform in [0, 1): one row for each image that an epoch shows."""
 
 
 def draw_luck(count: int, random: np.random.Generator) -> Luck:
-    """Draw the luck of `count` images."""
+    """Draw the random numbers of `count` images."""
     return random.random((count, len(Of)), dtype=np.float32)
 
 
 def between(low: float, high: float, luck: Luck) -> Luck:
-    """Turn luck into numbers from `low` to `high`."""
+    """Scale luck from [0, 1) to [low, high)."""
     return np.float32(low) + np.float32(high - low) * luck

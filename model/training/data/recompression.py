@@ -1,4 +1,4 @@
-"""Scales, blurs and encodes training images as platforms do, one image at a time, by Pillow."""
+"""Rescales, blurs and recompresses training images as platforms do, with Pillow, one image at a time."""
 
 from typing import Final
 
@@ -11,18 +11,18 @@ from model.training.config import Augmentation
 from model.training.data.draws import Luck, Of, between
 
 _CROP: Final = (0.7, 1.0)
-"""Share of the side that a cut-out keeps."""
+"""Range of the side of a cut-out, as a share of the image's side."""
 _RESIZE: Final = (0.5, 0.95)
-"""Share of the side that is left in between."""
+"""Range of the smaller side in between, as a share of the side."""
 _FILTERS: Final = (Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 _BLUR: Final = (0.2, 1.2)
-"""Standard deviation, in pixels."""
+"""Range of the standard deviation of the blur, in pixels."""
 _QUALITY: Final = (30.0, 95.0)
 _CHROMA: Final = ("4:4:4", "4:2:0")
 
 
 def ship(pixels: NDArray[np.uint8], luck: Luck, chances: Augmentation) -> NDArray[np.uint8]:
-    """Scale, blur and encode those of `pixels` [N, S, S, 3] whose `luck` wants it; changes and returns `pixels`."""
+    """Rescale, blur and recompress the images of `pixels` [N, S, S, 3] that `luck` picks, in place; return `pixels`."""
     wanted = np.stack(
         [
             luck[:, Of.RESIZE] < chances.resize,
@@ -65,7 +65,7 @@ def _as_jpeg(image: Image.Image, luck: Luck) -> Image.Image:
 
 
 def _as_webp(image: Image.Image, luck: Luck) -> Image.Image:
-    quick = 0  # of WebP's methods; the others take several times as long
+    quick = 0  # the fastest of WebP's methods; the other methods take several times as long
     return recode(image, format_="WEBP", quality=_quality(luck[Of.WEBP_QUALITY]), method=quick)
 
 

@@ -1,4 +1,4 @@
-"""The images of a dataset version as arrays of pixels: decoded once, then mapped from a cache."""
+"""Loads the images of a dataset version as arrays of pixels: decoded once, then memory-mapped from a cache."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ from model.training.distributed import PATIENCE
 
 _COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)
 _AT_ONCE: Final = 256
-"""Images that are held while they are decoded."""
+"""Most images held in memory while they are decoded."""
 _DECODERS: Final = 4
 
 
@@ -33,8 +33,8 @@ _DECODERS: Final = 4
 class Samples:
     """Images of one split, ready for the network: `pixels` [N, S, S, 3] uint8 and `labels` [N] float32, AI = 1.
 
-    `groups` [N] says what balanced sampling shall balance: 0 is real, each generator has a number of its own.
-    `files` [N] has the columns FACTS of the files that the images came from.
+    `groups` [N] are the groups that balanced sampling balances: 0 is real, each generator has its own number.
+    `files` [N] has the columns FACTS of the images' files.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,7 +43,7 @@ class Samples:
     files: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     def __post_init__(self) -> None:
-        """Take labels for groups where no generators are known, and the pixels themselves for files that are not."""
+        """Without `groups` use the labels; without `files` describe the pixels as if they were files."""
         if not len(self.groups):
             object.__setattr__(self, "groups", self.labels.astype(np.int64))
         if self.files.empty:
@@ -51,9 +51,10 @@ class Samples:
 
 
 def input_size(manifest: pd.DataFrame, *, largest: int) -> int:
-    """Return the side of the network's input: `largest`, or the median shorter side of the training images if smaller.
+    """Return the side of the network's input in pixels: `largest`, or the median shorter side of the training images.
 
-    Small images are not enlarged: it would cost time and add no information.
+    The smaller of the two counts: enlarging small images would cost time and add no information. Raises TrainingError
+    without training images.
     """
     rows = split_rows(manifest, "train")
     if rows.empty:
@@ -65,12 +66,13 @@ def input_size(manifest: pd.DataFrame, *, largest: int) -> int:
 def load_samples(
     lake: Lake, version: str, split: str, preprocess: Preprocess, *, cache: Path, leave_out: str = ""
 ) -> Samples:
-    """Decode a split of a dataset version, or map it from `cache` when that was done before.
+    """Decode a split of a dataset version, or map it from `cache` if it was decoded before.
 
-    Without the images of the generator `leave_out`, if one is named; the others are then held in memory. Of several
-    processes that ask at once one decodes, and the others wait. Raises TrainingError when there is no such generator
-    or no image of a class is left. Raises StorageFull when the cache has no room, and LockHeld when another process
-    decodes for longer than PATIENCE.
+    If `leave_out` names a generator, its images are left out, and the remaining images are held in memory. If several
+    processes ask at once, one of them decodes and the others wait.
+
+    Raises TrainingError if the split is empty, if no image is by that generator, or if no AI image is left. Raises
+    StorageFull if the cache has no room, and LockHeld if another process decodes for longer than PATIENCE.
     """
     rows = split_rows(read_manifest(lake, version, columns=_COLUMNS), split)
     if rows.empty:
@@ -80,7 +82,7 @@ def load_samples(
         pixels = _cached(cache / f"{name}.npy", lake, rows, preprocess)
     labels = np.array([CLASSES.index(label) for label in rows["label"]], dtype=np.float32)
     groups = rows["generator"].fillna("unknown").where(rows["label"] != CLASSES[REAL])
-    numbers, _ = pd.factorize(groups, sort=True)  # what is real has no generator and gets -1
+    numbers, _ = pd.factorize(groups, sort=True)  # real images have no generator and get -1
     samples = Samples(pixels, labels, numbers.astype(np.int64) + 1, rows[list(FACTS)])
     return _without(samples, groups.to_numpy(), leave_out, split) if leave_out else samples
 
@@ -102,12 +104,12 @@ def _raw_files(pixels: NDArray[np.uint8]) -> pd.DataFrame:
 
 
 def _cached(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preprocess) -> NDArray[np.uint8]:
-    """Map the pixels of `rows`; what is missing, or is not what it should be after a crash, is decoded (again)."""
+    """Map the pixels of `rows`; decode them first if the file is missing or damaged."""
     shape = (len(rows), preprocess.size, preprocess.size, 3)
     if path.exists():
         try:
             pixels: NDArray[np.uint8] = np.load(path, mmap_mode="r")
-        except (ValueError, EOFError):  # cut off
+        except (ValueError, EOFError):  # the file is cut off
             pixels = np.empty(0, np.uint8)
         if pixels.shape == shape and pixels.dtype == np.uint8:
             return pixels
@@ -118,7 +120,7 @@ def _cached(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preprocess) 
 def _decode_into(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preprocess, shape: tuple[int, ...]) -> None:
     """Write the pixels of `rows` to `path`, whole or not at all.
 
-    One after another, not through a memory map: of that, a full disk would kill the process without a word.
+    No memory map is used for writing: on a full disk it would kill the process without a message.
     """
 
     def prepare(data: bytes) -> bytes:

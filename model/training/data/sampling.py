@@ -1,4 +1,4 @@
-"""The images that an epoch shows, in their order: each image once, or classes and generators alike often."""
+"""Draws the images of an epoch: each image once, or classes and generators equally often."""
 
 from typing import Final
 
@@ -6,18 +6,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 MOST_DRAWS: Final = 5
-"""How often a balanced epoch shows an image at most: more would be learning a handful of images by heart."""
+"""How often a balanced epoch may show the same image. More would make the network memorise a few images."""
 
 Order = NDArray[np.int64]
 
 
 def draw_order(groups: Order, *, balanced: bool, random: np.random.Generator) -> Order:
-    """Return the images of an epoch, as indices into `groups` [N]; group 0 is that of the real images.
+    """Return the images of an epoch in random order, as indices into `groups` [N]; group 0 is the real images.
 
-    Each image once, in random order; or, if `balanced`, as many draws as there are images. One half of the draws is of
-    real images, the other half is shared out alike among the generators. A group too small for its share is shown whole
-    several times, at most MOST_DRAWS times. Draws that such a group leaves over go to the other generators, or are left
-    out. A group too large shows a part, another one in each epoch. The number of draws is the same in each epoch.
+    Without `balanced` each image is drawn once. With `balanced`:
+
+    1. There are as many draws as images: one half for real images, one half for AI images.
+    2. The generators get equal shares of the half for AI images.
+    3. A group smaller than its share is repeated, each image at most MOST_DRAWS times.
+    4. Draws that a small group cannot use go to larger groups of its half, or are left out.
+    5. A group larger than its share shows a random part, drawn anew in each epoch.
+    6. The number of draws is the same in each epoch.
     """
     if not balanced:
         return random.permutation(len(groups))
@@ -34,7 +38,7 @@ def draw_order(groups: Order, *, balanced: bool, random: np.random.Generator) ->
 
 
 def _share_out(draws: int, sizes: list[int]) -> list[int]:
-    """Share draws out alike, from the smallest group on, so that what one cannot take falls to those after it."""
+    """Split draws equally, smallest group first; draws that a group cannot use go to the larger groups."""
     shares = [0] * len(sizes)
     for place, group in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
         shares[group] = min(draws // (len(sizes) - place), MOST_DRAWS * sizes[group])

@@ -1,1 +1,1 @@
-"""The training itself: epochs, steps, checkpoints."""
+"""Runs the training: epochs, steps, checkpoints."""

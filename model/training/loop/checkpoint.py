@@ -1,4 +1,4 @@
-"""Writes and reads the checkpoints of a training run as safetensors; a pickle could run code."""
+"""Writes and reads the checkpoints of a training run as safetensors. A pickle could run code."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -18,7 +18,7 @@ from model.training.loop.learner import Learner
 
 @dataclass(frozen=True)
 class Progress:
-    """How far training came: finished epochs, and the best of them by validation loss."""
+    """The number of finished epochs, and the best epoch by validation loss (nats)."""
 
     epochs: int = 0
     best_epoch: int = 0
@@ -37,9 +37,9 @@ def load_network(path: Path, network: nn.Module) -> None:
 
 
 def save_checkpoint(path: Path, learner: Learner, config: TrainConfig, progress: Progress) -> None:
-    """Write all that is needed to go on after the last epoch, whole or not at all: without room, the one before stays.
+    """Write everything that resuming after the last epoch needs, whole or not at all.
 
-    Raises StorageFull.
+    Raises StorageFull without room for it; the previous checkpoint is then kept.
     """
     tensors = {f"network/{name}": tensor for name, tensor in learner.network.state_dict().items()}
     if learner.average:
@@ -50,7 +50,7 @@ def save_checkpoint(path: Path, learner: Learner, config: TrainConfig, progress:
 
 
 def load_checkpoint(path: Path, learner: Learner, config: TrainConfig) -> Progress:
-    """Load a checkpoint into `learner`; raises TrainingError when it cannot be read or was made by another config."""
+    """Load a checkpoint into `learner`; raises TrainingError if it is unreadable or was made with another config."""
     tensors, metadata = _load(path)
     _check_config(path, metadata, config)
     states: dict[int, dict[str, Tensor]] = {}
@@ -64,12 +64,12 @@ def load_checkpoint(path: Path, learner: Learner, config: TrainConfig) -> Progre
         learner.optimizer.load_state_dict(learner.optimizer.state_dict() | {"state": _laid_out(states, learner)})
         return Progress(**json.loads(metadata["progress"]))
     except (IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        summary = str(error).partition("\n")[0]  # torch goes on to list every tensor
+        summary = str(error).partition("\n")[0]  # the following lines of torch's message list every tensor
         raise TrainingError(f"{path} does not fit this network: {summary} Delete it to train from the start") from error
 
 
 def _laid_out(states: dict[int, dict[str, Tensor]], learner: Learner) -> dict[int, dict[str, Tensor]]:
-    """Give each state the layout of its weight (channels last): the fused optimizer walks both in memory's order."""
+    """Give each state the memory layout of its weight (channels last); the fused optimizer needs the same for both."""
     weights = [weight for settings in learner.optimizer.param_groups for weight in settings["params"]]
 
     def like(weight: Tensor, state: Tensor) -> Tensor:
@@ -85,8 +85,8 @@ def _check_config(path: Path, metadata: dict[str, str], config: TrainConfig) -> 
     ]
     if differing:
         raise TrainingError(
-            f"{path} was made by another config ({'; '.join(differing)}). "
-            "Delete it to train from the start, or train with the config it was made by"
+            f"{path} was made with another config ({'; '.join(differing)}). "
+            "Delete it to train from the start, or train with the config that made it"
         )
 
 

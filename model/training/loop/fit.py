@@ -1,4 +1,4 @@
-"""Trains a network epoch by epoch: validates after each, writes checkpoints, goes on from them, stops early."""
+"""Trains a network epoch by epoch, with validation, checkpoints to resume from, and early stopping."""
 
 import math
 import sys
@@ -25,9 +25,10 @@ _EVALUATION_BATCH = 256
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """What one finished epoch showed; losses are mean binary cross-entropies in nats, that of training with all in it.
+    """Measurements of one finished epoch. Losses are mean binary cross-entropies in nats.
 
-    `images_per_second` counts what training showed the network, without validation.
+    `train_loss` includes label smoothing and the `prior_weight` term. `val_accuracy` is 0 to 1, at probability 0.5.
+    `seconds` and `images_per_second` are those of training, without validation.
     """
 
     number: int
@@ -48,16 +49,16 @@ def fit(
     report: Callable[[Epoch], None],
     process: Process = ALONE,
 ) -> Progress:
-    """Train `network` in place and leave it with the weights of its best epoch: the averaged ones, if the config says.
+    """Train `network` in place and leave it with the weights of its best epoch (averaged if `ema_decay` is set).
 
-    Resumes from the checkpoint in `folder` when there is one; a kill costs at most the epoch it fell into.
+    Resumes from the checkpoint in `folder` if there is one. A process that is killed loses at most its current epoch.
 
-    Several processes do together what one would do, but for rounding and the masks of dropout. On CPUs batch
+    Several processes compute the same as one process, except for rounding and dropout masks. On CPUs batch
     normalisation differs, too: each process normalises its own share of a step. Only the first process reports, writes
     to `folder`, and gets the best weights.
 
-    Raises TrainingError when there are too few images, when a checkpoint does not fit or the loss is no longer a
-    number, and StorageFull.
+    Raises TrainingError for too few images, a checkpoint that does not fit, or a loss that is not finite. Raises
+    StorageFull without room for a checkpoint.
     """
     check_shares(config, process)
     steps = plan_epoch(train, config, number=0).steps
@@ -97,7 +98,7 @@ def fit(
 
 
 def predict_logits(network: nn.Module, samples: Samples) -> np.ndarray:
-    """Return the logits [N] of all samples in full precision, without augmentation."""
+    """Return the logits [N] of all samples, in float32 and without augmentation."""
     device = next(network.parameters()).device
     network.eval()
     with torch.inference_mode():
@@ -118,8 +119,8 @@ def learning_rate(step: int, *, steps_per_epoch: int, config: TrainConfig) -> fl
 def _train_one_epoch(
     learner: Learner, samples: Samples, config: TrainConfig, *, number: int, process: Process
 ) -> float:
-    """Run one epoch and return its mean loss. Seeded by its number, so that a resumed run repeats it exactly."""
-    torch.manual_seed((config.seed * 1_000_003 + number) * 1_009 + process.rank)  # each process its own dropout
+    """Run one epoch and return its mean loss. The seed depends on its number, so a resumed run repeats it exactly."""
+    torch.manual_seed((config.seed * 1_000_003 + number) * 1_009 + process.rank)  # other dropout masks in each process
     epoch = plan_epoch(samples, config, number=number)
     batches = training_batches(samples, config, epoch, process=process)
     name = f"epoch {number}/{config.epochs}"
@@ -136,8 +137,8 @@ def _train_one_epoch(
 
 
 def _validate(network: nn.Module, val: Samples, process: Process) -> np.ndarray:
-    """Return the logits [N], each process having computed its part of them, all by the network that the first keeps."""
-    take_from_first(network.buffers(), process)  # statistics of batch normalisation, which differ on CPUs
+    """Return the logits [N] of all samples; each process computes a part, with the buffers of the first process."""
+    take_from_first(network.buffers(), process)  # the statistics of batch normalisation differ on CPUs
     part = own_part(len(val.labels), process)
     own = predict_logits(network, replace(val, pixels=val.pixels[part], labels=val.labels[part]))
     return put_together(torch.from_numpy(own), len(val.labels), process).numpy()

@@ -1,4 +1,4 @@
-"""A network in training, with its loss, its optimizer and the average of its weights."""
+"""Takes training steps on a network: loss, optimizer and moving average of the weights."""
 
 import copy
 from typing import Any
@@ -16,7 +16,7 @@ from model.training.network.torchvision_import import make_torchvision_importabl
 
 
 class Learner:
-    """Trains `network` in place, or, with other processes, a copy of it whose weights have the same names."""
+    """Trains `network` in place; with several processes, a copy of it whose weights have the same names."""
 
     def __init__(self, network: nn.Module, config: TrainConfig, process: Process = ALONE) -> None:
         self._config = config
@@ -32,19 +32,19 @@ class Learner:
 
     @property
     def judged(self) -> nn.Module:
-        """The network that is evaluated and released: the average where there is one."""
+        """The network that is evaluated and released: the averaged network, if there is an average."""
         return self.average.module if self.average else self.network
 
     def start(self) -> None:
-        """Meet the other processes, once all have what they start from; call it before the first step."""
+        """Connect to the other processes. Call this after loading a checkpoint and before the first step."""
         if self._process.world > 1:
             devices = [self.device.index] if self.device.type == "cuda" else None
             self._shared = DistributedDataParallel(self.network, devices, broadcast_buffers=False)
-        if self._config.compile:  # a wrapper: what is judged, saved and exported stays as it is
-            self._shared = torch.compile(self._shared)  # type: ignore[assignment]  # it is a module, too
+        if self._config.compile:  # a wrapper: the network that is evaluated, saved and exported is unchanged
+            self._shared = torch.compile(self._shared)  # type: ignore[assignment]  # the result is a module
 
     def step(self, pixels: Tensor, labels: Tensor, *, number: int, rate: float) -> Tensor:
-        """Take step `number` (from 0) on pixels [B, S, S, 3] uint8 and labels [B]; returns the loss before it."""
+        """Take step `number` (from 0) on pixels [B, S, S, 3] uint8 and labels [B]; returns the loss before the step."""
         for settings in self.optimizer.param_groups:
             settings["lr"] = rate
         pixels, labels = (tensor.to(self.device, non_blocking=True) for tensor in (pixels, labels))
@@ -62,15 +62,15 @@ class Learner:
 
 
 def cross_entropy(logits: Tensor, labels: Tensor, *, smoothing: float = 0.0) -> Tensor:
-    """Return the mean binary cross-entropy in nats; `smoothing` draws labels [N] in [0, 1] toward one half."""
+    """Return the mean binary cross-entropy in nats; `smoothing` moves labels [N] in [0, 1] towards 0.5."""
     return functional.binary_cross_entropy_with_logits(logits, labels * (1 - smoothing) + smoothing / 2)
 
 
 def training_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor:
-    """Return the cross-entropy plus, where the recipe weighs it, (mean probability - prior)^2.
+    """Return the cross-entropy plus `prior_weight` times (mean probability - `prior`)^2.
 
-    The second term keeps a detector from calling everything one class on images unlike those it was trained on. The
-    mean is that of the whole batch, over all processes.
+    Without the second term a detector tends to call all images of an unknown kind one class. The mean is over the whole
+    batch of all processes.
     """
     loss = cross_entropy(logits, labels, smoothing=config.label_smoothing)
     if not config.prior_weight:
@@ -80,7 +80,7 @@ def training_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor
 
 
 def _synchronise(network: nn.Module, process: Process) -> nn.Module:
-    """Let batch normalisation see the images of all processes on GPUs; torch has no such layer for CPUs."""
+    """On GPUs let batch normalisation use the images of all processes; torch has no such layer for CPUs."""
     if process.device.type != "cuda":
         return network
     make_torchvision_importable()
@@ -91,7 +91,7 @@ def _synchronise(network: nn.Module, process: Process) -> nn.Module:
 
 
 def _averaged(network: nn.Module, config: TrainConfig) -> Any:
-    """Average the weights, and batch normalisation's statistics, over recent steps: few at first, then ever more."""
+    """Return a moving average of weights and batch normalisation statistics; its window grows during training."""
     make_torchvision_importable()
     from timm.utils.model_ema import ModelEmaV3
 
@@ -99,7 +99,7 @@ def _averaged(network: nn.Module, config: TrainConfig) -> Any:
 
 
 def _has_fast_bfloat16(device: torch.device) -> bool:
-    """Tell whether the device computes in bfloat16; elsewhere it is emulated and slower than float32."""
+    """Tell whether the device computes in bfloat16. Other devices emulate bfloat16, slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     features = torch.cpu.get_capabilities()

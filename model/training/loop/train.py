@@ -1,4 +1,4 @@
-"""Trains a detector on a dataset version and logs its artifact to MLflow; what was interrupted goes on."""
+"""Trains a detector on a dataset version and logs its artifact to MLflow; resumes an interrupted training."""
 
 import json
 import subprocess
@@ -28,23 +28,23 @@ from model.training.release.quantise import release_int8
 from model.training.release.release import release
 
 LICENCES: Final = "licences"
-"""Tag of a run: the licences of the images of its dataset version, and how many images each has."""
+"""Tag of a run: the licences in its dataset version, each with its number of images."""
 
 
 def train_detector(
     settings: Settings, config: TrainConfig, *, dataset_version: str, process: Process = ALONE
 ) -> dict[str, object]:
-    """Train `config` on a dataset version, or finish what was begun; the same call again returns the same result.
+    """Train `config` on a dataset version, or resume such a training; repeating the call returns the same result.
 
-    The result names the MLflow run that holds the artifact: run_id, dataset_version, best_epoch, val_loss, seconds.
-    Of several processes only the first one logs and releases, and has a result.
+    The result has run_id (the MLflow run that holds the artifact), dataset_version, best_epoch, val_loss (nats) and
+    seconds. With several processes only the first process logs, releases and returns a result; the others return {}.
     """
     folder = _folder(settings, config, dataset_version)
     done = folder / "result.json"
     if done.exists():
         finished: dict[str, object] = json.loads(done.read_text())
         if process.first:
-            print(f"already trained with this recipe; another seed trains anew: {folder}", flush=True)
+            print(f"already trained with this recipe (change the seed to train again): {folder}", flush=True)
         return finished
     started = time.monotonic()
     train_samples, val_samples = _load(settings, config, dataset_version)
@@ -81,7 +81,7 @@ def _load(settings: Settings, config: TrainConfig, version: str) -> tuple[Sample
 
 
 def _begun(folder: Path) -> str | None:
-    """Return the MLflow run of a training that was interrupted, to go on in it."""
+    """Return the MLflow run of an interrupted training, or None for a new training."""
     begun = folder / "run.json"
     return str(json.loads(begun.read_text())["run_id"]) if begun.exists() else None
 
@@ -91,7 +91,7 @@ def _remember(folder: Path, run: Run) -> None:
 
 
 def _count_licences(lake: Lake, version: str) -> dict[str, int]:
-    """Count the images of a version by licence, the most first."""
+    """Count the images of a version by licence, largest count first."""
     licences = read_manifest(lake, version, columns=("licence",))["licence"].fillna(NOT_STATED)
     return {str(licence): int(images) for licence, images in licences.value_counts().items()}
 
@@ -122,7 +122,7 @@ def _publish(
     settings: Settings,
     version: str,
 ) -> None:
-    """Release the network and log the artifact, and its variant in 8-bit integers when it is worth having."""
+    """Release the network and log the artifact; log the int8 variant, too, if it is fast enough."""
     folder = _folder(settings, config, version)
     metrics: Mapping[str, object] = {"best_epoch": progress.best_epoch, "val_loss": progress.best_loss}
     release(
@@ -144,18 +144,18 @@ def _publish(
 
 
 def _log_artifact(run: Run, folder: Path, variant: str) -> None:
-    """Log an artifact, and print the hash that whoever signs it compares: the registry may be changed by others."""
+    """Log an artifact and print its hash. A signer compares it, because others may be able to change the registry."""
     run.log_artifact(folder, variant=variant)
     print(f"artifact {variant}: sha256 {artifact.digest(folder)}", flush=True)
 
 
 def _folder(settings: Settings, config: TrainConfig, version: str) -> Path:
-    """Return where a training keeps what it needs to go on: another config is another training."""
+    """Return the folder with checkpoints and results of a training; each config has its own folder."""
     return settings.home / "training" / f"{version}-{config.digest()}"
 
 
 def _reporter(run: Run, config: TrainConfig) -> Callable[[Epoch], None]:
-    """Print each epoch and log it to the run."""
+    """Return a function that prints an epoch and logs it to the run."""
 
     def report(epoch: Epoch) -> None:
         print(
@@ -171,7 +171,7 @@ def _reporter(run: Run, config: TrainConfig) -> Callable[[Epoch], None]:
 
 
 def _keep_quiet(_: Epoch) -> None:
-    """Report nothing, as any process but the first does."""
+    """Report nothing; for all processes except the first."""
 
 
 def _result(run: Run, version: str, progress: Progress, *, seconds: float) -> dict[str, object]:
@@ -185,7 +185,7 @@ def _result(run: Run, version: str, progress: Progress, *, seconds: float) -> di
 
 
 def _git_revision() -> str:
-    """Name the code that trains, or 'unknown' outside a checkout."""
+    """Return the Git revision of this checkout, or 'unknown' outside a checkout."""
     try:
         answer = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True)  # noqa: S607
     except (OSError, subprocess.CalledProcessError):

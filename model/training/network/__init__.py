@@ -1,1 +1,1 @@
-"""The network that is trained: backbone, pooling, head."""
+"""Builds the network that is trained: backbone, pooling, head."""

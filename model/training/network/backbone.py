@@ -1,4 +1,4 @@
-"""Any timm model as a backbone: fitted to the size of the images, with pretrained weights if there are any."""
+"""Creates a backbone from any timm model, fitted to the size of the images, with or without pretrained weights."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from model.training.network.small_inputs import keep_resolution
 from model.training.network.torchvision_import import make_torchvision_importable
 
 Options = dict[str, Any]
-"""How a timm model is built: arguments of its class."""
+"""Arguments for the class of a timm model."""
 
 _COMPLAINTS = 3
 _COMPLAINT_LENGTH = 200
@@ -24,11 +24,11 @@ _log = structlog.get_logger(__name__)
 def create_backbone(config: TrainConfig, *, size: int, pretrained_file: str) -> nn.Module:
     """Create the timm model of `config` without its head, for images of `size` pixels, in evaluation mode.
 
-    The side of its feature map is at least `smallest_map` where its layers or patches can be made to keep that. Weights
-    come from `pretrained_file`, from the hub where it is empty.
+    The side of its feature map is at least `smallest_map` if its layers or patches can be changed to keep that side.
+    Pretrained weights come from `pretrained_file`, or from the hub if the name is empty.
 
     Raises TrainingError for a model that is unknown, gives no feature map, or takes no images of this size or no
-    `widths`. Raises it, too, for a file that cannot be read or does not fit, and when required weights cannot be had.
+    `widths`. Raises TrainingError, too, if the file cannot be read or does not fit, or required weights are missing.
     """
     make_torchvision_importable()
     import timm
@@ -36,7 +36,7 @@ def create_backbone(config: TrainConfig, *, size: int, pretrained_file: str) -> 
     name = config.backbone
     if not timm.is_model(name):
         near = ", ".join(timm.list_models(f"*{name[:6]}*")[:5]) or "see timm.list_models()"
-        raise TrainingError(f"'{name}' is no timm model; did you mean one of: {near}?")
+        raise TrainingError(f"'{name}' is not a timm model; did you mean one of: {near}?")
     options: Options = {"channels": config.widths} if config.widths else {}
     try:
         fixed_size = _known(name).fixed_input_size
@@ -52,10 +52,10 @@ def create_backbone(config: TrainConfig, *, size: int, pretrained_file: str) -> 
 
 
 def _fit_to_size(name: str, options: Options, *, size: int, smallest_map: int) -> Options:
-    """Say how a model that is built for one size of images is built for `size` pixels.
+    """Return the options that build a model with a fixed input size for images of `size` pixels.
 
-    A vision transformer cuts its input into patches. Smaller ones keep the resolution of a small image; timm resamples
-    pretrained weights of patches and positions to fit.
+    A vision transformer cuts its input into patches. Smaller patches keep the resolution of a small image; timm
+    resamples the pretrained weights of patches and positions to fit.
     """
     fitted: Options = {"img_size": size}
     backbone = _create(name, options | fitted)
@@ -82,7 +82,7 @@ def _load(config: TrainConfig, options: Options, file: str) -> nn.Module:
         way_out = "set TRUEGRAIN_PRETRAINED to a safetensors file"
         if config.pretrained == "required":
             raise TrainingError(
-                f"pretrained weights for '{name}' cannot be had from the hub: {error}. "
+                f"pretrained weights for '{name}' cannot be fetched from the hub: {error}. "
                 f"Either {way_out}, or train from scratch with pretrained=preferred or pretrained=never"
             ) from error
         _log.warning("training from scratch, no pretrained weights", backbone=name, reason=str(error), way_out=way_out)
@@ -90,35 +90,37 @@ def _load(config: TrainConfig, options: Options, file: str) -> nn.Module:
 
 
 def _create_from_file(name: str, options: Options, file: str) -> nn.Module:
-    """Create the model with the weights in `file`, each of which must have its place and each place its weight."""
+    """Create the model with the weights in `file`; the names of the weights must match the model exactly."""
     classifier = _known(name).classifier or ()
     heads = tuple(f"{head}." for head in ([classifier] if isinstance(classifier, str) else classifier))
     weights = {key: tensor for key, tensor in _read(file).items() if not key.startswith(heads)}
     try:
-        # Without a classifier timm loads strictly: what has no counterpart is an error, not left as it was.
+        # Without a classifier timm loads strictly: a missing or surplus weight is an error.
         overlay = {"state_dict": weights, "classifier": None}
         backbone = _create(name, options, pretrained=True, pretrained_cfg_overlay=overlay)
     except RuntimeError as error:
         complaints = [line.strip()[:_COMPLAINT_LENGTH] for line in str(error).splitlines()[1 : _COMPLAINTS + 1]]
         raise TrainingError(f"TRUEGRAIN_PRETRAINED={file!r} does not fit '{name}': {' '.join(complaints)}") from error
     remembered: Any = backbone.pretrained_cfg
-    remembered.pop("state_dict")  # else all weights would stay in memory a second time
+    remembered.pop("state_dict")  # otherwise all weights would stay in memory twice
     return backbone
 
 
 def _read(file: str) -> dict[str, Tensor]:
     if not file.endswith(".safetensors"):
-        raise TrainingError(f"TRUEGRAIN_PRETRAINED={file!r} is no safetensors file; other kinds can run code")
+        raise TrainingError(
+            f"TRUEGRAIN_PRETRAINED={file!r} is not a safetensors file; files of other kinds can run code"
+        )
     try:
         return load_file(file)
     except (OSError, SafetensorError) as error:
         raise TrainingError(
-            f"TRUEGRAIN_PRETRAINED={file!r} cannot be read: {error}. Name another file, or none to ask the hub"
+            f"TRUEGRAIN_PRETRAINED={file!r} cannot be read: {error}. Name another file, or none to use the hub"
         ) from error
 
 
 def _known(name: str) -> Any:
-    """Return what timm knows of a model's inputs, head and weights."""
+    """Return timm's description of a model: its inputs, head and weights."""
     import timm
 
     return timm.get_pretrained_cfg(name, allow_unregistered=False)

@@ -1,4 +1,4 @@
-"""The features that any backbone gives, as a map of channels, rows and columns."""
+"""Turns the output of any backbone into a feature map [N, C, side, side]."""
 
 from math import isqrt
 
@@ -11,9 +11,8 @@ from model.errors import TrainingError
 def to_map(output: Tensor, *, prefix_tokens: int = 0) -> Tensor:
     """Return a backbone's output for square images as a map [N, C, side, side].
 
-    The output may have its channels first or last, or be tokens [N, L, C] in the order of the rows of the map. Before
-    them may be `prefix_tokens` that stand for no place (class and register tokens). Raises TrainingError for anything
-    else.
+    The output may be [N, C, side, side], [N, side, side, C], or tokens [N, L, C] row by row. The first `prefix_tokens`
+    tokens stand for no place (class and register tokens) and are dropped. Raises TrainingError for other shapes.
     """
     if output.ndim == 4 and output.shape[2] == output.shape[3]:
         return output
@@ -24,20 +23,20 @@ def to_map(output: Tensor, *, prefix_tokens: int = 0) -> Tensor:
         if side * side == places > 0:
             return output[:, prefix_tokens:].transpose(1, 2).reshape(-1, output.shape[2], side, side)
     raise TrainingError(
-        f"the backbone's output of shape {list(output.shape[1:])} an image is no square map; choose one whose features "
-        "are [C, h, w], [h, w, C] or tokens [L, C]"
+        f"the backbone's output of shape {list(output.shape[1:])} an image is not a square map; choose a "
+        "backbone whose features are [C, h, w], [h, w, C] or tokens [L, C]"
     )
 
 
 def prefix_tokens(backbone: nn.Module) -> int:
-    """Return how many of a backbone's tokens stand for no place."""
+    """Return the number of a backbone's tokens that stand for no place (class and register tokens)."""
     return int(getattr(backbone, "num_prefix_tokens", 0))
 
 
 def map_shape(backbone: nn.Module, *, size: int) -> tuple[int, int]:
     """Return the channels and the side of the feature map for images of `size` pixels; leaves evaluation mode on.
 
-    Raises TrainingError when there is no map.
+    Raises TrainingError if the backbone gives no map.
     """
     with torch.no_grad():
         features = to_map(backbone.eval()(torch.zeros(1, 3, size, size)), prefix_tokens=prefix_tokens(backbone))

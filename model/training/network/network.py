@@ -13,7 +13,7 @@ _HIDDEN = 512
 class Network(nn.Module):
     """Normalised pixels [N, 3, S, S] -> logits of AI [N].
 
-    A `mirrored` one looks at each image and at its mirror image, but for those that it is trained on.
+    In evaluation mode a `mirrored` network averages the features of each image and of its mirror image.
     """
 
     def __init__(self, backbone: nn.Module, *, channels: int, dropout: float, mirrored: bool) -> None:
@@ -34,7 +34,7 @@ class Network(nn.Module):
         return self.features(pixels).mean((2, 3))
 
     def features(self, pixels: Tensor) -> Tensor:
-        """Return the last feature map [N, C, h, w] of the backbone; the mean of both, in place, when mirrored."""
+        """Return the last feature map [N, C, h, w]; if mirrored, the mean over the image and its mirror image."""
         features = self._look(pixels)
         if self.mirrored and not self.training:
             return (features + self._look(pixels.flip(3)).flip(3)) / 2
@@ -50,10 +50,10 @@ class Network(nn.Module):
 
 
 def build_network(config: TrainConfig, *, size: int, pretrained_file: str) -> Network:
-    """Build the network of `config` for inputs of `size` pixels, the same one for the same seed.
+    """Build the network of `config` for inputs of `size` pixels; the same seed gives the same network.
 
-    Raises TrainingError for an unknown backbone, and for one that gives no feature map or takes no images of this size.
-    Raises it, too, when pretrained weights are required and cannot be had.
+    Raises TrainingError for a backbone that is unknown, gives no feature map or takes no images of this size. Raises
+    TrainingError, too, if required pretrained weights are missing.
     """
     torch.manual_seed(config.seed)
     backbone = create_backbone(config, size=size, pretrained_file=pretrained_file)

@@ -1,4 +1,4 @@
-"""Keeps the resolution of small images in a backbone that was made for photographs."""
+"""Reduces the strides of a backbone, so that small images keep their resolution."""
 
 from functools import partial
 from typing import Any
@@ -9,11 +9,12 @@ from model.training.network.feature_map import map_shape
 
 
 def keep_resolution(backbone: nn.Module, *, size: int, smallest_map: int) -> None:
-    """Let layers of `backbone` stride less, the first ones first, until the side of its map is at least `smallest_map`.
+    """Reduce strides in `backbone`, first layers first, until the side of its map is at least `smallest_map`.
 
-    Layers that reduce the same resolution, such as those side by side in a residual block, are treated alike. A
-    convolution halves its stride, and a layer without weights (pooling) is left out. No weight changes its name, shape
-    or value. Reductions that no strided layer makes stay as they are.
+    1. Strided layers with the same input resolution, such as those of a residual block, are changed together.
+    2. The stride of a convolution is halved. A strided layer without weights (pooling) becomes an identity.
+    3. No weight changes its name, shape or value.
+    4. Reductions without a strided layer stay as they are, and then the map may stay smaller.
     """
     while map_shape(backbone, size=size)[1] < smallest_map:
         level = _first_reduction(backbone, size)
@@ -24,7 +25,7 @@ def keep_resolution(backbone: nn.Module, *, size: int, smallest_map: int) -> Non
 
 
 def _first_reduction(backbone: nn.Module, size: int) -> dict[str, nn.Module]:
-    """Return the strided layers by name whose input is the largest among the inputs of all strided layers."""
+    """Return by name the strided layers whose input has the highest resolution."""
     seen: dict[str, int] = {}
     layers = {name: layer for name, layer in backbone.named_modules() if _reduces(layer)}
     hooks = [layer.register_forward_pre_hook(partial(_note_side, seen, name)) for name, layer in layers.items()]
@@ -39,13 +40,13 @@ def _note_side(seen: dict[str, int], name: str, _layer: nn.Module, inputs: tuple
 
 
 def _reduces(layer: nn.Module) -> bool:
-    """Tell whether a layer is a strided convolution, or a strided one without weights; blocks of layers are neither."""
+    """Tell whether a layer is a strided convolution, or a strided layer without weights. Blocks of layers are not."""
     plain = not list(layer.children()) and not list(layer.parameters())
     return (plain or isinstance(layer, nn.Conv2d)) and _stride(layer) > 1
 
 
 def _stride(layer: nn.Module) -> int:
-    """Return the stride of a layer, 1 for one that has none."""
+    """Return the stride of a layer; 1 for a layer without a stride."""
     stride: Any = getattr(layer, "stride", 1)
     if isinstance(stride, tuple):
         stride = stride[-1]
@@ -53,7 +54,7 @@ def _stride(layer: nn.Module) -> int:
 
 
 def _halved(convolution: nn.Conv2d) -> nn.Conv2d:
-    """Return the convolution with half its stride and the padding that doubles the side of its output."""
+    """Return the convolution with half its stride, padded so that the side of its output doubles."""
     from timm.layers.conv2d_same import Conv2dSame
 
     stride, kernel = _stride(convolution) // 2, convolution.kernel_size[0]
@@ -61,7 +62,7 @@ def _halved(convolution: nn.Conv2d) -> nn.Conv2d:
         convolution.stride = (stride, stride)
         convolution.padding = ((kernel - stride + 1) // 2,) * 2
         return convolution
-    # An even kernel without a stride needs one more row of padding on one side than on the other.
+    # An even kernel with stride 1 needs one more row of padding on one side than on the other.
     padded: nn.Conv2d = Conv2dSame(
         convolution.in_channels,
         convolution.out_channels,

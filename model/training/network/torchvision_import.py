@@ -1,8 +1,8 @@
-"""Let torchvision, hence timm, be imported beside a torch it was not built for.
+"""Makes torchvision, which timm needs, importable beside a CPU build of torch.
 
 torchvision's wheel is built for CUDA. Beside a CPU build of torch its compiled operators do not load, and importing it
-fails with "operator torchvision::nms does not exist". Nothing here uses a compiled operator, so it is enough that
-their schemas exist.
+fails with "operator torchvision::nms does not exist". Truegrain uses no compiled operator of torchvision, so declaring
+their schemas is enough.
 """
 
 import torch
@@ -14,9 +14,9 @@ _SCHEMAS = {
 
 
 def make_torchvision_importable() -> None:
-    """Define the schemas that torchvision misses; a no-op where its own operators load. Call before importing timm."""
+    """Define the missing schemas if torchvision's operators do not load. Call this before importing timm."""
     try:
-        import torchvision  # noqa: F401 - whether it can be imported is the question
+        import torchvision  # noqa: F401 - tests whether it can be imported
     except RuntimeError:
         for name, schema in _SCHEMAS.items():
             torch.library.define(f"torchvision::{name}", schema)

@@ -1,1 +1,1 @@
-"""From trained weights to the released artifact: calibration, export, quantisation."""
+"""Turns trained weights into the released artifact: calibration, export, quantisation."""

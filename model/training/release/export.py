@@ -15,10 +15,10 @@ from model.training.release.whitening import Whitening
 class ReleasedNetwork(nn.Module):
     """Pixels [N, S, S, 3] uint8 -> calibrated probability of AI [N], map toward AI [N, h, w], embedding [N, d].
 
-    With global average pooling the class-activation map is a closed form of the forward pass. It weights the features
+    With global average pooling the class-activation map can be computed in the forward pass. It weights the features
     of each location by the gradient of the logit with respect to the pooled features. The map is positive where the
     image speaks for AI and negative where it speaks for real. Its positive part is proportional to Grad-CAM (Selvaraju
-    et al., 2017, arXiv 1610.02391). The embedding is the pooled features on the axes of `whitening`.
+    et al., 2017, arXiv 1610.02391). The embedding is the pooled features projected on the axes of `whitening`.
     """
 
     mean: Tensor
@@ -39,7 +39,7 @@ class ReleasedNetwork(nn.Module):
         return torch.sigmoid(self.network.classify(pooled) / self.temperature), cam, (pooled - self.mean) @ self.axes
 
     def _gradient(self, pooled: Tensor) -> Tensor:
-        """Derive the logit with respect to the pooled features [N, C], through output, ReLU, norm and hidden layer."""
+        """Return the gradient [N, C] of the logit by the pooled features: back through output, ReLU, norm, hidden."""
         hidden, norm, output = self.network.hidden, self.network.norm, self.network.output
         assert norm.running_var is not None  # noqa: S101 - statistics are tracked by default
         active = (norm(hidden(pooled)) > 0).to(pooled.dtype)  # [N, hidden]
@@ -49,7 +49,10 @@ class ReleasedNetwork(nn.Module):
 
 
 def export(released: ReleasedNetwork, *, size: int) -> bytes:
-    """Serialise to ONNX, one file, any batch size; input `pixels`, outputs `probability`, `cam` and `embedding`."""
+    """Return the network as one ONNX file for any batch size.
+
+    Its input is `pixels`; its outputs are `probability`, `cam` and `embedding`.
+    """
     example = torch.zeros((2, size, size, 3), dtype=torch.uint8)
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         warnings.simplefilter("ignore")  # the exporter warns about its own internals on every call
@@ -62,7 +65,7 @@ def export(released: ReleasedNetwork, *, size: int) -> bytes:
             dynamo=True,
             verbose=False,
         )
-        assert program is not None  # noqa: S101 - with dynamo=True there always is one
+        assert program is not None  # noqa: S101 - with dynamo=True a program is always returned
         path = Path(folder) / "model.onnx"
         program.save(path, external_data=False)
         return path.read_bytes()

@@ -1,4 +1,4 @@
-"""Makes the int8 variant of an artifact: its backbone in 8-bit integers, with a calibration of its own."""
+"""Makes the int8 variant of an artifact: the backbone in 8-bit integers, calibrated separately."""
 
 import os
 import tempfile
@@ -22,9 +22,11 @@ from model.training.data.samples import Samples
 from model.training.release.release import calibrated_fields, refer, spread
 
 MARGIN = 0.2
-"""How much faster the variant must be to be worth offering: it is a second detector to judge, store and explain."""
+"""How much faster the variant must be to be offered, as a share. A second detector must pay for its upkeep."""
 _OPERATORS = frozenset({"Conv", "Add", "AveragePool", "MaxPool"})
-"""Matrix products stay as they are: in vision transformers 8 bits gained no time and spoiled the maps."""
+"""The operators that are quantised.
+
+Matrix products are not: in vision transformers 8 bits saved no time and degraded the activation maps."""
 _CALIBRATION_IMAGES = 256
 _BATCH = 64
 _WARM_UP = 10
@@ -33,21 +35,22 @@ _PAIRS = 100
 
 @dataclass(frozen=True)
 class Speed:
-    """How many times faster the int8 variant is, one image at a time on one thread, and whether that is worth it."""
+    """How many times as fast the int8 variant is (one image at a time, one thread), and whether that is enough."""
 
     ratio: float
     worth: bool
 
     def __str__(self) -> str:
         verdict = "on offer" if self.worth else "not on offer"
-        return f"int8 is {self.ratio:.2f} times as fast, {1 + MARGIN} are required: {verdict}"
+        return f"int8 is {self.ratio:.2f} times as fast; {1 + MARGIN} times is required: {verdict}"
 
 
 def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
-    """Write the int8 variant of the artifact in `full` into `folder` and time both against each other.
+    """Write the int8 variant of the artifact in `full` into `folder`, and compare the speed of both.
 
-    Temperature and whitening stay those of the graph; threshold, operating points, band and reference are those of the
-    variant's own answers to the validation images. Its golden outputs are what onnxruntime computes here.
+    Temperature and whitening are part of the graph and stay the same. Threshold, operating points, band and reference
+    are computed anew from the variant's scores of the validation images. Its golden outputs are computed here, with
+    onnxruntime.
     """
     made = artifact.load(full)
     model = quantise(made.model, spread(val, _CALIBRATION_IMAGES))
@@ -70,13 +73,13 @@ def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
 
 
 def quantise(model: bytes, pixels: NDArray[np.uint8]) -> bytes:
-    """Return the graph with its backbone in 8-bit integers, scaled for the images `pixels` [N, S, S, 3].
+    """Return the graph with its backbone in 8-bit integers; `pixels` [N, S, S, 3] uint8 calibrate the activations.
 
-    Static quantisation, each channel of the weights with a scale of its own (Jacob et al., 2018, arXiv 1712.05877).
-    Normalisation, pooling, head, map and sigmoid stay as they are.
+    The quantisation is static, with one scale for each channel of the weights (Jacob et al., 2018, arXiv 1712.05877).
+    Normalisation, pooling, head, map and sigmoid stay in float32.
     """
     proto = onnx.load_from_string(model)
-    add_pre_process_metadata(proto)  # the exporter has folded and inferred all that onnxruntime's own step would
+    add_pre_process_metadata(proto)  # marks the graph as preprocessed: torch's exporter has done that already
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
         quantize_static(
@@ -85,7 +88,7 @@ def quantise(model: bytes, pixels: NDArray[np.uint8]) -> bytes:
             _Images(pixels),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
-            # Weights of 7 bits: sums of 8-bit ones overflow on processors without VNNI, and golden outputs would differ
+            # Weights of 7 bits: with 8 bits, sums overflow on processors without VNNI, and golden outputs would differ
             reduce_range=True,
             op_types_to_quantize=sorted(_OPERATORS),
             nodes_to_quantize=[node.name for node in proto.graph.node if _is_in_backbone(node)],
@@ -94,13 +97,13 @@ def quantise(model: bytes, pixels: NDArray[np.uint8]) -> bytes:
 
 
 def judge_speed(full: Sequence[float], int8: Sequence[float]) -> Speed:
-    """Compare times of the same images, taken in turns, by the median of their ratios."""
+    """Compare the times [n] of the same images by the median of their ratios."""
     ratio = float(np.median(np.divide(full, int8)))
     return Speed(ratio, ratio >= 1 + MARGIN)
 
 
 class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
-    """Hands images one by one to onnxruntime, which watches the range of each activation."""
+    """Gives images one by one to onnxruntime, which records the range of each activation."""
 
     def __init__(self, pixels: NDArray[np.uint8]) -> None:
         self._images = iter(pixels)
@@ -111,7 +114,7 @@ class _Images(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has n
 
 
 def _is_in_backbone(node: onnx.NodeProto) -> bool:
-    """Tell by the modules that torch's exporter notes for each node."""
+    """Tell whether a node is quantised, by the module names that torch's exporter wrote to it."""
     scopes = next((p.value for p in node.metadata_props if p.key == "pkg.torch.onnx.name_scopes"), "")
     return node.op_type in _OPERATORS and "'network.backbone'" in scopes
 
@@ -119,7 +122,7 @@ def _is_in_backbone(node: onnx.NodeProto) -> bool:
 def _time_in_turns(
     sessions: Sequence[onnxruntime.InferenceSession], pixels: NDArray[np.uint8]
 ) -> tuple[list[float], ...]:
-    """Return seconds an image for each session; in turns, so that whatever else the machine does slows all of them."""
+    """Return the seconds of each image, for each session. The sessions take turns, so other load slows all alike."""
     times: tuple[list[float], ...] = tuple([] for _ in sessions)
     for number in range(_WARM_UP + _PAIRS):
         image = pixels[number % len(pixels)][np.newaxis]

@@ -1,4 +1,4 @@
-"""Writes the artifact of a trained network: calibrated, exported, with its reference and golden outputs."""
+"""Writes the artifact of a trained network: ONNX graph, calibration, reference and golden outputs."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +37,10 @@ def release(
     metrics: Mapping[str, object],
     folder: Path,
 ) -> Card:
-    """Write the artifact of a trained network into `folder` and return its card."""
+    """Write the artifact of a trained network into `folder` and return its card.
+
+    Calibration and reference come from the validation images `val`. `metrics` become part of the card.
+    """
     network.cpu()
     chosen = choose_images(val.groups)
     logits, pooled = _observe(network, val, chosen)
@@ -67,13 +70,16 @@ def release(
 def refer(
     val: Samples, chosen: NDArray[np.intp], probabilities: Probabilities, embedding: NDArray[np.float32] | None
 ) -> bytes:
-    """Pack the reference of the `chosen` images [n], from the probabilities [N] of all and their embedding [n, d]."""
+    """Pack the reference of the `chosen` images [n].
+
+    `probabilities` [N] are those of all validation images, `embedding` [n, d] is that of the chosen images.
+    """
     files, label = val.files.iloc[chosen], val.labels[chosen]
     return pack_reference(make_reference(files, label=label, probability=probabilities[chosen], embedding=embedding))
 
 
 def calibrated_fields(probabilities: Probabilities, labels: Labels, reference: bytes) -> dict[str, Any]:
-    """Return those fields of a card that follow from the validation images: probabilities [N], packed reference."""
+    """Return the card's threshold, operating points, band, alpha and reference hash, from the validation images [N]."""
     limits = calibrate(probabilities, labels)
     return {
         "threshold": limits.threshold,
@@ -85,7 +91,7 @@ def calibrated_fields(probabilities: Probabilities, labels: Labels, reference: b
 
 
 def spread(samples: Samples, most: int) -> NDArray[np.uint8]:
-    """Copy at most `most` images [n, S, S, 3], at even distances from the first to the last."""
+    """Return copies of at most `most` images [n, S, S, 3], evenly spaced from the first to the last."""
     count = len(samples.labels)
     return np.array(samples.pixels[np.linspace(0, count - 1, min(most, count)).astype(int)])
 
@@ -93,7 +99,10 @@ def spread(samples: Samples, most: int) -> NDArray[np.uint8]:
 def _observe(
     network: Network, val: Samples, chosen: NDArray[np.intp]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the logits [N] of all images and the pooled features [n, C] of the chosen ones: of all they may be GBs."""
+    """Return the logits [N] of all images and the pooled features [n, C] of the chosen images.
+
+    The features of all images could take gigabytes.
+    """
     wanted = np.isin(np.arange(len(val.labels)), chosen)
     logits, pooled = [], []
     network.eval()
@@ -106,7 +115,7 @@ def _observe(
 
 
 def _golden(released: ReleasedNetwork, val: Samples) -> Golden:
-    """Compute golden outputs with torch, so that loading the artifact also proves the export right."""
+    """Compute golden outputs with torch, so that loading the artifact checks the export, too."""
     pixels = spread(val, _GOLDEN_IMAGES)
     with torch.inference_mode():
         probability, cam, embedding = released(torch.from_numpy(pixels))

@@ -1,4 +1,4 @@
-"""Whitens features: finds axes on which a detector's reference varies alike, so that distances compare."""
+"""Whitens features: projects them on axes of equal variance, so that distances can be compared."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,12 +9,12 @@ from scipy.linalg import eigh
 
 _MOST_AXES: Final = 32
 _NARROWEST: Final = 1e-3
-"""Least width of an axis, as a share of the widest: what varies less is float32's noise, which would be blown up."""
+"""Smallest standard deviation of an axis, relative to the largest. Smaller ones are float32 noise."""
 
 
 @dataclass(frozen=True)
 class Whitening:
-    """Moves pooled features by `mean` [C] float32 and projects them on `axes` [C, d] float32."""
+    """Subtracts `mean` [C] float32 from pooled features and projects them on `axes` [C, d] float32."""
 
     mean: NDArray[np.float32]
     axes: NDArray[np.float32]
@@ -25,10 +25,10 @@ class Whitening:
 
 
 def fit_whitening(pooled: NDArray[np.float32]) -> Whitening:
-    """Find the main axes of features [n, C], at most 32, and scale them so that the covariance there is the identity.
+    """Find at most 32 principal components of features [n, C], scaled so that the covariance is the identity.
 
-    Principal components, whitened (Kessy, Lewin and Strimmer, 2018, doi 10.1080/00031305.2016.1277159): a distance
-    counts in standard deviations of the reference. Features that are all alike are embedded as zero.
+    PCA whitening: Kessy, Lewin and Strimmer, 2018, doi 10.1080/00031305.2016.1277159. Distances are then in standard
+    deviations of the reference. If all features are equal, their embedding is zero.
     """
     features = pooled.astype(np.float64)
     mean = features.mean(0)

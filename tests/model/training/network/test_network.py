@@ -98,7 +98,7 @@ def test_features_without_places_are_refused(shape: tuple[int, ...]) -> None:
 
 
 def test_an_unknown_backbone_is_named_with_near_ones() -> None:
-    with pytest.raises(TrainingError, match=r"'resnet10' is no timm model; did you mean one of: .*resnet"):
+    with pytest.raises(TrainingError, match=r"'resnet10' is not a timm model; did you mean one of: .*resnet"):
         build("resnet10", size=64)
 
 
