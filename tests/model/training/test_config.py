@@ -69,7 +69,7 @@ def test_an_override_that_is_not_allowed_is_named(overrides: dict[str, object], 
 
 
 def test_an_unknown_recipe_lists_the_known_ones() -> None:
-    with pytest.raises(TrainingError, match=r"no recipe '\.\./quick'; known are .*production, quick"):
+    with pytest.raises(TrainingError, match=r"no recipe '\.\./quick'; use one of .*production, quick"):
         read_config("../quick")
 
 

@@ -93,7 +93,7 @@ def test_channels_come_first() -> None:
 
 @pytest.mark.parametrize("shape", [(2, 512), (2, 6, 8)])
 def test_features_without_places_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(TrainingError, match=rf"{list(shape[1:])}.* no square map".replace("[", r"\[")):
+    with pytest.raises(TrainingError, match=rf"{list(shape[1:])}.* not a square map".replace("[", r"\[")):
         to_map(torch.zeros(shape), prefix_tokens=1)
 
 
@@ -127,12 +127,12 @@ def test_preferred_weights_that_cannot_be_had_are_missed_on_the_log(capsys: pyte
 
 
 def test_weights_that_could_run_code_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"no safetensors file"):
+    with pytest.raises(TrainingError, match=r"not a safetensors file"):
         build("resnet10t", size=64, pretrained="preferred", file=str(tmp_path / "weights.pth"))
 
 
 def test_a_file_of_weights_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"absent\.safetensors' cannot be read: .*ask the hub"):
+    with pytest.raises(TrainingError, match=r"absent\.safetensors' cannot be read: .*use the hub"):
         build("resnet10t", size=64, pretrained="preferred", file=str(tmp_path / "absent.safetensors"))
 
 
