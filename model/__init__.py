@@ -1,4 +1,4 @@
-"""The domain: images, datasets, detectors and decisions. It knows no Airflow, no Flask and no Great Expectations."""
+"""The domain: images, datasets, detectors and decisions. It imports no Airflow, no Flask and no Great Expectations."""
 
 import os
 from collections.abc import Mapping
@@ -13,9 +13,9 @@ TELEMETRY_OFF: Final[Mapping[str, str]] = MappingProxyType(
         "ORT_DISABLE_TELEMETRY": "1",
     }
 )
-"""The variables by which Airflow, Great Expectations, MLflow and onnxruntime report nothing to their makers."""
+"""Environment variables that switch off the telemetry of Airflow, Great Expectations, MLflow and onnxruntime."""
 
-# The one thing that happens on import. MLflow and onnxruntime start to report while they are imported, and other
-# libraries import onnxruntime too: only a variable that is set before any of them stops the reports.
+# The only thing that happens on import. MLflow and onnxruntime send reports while they are imported, and other
+# libraries import onnxruntime, too. So the variables must be set before any of these imports.
 for _variable, _value in TELEMETRY_OFF.items():
     os.environ.setdefault(_variable, _value)

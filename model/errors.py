@@ -1,30 +1,30 @@
-"""Every error Truegrain raises on purpose.
+"""Defines every error that Truegrain raises on purpose.
 
-TruegrainError
-├── SettingsError          a TRUEGRAIN_* variable is unknown or its value is not allowed
-├── InvalidImage           bytes that are not an image we accept; carries a short `reason`
-├── SourceError            a source of labelled images cannot be read or understood
-│   └── ContradictingLabels   a source calls one image real and AI
-├── FeedbackError          an answer about what users reported cannot be understood
-├── DatasetError           a batch, a manifest or a dataset version is missing, broken or empty
-├── StorageFull            there is no room for what was to be written
-├── LockHeld               another process has held a lock for too long
-├── ValidationFailed       a dataset version may not be trained on
-├── TrainingError          training cannot start, resume or finish
-│   └── TrainingInterrupted   something outside ended it, and it may go on where it was
-├── ArtifactError          a released detector is incomplete, altered or does not compute what it promised
-└── RegistryError          the model registry refused, or holds no such model, version or alias
-    └── RegistryUnavailable   the registry did not answer
+- TruegrainError
+  - SettingsError: a TRUEGRAIN_* variable is unknown or its value is not allowed.
+  - InvalidImage: bytes are not an image that is accepted; carries a short `reason`.
+  - SourceError: a source of labelled images cannot be read or understood.
+    - ContradictingLabels: a source labels one image as real and as AI.
+  - FeedbackError: an answer to a review of users' reports cannot be understood.
+  - DatasetError: a batch, a manifest or a dataset version is missing, broken or empty.
+  - StorageFull: there is no room for a file.
+  - LockHeld: another process has held a lock for too long.
+  - ValidationFailed: a dataset version may not be trained on, or the newest predictions break a rule.
+  - TrainingError: training cannot start, resume or finish.
+    - TrainingInterrupted: training was ended from outside; the same call may resume it.
+  - ArtifactError: a released detector is incomplete, was altered, or does not reproduce its golden outputs.
+  - RegistryError: the model registry refused, or holds no such model, version or alias.
+    - RegistryUnavailable: the registry did not answer.
 """
 
 from typing import Final
 
 HOPELESS_STATUS: Final = 2
-"""Exit status of a process whose error a person has to mend: the same call would end in it again."""
+"""Exit status for an error that a person has to fix: the same call would fail again."""
 
 
 class TruegrainError(Exception):
-    """Base of all errors whose message is meant for a person: what is wrong, which value, the way out."""
+    """Base of all errors whose message is for a person: what is wrong, which value, how to fix it."""
 
 
 class SettingsError(TruegrainError):
@@ -32,9 +32,9 @@ class SettingsError(TruegrainError):
 
 
 class InvalidImage(TruegrainError):
-    """Bytes that are not an image we accept.
+    """Bytes are not an image that is accepted.
 
-    `reason` is one word of a closed set (see `model.images.decoding.REASONS`), fit for a metric label.
+    `reason` is one of `model.images.decoding.REASONS`; this fixed set can label a metric.
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -47,11 +47,11 @@ class SourceError(TruegrainError):
 
 
 class ContradictingLabels(SourceError):
-    """A source calls one image real and AI: in two columns, or in a table and by a folder."""
+    """A source labels one image as real and as AI: in two columns, or in a table and by a folder."""
 
 
 class FeedbackError(TruegrainError):
-    """An answer about what users reported cannot be understood."""
+    """An answer to a review of users' reports cannot be understood."""
 
 
 class DatasetError(TruegrainError):
@@ -59,7 +59,7 @@ class DatasetError(TruegrainError):
 
 
 class StorageFull(TruegrainError):
-    """There is no room for what was to be written."""
+    """There is no room for a file."""
 
 
 class LockHeld(TruegrainError):
@@ -67,7 +67,7 @@ class LockHeld(TruegrainError):
 
 
 class ValidationFailed(TruegrainError):
-    """A dataset version was refused; nothing may be trained on it."""
+    """A dataset version may not be trained on, or the newest predictions break a rule."""
 
 
 class TrainingError(TruegrainError):
@@ -75,11 +75,11 @@ class TrainingError(TruegrainError):
 
 
 class TrainingInterrupted(TrainingError):
-    """Training was ended by something outside; the same call may go on where it was."""
+    """Training was ended from outside; the same call may resume it."""
 
 
 class ArtifactError(TruegrainError):
-    """A released detector is incomplete, was altered, or does not compute what it promised."""
+    """A released detector is incomplete, was altered, or does not reproduce its golden outputs."""
 
 
 class RegistryError(TruegrainError):
@@ -91,8 +91,8 @@ class RegistryUnavailable(RegistryError):
 
 
 def in_one_line(text: str) -> str:
-    """Return what a stranger may have written as one printable line, fit to be quoted: for an error, a log, a terminal.
+    """Return an untrusted text as one printable line, safe to quote in an error, a log or a terminal.
 
-    Line breaks, control characters and rows of blanks become a blank.
+    Line breaks, control characters and repeated blanks become one blank.
     """
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

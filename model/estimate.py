@@ -1,4 +1,4 @@
-"""A measured value with its confidence interval. A module of its own, so that no reader of one imports SciPy."""
+"""A measured value with its confidence interval. This module is separate so that reading one needs no SciPy."""
 
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 CONFIDENCE: Final = 0.95
-"""How often the interval of an Estimate holds the true value."""
+"""The probability that the interval of an Estimate holds the true value."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Writes files on any file system, each whole or not at all, and names a full disk. Tells when a file has changed."""
+"""Writes files on any file system, whole or not at all; reports a full disk; tells whether a file has changed."""
 
 import errno
 import os
@@ -16,15 +16,15 @@ from upath import UPath
 from model.errors import StorageFull
 
 FULL_DISK: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""The numbers of the system's errors which say that a disk, or a user's quota, is full."""
+"""The error numbers of the system for a full disk or a used-up quota."""
 
 
 @contextmanager
 def write_whole(path: UPath, *, private: bool = False) -> Iterator[IO[bytes]]:
-    """Open a file that takes the place of `path` when the block ends, and leaves no trace when the block fails.
+    """Open a file that replaces `path` when the block ends, and is removed when the block fails.
 
-    The folder is made when it is missing. A `private` file, which is on this machine, can never be read by any other
-    user than its owner. Raises StorageFull when there is no room.
+    A missing folder is created. A `private` file must be on this machine; only its owner can ever read it. Raises
+    StorageFull if there is no room.
     """
     aside = path.parent / f".{path.name}-{uuid.uuid4().hex}"
     with naming_full_disk(path):
@@ -34,36 +34,36 @@ def write_whole(path: UPath, *, private: bool = False) -> Iterator[IO[bytes]]:
                 yield file
             move(aside, path)
         except BaseException:
-            with suppress(OSError):  # what went wrong before matters more
+            with suppress(OSError):  # the error that ended the block matters more
                 aside.unlink(missing_ok=True)
             raise
 
 
 def write_text(path: UPath, text: str, *, private: bool = False) -> None:
-    """Write a text file whole, as UTF-8; for `private` see `write_whole`."""
+    """Write a text file, whole or not at all, as UTF-8; for `private` and errors see `write_whole`."""
     with write_whole(path, private=private) as file:
         file.write(text.encode())
 
 
 def write_table(path: UPath, table: pa.Table, *, compression: str = "zstd") -> None:
-    """Write a Parquet file whole."""
+    """Write a Parquet file, whole or not at all; for errors see `write_whole`."""
     with write_whole(path) as file:
         pq.write_table(table, file, compression=compression)
 
 
 def move(source: UPath, target: UPath) -> None:
-    """Move a file over `target`, whose folder is made when it is missing; on this machine that happens at once."""
+    """Move a file over `target` and create its folder if missing; atomic on this machine. Raises StorageFull."""
     with naming_full_disk(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(source, Path):
-            # fsspec would copy, in view of all readers, where a full disk lets nothing be renamed.
+            # If a rename fails on a full disk, fsspec would copy instead, and readers would see half a file.
             source.replace(target)
         else:
             source.fs.mv(source.path, target.path)
 
 
 def remove(path: UPath) -> None:
-    """Remove a file, or a folder with all that is in it; one that is not there is removed already."""
+    """Remove a file, or a folder with everything in it. A missing path is no error. Raises StorageFull."""
     with naming_full_disk(path), suppress(FileNotFoundError):
         if not isinstance(path, Path):
             path.fs.rm(path.path, recursive=True)
@@ -74,15 +74,16 @@ def remove(path: UPath) -> None:
 
 
 def identify(path: Path) -> tuple[int, int] | None:
-    """Return what tells the file at `path` from another one in its place: device and inode. None without a file."""
+    """Return (device, inode) of the file at `path`. They change when another file replaces it. None without a file."""
     facts = _look_up(path)
     return (facts.st_dev, facts.st_ino) if facts else None
 
 
 def signature(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when the file at `path` is replaced or written: time, device and inode. None without a file.
+    """Return (modification time in ns, device, inode) of the file at `path`; None without a file.
 
-    Whoever keeps the content of a file in memory reads it again when its signature has changed.
+    They change when the file is replaced or written. A reader that keeps the content in memory compares them to know
+    when to read the file again.
     """
     facts = _look_up(path)
     return (facts.st_mtime_ns, facts.st_dev, facts.st_ino) if facts else None
@@ -90,7 +91,7 @@ def signature(path: Path) -> tuple[int, int, int] | None:
 
 @contextmanager
 def naming_full_disk(path: UPath) -> Iterator[None]:
-    """Turn what a file system raises when it has no room for `path` into StorageFull with the way out."""
+    """Turn the error of a file system without room for `path` into StorageFull, with advice."""
     try:
         yield
     except OSError as error:
@@ -98,8 +99,8 @@ def naming_full_disk(path: UPath) -> Iterator[None]:
             raise
         raise StorageFull(
             f"There is no room for '{path}': the disk is full ({error.strerror}). Free some space, or set "
-            "TRUEGRAIN_HOME (for the lake alone TRUEGRAIN_LAKE) to a larger place, and run the task again: what was "
-            "complete is untouched, and what is half done counts for nothing."
+            "TRUEGRAIN_HOME (for the lake alone TRUEGRAIN_LAKE) to a larger place, and run the task again: "
+            "complete files are untouched, and half-written files are ignored."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""REAL and AI, and the spellings every known dataset uses for them."""
+"""Defines the labels REAL and AI, and finds them in the spellings that known datasets use."""
 
 from model.errors import SourceError
 
@@ -18,7 +18,7 @@ SPELLINGS = {
         "synthesized", "artificial",
     ),
 }  # fmt: skip
-"""Folder names and table cells that stand for a label, in lower case with `_` for blanks and hyphens."""
+"""Folder names and table cells that mean a label, in lower case, with `_` for blanks and hyphens."""
 
 _LABELS = {word: label for label, words in SPELLINGS.items() for word in words}
 
@@ -30,22 +30,22 @@ DOUBTFUL = frozenset({
 
 
 def find_label(spelling: str) -> str | None:
-    """Return the label that `spelling` (a folder's name, a cell of a table) stands for, or None when it names none."""
+    """Return the label that `spelling` (a folder name, a table cell) means, 'real' or 'ai'; None for any other word."""
     return _LABELS.get(_normalise(spelling))
 
 
 def is_doubtful(spelling: str) -> bool:
-    """Whether `spelling` may stand for a label, and as well for what a picture shows."""
+    """Tell whether `spelling` may mean a label or what a picture shows."""
     return _normalise(spelling) in DOUBTFUL
 
 
 def describe_spellings() -> str:
-    """Return every known spelling in one sentence, for the message of an error."""
+    """Return all known spellings in one sentence, for an error message."""
     return "Known spellings: " + "; ".join(f"{label}: {', '.join(words)}" for label, words in SPELLINGS.items())
 
 
 def parse_label(spelling: str) -> str:
-    """Like `find_label`, for a place where a label must stand; raises SourceError naming the known spellings."""
+    """Return the label that `spelling` means; raises SourceError, listing the known spellings, for any other word."""
     label = find_label(spelling)
     if label is None:
         raise SourceError(f"'{spelling}' names no label. {describe_spellings()}")

@@ -1,4 +1,4 @@
-"""How good a detector is: accuracy, F1, AUROC, calibration error and error rates, with confidence intervals."""
+"""Computes accuracy, F1, AUROC, calibration error and error rates of a detector, with confidence intervals."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from model.labels import AI, REAL
 
 _BOOTSTRAP_ROUNDS = 500
 _BOOTSTRAP_BATCH = 20
-"""Resamples that are in memory at the same time; more of them are no faster."""
+"""Resamples that are held in memory at once; larger batches are no faster."""
 ECE_BINS = 15
 
 Labels = NDArray[np.integer]
@@ -20,36 +20,36 @@ Probabilities = NDArray[np.floating]
 
 
 def proportion(successes: int, trials: int) -> Estimate:
-    """Estimate a proportion with Wilson's score interval, which stays inside [0, 1] and is honest for few trials.
+    """Estimate a proportion with Wilson's score interval, which stays inside [0, 1] and is reliable for few trials.
 
-    Wilson, 1927, "Probable inference, the law of succession, and statistical inference". Raises ValueError without a
-    trial.
+    Wilson, 1927, "Probable inference, the law of succession, and statistical inference". Raises ValueError if `trials`
+    is less than 1.
     """
     if trials < 1:
-        raise ValueError("a proportion of no trials is undefined")
+        raise ValueError("a proportion needs at least one trial")
     interval = binomtest(successes, trials).proportion_ci(CONFIDENCE, method="wilson")
     return Estimate(successes / trials, float(interval.low), float(interval.high))
 
 
 def accuracy(labels: Labels, probabilities: Probabilities, threshold: float) -> Estimate:
-    """Return the share of images on the right side of `threshold`; a probability equal to it is called AI."""
+    """Return the share of images on the right side of `threshold`. A probability equal to `threshold` counts as AI."""
     return proportion(int(np.sum((probabilities >= threshold) == (labels == AI))), len(labels))
 
 
 def false_positive_rate(labels: Labels, probabilities: Probabilities, threshold: float) -> Estimate:
-    """Return the share of the real images called AI."""
+    """Return the share of real images called AI (probability at least `threshold`)."""
     real = probabilities[labels == REAL]
     return proportion(int(np.sum(real >= threshold)), len(real))
 
 
 def true_positive_rate(labels: Labels, probabilities: Probabilities, threshold: float) -> Estimate:
-    """Return the share of the AI images called AI."""
+    """Return the share of AI images called AI (probability at least `threshold`)."""
     ai = probabilities[labels == AI]
     return proportion(int(np.sum(ai >= threshold)), len(ai))
 
 
 def f1_score(labels: Labels, probabilities: Probabilities, threshold: float) -> float:
-    """Return the harmonic mean of precision and recall of AI; 0 when nothing is AI or called so."""
+    """Return the harmonic mean of precision and recall of AI; 0 if no image is AI or called AI."""
     called = probabilities >= threshold
     hits = np.sum(called & (labels == AI))
     total = np.sum(called) + np.sum(labels == AI)
@@ -57,13 +57,13 @@ def f1_score(labels: Labels, probabilities: Probabilities, threshold: float) -> 
 
 
 def area_under_roc(labels: Labels, probabilities: Probabilities) -> float:
-    """Return the chance that an AI image scores above a real one, ties counting half (Mann-Whitney U).
+    """Return the probability that an AI image scores above a real image; ties count half (Mann-Whitney U).
 
     Raises ValueError unless both classes are present.
     """
     ai, real = int(np.sum(labels == AI)), int(np.sum(labels == REAL))
     if not ai or not real:
-        raise ValueError(f"AUROC needs both classes, there are {real} real and {ai} AI images")
+        raise ValueError(f"AUROC needs images of both classes; there are {real} real and {ai} AI images")
     ranks = rankdata(probabilities)[labels == AI].sum()
     return float((ranks - ai * (ai + 1) / 2) / (ai * real))
 
@@ -71,16 +71,16 @@ def area_under_roc(labels: Labels, probabilities: Probabilities) -> float:
 def auroc(labels: Labels, probabilities: Probabilities) -> Estimate:
     """Estimate the area under the ROC curve with DeLong's interval, cut off at 0 and 1.
 
-    DeLong et al., 1988, by ranks as in Sun and Xu, 2014: as good as a bootstrap at a thousandth of its cost. Of classes
-    that are told apart without a fault it is [1, 1], as a bootstrap's would be; with a single image of a class it is
-    [0, 1]. Raises ValueError unless both classes are present.
+    DeLong et al., 1988, computed from ranks as in Sun and Xu, 2014: as good as a bootstrap at a thousandth of its cost.
+    If the classes are separated perfectly, the interval is [1, 1], as with a bootstrap. If a class has one image, the
+    interval is [0, 1]. Raises ValueError unless both classes are present.
     """
     value = area_under_roc(labels, probabilities)
     ranks = rankdata(probabilities)
     ai, real = labels == AI, labels == REAL
     if min(ai.sum(), real.sum()) < 2:
         return Estimate(value, 0.0, 1.0)
-    # How many images of the other class each image is on the right side of, as a share.
+    # For each image, the share of the other class that it is ranked correctly against.
     above = (ranks[ai] - rankdata(probabilities[ai])) / real.sum()
     below = 1 - (ranks[real] - rankdata(probabilities[real])) / ai.sum()
     error = math.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below))
@@ -89,7 +89,7 @@ def auroc(labels: Labels, probabilities: Probabilities) -> Estimate:
 
 
 def calibration_bins(probabilities: Probabilities) -> NDArray[np.integer]:
-    """Return the bin of each probability: one of 15 of equal width, counted from 0."""
+    """Return the bin (0 to 14) of each probability; the 15 bins have equal width."""
     bins: NDArray[np.integer] = np.minimum((probabilities * ECE_BINS).astype(int), ECE_BINS - 1)
     return bins
 
@@ -97,8 +97,9 @@ def calibration_bins(probabilities: Probabilities) -> NDArray[np.integer]:
 def calibration_error(labels: Labels, probabilities: Probabilities) -> float:
     """Return the expected calibration error of P(AI) over 15 bins of equal width.
 
-    The mean, over images, of how far the average probability of a bin is from its share of AI images (Guo et al., 2017,
-    arXiv 1706.04599, for the probability of AI instead of that of the predicted class).
+    The error of a bin is the difference between its mean probability and its share of AI images. The result is the
+    mean of these errors, weighted by the images in each bin (Guo et al., 2017, arXiv 1706.04599). Guo et al. use the
+    probability of the predicted class; this function uses the probability of AI.
     """
     surplus = np.bincount(calibration_bins(probabilities), weights=probabilities - (labels == AI), minlength=ECE_BINS)
     return float(np.abs(surplus).sum() / len(labels))
@@ -109,8 +110,8 @@ def bootstrapped(
 ) -> Estimate:
     """Estimate a statistic from 0 to 1 with a percentile interval over 500 resamples (Efron, 1979).
 
-    Each class is resampled on its own, so that no resample lacks one. With fewer than two images of a class the
-    interval is [0, 1].
+    Each class is resampled separately, so that every resample has both classes. If a class has fewer than two images,
+    the interval is [0, 1].
     """
     value = statistic(labels, probabilities)
     classes = [probabilities[labels == label] for label in (REAL, AI)]

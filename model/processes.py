@@ -1,4 +1,4 @@
-"""Processes of one host beside each other: one holds a file at a time; a child ends with its parent, or at a limit."""
+"""Locks files between processes, ends a child process with its parent, and limits its memory and computing time."""
 
 import ctypes
 import resource
@@ -15,10 +15,11 @@ from filelock import FileLock, Timeout
 from model.errors import LockHeld
 
 LOCK_SECONDS: Final = 10.0
-"""How long a turn is waited for, unless turns are known to take longer."""
+"""Default time to wait for a lock."""
 
 _PR_SET_PDEATHSIG: Final = 1
-# Looked up here: between fork and exec, where `die_with_parent` may run, a child should take no lock of the loader.
+# Looked up on import: between fork and exec, where `die_with_parent` may run, a child must not wait for the
+# dynamic loader's lock.
 _PRCTL: Final = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
@@ -28,10 +29,10 @@ _counted_until = 0.0
 
 @contextmanager
 def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """Hold the file `path` alone; the system lets go of it when the process dies, however that happens.
+    """Hold an exclusive lock on the file `path` for the block; the system releases it if the process dies.
 
-    It excludes those who open the same file: on one host, or on a disk that several share and that locks for all of
-    them. Raises LockHeld when another holds it for so many seconds.
+    Several hosts can share the lock if the file is on a shared disk that supports locks. Raises LockHeld if another
+    process holds the lock for longer than `seconds`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path)
@@ -39,7 +40,7 @@ def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
         lock.acquire(timeout=seconds)
     except Timeout as error:
         raise LockHeld(
-            f"another process has held {path} for {seconds:g} s; try again, and should it stay so, end that process"
+            f"another process has held {path} for {seconds:g} s; try again later, or end the process if it hangs"
         ) from error
     try:
         yield
@@ -48,19 +49,19 @@ def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process once the thread that started it has ended; does so on Linux only.
+    """Ask the kernel to kill this process when the thread that started it ends; works on Linux only.
 
-    Where the parent is killed outright, none of its own handlers can end its children. Fit for Popen's `preexec_fn`.
+    If the parent is killed with SIGKILL, its own handlers cannot end its children. Usable as Popen's `preexec_fn`.
     """
     if _PRCTL is not None:
         _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def limit_this_process(*, memory_bytes: int, step_seconds: int) -> None:
-    """Have the kernel refuse memory beyond a bound, and kill this process when it computes for so long without `beat`.
+    """Limit the memory of this process, and kill it if it computes for `step_seconds` without a call of `beat`.
 
-    Memory is bounded on Linux only; what does not fit is a MemoryError, or what a library makes of it. Seconds are of
-    computing: waiting for a disk or a network does not count.
+    Memory is limited on Linux only. Beyond the limit Python raises MemoryError; libraries may raise other errors. Only
+    computing time counts, not waiting for a disk or a network.
     """
     global _step_seconds
     if sys.platform == "linux":
@@ -71,10 +72,10 @@ def limit_this_process(*, memory_bytes: int, step_seconds: int) -> None:
 
 
 def beat() -> None:
-    """Say that a step is done, and the next one begins. Cheap, and without effect where no limit is set."""
+    """Restart the time limit of `limit_this_process`, because a step is done. Cheap; does nothing without a limit."""
     global _counted_until
     if _step_seconds and (now := time.process_time()) >= _counted_until:
         _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        # In whole seconds of the process: at most one is given away, and one is asked for again only when it is over.
+        # The kernel counts whole seconds. The limit is set at most once a second, which adds at most 2 s to a step.
         resource.setrlimit(resource.RLIMIT_CPU, (int(now) + 2 + _step_seconds, hard))
         _counted_until = int(now) + 1.0

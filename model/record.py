@@ -1,4 +1,4 @@
-"""Record: what a step leaves behind as JSON, for other steps to read."""
+"""Writes dataclasses as JSON and reads them back with type checks; steps exchange their results like this."""
 
 from functools import cache
 from typing import Any, ClassVar, Self
@@ -9,22 +9,22 @@ from model.errors import TruegrainError
 
 
 class Record:
-    """A dataclass that is written as JSON and read back; what is read is checked against the types of its fields."""
+    """Base of dataclasses that are written as JSON; reading checks the types of all fields."""
 
     kind: ClassVar[str]
-    """What a person calls it."""
+    """Name of the record in error messages, such as 'gallery of mistakes'."""
     indent: ClassVar[int | None] = None
-    """Spaces a level, for records that are also read by people."""
+    """Spaces of indentation a level, for records that people read, too; None: compact."""
     refusal: ClassVar[type[TruegrainError]] = TruegrainError
-    """What is raised for something else."""
+    """The error that `from_json` raises for any other text."""
 
     def to_json(self) -> str:
-        """Write the record, compact unless `indent` says otherwise."""
+        """Return the record as JSON, indented if `indent` is set."""
         return self._adapter().dump_json(self, indent=self.indent).decode()
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raises `refusal`, which names each faulty field, when it is something else."""
+        """Read a record that `to_json` wrote; raises `refusal`, naming each faulty field, for any other text."""
         try:
             record: Self = cls._adapter().validate_json(text)
         except ValidationError as error:
@@ -39,5 +39,5 @@ class Record:
 
 
 def _path(places: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Return the field at fault, as in 'overall.f1'; nothing when the whole text is."""
+    """Return the path of a faulty field, such as 'overall.f1'; empty if the whole text is faulty."""
     return (".".join(map(str, places)),) if places else ()

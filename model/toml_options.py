@@ -1,4 +1,4 @@
-"""Reads options from TOML files, one laid over another, and names each wrong value by its key."""
+"""Reads options from a TOML file, overridden by a second one; errors name each wrong value by its key."""
 
 import tomllib
 from collections.abc import Mapping
@@ -20,10 +20,10 @@ Count = Annotated[int, Field(ge=1)]
 
 
 def read_options(type_: type[Options], shipped: Traversable, path: str, *, name: str) -> Options:
-    """Read the options of the TOML file `shipped`, with those of the one at `path`, if it is not empty, laid over them.
+    """Read the options of the TOML file `shipped`, overridden by those of the file at `path` unless `path` is empty.
 
-    Raises SettingsError, which calls them by their `name`, for a file that cannot be read, an unknown key or a value
-    that is not allowed.
+    Raises SettingsError for a file that cannot be read, an unknown key or a value that is not allowed. `name` is what
+    the error calls the options.
     """
     table = _read(shipped, name)
     given = _read(Path(path), name) if path else {}
@@ -32,14 +32,15 @@ def read_options(type_: type[Options], shipped: Traversable, path: str, *, name:
     except ValidationError as error:
         problems = list_problems(error)
         raise SettingsError(
-            f"the {name} '{path}' is not allowed: {problems}. model/{shipped.name} lists all"
+            f"the {name} '{path}' is not allowed: {problems}. model/{shipped.name} lists all keys"
         ) from error
 
 
 def lay_over(table: Mapping[str, Any], replacements: Mapping[str, object]) -> dict[str, Any]:
-    """Return `table` with the values of `replacements`, whose keys may be dotted: "augmentation.jpeg" is in a table.
+    """Return a copy of `table` with the values of `replacements`.
 
-    Tables are merged key by key; where only one of the two is a table, the replacement takes the place of the other.
+    A dotted key such as "augmentation.jpeg" names a value inside a table. Two tables are merged key by key. If only one
+    of the two values is a table, the replacement replaces the old value.
     """
     laid = dict(table)
     for key, value in replacements.items():

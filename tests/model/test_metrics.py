@@ -29,7 +29,7 @@ def test_the_ends_of_wilsons_interval_are_where_the_score_test_turns(trials: int
 
 
 def test_a_proportion_of_no_trials_is_refused() -> None:
-    with pytest.raises(ValueError, match="no trials"):
+    with pytest.raises(ValueError, match="at least one trial"):
         metrics.proportion(0, 0)
 
 
