@@ -1,1 +1,1 @@
-"""The record of a drill, the goals it has to meet, and its story in sentences."""
+"""Records a drill, compares it with its goals, and tells it in sentences."""

@@ -1,4 +1,4 @@
-"""Compares a drill with its goals: accuracy lost, images until the alarm, seconds until mended."""
+"""Compares a drill with its goals: accuracy lost, images until the alarm, seconds until recovery."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ from model.metrics import proportion
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What is asked of a drill and what came of it; `value` is None when it did not get that far.
+    """A goal of a drill and its measured value; `value` is None if the drill ended before the measurement.
 
-    `bound` says whether the value must be at most the limit or at least.
+    `value` and `limit` are in `unit`. `bound` says whether `limit` is the least or the greatest value allowed.
     """
 
     name: str
@@ -26,14 +26,14 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """Whether the value is there and within the limit."""
+        """Whether the value was measured and is within the limit."""
         if self.value is None:
             return False
         return self.value >= self.limit if self.bound == "at least" else self.value <= self.limit
 
     @property
     def measured(self) -> str:
-        """The value with its unit, as people read it."""
+        """The value with its unit, for people."""
         return "not reached" if self.value is None else f"{round(self.value, 1):g} {self.unit}"
 
     def __str__(self) -> str:
@@ -42,13 +42,13 @@ class Goal:
 
 
 def goals(drill: Drill) -> tuple[Goal, ...]:
-    """Hold a drill against what is promised for the built-in images on two cores."""
+    """Compare a drill with the goals for the built-in images on two cores."""
     before, during, after = (accuracy(drill.answers_in(phase)) for phase in get_args(Phase))
     early = [reading for reading in drill.readings if reading.alarm and not reading.newcomers]
     return (
         Goal(
             name="early_alarms",
-            meaning="Alarms of a new generator before there was one",
+            meaning="Alarms about a new generator before it appeared",
             value=len(early),
             unit="alarms",
             bound="at most",
@@ -56,7 +56,7 @@ def goals(drill: Drill) -> tuple[Goal, ...]:
         ),
         Goal(
             name="drop_points",
-            meaning="Accuracy lost when it appeared, or it was no exercise",
+            meaning="Accuracy lost when the new generator appeared (less would be no test)",
             value=_points(before, during),
             unit="points",
             bound="at least",
@@ -64,7 +64,7 @@ def goals(drill: Drill) -> tuple[Goal, ...]:
         ),
         Goal(
             name="detect_requests",
-            meaning="Images by it until the monitor suspected a new generator",
+            meaning="Images of the new generator until the monitor suspected it",
             value=drill.alarm.newcomers if drill.alarm else None,
             unit="images",
             bound="at most",
@@ -72,7 +72,7 @@ def goals(drill: Drill) -> tuple[Goal, ...]:
         ),
         Goal(
             name="seconds",
-            meaning="From there until the service gave verdicts of a detector that knows it",
+            meaning="Time from that alarm until the service used a detector that knows the generator",
             value=_seconds(drill),
             unit="s",
             bound="at most",
@@ -80,7 +80,7 @@ def goals(drill: Drill) -> tuple[Goal, ...]:
         ),
         Goal(
             name="residual_points",
-            meaning="Accuracy still missing afterwards, on the same kind of traffic",
+            meaning="Accuracy still lost after recovery, on the same kind of traffic",
             value=_points(before, after),
             unit="points",
             bound="at most",
@@ -90,19 +90,19 @@ def goals(drill: Drill) -> tuple[Goal, ...]:
 
 
 def require_met(drill: Drill) -> None:
-    """Raise TruegrainError, naming the fault and every goal that was not met, when there is one."""
+    """Raise TruegrainError if the drill has a fault or missed a goal; the message names them."""
     missed = "; ".join(str(goal) for goal in goals(drill) if not goal.met)
     if drill.fault or missed:
         raise TruegrainError(f"the drill {drill.id} was not passed: {'; '.join(filter(None, (drill.fault, missed)))}")
 
 
 def accuracy(answers: Sequence[Answer]) -> Estimate | None:
-    """Estimate the share of right verdicts; None without any."""
+    """Estimate the share of right verdicts; None without verdicts."""
     return proportion(sum(answer.right for answer in answers), len(answers)) if answers else None
 
 
 def _points(before: Estimate | None, then: Estimate | None) -> float | None:
-    """Return by how many points of a hundred accuracy was lower then."""
+    """Return the loss of accuracy from `before` to `then`, in percentage points."""
     return 100.0 * (before.value - then.value) if before and then else None
 
 

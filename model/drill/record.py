@@ -1,4 +1,4 @@
-"""The record of a drill: what happened when a generator appeared that the detector did not know."""
+"""Defines the record of a drill, in which a generator appears that the detector does not know."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,19 +11,25 @@ from model.monitoring.terms import Signal
 from model.record import Record
 
 Phase = Literal["before", "during", "after"]
-"""Until the newcomer appears, while the detector that does not know it is in service, and with the one that does."""
+"""The three phases of a drill.
+
+- before: until the newcomer appears.
+- during: the newcomer has appeared, and the detector in service does not know it.
+- after: the detector in service knows the newcomer.
+"""
 
 StepName = Literal[
     "ordinary traffic", "incident", "reports", "review", "ingestion", "training", "judgement", "swap", "traffic again"
 ]
-"""The parts of a drill, in their order: 'swap' ends with the first verdict of the retrained detector."""
+"""The parts of a drill, in order. 'swap' ends with the first verdict of the retrained detector."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A verdict of the service on an image whose origin is known, `generator` None for a real one.
+    """A verdict of the service on an image of known origin; `generator` is None for a real image.
 
-    `seconds` are those since the drill began, `called` is the label of the verdict, `version` the one that gave it.
+    `seconds` count from the start of the drill. `probability` is that of AI, 0 to 1. `called` is the label of the
+    verdict, and `version` the version of the detector that gave it.
     """
 
     seconds: float
@@ -40,10 +46,10 @@ class Answer:
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """A result of the service's monitor, and how many images of the newcomer it had been sent by then.
+    """A result of the service's monitor, and the number of the newcomer's images sent by then (`newcomers`).
 
-    `suspects` counts the images that the monitor points to, and `suspects_new` how many of them the newcomer made.
-    `accuracy` is the monitor's estimate, made without labels; `truth` is what the labels say about the same images.
+    `suspects` counts the images that the monitor points to; `suspects_new` counts those made by the newcomer.
+    `accuracy` is the monitor's estimate without labels; `truth` is the real accuracy on the same images, 0 to 1.
     """
 
     seconds: float
@@ -59,13 +65,13 @@ class Reading:
 
     @property
     def alarm(self) -> bool:
-        """Whether it says that a new generator is there."""
+        """Whether the monitor suspects a new generator."""
         return self.state == "drifting" and self.attribution == "new_generator"
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image that the first alarm pointed to: its picture (the address of a WebP) and the verdict on it."""
+    """An image that the first alarm pointed to: its picture (a data URL of a WebP) and its verdict."""
 
     picture: str
     answer: Answer
@@ -73,7 +79,10 @@ class Suspect:
 
 @dataclass(frozen=True, kw_only=True)
 class Labelling:
-    """What people made of it: `reports` on `images`, of which the review accepted some; `agreement` had to agree."""
+    """Counts of the users' reports: `reports` on `images`, of which `accepted` were accepted.
+
+    `agreement` is how many reporters had to agree on an image.
+    """
 
     images: int
     reporters: int
@@ -84,7 +93,7 @@ class Labelling:
 
 @dataclass(frozen=True, kw_only=True)
 class Learnt:
-    """A detector that was trained: on what, in which run, what the gate said, and the version it became."""
+    """A trained detector: its dataset version, run, registered version, and the outcome of the gate."""
 
     dataset_version: str
     images: int
@@ -96,7 +105,7 @@ class Learnt:
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """A part of the drill, in seconds since it began."""
+    """A part of the drill; `begin` and `end` are seconds since the drill began."""
 
     name: StepName
     begin: float
@@ -104,15 +113,15 @@ class Step:
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """How long the part took."""
         return self.end - self.begin
 
 
 @dataclass(frozen=True, kw_only=True)
 class Drill(Record):
-    """One exercise. What it did not get to is None or empty.
+    """One drill. Fields of parts that it did not reach are None or empty.
 
-    `asked` is why a training was asked for, `fault` what ended the drill early.
+    `asked` is the reason for which a training was asked for; `fault` is the error that ended the drill early.
     """
 
     kind: ClassVar = "record of a drill"
@@ -134,15 +143,15 @@ class Drill(Record):
 
     @property
     def alarm(self) -> Reading | None:
-        """The first reading that says so when it is true."""
+        """The first true alarm: the first reading that suspects a new generator after one appeared."""
         return next((reading for reading in self.readings if reading.alarm and reading.newcomers), None)
 
     def step(self, name: StepName) -> Step | None:
-        """Return a part of the drill, None when it was not got to."""
+        """Return a part of the drill; None if the drill did not reach it."""
         return next((step for step in self.steps if step.name == name), None)
 
     def answers_in(self, phase: Phase, *, by: Iterable[str | None] | None = None) -> list[Answer]:
-        """Return the verdicts of a phase, all or only those on the images of some generators (None: real ones)."""
+        """Return the verdicts of a phase; with `by`, only those on images of these generators (None: real images)."""
         wanted = None if by is None else set(by)
         chosen = (each for each in self.answers if self._phase_of(each) == phase)
         return [each for each in chosen if wanted is None or each.generator in wanted]

@@ -1,4 +1,4 @@
-"""Tells a drill in sentences whose every number is from its record."""
+"""Tells a drill in sentences; all numbers come from its record."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from model.estimate import Estimate
 
 @dataclass(frozen=True)
 class Event:
-    """What happened `at` a time (UTC), `seconds` after the drill began."""
+    """An event `at` a time (UTC), `seconds` after the drill began."""
 
     at: datetime
     seconds: float
@@ -20,28 +20,28 @@ class Event:
 
 
 def tell(drill: Drill) -> tuple[Event, ...]:
-    """Tell what happened, in the order of time."""
+    """Return the events of the drill, in order of time."""
     told = sorted(_events(drill), key=lambda event: event[0])
     return tuple(Event(drill.began_at + timedelta(seconds=seconds), seconds, what) for seconds, what in told)
 
 
 def summarise(drill: Drill) -> Iterator[str]:
-    """Say in a few sentences what it did to users, and how it ended."""
+    """Yield a few sentences: how the drill affected users, and how it ended."""
     new = drill.newcomer
     before, during, after = (accuracy(drill.answers_in(phase)) for phase in get_args(Phase))
     found, found_after = (accuracy(drill.answers_in(phase, by=(new,))) for phase in ("during", "after"))
-    yield f"The detector had learnt from {drill.before.images:,} images, none of them by {new}."
+    yield f"The detector was trained on {drill.before.images:,} images, none of them by {new}."
     if before and during and found:
-        fall = f"its verdicts went from {_share(before)} right to {_share(during)}"
-        yield f"When {new} came, {fall}: of the images by {new} it found {_share(found)}."
+        fall = f"accuracy fell from {_share(before)} to {_share(during)}"
+        yield f"When {new} appeared, {fall}; the detector found {_share(found)} of the images by {new}."
     if drill.after and after and found_after:
         images = drill.after.images - drill.before.images
-        again = f"{_share(after)} are right, and {_share(found_after)} of the images by {new} are found"
-        yield f"With {images:,} reported images more to learn from, {again}."
+        again = f"accuracy is {_share(after)}, and {_share(found_after)} of the images by {new} are found"
+        yield f"After a training with {images:,} more images, which users reported, {again}."
 
 
 def tell_alarm(drill: Drill) -> Iterator[str]:
-    """Say how the monitor noticed, and how far it was right; or what it said last."""
+    """Yield sentences on how the monitor noticed the newcomer and how right it was, or on what it said last."""
     alarm = drill.alarm
     if alarm is None:
         last = f" The last one said: {drill.readings[-1].reason}" if drill.readings else ""
@@ -49,12 +49,12 @@ def tell_alarm(drill: Drill) -> Iterator[str]:
         return
     yield f"{alarm.reason} By then {alarm.newcomers} images by {drill.newcomer} had been sent."
     if alarm.suspects:
-        yield f"Of {alarm.suspects} images that the monitor pointed to, {alarm.suspects_new} were by {drill.newcomer}."
+        yield f"The monitor pointed to {alarm.suspects} images; {alarm.suspects_new} of them were by {drill.newcomer}."
     if alarm.accuracy:
         bounds = f"{alarm.accuracy.low:.1%} to {alarm.accuracy.high:.1%}"
         yield (
-            f"Without any label it put accuracy on its window at {_share(alarm.accuracy)} ({bounds}); "
-            f"by the labels it was {alarm.truth:.1%}."
+            f"Without labels, the monitor estimated the accuracy on its window as {_share(alarm.accuracy)} ({bounds}); "
+            f"by the labels, it was {alarm.truth:.1%}."
         )
 
 
@@ -71,7 +71,7 @@ def _of_step(drill: Drill, step: Step) -> Iterator[tuple[float, str]]:
         case "ordinary traffic":
             yield step.begin, f"Ordinary traffic: half real, half by {', '.join(drill.known)}."
         case "incident":
-            yield step.begin, f"{drill.newcomer} takes the place of the generators that were known."
+            yield step.begin, f"{drill.newcomer} replaces the known generators."
             yield step.end, f"A training is asked for. {drill.asked}" if drill.asked else "No training was asked for."
         case "reports" if labelling:
             yield step.end, f"{labelling.reporters} people have sent {labelling.reports} reports."
@@ -80,7 +80,7 @@ def _of_step(drill: Drill, step: Step) -> Iterator[tuple[float, str]]:
             yield step.end, f"{agreed}: {labelling.agreement} people agree on each."
         case "ingestion" if after:
             more = after.images - drill.before.images
-            yield step.end, f"Dataset version {after.dataset_version} is published, with {more} images more."
+            yield step.end, f"Dataset version {after.dataset_version} is published, with {more} more images."
         case "training":
             yield step.begin, "Training begins."
         case "judgement" if after:
@@ -90,10 +90,10 @@ def _of_step(drill: Drill, step: Step) -> Iterator[tuple[float, str]]:
             yield step.end, f"The service gives verdicts of version {after.version}."
         case "traffic again":
             right = _share(accuracy(drill.answers_in("after")))
-            yield step.end, f"Of the same kind of traffic, {right} is judged right."
+            yield step.end, f"On the same kind of traffic, accuracy is {right}."
         case _:
-            yield step.end, f"Over: {step.name}."
+            yield step.end, f"Finished: {step.name}."
 
 
 def _share(estimate: Estimate | None) -> str:
-    return f"{estimate.value:.1%}" if estimate else "nothing"
+    return f"{estimate.value:.1%}" if estimate else "unknown"

@@ -1,1 +1,1 @@
-"""The steps from a trained run to production, and where the pipeline stands."""
+"""Takes a trained run to production step by step, and tells the state of the pipeline."""

@@ -1,4 +1,4 @@
-"""Forecasting: the steps from a run to the forecast in its report, as the tasks of `forecast_generators` call them."""
+"""Plans and publishes the forecast of a run: how well its detector may recognise generators that it never saw."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from model.retraining.steps import load_detector
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A training to do for the report of run `run_id`: on its dataset version, without one generator."""
+    """A planned training for the forecast of run `run_id`: on its dataset version, without one generator."""
 
     run_id: str
     dataset_version: str
@@ -22,10 +22,10 @@ class LeftOut:
 
 
 def plan_forecast(registry: Registry, lake: Lake, run_id: str = "", *, least: int = LEAST_IMAGES) -> list[LeftOut]:
-    """List the trainings that a forecast for a run takes, by default for the one in production.
+    """List the trainings that the forecast of a run needs; without `run_id`, of the run in production.
 
-    Raises RegistryError for a run that was not decided on, and DatasetError unless two generators of its dataset
-    version have `least` test images.
+    Raises RegistryError if the run has no decision of the gate. Raises DatasetError unless at least two generators of
+    its dataset version have `least` test images.
     """
     run_id = run_id or _in_production(registry)
     records = RunRecords.load(registry, run_id)
@@ -36,10 +36,11 @@ def plan_forecast(registry: Registry, lake: Lake, run_id: str = "", *, least: in
 
 
 def publish_forecast(registry: Registry, lake: Lake, trained: Sequence[tuple[str, LeftOut]]) -> Forecast:
-    """Measure detectors, each by its run and what it was kept from, and put the forecast into the report it is for.
+    """Measure each detector on the generator that it was trained without, and add the forecast to the run's report.
 
-    Logs forecast.json to that run and draws its report.html anew. Raises RegistryError for a run that was not decided
-    on, and DatasetError for a detector that was not kept from its generator.
+    `trained` are pairs of a training's run and its LeftOut. Logs forecast.json to the run that the forecast is for, and
+    draws its report.html again. Raises RegistryError if that run has no decision of the gate. Raises DatasetError for a
+    detector that was trained with the generator.
     """
     run_id, version = trained[0][1].run_id, trained[0][1].dataset_version
     records = RunRecords.load(registry, run_id)
@@ -59,5 +60,5 @@ def publish_forecast(registry: Registry, lake: Lake, trained: Sequence[tuple[str
 def _in_production(registry: Registry) -> str:
     production = registry.resolve(PRODUCTION)
     if production is None or not production.run_id:
-        raise RegistryError("nothing that was trained here is in production: name the run the forecast is for")
+        raise RegistryError("no detector that was trained here is in production: name the run that the forecast is for")
     return production.run_id

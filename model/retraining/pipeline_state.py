@@ -1,4 +1,4 @@
-"""Where the pipeline stands: what the lake and the registry say of its last dataset versions and detectors."""
+"""Tells the state of the pipeline: its newest dataset version, last validation, and registered detectors."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from model.registry.version_tags import FAILED, GATE, OVERRIDDEN, PASSED
 
 UNDECIDED: Final = "undecided"
 GATES: Final = (PASSED, FAILED, OVERRIDDEN, UNDECIDED)
-"""What the gate can have said of a version."""
+"""All values of the tag GATE of a version, and UNDECIDED for a version without the tag."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LakeState:
-    """The newest dataset version and the last validation; None before the first. Times are seconds since the epoch."""
+    """The newest dataset version and the last validation; None if there is none. Times are seconds since the epoch."""
 
     latest: str | None
     published_at: float | None
@@ -32,9 +32,10 @@ class LakeState:
 
 @dataclass(frozen=True, kw_only=True)
 class RegistrySummary:
-    """What the gate said of how many versions, and how many of the newest it refused in a row.
+    """How many versions have each outcome of the gate, and how many of the newest versions failed in a row.
 
-    `newest_at` and `production_at` are when these were registered, in seconds since the epoch; None: there is none.
+    `newest_at` and `production_at` are when the newest version, and the version in production, were registered. Both
+    are seconds since the epoch, or None without such a version.
     """
 
     gates: Mapping[str, int]
@@ -44,7 +45,7 @@ class RegistrySummary:
 
 
 def survey_lake(lake: Lake) -> LakeState:
-    """Look up the newest dataset version and the outcome of the last validation, whichever version that was of."""
+    """Look up the newest published dataset version, and the outcome of the last validation of any version."""
     latest = lake.latest()
     folder = lake.root / "datasets"
     found = list(folder.glob(f"*/{FILE}")) if folder.exists() else []
@@ -60,18 +61,18 @@ def survey_lake(lake: Lake) -> LakeState:
 
 
 def _day(path: UPath) -> str:
-    """Return the day that a dataset version, in whose folder `path` is, was assembled on: its name begins with it."""
+    """Return the day on which the dataset version of the file `path` was assembled; its name begins with the day."""
     return path.parent.name[:8]
 
 
 def count_images(lake: Lake, version: str) -> dict[tuple[str, str], int]:
-    """Count the images of a published dataset version by label and split, all combinations of them."""
+    """Count the images of a published dataset version for every combination of label and split."""
     found = count_rows(lake, version, by=("label", "split"))
     return {(label, split): found[label, split] for label in CLASSES for split in SPLITS}
 
 
 def survey_registry(versions: Sequence[ModelVersion], production: ModelVersion | None) -> RegistrySummary:
-    """Sum up what the gate has said of all `versions`; `production` is the one in production, if there is one."""
+    """Count the gate's outcomes over all `versions`; `production` is the version in production, or None."""
     newest_first = sorted(versions, key=lambda version: int(version.version), reverse=True)
     said = [version.tags.get(GATE, UNDECIDED) for version in newest_first]
     counts = Counter(said)

@@ -1,4 +1,4 @@
-"""RunRecords: what evaluating, deciding and forecasting have left in a run, and the page that is drawn from it."""
+"""Reads and writes the records of a run (reports, decisions, gallery, forecast), and draws its report page."""
 
 import tempfile
 from collections.abc import Collection, Mapping
@@ -26,15 +26,15 @@ _FILES: Final[Mapping[str, tuple[str, type[Record]]]] = {
     "decision_int8": (DECISION_INT8, Decision),
     "forecast": (FORECAST, Forecast),
 }
-"""The file of each field of RunRecords, and what it holds."""
+"""For each field of RunRecords, its file and the type of record in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecords:
-    """The records of run `run_id`, each in a file of its own; None where the run has no such file.
+    """The records of run `run_id`, each in its own file; None if the run has no such file.
 
-    `champion` is the report on what was in production, measured on the same images. `decision` is about the variant
-    that was registered, `decision_int8` about the 8-bit one when the gate was asked about it.
+    `champion` is the report on the detector in production, measured on the same images. `decision` is about the
+    registered variant. `decision_int8` is about the int8 variant, if the gate judged that variant.
     """
 
     run_id: str
@@ -57,27 +57,27 @@ class RunRecords:
 
     @property
     def variant(self) -> str:
-        """The variant that the decision is about: 8-bit when that passed the gate, as trained otherwise."""
+        """The variant that the decision is about: INT8 if that variant passed the gate, else FULL."""
         return INT8 if self.decision is not None and self.decision == self.decision_int8 else FULL
 
     def require_report(self) -> Report:
-        """Return the report on the variant that the decision is about; raises RegistryError when there is none."""
+        """Return the report on the variant that the decision is about; raises RegistryError if there is none."""
         report, name = (self.report_int8, REPORT_INT8) if self.variant == INT8 else (self.report, REPORT)
         if report is None:
             raise RegistryError(f"run {self.run_id} has no {name}: evaluate it first")
         return report
 
     def require_decision(self) -> Decision:
-        """Return what the gate said; raises RegistryError when the gate was not asked."""
+        """Return the decision of the gate; raises RegistryError if there is none."""
         if self.decision is None:
             raise RegistryError(f"run {self.run_id} has no {DECISION}: it must be evaluated and decided on first")
         return self.decision
 
     def judged_by(self, policy: Policy) -> Self:
-        """Return the records with what the gate says of the reports.
+        """Return the records with the decisions of the gate on their reports.
 
-        The decision is about the 8-bit variant if that passes as well as the detector as trained, else about the
-        latter. Raises RegistryError when the run was not evaluated.
+        If both the int8 variant and the detector as trained pass, the decision is about the int8 variant. Otherwise it
+        is about the detector as trained. Raises RegistryError if the run was not evaluated.
         """
         undecided = replace(self, decision=None, decision_int8=None)
         report = undecided.require_report()
@@ -88,7 +88,7 @@ class RunRecords:
         return replace(undecided, decision=of_int8 if of_int8.promote else decision, decision_int8=of_int8)
 
     def save(self, run: Run, *, since: "RunRecords | None" = None) -> None:
-        """Log each record that is not the one `since`, in the place of an earlier one; once decided, the page too."""
+        """Log each record that differs from `since`, replacing its file; if there is a decision, log the page, too."""
         with tempfile.TemporaryDirectory() as aside:
             for field, (file, _) in _FILES.items():
                 record: Record | None = getattr(self, field)
@@ -99,9 +99,10 @@ class RunRecords:
             run.log_folder(Path(aside))
 
     def erase(self, run: Run, images: Collection[str]) -> bool:
-        """Log the gallery, and the page that shows it, without the pictures of some images; return whether it had any.
+        """Remove `images` (their SHA-256) from the gallery and its page; return whether the gallery showed any of them.
 
-        The page goes first: whoever repeats what was cut short knows by the gallery that there is something to do.
+        The page is replaced first. If the call is interrupted, the gallery still shows the images, so repeating the
+        call replaces both.
         """
         shown = self.gallery.mistakes if self.gallery is not None else ()
         left = tuple(mistake for mistake in shown if mistake.sha256 not in images)

@@ -1,4 +1,4 @@
-"""Evaluate, decide, promote: the steps that bring a trained run into production."""
+"""Evaluates a trained run, applies the gate, and promotes its detector."""
 
 import tempfile
 from dataclasses import replace
@@ -25,9 +25,13 @@ LOGGED_METRICS = ("accuracy", "f1", "auroc", "ece")
 def evaluate_run(registry: Registry, lake: Lake, run_id: str) -> None:
     """Evaluate a run's detector, and the one in production, on the frozen test split of the run's dataset version.
 
-    Logs report.json and gallery.json; report-int8.json when training made that variant; champion.json unless the run
-    itself is in production or nothing is. A second call replaces them. Raises ArtifactError for a detector that does
-    not check out and DatasetError for a version that cannot be read.
+    Logs these files; a second call replaces them:
+
+    - report.json and gallery.json.
+    - report-int8.json if training made the int8 variant.
+    - champion.json if a detector of another run is in production.
+
+    Raises ArtifactError for a broken detector, and DatasetError for a dataset version that cannot be read.
     """
     challenger = load_detector(registry, run_id)
     dataset_version = challenger.card.dataset_version
@@ -39,7 +43,9 @@ def evaluate_run(registry: Registry, lake: Lake, run_id: str) -> None:
     with registry.run("evaluate", params={}, run_id=run_id) as run:
         report = measure(challenger)
         int8 = registry.read_file(run_id, f"{INT8}/{CARD}") is not None
-        promotion.repair(registry)  # a champion that somebody moved by hand is in the history before it is used
+        promotion.repair(
+            registry
+        )  # if somebody moved the alias by hand, the history gets the change before the champion is used
         production = registry.resolve(PRODUCTION)
         champion = production if production is not None and production.run_id != run_id else None
         records = RunRecords(
@@ -56,20 +62,24 @@ def evaluate_run(registry: Registry, lake: Lake, run_id: str) -> None:
 def decide_run(
     registry: Registry, lake: Lake, run_id: str, *, policy: Policy, dag_run_id: str = "", reason: str = ""
 ) -> Decision:
-    """Apply the gate to an evaluated run and register its detector, whatever the outcome, with the outcome as tags.
+    """Apply the gate to an evaluated run, and register its detector with the outcome as tags, whatever the outcome.
 
-    What is registered is the int8 variant when the run has one that passes as well, the detector as trained otherwise.
-    Logs decision.json, decision-int8.json and report.html, and sets the alias `candidate` when the gate passed; the
-    `reason` why it was trained becomes a tag of run and version. When another detector was put into production since
-    the evaluation, the run is evaluated anew; when the run's own was, the decision that put it there stands. Raises
-    RegistryError when the run was not evaluated.
+    1. The int8 variant is registered if both it and the detector as trained pass. Otherwise the detector as trained is
+       registered.
+    2. decision.json, decision-int8.json and report.html are logged.
+    3. The alias `candidate` is set if the gate passed.
+    4. `reason`, why the detector was trained, becomes a tag of run and version.
+    5. If another detector came into production since the evaluation, the run is evaluated again first.
+    6. If the run's own detector is in production, its earlier decision is returned unchanged.
+
+    Raises RegistryError if the run was not evaluated.
     """
     production = registry.resolve(PRODUCTION)
     records = RunRecords.load(registry, run_id)
     if production is not None and production.run_id == run_id:
         if records.decision is not None:
             return records.decision
-        production = None  # no detector is compared with itself
+        production = None  # a detector is not compared with itself
     records = _compare_with(production, records, registry, lake)
     decided = records.judged_by(policy)
     decision = decided.require_decision()
@@ -90,7 +100,7 @@ def decide_run(
 def promote_run(registry: Registry, run_id: str, *, reason: str, request: str = "") -> ModelVersion:
     """Put the detector of a run into production, once for each `request`; return the version in production.
 
-    Raises RegistryError unless the gate has passed it against the version that is in production still.
+    Raises RegistryError unless the gate passed the detector against the version that is still in production.
     """
     version = registry.find(run_id)
     if version is None:
@@ -106,13 +116,13 @@ def promote_run(registry: Registry, run_id: str, *, reason: str, request: str = 
 
 
 def load_detector(registry: Registry, version_or_run_id: str, *, variant: str = FULL) -> Detector:
-    """Load the detector of a version, or a `variant` of that of a run; raises ArtifactError for a broken one."""
+    """Load the detector of a version, or the given `variant` of a run; raises ArtifactError for a broken detector."""
     with tempfile.TemporaryDirectory() as aside:
         return Detector.load(registry.download(version_or_run_id, Path(aside), variant=variant))
 
 
 def read_card(registry: Registry, run_id: str, *, variant: str = FULL) -> Card:
-    """Read the card of a run's detector; raises RegistryError when the run holds none of that variant."""
+    """Read the card of a run's detector; raises RegistryError if the run has no such variant."""
     content = registry.read_file(run_id, f"{variant}/{CARD}")
     if content is None:
         raise RegistryError(f"run {run_id} holds no detector '{variant}'")
@@ -120,7 +130,7 @@ def read_card(registry: Registry, run_id: str, *, variant: str = FULL) -> Card:
 
 
 def _compare_with(champion: ModelVersion | None, records: RunRecords, registry: Registry, lake: Lake) -> RunRecords:
-    """Return the records with the report on `champion`, evaluating the run anew when they have one on another."""
+    """Return the records with the report on `champion`; evaluate the run again if their report is on another one."""
     records.require_report()
     if champion is None:
         return replace(records, champion=None)
@@ -129,12 +139,12 @@ def _compare_with(champion: ModelVersion | None, records: RunRecords, registry: 
         evaluate_run(registry, lake, records.run_id)
         records = RunRecords.load(registry, records.run_id)
     if not _is_about(expected, records.champion):
-        raise RegistryError(f"production changed from version {champion.version} while it was judged; decide again")
+        raise RegistryError(f"production changed from version {champion.version} during the evaluation; decide again")
     return records
 
 
 def _describe(decided: RunRecords, decision: Decision) -> dict[str, str]:
-    """Return what the records say of a version, as its tags."""
+    """Return the tags of the registered version: dataset version, outcome of the gate, and metrics."""
     report = decided.require_report()
     return {
         tags.DATASET_VERSION: report.dataset_version,

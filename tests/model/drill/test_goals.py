@@ -45,7 +45,7 @@ def test_what_a_drill_did_not_get_to_is_not_met_and_says_so() -> None:
     cut_short = make_drill(steps=(), answers=(), readings=(), after=None)
     missed = [goal.name for goal in goals(cut_short) if not goal.met]
     assert missed == ["drop_points", "detect_requests", "seconds", "residual_points"]
-    with pytest.raises(TruegrainError, match="suspected a new generator: not reached"):
+    with pytest.raises(TruegrainError, match="until the monitor suspected it: not reached"):
         require_met(cut_short)
 
 

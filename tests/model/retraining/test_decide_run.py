@@ -175,7 +175,7 @@ def test_when_production_never_holds_still_nothing_is_decided(
     promote(trainer.registry, "1", reason="meanwhile")
     run_id = evaluated(0.0, others={"champion.json": make_report(GOOD, name="yet another")})
     monkeypatch.setattr(steps, "evaluate_run", lambda *_: None)
-    with pytest.raises(RegistryError, match="production changed from version 1 while it was judged; decide again"):
+    with pytest.raises(RegistryError, match="production changed from version 1 during the evaluation; decide again"):
         trainer.decide(run_id)
     assert trainer.registry.find(run_id) is None
 

@@ -66,7 +66,7 @@ def test_a_forecast_is_planned_for_production_measured_and_shown_in_its_report(
 
 
 def test_there_is_no_forecast_for_what_was_not_decided_on(registry: Registry, lake: Lake, train: Train) -> None:
-    with pytest.raises(RegistryError, match="nothing that was trained here is in production"):
+    with pytest.raises(RegistryError, match="no detector that was trained here is in production"):
         plan_forecast(registry, lake)
     with pytest.raises(RegistryError, match=r"has no decision\.json"):
         plan_forecast(registry, lake, train(0.0))
