@@ -1,1 +1,1 @@
-"""Everything people look at: pages, plots and contact sheets. The only room that imports jinja2 and matplotlib."""
+"""Draws the pages, plots and contact sheets that people look at. Only this room imports jinja2 and matplotlib."""

@@ -1,4 +1,4 @@
-"""Contact sheets: what a dataset version looks like, one picture for each class and generator."""
+"""Draws contact sheets of a dataset version: one picture for each class and generator."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from model.images.decoding import SOURCE_LIMITS, decode
 from model.pages.rendering import picture
 
 MOST_SHEETS: Final = 16
-"""Sheets drawn, those of the most images, so that a page stays small."""
+"""Most sheets drawn, those with the most images first, so that a page stays small."""
 
 MOST_IMAGES: Final = 24
-"""Images on a sheet."""
+"""Most images on a sheet."""
 
 SHOWN: Final = ("sha256", "origin", "label", "generator", "batch", "row", "decode_error")
 """The columns of a manifest that sheets are drawn from."""
@@ -29,7 +29,10 @@ _FROM_A_BLOCK: Final = 6
 
 @dataclass(frozen=True)
 class Sheet:
-    """Some of the `total` images of one class and generator: `uri` is a WebP, `shown` their SHA-256 and origin."""
+    """A contact sheet of one class and generator, which have `total` images.
+
+    `uri` is a data URL of a WebP; `shown` are the SHA-256 and origin of each image on it.
+    """
 
     label: str
     generator: str | None
@@ -41,7 +44,8 @@ class Sheet:
 def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
     """Draw a sheet for each class and generator among the `rows` of a manifest, the largest first.
 
-    Files that cannot be decoded are left out. The hashes choose, so that a version always shows the same images.
+    Files that cannot be decoded are left out. The images are chosen by their hashes, so a version always shows the same
+    images.
     """
     decodable = rows[rows["decode_error"].isna()]
     groups = [group for _, group in decodable.groupby(["label", "generator"], dropna=False)]
@@ -59,9 +63,9 @@ def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
 
 
 def choose_images(group: pd.DataFrame) -> pd.DataFrame:
-    """Choose MOST_IMAGES rows by their hashes, in as few places of the lake as still give a picture of the whole.
+    """Choose at most MOST_IMAGES rows of `group` by their hashes, from few but varied blocks of the lake.
 
-    Reading one image costs reading its shard, so a few are taken from each of the blocks that a hash picks.
+    Reading one image means reading its whole shard. So several images are taken from each chosen block of rows.
     """
     blocks = group["batch"] + ":" + (group["row"] // _BLOCK_ROWS).astype("str")
     numbered = group.assign(block=pd.util.hash_array(blocks.to_numpy(dtype=object))).sort_values("sha256")
@@ -83,7 +87,7 @@ def _sheet(some: pd.DataFrame, *, total: int, thumbnails: Sequence[Image.Image])
 
 
 def _paste(thumbnails: Sequence[Image.Image]) -> Image.Image:
-    """Lay images out in rows of _COLUMNS, each in the middle of its cell; what is between them is transparent."""
+    """Paste images in rows of _COLUMNS, each in the middle of its cell; the space between them is transparent."""
     step = _CELL + _GAP
     lines = -(-len(thumbnails) // _COLUMNS)
     sheet = Image.new("RGBA", (min(len(thumbnails), _COLUMNS) * step - _GAP, lines * step - _GAP))

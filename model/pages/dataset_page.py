@@ -1,4 +1,4 @@
-"""The page of a dataset version, accepted or refused: what it holds and looks like, what changed, what was left out."""
+"""Draws the page of a dataset version: its contents, sample images, changes, and what was left out."""
 
 import json
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ _NOT_DRAWN: Final = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><tit
 <p>The page of dataset version {version} could not be drawn: {reason}</p></html>
 """
 _MOST_LINES: Final = 30
-"""Lines of a table; a page is for reading, and summary.json has them all."""
+"""Most lines of a table on the page; summary.json has all lines."""
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Change:
-    """How many images of one `value` of a column came and went since the version before."""
+    """How many images with one `value` of a column were added and removed since the previous version."""
 
     column: str
     value: str
@@ -41,12 +41,12 @@ class Change:
 def write_page(lake: Lake, version: str) -> None:
     """Draw docs/version.html of a staged version from its candidates, their images, its summary and its validation.
 
-    Of one that cannot be drawn the page and the log say why, and the version stays what it is. Raises StorageFull when
-    there is no room for it, as there would be none for what follows.
+    If the page cannot be drawn, a short page and the log say why, and the version itself is unaffected. Raises
+    StorageFull if there is no room for the page; later steps would have no room, either.
     """
     try:
         page = _draw(lake, version)
-    except Exception as error:  # a page is for looking; whatever keeps it from being drawn must not stop a version
+    except Exception as error:  # a page that cannot be drawn must not stop a dataset version
         reason = f"{type(error).__name__}: {error}"
         _log.warning("version_page_not_drawn", version=version, reason=reason)
         page = _NOT_DRAWN.format(version=version, reason=escape(reason))
@@ -75,7 +75,7 @@ def _draw(lake: Lake, version: str) -> str:
 
 
 def _changes(diff: Mapping[str, Any]) -> list[Change]:
-    """Line up what came and what went, the columns in the order of the summary, the largest changes of each first."""
+    """List the changes: columns in the order of the summary, and the largest changes of each column first."""
     added, removed = diff["added"], diff["removed"]
     return [
         Change(column, value, added[column].get(value, 0), removed[column].get(value, 0))

@@ -1,4 +1,4 @@
-"""Plots of a dataset version: sizes, formats, qualities, bytes."""
+"""Draws the plots of a dataset version: sizes, file sizes, formats, JPEG qualities."""
 
 from functools import partial
 from typing import Final
@@ -31,7 +31,7 @@ _BINS: Final = 40
 
 
 def draw_plots(rows: pd.DataFrame) -> list[Plot]:
-    """Draw the decodable `rows` of a manifest by class; every row counts, whatever their number."""
+    """Draw the decodable `rows` of a manifest by class. All rows are used, however many there are."""
     rows = rows[rows["decode_error"].isna() & rows["label"].isin(CLASSES)]
     if rows.empty:
         return []
@@ -56,7 +56,7 @@ def _draw_sizes(axes: Axes, rows: pd.DataFrame) -> None:
     ]
     most = max(counts.max() for _, counts in classes)
     for label, counts in classes:
-        # Few sizes of dots, for each is written into the SVG once.
+        # Only a few sizes of dots: the SVG defines each size separately.
         levels = np.ceil(counts / most * _DOT_SIZES)
         for level in np.unique(levels[levels > 0]):
             columns, lines = np.nonzero(levels == level)
@@ -99,7 +99,7 @@ def _draw_formats(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _by_class(rows: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """Part the rows by class, the class of the open and dashed marks last, so that it covers nothing."""
+    """Split the rows by class. AI is last, because its open and dashed marks cover nothing below them."""
     groups = [(label, rows[rows["label"] == label]) for label in CLASSES]
     return [(label, group) for label, group in groups if len(group)]
 
@@ -109,12 +109,12 @@ def _values(rows: pd.DataFrame, column: str) -> NDArray[np.float64]:
 
 
 def _log_edges(values: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
-    """Return the edges of bins of equal ratio around all values."""
+    """Return the edges of logarithmic bins that cover all values."""
     return np.geomspace(max(values.min(), 1.0) * 0.9, values.max() * 1.1, bins + 1)
 
 
 def _tick_logarithmically(axis: Axis, edges: NDArray[np.float64], formatter: Formatter) -> None:
-    """Label round numbers: more of them in a decade the fewer decades there are."""
+    """Label round numbers; use more of them if the axis spans less than a decade."""
     within_a_decade = edges[-1] / edges[0] < 10
     axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7) if within_a_decade else (1, 3)))
     axis.set_major_formatter(formatter)

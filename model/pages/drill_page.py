@@ -1,4 +1,4 @@
-"""Post-mortem: a drill as a page that stands alone, and as Markdown."""
+"""Writes the post-mortem of a drill as a self-contained HTML page and as Markdown."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,14 +21,14 @@ MARKDOWN: Final = "post-mortem.md"
 
 @dataclass(frozen=True)
 class Row:
-    """Accuracy on some of the images, phase by phase; None where none of them were sent."""
+    """Accuracy on one kind of images in each phase; None if no such image was sent."""
 
     images: str
     accuracy: tuple[Estimate | None, ...]
 
 
 def write_post_mortem(drill: Drill, folder: Path) -> Path:
-    """Write both forms into `folder` and return the page; raises StorageFull when there is no room."""
+    """Write the page and the Markdown into `folder` and return the page; raises StorageFull without room."""
     facts = _facts(drill)
     write_text(UPath(folder / MARKDOWN), render_page("drill_page.md", **facts))
     write_text(UPath(folder / PAGE), render_page("drill_page.html", plots=draw_drill_plots(drill), **facts))
@@ -36,11 +36,11 @@ def write_post_mortem(drill: Drill, folder: Path) -> Path:
 
 
 def accuracies(drill: Drill) -> tuple[Row, ...]:
-    """Tell accuracy apart by what the images were and by phase, in the order of `Phase`."""
+    """Return the accuracy for each kind of images and each phase, in the order of `Phase`."""
     kinds: dict[str, tuple[str | None, ...]] = {
         "all": (None, *drill.known, drill.newcomer),
         "real": (None,),
-        "by generators it knew": drill.known,
+        "by known generators": drill.known,
         f"by {drill.newcomer}": (drill.newcomer,),
     }
     return tuple(
@@ -50,7 +50,7 @@ def accuracies(drill: Drill) -> tuple[Row, ...]:
 
 
 def over_limit(reading: Reading) -> tuple[Signal, ...]:
-    """Return the signals of a reading that were over their limits, the furthest first."""
+    """Return the signals of a reading that exceeded their limits, the largest ratio first."""
     return tuple(sorted((each for each in reading.signals if each.over), key=lambda each: -each.value / each.limit))
 
 

@@ -1,4 +1,4 @@
-"""Plots of a drill: accuracy over time, what the monitor measured, and what the detector made of the newcomer."""
+"""Draws the plots of a drill: accuracy, the monitor's signals and estimate, and scores of the newcomer's images."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -14,7 +14,7 @@ from model.labels import AI, CLASSES, REAL
 from model.pages.plots import COLOURS, INK, Plot, draw_plot
 
 _ROLLING: Final = 60
-"""Verdicts that a point of the curve of accuracy stands for."""
+"""Verdicts that each point of the accuracy curve averages."""
 _MOST_SIGNALS: Final = 5
 _BINS: Final = 20
 _NEW: Final[dict[str, Any]] = {"color": COLOURS[CLASSES[AI]], "linewidth": 1.6}
@@ -22,27 +22,25 @@ _OLD: Final[dict[str, Any]] = {"color": COLOURS[CLASSES[REAL]], "linewidth": 1.6
 
 
 def draw_drill_plots(drill: Drill) -> list[Plot]:
-    """Draw what there is to see of a drill; of one that ended early, less."""
+    """Draw the plots of a drill; a drill that ended early has fewer plots."""
     plots = []
     if len(drill.answers) >= _ROLLING:
         title = f"share of right verdicts among the last {_ROLLING}"
         plots.append(draw_plot("Accuracy", title, partial(_draw_accuracy, drill=drill)))
     if drill.readings:
-        text = "the signals that went furthest, as multiples of their limits, against the images of the newcomer sent"
+        text = "the strongest signals, as multiples of their limits, by the number of the newcomer's images sent"
         plots.append(draw_plot("What the monitor measured", text, partial(_draw_signals, readings=drill.readings)))
     if any(reading.accuracy for reading in drill.readings):
-        text = (
-            "the monitor's estimate, made without a label, with its 95 % interval, and the truth about the same images"
-        )
+        text = "the monitor's estimate without labels, with its 95 % interval, and the real accuracy on the same images"
         plots.append(draw_plot("Accuracy without labels", text, partial(_draw_estimate, drill=drill)))
     if _of_newcomer(drill, "during"):
-        text = "probabilities of AI that its images were given, as shares of them"
+        text = "scores of the newcomer's images (probability of AI), as shares of these images"
         plots.append(draw_plot("What the newcomer looked like", text, partial(_draw_newcomer, drill=drill)))
     return plots
 
 
 def rolling_accuracy(answers: tuple[Answer, ...], width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return minutes [n - width + 1] and the share of right ones among the `width` answers up to each."""
+    """Return minutes since the start, and the share of right answers among the last `width`; both [n - width + 1]."""
     ordered = sorted(answers, key=lambda answer: answer.seconds)
     right = np.array([answer.right for answer in ordered], dtype=np.float64)
     minutes = np.array([answer.seconds for answer in ordered]) / 60

@@ -1,4 +1,4 @@
-"""Gallery: a detector's worst mistakes, as it saw them, with the maps of what it went by."""
+"""Draws a gallery of a detector's worst mistakes: each image as the detector saw it, and its activation map."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -19,20 +19,21 @@ from model.pages.rendering import picture
 from model.record import Record
 
 MOST_MISTAKES: Final = 8
-"""Mistakes shown of each class."""
+"""Most mistakes shown of each class."""
 
 _SIDE: Final = 160
 _SMALL: Final = 80
-"""A picture of at most this side shows its pixels as they are."""
+"""A picture with at most this side is enlarged without smoothing."""
 _DEEPEST: Final = 0.65
-"""How much of the picture the map covers where it is strongest."""
+"""Opacity of the map where it is strongest."""
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """An image on the wrong side of the threshold: `picture` and `overlay` are addresses of WebPs, of what was scored.
+    """An image on the wrong side of the threshold. `probability` is that of AI, 0 to 1.
 
-    The overlay has the map on it: in the colour of AI where the image speaks for AI, in that of real where for real.
+    `picture` is a data URL of a WebP of the image as it was scored. `overlay` is the same with the activation map: in
+    the colour of the class that each place speaks for.
     """
 
     sha256: str
@@ -46,7 +47,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Gallery(Record):
-    """A detector's worst mistakes, the worst first, those on real images before those on AI images."""
+    """A detector's worst mistakes: first on real images, then on AI images, each with the worst first."""
 
     kind: ClassVar = "gallery of mistakes"
 
@@ -54,7 +55,7 @@ class Gallery(Record):
 
 
 def draw_gallery(detector: Detector, lake: Lake, manifest: pd.DataFrame, report: Report) -> Gallery:
-    """Draw the mistakes furthest from the threshold, the worst first: at most MOST_MISTAKES of each class."""
+    """Draw the mistakes furthest from the threshold, worst first: at most MOST_MISTAKES of each class."""
     worst = _find_worst(report)
     rows = manifest[manifest["sha256"].isin(worst)]
     facts = rows[["sha256", "origin", "label", "generator"]].to_dict("records")
@@ -63,7 +64,7 @@ def draw_gallery(detector: Detector, lake: Lake, manifest: pd.DataFrame, report:
 
 
 def _find_worst(report: Report) -> list[str]:
-    """Return the hashes of the worst mistakes, those on real images first."""
+    """Return the SHA-256 of the worst mistakes, those on real images first."""
     columns = report.predictions
     probability, label = np.array(columns.probability), np.array(columns.label)
     distance = np.abs(probability - report.threshold)
@@ -97,7 +98,7 @@ def _enlarge(image: Image.Image) -> Image.Image:
 
 
 def _overlay(image: Image.Image, cam: NDArray[np.float32]) -> Image.Image:
-    """Lay a map over an image: the colour of the class that a place speaks for, the more of it the louder it does."""
+    """Lay a map over an image: each place in the colour of the class it speaks for, more opaque where stronger."""
     loudest = float(np.abs(cam).max()) or 1.0
     strength = Image.fromarray(cam / loudest).resize(image.size, Image.Resampling.BICUBIC)
     signed = np.asarray(strength).clip(-1, 1)[..., np.newaxis]

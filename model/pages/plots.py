@@ -1,4 +1,4 @@
-"""Plots as SVG elements for our pages: they take the colour of the page's text, and show each class the same way."""
+"""Draws plots as SVG elements in the colour of the page's text; each class looks the same in all plots."""
 
 import io
 import re
@@ -16,7 +16,7 @@ _Styles = Mapping[str, Mapping[str, Any]]
 _INCHES: Final = (5.0, 3.1)
 
 INK: Final = "#010203"
-"""Stands for the colour of the page's text, which matplotlib has no word for."""
+"""Placeholder for the colour of the page's text; the SVG gets `currentColor` instead."""
 
 _LOOK: Final[dict[Any, Any]] = {
     "text.parse_math": False,
@@ -31,7 +31,7 @@ _LOOK: Final[dict[Any, Any]] = {
 _NO_METADATA: Final = dict.fromkeys(("Creator", "Date", "Format", "Type"))
 
 COLOURS: Final = {CLASSES[REAL]: "#2f81d8", CLASSES[AI]: "#d9731a"}
-"""Colours of the classes, which stand out on white and on black."""
+"""Colours of the classes; they are visible on white and on black."""
 
 LINES: Final[_Styles] = {
     CLASSES[REAL]: {"color": COLOURS[CLASSES[REAL]]},
@@ -45,12 +45,12 @@ BARS: Final[_Styles] = {
     CLASSES[REAL]: {"color": COLOURS[CLASSES[REAL]]},
     CLASSES[AI]: {"edgecolor": COLOURS[CLASSES[AI]], "fill": False, "hatch": "///"},
 }
-"""How each class looks, also to those who cannot tell the colours apart."""
+"""Marks of each class, which can be told apart without colours, too."""
 
 
 @dataclass(frozen=True)
 class Plot:
-    """A plot: what it shows, in words too, and the SVG element."""
+    """A plot: its title, a description in words, and the SVG element."""
 
     title: str
     description: str
@@ -58,7 +58,7 @@ class Plot:
 
 
 def draw_plot(title: str, description: str, draw: Callable[[Axes], None]) -> Plot:
-    """Let `draw` fill the axes of a figure, and give that a legend; the same drawing gives the same SVG."""
+    """Let `draw` fill the axes of a figure, and add a legend. The same input gives the same SVG."""
     with rc_context(_LOOK | {"svg.hashsalt": title}):
         figure = Figure(figsize=_INCHES, layout="constrained")
         axes = figure.add_subplot()
@@ -70,7 +70,7 @@ def draw_plot(title: str, description: str, draw: Callable[[Axes], None]) -> Plo
 
 
 def _embeddable(document: str) -> str:
-    """Cut the SVG element out of a document; drop names that the next plot has too, and the fixed size."""
+    """Return the SVG element of a document, without a fixed size and without ids that other plots on a page may use."""
     element = document[document.index("<svg") :].replace(INK, "currentColor")
     element = re.sub(r"<!--.*?-->\s*", "", element)
     element = re.sub(r' id="[\w.]+_\d+"', "", element)

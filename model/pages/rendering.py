@@ -1,4 +1,4 @@
-"""Pages: files that stand alone, from the templates beside this module, HTML in one look with pictures inside."""
+"""Renders self-contained pages from the templates of this folder; pictures become part of the page."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ _WEBP_QUALITY: Final = 70
 
 
 def render_page(template: str, **values: object) -> str:
-    """Fill `template`, the name of a file beside this module; in HTML, whatever comes from data is escaped."""
+    """Fill `template`, the name of a file in the folder `templates`. In HTML all values are escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(["html"], default_for_string=True),
@@ -26,7 +26,7 @@ def render_page(template: str, **values: object) -> str:
 
 
 def picture(image: Image.Image) -> str:
-    """Write an image as the address of a WebP that is part of the page."""
+    """Return an image as the data URL of a WebP."""
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=_WEBP_QUALITY)
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode('ascii')}"
@@ -37,5 +37,5 @@ def _percent(share: float, digits: int = 2) -> str:
 
 
 def _clock(seconds: float) -> str:
-    """Write a duration as a stopwatch shows it: '2:05'."""
+    """Write a duration as minutes and seconds: '2:05'."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"

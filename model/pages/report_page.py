@@ -1,4 +1,4 @@
-"""Report page: an evaluation and the gate's decision as one self-contained HTML page."""
+"""Renders an evaluation and the gate's decision as one self-contained HTML page."""
 
 import math
 from collections import defaultdict
@@ -17,16 +17,16 @@ from model.pages.rendering import render_page
 from model.pages.report_plots import draw_report_plots
 
 METRICS: Final = {
-    "accuracy": "right, of all images",
+    "accuracy": "share of all images that are called right",
     "f1": "harmonic mean of precision and recall of AI",
-    "auroc": "chance that an AI image scores above a real one",
-    "ece": "expected calibration error: how far probabilities are from shares",
-    "fpr": "real images called AI",
-    "tpr": "AI images found",
-    "answered": "outside the band in which the verdict is 'unsure'",
-    "answered_error": "wrong, of what is answered",
+    "auroc": "probability that an AI image scores above a real image",
+    "ece": "expected calibration error: mean difference between probabilities and shares of AI images",
+    "fpr": "share of real images called AI",
+    "tpr": "share of AI images called AI",
+    "answered": "share of images whose verdict is not 'unsure'",
+    "answered_error": "share of wrong verdicts among the answered images",
 }
-"""What each metric of `Report.overall` is, in words."""
+"""The meaning of each metric of `Report.overall`."""
 
 TILES: Final = {
     "accuracy": "accuracy",
@@ -37,15 +37,15 @@ TILES: Final = {
     "answered": "answered",
     "answered_error": "wrong answers",
 }
-"""The metrics at the top of the page, as they are called there."""
+"""The metrics at the top of the page, and their titles."""
 
 _MOST_SLICES: Final = 30
-"""Slices shown of one column, those of the lowest accuracy; report.json has them all."""
+"""Most slices shown of one column, lowest accuracy first; report.json has all slices."""
 
 
 @dataclass(frozen=True)
 class Slices:
-    """The slices of one column that are shown, and how many are not."""
+    """The slices of one column that are shown, and the number of hidden slices."""
 
     column: str
     shown: tuple[Slice, ...]
@@ -60,7 +60,7 @@ def render(
     forecast: Forecast | None = None,
     gallery: Gallery | None = None,
 ) -> str:
-    """Return the page; `champion` is its report on the same images. Whatever comes from data is escaped."""
+    """Return the page as HTML; all values are escaped. `champion` is the champion's report on the same images."""
     robustness = [degraded.accuracy for degraded in report.robustness]
     mistakes = gallery.mistakes if gallery is not None else ()
     return render_page(
@@ -84,7 +84,7 @@ def render(
 
 
 def _count_confusion(report: Report) -> dict[str, dict[str, int]]:
-    """Count the images by what they are and by the side of the threshold they are on."""
+    """Count the images by label and by what they are called at the threshold: [label][called]."""
     counts = {label: dict.fromkeys(CLASSES, 0) for label in CLASSES}
     for label, probability in zip(report.predictions.label, report.predictions.probability, strict=True):
         counts[CLASSES[label]][CLASSES[probability >= report.threshold]] += 1
@@ -106,7 +106,7 @@ def _by_accuracy(each: Slice) -> tuple[float, str]:
 
 
 def _champions_values(champion: Report | None) -> Mapping[tuple[str, str], float]:
-    """Look up the champion's accuracy by column and value of a slice, or by 'degraded' and the degradation's name."""
+    """Return the champion's accuracy by (column, value) of a slice, or ('degraded', name) of a degradation."""
     if champion is None:
         return {}
     slices = {(each.column, each.value): each.accuracy.value for each in champion.slices}
@@ -114,5 +114,5 @@ def _champions_values(champion: Report | None) -> Mapping[tuple[str, str], float
 
 
 def _find_floor(estimates: list[Estimate]) -> float:
-    """Return where an axis that shows all of `estimates` up to 1 begins: a whole tenth, at most 0.9."""
+    """Return the start of an axis that ends at 1 and shows all `estimates`: a multiple of 0.1, at most 0.9."""
     return min([0.9, *(math.floor(10 * estimate.low) / 10 for estimate in estimates)])

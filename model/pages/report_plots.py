@@ -1,4 +1,4 @@
-"""Plots of an evaluation: ROC, precision and recall, reliability; the champion's beside ours."""
+"""Draws the plots of an evaluation: ROC, precision and recall, reliability; the champion's curves as well."""
 
 from functools import partial
 from typing import Any, Final
@@ -15,7 +15,7 @@ from model.pages.plots import COLOURS, INK, Plot, draw_plot
 
 _Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 _MOST_POINTS: Final = 300
-"""Points of a curve, so that the page does not grow with the split."""
+"""Most points of a curve, so that the page does not grow with the split."""
 _LOWEST_RATE: Final = 1e-4
 _NAMES: Final = ("this detector", "champion")
 _LOOKS: Final[tuple[dict[str, Any], ...]] = (
@@ -25,41 +25,41 @@ _LOOKS: Final[tuple[dict[str, Any], ...]] = (
 
 
 def draw_report_plots(report: Report, champion: Report | None) -> list[Plot]:
-    """Draw the curves of a report and, where there is one, of the champion's report on the same images."""
+    """Draw the curves of a report and, if given, of the champion's report on the same images."""
     reports = [report] if champion is None else [report, champion]
     return [
         draw_plot(
             "ROC",
-            "share of AI images found, at each share of real images called AI (logarithmic)",
+            "share of AI images found, by the share of real images called AI (logarithmic)",
             partial(_draw_roc, reports=reports),
         ),
         draw_plot(
             "Precision and recall",
-            "share that is AI of what is called so, at each share of AI images found",
+            "share of AI images among the images called AI, by the share of AI images found",
             partial(_draw_precision, reports=reports),
         ),
         draw_plot(
             "Reliability",
-            "share of AI images among those of about one probability, with 95 % intervals; honest is the diagonal",
+            "share of AI images among images of similar probability, with 95 % intervals; perfect is the diagonal",
             partial(_draw_reliability, reports=reports),
         ),
     ]
 
 
 def roc(report: Report) -> _Points:
-    """Return false- and true-positive rates [k], from the highest threshold down to the lowest."""
+    """Return false-positive and true-positive rates [k], from the highest threshold to the lowest."""
     called, hits, reals, ais = _counts(report)
     return (called - hits) / reals, hits / ais
 
 
 def precision_recall(report: Report) -> _Points:
-    """Return recalls and precisions [k], from the highest threshold down to the lowest."""
+    """Return recalls and precisions [k], from the highest threshold to the lowest."""
     called, hits, _, ais = _counts(report)
     return hits / ais, hits / called
 
 
 def _counts(report: Report) -> tuple[NDArray[np.int64], NDArray[np.int64], int, int]:
-    """Count the images called AI, and the AI images among them, at each threshold; and the images of each class."""
+    """Count the images called AI [k] and the AI images among them [k], for each threshold; all real, all AI images."""
     probability, label = np.array(report.predictions.probability), np.array(report.predictions.label)
     order = np.argsort(-probability, kind="stable")
     ends = np.flatnonzero(np.diff(probability[order], append=-1.0))  # equal probabilities are called AI together
@@ -84,7 +84,7 @@ def _draw_precision(axes: Axes, *, reports: list[Report]) -> None:
         recall, precision = precision_recall(report)
         picked = np.unique(np.linspace(0, len(recall) - 1, _MOST_POINTS).astype(int))
         axes.plot(recall[picked], precision[picked], label=name, **look)
-    axes.set(xlim=(0, 1.01), xlabel="AI images found", ylabel="of what is called AI, is AI")
+    axes.set(xlim=(0, 1.01), xlabel="AI images found", ylabel="AI among images called AI")
     _show_percent(axes)
 
 
@@ -99,7 +99,7 @@ def _draw_reliability(axes: Axes, *, reports: list[Report]) -> None:
         means = [float(probability[members].mean()) for members in held]
         style = look | {"marker": "o", "markersize": 4, "elinewidth": 0.8}
         axes.errorbar(means, [share.value for share in shares], yerr=np.maximum(errors, 0), label=name, **style)
-    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="probability of AI", ylabel="are AI")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), xlabel="probability of AI", ylabel="share of AI images")
     _show_percent(axes)
 
 

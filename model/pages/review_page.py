@@ -1,4 +1,4 @@
-"""The page of the images that a person is asked about, with what was said of each; it goes with the question."""
+"""Draws the page of the images that a person is asked to review, with the users' reports on each image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MOST_SAID: Final = 8
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """An image on the page: `picture` is the address of a WebP, empty where there is a `problem` instead."""
+    """An image on the page: `picture` is a data URL of a WebP, or empty with the reason in `problem`."""
 
     question: Question
     picture: str = ""
@@ -29,7 +29,7 @@ class Shown:
 
 
 def write_page(lake: UPath, questions: Sequence[Question]) -> UPath:
-    """Draw the page of these questions, in place of one before, and return where it is."""
+    """Draw the page of these questions, replace an earlier page, and return its path."""
     page = lake / FOLDER / "review.html"
     images = [_show(lake, question) for question in questions]
     write_text(page, render_page("review_page.html", images=images, most=_MOST_SAID))
@@ -37,14 +37,14 @@ def write_page(lake: UPath, questions: Sequence[Question]) -> UPath:
 
 
 def remove_page(lake: UPath) -> None:
-    """Remove the page, with the pictures that people have sent."""
+    """Remove the page, because it contains the pictures that users sent."""
     remove(lake / FOLDER / "review.html")
 
 
 def _show(lake: UPath, question: Question) -> Shown:
     data = _read_image(lake, question)
     if data is None:
-        return Shown(question=question, problem="it was withdrawn a moment ago")
+        return Shown(question=question, problem="the image was just withdrawn")
     try:
         rgb = decode(data, limits=SOURCE_LIMITS).rgb
     except InvalidImage as error:  # the service could decode it, but the file may have been damaged since

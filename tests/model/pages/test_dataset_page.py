@@ -47,7 +47,7 @@ def test_it_says_what_the_version_holds(lake: Lake) -> None:
     assert ["made", "31"] in _cells(page)
     assert ["blocks", "15"] in _cells(page)
     assert "<dt>not decodable</dt><dd>1</dd>" in page
-    assert "It is the first version." in page
+    assert "This is the first version." in page
     assert page.count("data:image/webp;base64,") == 2
     assert page.count("<svg") == 3
 
@@ -64,7 +64,7 @@ def test_a_version_that_was_staged_before_licences_has_its_page(lake: Lake) -> N
     summary = json.loads((lake.version_path(version) / "summary.json").read_text())
     del summary["licences"]
     (lake.version_path(version) / "summary.json").write_text(json.dumps(summary))
-    assert "What it holds" in _page(lake, version)
+    assert "Contents" in _page(lake, version)
 
 
 def test_it_says_what_changed_and_what_was_left_out(lake: Lake, lock: Path) -> None:

@@ -35,8 +35,8 @@ def test_both_forms_say_what_was_measured(tmp_path: Path) -> None:
 def test_a_drill_that_ended_early_says_why_and_shows_what_there_is(tmp_path: Path) -> None:
     ended = make_drill(steps=(), answers=(), readings=(), asked=None, labelling=None, after=None, fault="disk <full>")
     page, markdown = write(ended, tmp_path)
-    assert "It ended early: disk &lt;full&gt;" in page
-    assert "It ended early: disk <full>" in markdown
+    assert "The drill ended early: disk &lt;full&gt;" in page
+    assert "The drill ended early: disk <full>" in markdown
     assert "No reading suspected a new generator." in markdown
 
 
@@ -55,7 +55,7 @@ def test_the_story_is_in_the_order_of_time_and_names_what_the_gate_said() -> Non
 def test_the_table_tells_phases_and_makers_apart() -> None:
     rows = {row.images: [share and share.value for share in row.accuracy] for row in accuracies(make_drill())}
     assert rows["all"] == [0.95, 0.70, 0.94]
-    assert rows["by generators it knew"][1:] == [None, None]
+    assert rows["by known generators"][1:] == [None, None]
     assert rows["by patch"][0] is None
 
 

@@ -85,7 +85,7 @@ def test_the_verdict_comes_first_with_what_failed(plain: str, decision: Decision
     failed = [rule for rule in decision.rules if not rule.passed]
     assert failed
     text = words(plain)
-    assert text.index("Gate: do not promote") < text.index(failed[0].name) < text.index("What the gate asked")
+    assert text.index("Gate: do not promote") < text.index(failed[0].name) < text.index("Rules of the gate")
     for rule in decision.rules:
         assert rule.detail in text
 
