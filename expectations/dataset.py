@@ -1,4 +1,4 @@
-"""May this dataset version be trained on? Refuse single rows, or all of it, and say why; fail closed."""
+"""Validates a dataset version: refuses single rows or the whole version, and says why. Fails closed."""
 
 import logging
 from collections import defaultdict
@@ -24,14 +24,18 @@ from model.files import remove, write_table
 QUARANTINE_SCHEMA = pa.schema(
     [field.with_nullable(nullable=True) for field in SCHEMA] + [pa.field("reason", pa.string())]
 )
-"""The columns of quarantine/<version>/rows.parquet: those of a manifest, any of them empty, and why it was refused."""
+"""The columns of quarantine/<version>/rows.parquet: those of a manifest (all may be empty), and the `reason`."""
 
 _log = logging.getLogger("truegrain.expectations")
 
 
 @dataclass(frozen=True)
 class Past:
-    """What a version is held against: the published version before it (None at first), and all that was ever tested."""
+    """The earlier versions that a version is compared with.
+
+    `previous` are the rows of the latest published version, or None without one. `tested` are the pixel hashes and
+    clusters of all earlier test splits.
+    """
 
     previous: pd.DataFrame | None
     tested: frozenset[str]
@@ -40,26 +44,31 @@ class Past:
 def validate(lake: Lake, version: str, *, policy: Policy | None = None) -> Validation:
     """Validate the candidates of a staged version and write the outcome into the lake.
 
-    Writes quarantine/<version>/rows.parquet (the refused rows and their `reason`) and, in datasets/<version>/,
-    docs/index.html (every rule with what it found), manifest.parquet (the accepted rows; only when they may be trained
-    on) and at last validation.json. Of a published version, which never changes, it returns the recorded outcome.
+    These files are written, the last one at the end:
 
-    Raises ValidationFailed, after writing, saying what was found; the batches that were new in the version are set
-    aside, so that one bad delivery does not spoil every version to come. Whatever else goes wrong leaves no
-    validation.json, and without it nothing is trained.
+    - quarantine/<version>/rows.parquet: the refused rows, each with its `reason`.
+    - datasets/<version>/docs/index.html: every rule with its result.
+    - datasets/<version>/manifest.parquet: the accepted rows, if the version may be trained on.
+    - datasets/<version>/validation.json: the outcome.
+
+    A published version never changes, so its recorded outcome is returned.
+
+    Raises ValidationFailed, after writing, if the version may not be trained on. The batches that no published version
+    uses are then set aside, so that one bad batch does not spoil later versions. Any other error leaves no
+    validation.json, and a version without that file is never trained on.
     """
     folder = lake.version_path(version)
     if version in lake.versions():
         return Validation.from_json((folder / FILE).read_bytes())
     validation, message = _judge(lake, version, policy or Policy())
     if not validation.success:
-        raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; mend the source and ingest again.")
+        raise ValidationFailed(f"{message} See {folder / 'docs' / 'index.html'}; fix the source and ingest again.")
     _log.log(logging.WARNING if validation.warnings else logging.INFO, message)
     return validation
 
 
 def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
-    """Hold a version against the rules and write down what came of it; returns that, also in words."""
+    """Check a version against all rules and write the outcome; returns the outcome, and a message about it."""
     folder = lake.version_path(version)
     remove(folder / FILE)
     candidates = read_candidates(lake, version).reset_index(drop=True)
@@ -90,7 +99,7 @@ def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
 
 
 def _new_batches(lake: Lake, candidates: pd.DataFrame) -> set[str]:
-    """Return the batches that no published version has taken anything from."""
+    """Return the batches of the candidates that no published version has images of."""
     batches = (read_manifest(lake, version, columns=["batch"])["batch"].unique() for version in lake.versions())
     return set(candidates["batch"]).difference(*batches)
 
@@ -98,7 +107,7 @@ def _new_batches(lake: Lake, candidates: pd.DataFrame) -> set[str]:
 def _examine(
     version: str, candidates: pd.DataFrame, past: Past, policy: Policy
 ) -> tuple[list[Examination], "pd.Series[str]"]:
-    """Ask every rule that can be asked; returns what they found and, by row, the reasons of the refused ones."""
+    """Check all rules that can be checked; returns their findings, and the reason of each refused row by its index."""
     columns = examine("columns", candidates, column_rules(), run=version)
     if not columns.success:
         return [columns], pd.Series(dtype="str")
@@ -130,7 +139,7 @@ def _reasons(findings: Iterable[Finding]) -> "pd.Series[str]":
 def _conclude(
     version: str, candidates: pd.DataFrame, findings: Sequence[Finding], reasons: "pd.Series[str]"
 ) -> Validation:
-    """Judge the version; a rule that could not be asked counts as broken, whatever its severity."""
+    """Decide whether the version passes. A rule that could not be checked counts as broken, whatever its severity."""
     failed = tuple(finding.found for finding in findings if finding.refuses_table)
     return Validation(
         version=version,

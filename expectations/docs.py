@@ -1,4 +1,4 @@
-"""The page that lists every rule with what it found, for people; validation.json is for programs."""
+"""Writes the page that lists every rule with its result, for people. validation.json is for programs."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ def write_docs(
     success: bool,
     version_page: bool = False,
 ) -> None:
-    """Write index.html: the verdict, and for each suite every rule, what breaking it means and what was observed.
+    """Write index.html: the verdict, and every rule with its consequence and its observed value.
 
-    With `version_page` the page links to version.html beside it.
+    With `version_page` the page links to version.html in the same folder. Raises StorageFull without room.
     """
     page = render_page(
         "validation_page.html",

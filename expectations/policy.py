@@ -1,4 +1,4 @@
-"""How strict the rules for a dataset version and for predictions are, and what breaking one means."""
+"""Sets the limits of the rules for dataset versions and predictions, and the severity of breaking a rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,31 +7,39 @@ from types import MappingProxyType
 from great_expectations.expectations.metadata_types import FailureSeverity
 
 CRITICAL = FailureSeverity.CRITICAL
-"""What breaks the rule is refused: the row, when the rule is about rows and gives a `reason`, else the version."""
+"""Breaking the rule refuses something.
+
+A rule about rows with a `reason` refuses the rows that break it. Any other rule refuses the whole table."""
 WARNING = FailureSeverity.WARNING
-"""Breaking the rule refuses nothing; it is logged, and stands in validation.json and the docs."""
+"""Breaking the rule refuses nothing. The warning is in the log, in validation.json and on the page."""
 
 
 def telling(found: str) -> dict[str, str]:
-    """Return the meta of a rule that says `found` when it is broken, with `{observed}` for what it saw."""
+    """Return the meta of a rule with the message `found`, in which `{observed}` stands for the observed value."""
     return {"found": found}
 
 
 def refusing(reason: str) -> dict[str, str]:
-    """Return the meta of a rule that refuses the rows which break it, for that reason."""
+    """Return the meta of a rule that refuses each row that breaks it, for `reason`."""
     return {"reason": reason} | telling(f"{reason}: {{observed}}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
-    """How strict the rules are.
+    """The limits of the rules. Exceeding a limit named `usual_…` only warns; breaking any other limit refuses.
 
-    Sides are in pixels; `min_images` is by split and holds for each class in it; `min_class_ratio` is images of the
-    rarer class over images of the other; `max_undecodable` and `usual_unplain` are shares of all images; `usual_auc`
-    and `max_auc` bound how well a fact other than the picture may tell the label; `usual_change` is the share of the
-    mix that changes from one version to the next. Of predictions, `usual_unlikely` is the share that is decided against
-    the likelier class, as a caller may ask, and `usual_undescribed` that of rows as an earlier version wrote them. What
-    is `usual` warns when it is exceeded.
+    - `min_side`, `max_side`: allowed width and height of an image, in pixels.
+    - `min_images`: fewest images of each class in each split.
+    - `min_class_ratio`: fewest images of the rarer class, as a share of the other class.
+    - `max_undecodable`: largest share of images that cannot be decoded.
+    - `usual_unplain`: largest usual share of images with transparency or a palette.
+    - `usual_auc`, `max_auc`: largest AUC with which a fact other than the picture may tell the label.
+    - `usual_change`: largest usual share of the mix that changes from one version to the next.
+    - `usual_unlikely`: largest usual share of predictions decided against the likelier class; a caller's threshold
+      can cause such decisions.
+    - `usual_unsure`: largest usual share of predictions decided as 'unsure'.
+    - `usual_undescribed`: largest usual share of predictions without facts about their file; an earlier version of
+      the prediction log had none.
     """
 
     min_side: int = 16

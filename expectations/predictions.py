@@ -1,4 +1,4 @@
-"""Are the newest predictions what predictions must be? Nothing is asked for on the strength of those that are not."""
+"""Validates the newest predictions. If they break a rule, no training is asked for because of them."""
 
 import json
 from collections.abc import Iterable
@@ -18,16 +18,16 @@ from model.files import write_text
 from model.monitoring.predictions import PREDICTIONS, prepare
 
 FOLDER = "monitoring"
-"""Folder of the lake with a folder a day: what the last validation of the day found, beside it the last that failed."""
+"""Folder of the lake with the last validation of each day, and the last failed validation of each day."""
 
 _UNREAD = "embedding"
 
 
 def validate(engine: Engine, lake: Lake, *, most: int, now: datetime, policy: Policy | None = None) -> str:
-    """Hold the newest `most` predictions against the rules, and return what came of it in a sentence.
+    """Check the newest `most` predictions against the rules, and return the outcome in words.
 
-    Writes monitoring/<day>/ in the lake (`<day>-broken` when a rule is broken): docs/index.html and validation.json.
-    `now` is a time in UTC. Raises ValidationFailed, after writing, saying what was found.
+    Writes docs/index.html and validation.json into monitoring/<day>/ of the lake, or into monitoring/<day>-broken/ if a
+    rule is broken. `now` is a time in UTC. Raises ValidationFailed, after writing, if a rule is broken.
     """
     rows = _read(engine, most)
     if rows.empty:
@@ -48,7 +48,7 @@ def validate(engine: Engine, lake: Lake, *, most: int, now: datetime, policy: Po
 
 
 def _read(engine: Engine, most: int) -> pd.DataFrame:
-    """Return the newest predictions, whatever their version."""
+    """Return the newest predictions of all detector versions, without their embeddings."""
     prepare(engine)
     columns = [column for column in PREDICTIONS.columns if column.name != _UNREAD]
     newest = select(*columns).order_by(PREDICTIONS.c.at.desc(), PREDICTIONS.c.id).limit(most)
@@ -58,13 +58,13 @@ def _read(engine: Engine, most: int) -> pd.DataFrame:
 
 
 def _breaks(finding: Finding) -> bool:
-    """Tell whether a finding is more than a warning: also a rule that names rows, for none of them can be refused."""
+    """Tell whether a finding is more than a warning. Broken rows count, too: single predictions cannot be refused."""
     return not finding.success and not finding.warns
 
 
 def _explain(rows: int, broken: Iterable[Finding], warnings: Iterable[Finding]) -> str:
     faults = list_findings("Found", broken)
-    verdict = "are not what they must be" if faults else "are what they must be"
+    verdict = "break rules" if faults else "break no rule"
     return f"The newest {rows:,} predictions {verdict}.{faults}{list_findings('Warnings', warnings)}"
 
 

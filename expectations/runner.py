@@ -1,4 +1,4 @@
-"""Great Expectations over a table: what each rule found, as plain values."""
+"""Runs Great Expectations on a table and returns the result of each rule as plain values."""
 
 import json
 from collections import Counter
@@ -19,7 +19,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from expectations.policy import CRITICAL
 
-# COMPLETE names every row that breaks a rule; the rows themselves are in the table already.
+# COMPLETE lists the index of every row that breaks a rule; the rows themselves are in the table already.
 _RESULT_FORMAT = {"result_format": "COMPLETE", "include_unexpected_rows": False}
 _MOST_EXAMPLES = 10
 _LEFT_OUT_OF_RECORDS = ("rows", "reason", "examined", "examples")
@@ -27,12 +27,16 @@ _LEFT_OUT_OF_RECORDS = ("rows", "reason", "examined", "examples")
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """What one rule found, JSON-safe.
+    """The result of one rule, JSON-safe.
 
-    `observed` is the value that a rule about the table saw, or how many rows break a rule about rows, or what kept the
-    rule from being `asked` (it then counts as broken). `found` says in words what is wrong, '' when nothing is.
-    `examined` is how many rows a rule about rows looked at, None for any other. `rows` are the index labels of the rows
-    that break it, and `examples` the most frequent values in these rows, each with the number of rows.
+    - `asked`: whether the rule could be checked; if not, it counts as broken.
+    - `observed`: the value that a rule about the table saw, or the number of rows that break a rule about rows. If the
+      rule could not be checked, the error message.
+    - `found`: what is wrong, in words; '' if the rule holds.
+    - `reason`: why rows that break the rule are refused; '' for a rule that refuses no rows.
+    - `examined`: the number of rows that a rule about rows checked; None for other rules.
+    - `rows`: the index labels of the rows that break the rule.
+    - `examples`: the most frequent values in these rows, each with its number of rows.
     """
 
     rule: str
@@ -50,17 +54,17 @@ class Finding:
 
     @property
     def refuses_table(self) -> bool:
-        """Whether the whole table falls by it; a rule that names the rows that break it refuses those alone."""
+        """Whether the result refuses the whole table. A rule that lists rows refuses only these rows."""
         return not self.success and (not self.asked or (self.severity == CRITICAL and not self.rows))
 
     @property
     def warns(self) -> bool:
-        """Whether it is broken and refuses nothing."""
+        """Whether the rule is broken and refuses nothing."""
         return not self.success and self.asked and self.severity != CRITICAL
 
     @property
     def status(self) -> str:
-        """What came of the rule, in a word or two."""
+        """The result in one or two words: 'held', 'warning', 'rows refused' or 'broken'."""
         if self.success:
             return "held"
         if self.warns:
@@ -69,7 +73,7 @@ class Finding:
 
     @property
     def consequence(self) -> str:
-        """What breaking the rule means."""
+        """What happens if the rule is broken."""
         if self.reason:
             return f"row refused: {self.reason}"
         return "refused" if self.severity == CRITICAL else "warning"
@@ -77,7 +81,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """What a suite of rules found in a table."""
+    """The findings of a suite of rules on one table."""
 
     suite: str
     findings: tuple[Finding, ...]
@@ -89,23 +93,23 @@ class Examination:
 
     @property
     def asked(self) -> bool:
-        """Whether every rule could be asked."""
+        """Whether every rule could be checked."""
         return all(finding.asked for finding in self.findings)
 
 
 def as_record(finding: Finding) -> dict[str, object]:
-    """Return what a file with the results says of a finding: nothing about single rows, of which there may be many."""
+    """Return a finding as a file records it: without the single rows, because there may be many."""
     return {name: value for name, value in asdict(finding).items() if name not in _LEFT_OUT_OF_RECORDS}
 
 
 def list_findings(title: str, findings: Iterable[Finding]) -> str:
-    """Return a sentence, after a space, that lists what was found; '' without any findings."""
+    """Return a space and a sentence that lists what was found; '' without findings."""
     listed = "; ".join(finding.found for finding in findings)
     return f" {title}: {listed}." if listed else ""
 
 
 def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, run: str) -> Examination:
-    """Hold `table` against `rules`; `suite` and `run` name the rules and the occasion."""
+    """Check `table` against `rules`; `suite` names the rules, `run` names this check."""
     context = _context()
     batch = context.data_sources.add_pandas("lake").add_dataframe_asset(suite).add_batch_definition_whole_dataframe(run)
     expectations = context.suites.add(gx.ExpectationSuite(name=suite, expectations=list(rules)))
@@ -118,7 +122,7 @@ def examine(suite: str, table: pd.DataFrame, rules: Sequence[Expectation], *, ru
 
 
 def _context() -> EphemeralDataContext:
-    """Open a context that stores nothing, draws no progress bars and reports to nobody."""
+    """Return a context that stores nothing, draws no progress bars and sends no telemetry."""
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(),
         progress_bars=ProgressBarsConfig(globally=False),
@@ -152,17 +156,20 @@ def _word(config: Mapping[str, Any], observed: object, trouble: str | None) -> s
     if trouble is not None:
         return f"'{config['description']}' could not be examined: {trouble}"
     if observed is None:
-        return f"'{config['description']}' finds nothing to examine"
+        return f"'{config['description']}' has no values to examine"
     return str(config["meta"]["found"].format(observed=observed))
 
 
 def _count(values: Iterable[object]) -> tuple[tuple[str, int], ...]:
-    """Count the most frequent values; of a value that is missing there is nothing to show."""
+    """Count the most frequent values; missing values are not counted."""
     return tuple(Counter(str(value) for value in values if value is not None).most_common(_MOST_EXAMPLES))
 
 
 def _exception(info: Mapping[str, Any]) -> str | None:
-    """Find the message in `exception_info`: one record, or one for each metric that could not be computed."""
+    """Return the first error message of `exception_info`, or None.
+
+    `exception_info` is one record, or one record for each metric that could not be computed.
+    """
     records = [info] if "raised_exception" in info else list(info.values())
     messages = [record["exception_message"] for record in records if record["raised_exception"]]
     return str(messages[0]) if messages else None

@@ -1,1 +1,1 @@
-"""The rules, by what they are about: a manifest, shortcuts and the mix, predictions."""
+"""Lists the rules for manifests, for shortcuts and the mix, and for predictions."""

@@ -1,4 +1,4 @@
-"""The rules for a manifest: what its columns, each image, and all accepted images together must be."""
+"""Lists the rules for a manifest: its columns, each image, and all accepted images together."""
 
 import pandas as pd
 from great_expectations import expectations as gxe
@@ -13,19 +13,21 @@ from model.labels import AI, CLASSES, REAL
 from model.sources.reports import SOURCE as REPORTS
 
 MODES = ("RGB", "L", "RGBA", "LA", "P", "PA", "1")
-"""Pillow's modes that become RGB without a guess. CMYK has no colours before a printer's profile is chosen, and deep
-samples (I;16, I, F) no white before their range is: what would be trained on were our guess, not the image."""
+"""Pillow's modes that can be converted to RGB without a guess.
+
+CMYK needs a printer's profile, and deep samples (I;16, I, F) need a range to define white. A file names neither, so
+training would use a guess."""
 
 _PLAIN = ("RGB", "L")
 FORMAT_OF_SUFFIX = {
     "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP",
     "gif": "GIF", "tif": "TIFF", "tiff": "TIFF",
 }  # fmt: skip
-"""What the extension of a file says, in lower case, about its format."""
+"""The format for each extension of a file name, in lower case."""
 
 
 def column_rules() -> list[Expectation]:
-    """Rules without which no other can be asked."""
+    """Return the rules that must hold before other rules can be checked."""
     return [
         gxe.ExpectTableColumnsToMatchOrderedList(
             column_list=SCHEMA.names,
@@ -43,7 +45,7 @@ def column_rules() -> list[Expectation]:
 
 
 def image_rules(policy: Policy) -> list[Expectation]:
-    """Rules for each candidate, and the share of them that may be broken."""
+    """Return the rules for each candidate, and for the share that cannot be decoded."""
     return [
         gxe.ExpectColumnValuesToBeNull(
             column="decode_error",
@@ -76,7 +78,7 @@ def image_rules(policy: Policy) -> list[Expectation]:
 
 
 def dataset_rules(policy: Policy) -> list[Expectation]:
-    """Rules for the accepted images together, over the columns of `with_derived_columns`."""
+    """Return the rules for all accepted images together, on the columns of `with_derived_columns`."""
     return [
         gxe.ExpectColumnUniqueValueCountToBeBetween(
             column="label",
@@ -103,7 +105,7 @@ def dataset_rules(policy: Policy) -> list[Expectation]:
         ),
         _none(
             "reported_and_held_out",
-            "Nothing that users reported is in val or test",
+            "No image that users reported is in val or test",
             CRITICAL,
             found="Images that users reported, in val or test",
         ),
@@ -121,9 +123,9 @@ def dataset_rules(policy: Policy) -> list[Expectation]:
         ),
         _none(
             "is_animated",
-            "Every image stands still; of an animation only the first frame is seen",
+            "No image is animated; only the first frame of an animation is used",
             WARNING,
-            found="Animations, of which only the first frame is seen",
+            found="Animations, whose first frame alone is used",
         ),
         gxe.ExpectColumnMeanToBeBetween(
             column="is_unplain",
@@ -138,7 +140,7 @@ def dataset_rules(policy: Policy) -> list[Expectation]:
 
 
 def with_derived_columns(accepted: pd.DataFrame, *, tested: frozenset[str]) -> pd.DataFrame:
-    """Add what `dataset_rules` look at: in how many splits the row's cluster stands, and the rest as 0 or 1.
+    """Add the columns that `dataset_rules` check: in how many splits a row's cluster is, and properties as 0 or 1.
 
     `tested` are the pixel hashes and the clusters of earlier test splits.
     """
@@ -173,8 +175,8 @@ def _unique(column: str) -> Expectation:
         column=column,
         row_condition=_DECODABLE,
         severity=CRITICAL,
-        description=f"{column} stands once",
-        meta=refusing(f"{column} stands more than once"),
+        description=f"{column} is unique",
+        meta=refusing(f"{column} is not unique"),
     )
 
 
@@ -217,7 +219,7 @@ def _balanced(policy: Policy, *, where: str, condition: ComparisonCondition | No
 
 
 def _none(column: str, description: str, severity: FailureSeverity, *, found: str) -> Expectation:
-    """Forbid a column of 0 and 1 every 1; what is observed is how many of what is `found` there are."""
+    """Return a rule that a column of 0 and 1 has no 1; the message is `found` with the number of ones."""
     return gxe.ExpectColumnSumToBeBetween(
         column=column,
         max_value=0,
@@ -242,5 +244,5 @@ _FILLED = (
     "sha256", "pixel_hash", "phash", "cluster", "label", "split", "source", "origin", "width", "height", "format",
     "mode", "has_icc", "has_exif", "animated", "brightness", "border",
 )  # fmt: skip
-# An image that cannot be decoded has no width, format or pixels; asking for them would only bury its reason.
+# An image that cannot be decoded has no width, format or pixels; further rules would only hide the reason.
 _DECODABLE = Column("decode_error").is_null()

@@ -1,4 +1,4 @@
-"""The rules for predictions: what each row of the prediction log, and all of them together, must be."""
+"""Lists the rules for predictions: for each row of the prediction log, and for all rows together."""
 
 import pandas as pd
 from great_expectations import expectations as gxe
@@ -10,56 +10,56 @@ from model.images.decoding import FORMATS
 from model.labels import AI, CLASSES
 
 CLOCK_SECONDS = 60
-"""How far ahead of ours the clock of a host that gives verdicts may be."""
+"""How many seconds the clock of the service's host may be ahead of this machine's clock."""
 
 _FILLED = ("id", "at", "model_version", "image_sha256", "label", "probability", "decision", "width", "height", "format")
 
 
 def prediction_rules(policy: Policy) -> list[Expectation]:
-    """Rules over the columns of `with_derived_columns`."""
+    """Return the rules on the columns of `with_derived_columns`."""
     return [
         *(_filled(column) for column in _FILLED),
         gxe.ExpectColumnValuesToBeUnique(
-            column="id", severity=CRITICAL, description="id stands once", meta=_whose("id stands more than once")
+            column="id", severity=CRITICAL, description="id is unique", meta=_whose("id is not unique")
         ),
         _between("probability", 0, 1, "probability is 0 to 1", broken="probability is not 0 to 1"),
         _one_of("label", CLASSES),
         _one_of("decision", (*CLASSES, UNSURE)),
         _one_of("format", FORMATS),
         *(
-            _between(side, 1, None, f"{side} is at least a pixel", broken=f"{side} is less than a pixel")
+            _between(side, 1, None, f"{side} is at least 1 pixel", broken=f"{side} is less than 1 pixel")
             for side in ("width", "height")
         ),
-        _between("bytes", 1, None, "bytes are at least one", broken="bytes are less than one"),
+        _between("bytes", 1, None, "bytes is at least 1", broken="bytes is less than 1"),
         _between(
             "seconds_ahead",
             None,
             CLOCK_SECONDS,
-            f"No time is more than {CLOCK_SECONDS} s ahead of the clock here",
-            broken=f"time is more than {CLOCK_SECONDS} s ahead of the clock here",
+            f"No time is more than {CLOCK_SECONDS} s ahead of this machine's clock",
+            broken=f"time is more than {CLOCK_SECONDS} s ahead of this machine's clock",
         ),
         gxe.ExpectColumnValuesToMatchRegex(
             column="model_version",
             regex="^[0-9]+$",
             severity=CRITICAL,
-            description="model_version is the registry's",
-            meta=_whose("model_version is not the registry's"),
+            description="model_version is a version number of the registry",
+            meta=_whose("model_version is not a version number of the registry"),
         ),
         gxe.ExpectColumnSumToBeBetween(
             column="is_contradictory",
             max_value=0,
             severity=CRITICAL,
-            description="No decision is another than its label",
-            meta=_whose("decision is not their label"),
+            description="Every decision agrees with its label",
+            meta=_whose("decision differs from their label"),
         ),
-        _at_most("is_unlikely", policy.usual_unlikely, "of the decisions are for the class that is less likely"),
+        _at_most("is_unlikely", policy.usual_unlikely, "of the decisions are for the less likely class"),
         _at_most("is_unsure", policy.usual_unsure, "of the decisions are 'unsure'"),
-        _at_most("lacks_facts", policy.usual_undescribed, "of the predictions say nothing about their file"),
+        _at_most("lacks_facts", policy.usual_undescribed, "of the predictions have no facts about their file"),
     ]
 
 
 def with_derived_columns(rows: pd.DataFrame, *, now: pd.Timestamp) -> pd.DataFrame:
-    """Add what `prediction_rules` look at: how far ahead of `now` (UTC) a row is, and the rest as 0 or 1."""
+    """Add the columns that `prediction_rules` check: seconds ahead of `now` (UTC), and properties as 0 or 1."""
     likely = (rows["probability"] >= 0.5).map({True: CLASSES[AI], False: CLASSES[1 - AI]})
     decided = rows["decision"].isin(CLASSES)
     return rows.assign(

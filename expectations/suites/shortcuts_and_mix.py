@@ -1,4 +1,4 @@
-"""The rules about a version as a whole: no fact besides the picture tells the label, the mix is as before."""
+"""Lists the rules for a whole version: no fact besides the picture tells the label; the mix hardly changes."""
 
 import pandas as pd
 from great_expectations import expectations as gxe
@@ -11,16 +11,16 @@ from model.dataset.shortcuts import FACTS, find_shortcuts
 
 
 def shortcut_table(accepted: pd.DataFrame) -> pd.DataFrame:
-    """Return one row with a column for each fact: how well it tells the label of the training images.
+    """Return one row with a column for each fact: the AUC with which the fact tells the label of the training images.
 
-    The value is the lower 95 % bound of the area under the ROC, so that a small dataset does not fail by chance.
+    The value is the lower end of the AUC's 95 % interval, so that a small dataset does not fail by chance.
     """
     found = find_shortcuts(split_rows(accepted, "train"))
     return pd.DataFrame([{fact: round(shortcut.low, 3) for fact, shortcut in found.items()}])
 
 
 def shortcut_rules(policy: Policy) -> list[Expectation]:
-    """Rules for each fact, over the table of `shortcut_table`."""
+    """Return the rules for each fact, on the table of `shortcut_table`."""
     return [
         gxe.ExpectColumnMaxToBeBetween(
             column=fact,
@@ -35,12 +35,12 @@ def shortcut_rules(policy: Policy) -> list[Expectation]:
 
 
 def mix_table(accepted: pd.DataFrame, previous: pd.DataFrame) -> pd.DataFrame:
-    """Return one row with a column for each part of the mix: how much of it changed, 0 to 1."""
+    """Return one row with a column for each part of the mix: the share that changed, 0 to 1."""
     return pd.DataFrame([{column: round(change, 3) for column, change in mix_changes(accepted, previous).items()}])
 
 
 def mix_rules(policy: Policy) -> list[Expectation]:
-    """Rules for each part of the mix, over the table of `mix_table`."""
+    """Return the rules for each part of the mix, on the table of `mix_table`."""
     return [
         gxe.ExpectColumnMaxToBeBetween(
             column=column,

@@ -167,7 +167,7 @@ def test_two_rows_for_one_image_are_both_refused(lake, stage, column):
     rows.loc[4, column] = rows.loc[9, column]
     stage(rows)
     assert validate(lake, VERSION).refused == 2
-    assert set(quarantined(lake)["reason"]) == {f"{column} stands more than once"}
+    assert set(quarantined(lake)["reason"]) == {f"{column} is not unique"}
 
 
 def test_an_image_that_cannot_be_decoded_is_refused_for_that_alone(lake, stage):
@@ -249,7 +249,7 @@ def without_a_column(rows):
         ),
         (
             reports_in_test,
-            "Nothing that users reported is in val or test",
+            "No image that users reported is in val or test",
             "Images that users reported, in val or test: 12",
         ),
         (
@@ -376,7 +376,7 @@ def test_a_rule_that_finds_nothing_to_examine_says_so(lake, stage):
     stage(good_rows().query("split != 'train'"))
     with pytest.raises(ValidationFailed):
         validate(lake, VERSION)
-    assert "'Class ai is 33% to 67% of the images in train' finds nothing to examine" in report(lake)["failed"]
+    assert "'Class ai is 33% to 67% of the images in train' has no values to examine" in report(lake)["failed"]
 
 
 def test_the_format_is_known_of_every_extension_that_a_source_reads():

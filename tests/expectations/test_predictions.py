@@ -56,7 +56,7 @@ def judge(engine: Engine, lake: Lake) -> Callable[..., str]:
 
 
 def test_predictions_as_they_must_be_leave_a_page_and_a_result(judge: Callable[..., str], lake: Lake) -> None:
-    assert judge(good_rows()) == "The newest 20 predictions are what they must be."
+    assert judge(good_rows()) == "The newest 20 predictions break no rule."
     folder = lake.root / FOLDER / "2026-11-16"
     result = json.loads((folder / "validation.json").read_text())
     assert (result["success"], result["predictions"], result["last"]) == (True, 20, "2026-11-16T12:00:00+00:00")
@@ -73,21 +73,29 @@ def test_predictions_as_they_must_be_leave_a_page_and_a_result(judge: Callable[.
         ({"probability": -0.1}, "probability is 0 to 1", "probability is not 0 to 1"),
         ({"label": "fake"}, "label is one of real, ai", "label is none of real, ai"),
         ({"decision": "maybe"}, "decision is one of real, ai, unsure", "decision is none of real, ai, unsure"),
-        ({"label": "real", "decision": "ai"}, "No decision is another than its label", "decision is not their label"),
+        (
+            {"label": "real", "decision": "ai"},
+            "Every decision agrees with its label",
+            "decision differs from their label",
+        ),
         (
             {"format": "PSD"},
             "format is one of JPEG, PNG, WEBP, BMP, TIFF, GIF",
             "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF",
         ),
-        ({"width": 0}, "width is at least a pixel", "width is less than a pixel"),
-        ({"height": -3}, "height is at least a pixel", "height is less than a pixel"),
-        ({"bytes": 0}, "bytes are at least one", "bytes are less than one"),
+        ({"width": 0}, "width is at least 1 pixel", "width is less than 1 pixel"),
+        ({"height": -3}, "height is at least 1 pixel", "height is less than 1 pixel"),
+        ({"bytes": 0}, "bytes is at least 1", "bytes is less than 1"),
         (
             {"at": NOON + timedelta(seconds=61)},
-            "No time is more than 60 s ahead of the clock here",
-            "time is more than 60 s ahead of the clock here",
+            "No time is more than 60 s ahead of this machine's clock",
+            "time is more than 60 s ahead of this machine's clock",
         ),
-        ({"model_version": "latest"}, "model_version is the registry's", "model_version is not the registry's"),
+        (
+            {"model_version": "latest"},
+            "model_version is a version number of the registry",
+            "model_version is not a version number of the registry",
+        ),
     ],
 )
 def test_what_cannot_be_is_named(
@@ -95,7 +103,7 @@ def test_what_cannot_be_is_named(
 ) -> None:
     with pytest.raises(ValidationFailed) as failed:
         judge(good_rows(**changes))
-    assert f"are not what they must be. Found: Predictions whose {found}: 1. See " in str(failed.value)
+    assert f"break rules. Found: Predictions whose {found}: 1. See " in str(failed.value)
     assert "2026-11-16-broken/docs/index.html" in str(failed.value)
     result = json.loads((lake.root / FOLDER / "2026-11-16-broken" / "validation.json").read_text())
     assert [found["rule"] for found in result["results"] if not found["success"]] == [rule]
@@ -105,13 +113,13 @@ def test_what_cannot_be_is_named(
     ("rows", "warning"),
     [
         ([predict(n, at=NOON, decision="unsure") for n in range(20)], "decisions are 'unsure', more than 50%"),
-        ([predict(n, at=NOON, probability=0.2) for n in range(20)], "decisions are for the class that is less likely"),
-        ([predict(n, at=NOON, bytes=None) for n in range(20)], "predictions say nothing about their file"),
+        ([predict(n, at=NOON, probability=0.2) for n in range(20)], "decisions are for the less likely class"),
+        ([predict(n, at=NOON, bytes=None) for n in range(20)], "predictions have no facts about their file"),
     ],
 )
 def test_what_is_only_unusual_warns(judge: Callable[..., str], rows: list[Prediction], warning: str) -> None:
     told = judge(rows)
-    assert f"are what they must be. Warnings: 100.0% of the {warning}" in told
+    assert f"break no rule. Warnings: 100.0% of the {warning}" in told
 
 
 def test_what_is_older_than_the_newest_is_not_looked_at(judge: Callable[..., str]) -> None:

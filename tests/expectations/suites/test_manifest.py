@@ -115,7 +115,7 @@ def test_a_planted_second_row_for_an_image_is_refused_with_the_first(lake: Lake,
         return rows
 
     reasons = validated(lake, clean_images(), repeat).refused.values()
-    assert list(reasons) == [f"{column} stands more than once"] * 2
+    assert list(reasons) == [f"{column} is not unique"] * 2
 
 
 def keep(images: LabelledImages, count: int, *, label: str, split: str | None = None) -> LabelledImages:
@@ -211,7 +211,7 @@ WARNED: dict[str, tuple[Plant, Spoil | None, str]] = {
     "animated": (
         lambda images: [replace(image, origin=image.origin[:-4]) for image in one_moving(images)],
         None,
-        "Animations, of which only the first frame is seen: 1",
+        "Animations, whose first frame alone is used: 1",
     ),
     "alpha": (one_in_eight_transparent, None, "13.0% of the images have transparency or a palette, more than 5%"),
     "wrong label: twins of two classes": (
