@@ -1,4 +1,4 @@
-"""By hand: an exercise, in which a generator that nobody has seen appears and the platform has to recover by itself."""
+"""Started by hand: a drill in which an unknown generator appears, and the platform has to notice and recover."""
 
 from datetime import timedelta
 
@@ -9,18 +9,19 @@ from truegrain_airflow.forms import number, text
 from truegrain_airflow.retries import task_defaults
 
 PARAMS = {
-    "generator": text("Generator", "The one that appears: checkerboard, nearest, smooth or patch. Empty: patch."),
-    "images": number("Images", "How many to train on before the generator appears. Empty: 2,000.", least=600),
+    "generator": text("Generator", "The unknown generator: checkerboard, nearest, smooth or patch. Empty: patch."),
+    "images": number("Images", "Images to train on before the generator appears. Empty: 2,000.", least=600),
 }
 
 
 @dag(schedule=None, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
 def drill_new_generator() -> None:
-    """**Red?** Production is as it was: the drill has a lake, a registered model and a service of its own.
+    """**Red?** Production is unchanged: the drill has its own lake, registered model and service.
 
-    - *prepare*: no such generator, or too few images for a detector to begin with; the log says which.
-    - *exercise*: the machine failed, not the platform. A drill is not resumed: trigger another.
-    - *report*: the platform did not do what it promises; the log says what, the post-mortem how it went.
+    - *prepare*: no such generator, or the first detector did not pass the gate and needs more images. The log says
+      which.
+    - *exercise*: the machine failed, not the platform. A drill cannot be resumed: trigger a new one.
+    - *report*: the platform missed a goal of the drill. The log names the goal; the post-mortem tells the whole drill.
     """
     prepare = task(execution_timeout=timedelta(hours=6))(tasks.prepare)
     exercise = task(execution_timeout=timedelta(hours=6), retries=0)(tasks.exercise)

@@ -1,4 +1,4 @@
-"""By hand, and long: how much of a generator that nobody has seen would be found, by training without each in turn."""
+"""Started by hand: forecasts how many images of an unknown generator a detector would find. Takes long."""
 
 from datetime import timedelta
 
@@ -9,19 +9,24 @@ from truegrain_airflow.forms import number, table, text
 from truegrain_airflow.retries import task_defaults
 
 PARAMS = {
-    "run": text("MLflow run", "Its report gets the forecast. Empty: the run of the detector in production."),
-    "recipe": text("Recipe", "What the run was trained with: a name or a path. Empty: TRUEGRAIN_RECIPE."),
-    "overrides": table("Overrides", 'Fields of the recipe that the run changed, such as {"epochs": 3}. Empty: none.'),
-    "least_images": number("Fewest test images", "How many test images a generator must have. Empty: 30.", least=1),
+    "run": text("MLflow run", "The run whose report gets the forecast. Empty: the run of the detector in production."),
+    "recipe": text("Recipe", "The recipe of that run: a name or a path. Empty: TRUEGRAIN_RECIPE."),
+    "overrides": table(
+        "Overrides", 'Fields of the recipe that were changed for that run, such as {"epochs": 3}. Empty: none.'
+    ),
+    "least_images": number(
+        "Fewest test images", "A generator with fewer test images is not forecast. Empty: 30.", least=1
+    ),
 }
 
 
 @dag(schedule=None, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
 def forecast_generators() -> None:
-    """**Red?** Production and its report are as they were: only *publish* writes, at the very end.
+    """**Red?** Production and its report are unchanged: only *publish* writes, at the very end.
 
-    The log names the cause. Clear the red task once that is mended: a *train* resumes from its last epoch, and those
-    that are green are not repeated. One training a generator, one at a time: count on as many times *retrain_detector*.
+    The log names the cause. Fix the cause, then clear the red task. A red *train* resumes from its last epoch, and
+    green tasks are not repeated. There is one training for each generator, one after another, each as long as in
+    *retrain_detector*.
     """
     plan = task(tasks.plan)
     train = task(execution_timeout=timedelta(hours=24), max_active_tis_per_dag=1)(tasks.train)

@@ -1,4 +1,4 @@
-"""Every second Monday, and on drift: labelled images become a dataset version, if they are what data must be."""
+"""Runs every second Monday and on drift: ingests new labelled images and publishes a validated dataset version."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,21 +14,30 @@ FORTNIGHTLY = AnchoredTimetable(datetime(2026, 1, 5, 2, tzinfo=UTC), timedelta(d
 SCHEDULE = AssetOrTimeSchedule(timetable=FORTNIGHTLY, assets=DRIFT)  # type: ignore[arg-type]
 PARAMS = {
     "source": text("Source", "Folder, archive, TOML file or URL. Empty: TRUEGRAIN_SOURCE."),
-    "parts": number("Parts", "How many tasks read. Empty or 0: one a CPU core.", least=0, most=1024),
-    "exclude": lines("Exclude", "source:<name> or generator:<name>, one a line. Empty: nothing."),
+    "parts": number(
+        "Parts", "Number of tasks that read the source. Empty or 0: one for each CPU core.", least=0, most=1024
+    ),
+    "exclude": lines(
+        "Exclude", "What to leave out of the version: source:<name> or generator:<name>, one a line. Empty: nothing."
+    ),
 }
 
 
 @dag(schedule=SCHEDULE, params=PARAMS, default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
 def ingest_images() -> None:
-    """**Red?** Nothing is lost: production stays as it is, and every task can be cleared and run again.
+    """**Red?** Nothing is lost: production is unchanged, and every task can be cleared and run again.
 
-    - *plan*, *collect*, *assemble*: no such `source`, or `exclude` names nothing known; the log lists what is.
-    - *validate*: the log says what was found, and links its page. *collect*, *publish* skipped: nothing new came in.
+    - *plan*, *collect*, *assemble*: the source cannot be read, or *Exclude* names an unknown source or generator. The
+      log lists the known names.
+    - *validate*: the version breaks a rule. The log says which, and links the page with all rules.
+
+    *collect* or *publish* skipped: there were no new images.
     """
     plan = task(execution_timeout=timedelta(hours=12))(tasks.plan)
     collect = task(execution_timeout=timedelta(hours=12))(tasks.collect)
-    assemble = task(trigger_rule="none_failed")(tasks.assemble)  # nothing new: `exclude` alone makes another version
+    assemble = task(trigger_rule="none_failed")(
+        tasks.assemble
+    )  # without new images, `exclude` alone can make a new version
     validate = task(tasks.validate)
     publish = task(outlets=[DATASET])(tasks.publish)
 

@@ -1,4 +1,4 @@
-"""Every hour: hold the predictions against what they must be, and ask for a training when traffic has drifted."""
+"""Runs every hour: validates the predictions, and asks for a training if traffic has drifted."""
 
 from airflow.sdk import dag, task
 
@@ -9,13 +9,14 @@ from truegrain_airflow.retries import task_defaults
 
 @dag(schedule="@hourly", default_args=task_defaults(), max_active_runs=1, catchup=False, tags=["truegrain"])
 def monitor_detector() -> None:
-    """**Red?** Production serves on as it is; nothing is asked for until this is green again.
+    """**Red?** Production is unchanged. No training is asked for until this DAG is green again.
 
-    - *expect*: the log says what was found. What writes the prediction log is at fault, or its clock.
+    - *expect*: the predictions break a rule, and the log says which. The service that writes them, or its clock, is
+      wrong.
     - *drift*: the database of the prediction log does not answer (TRUEGRAIN_PREDICTIONS).
 
-    *ask* skipped is the usual end: its log says why no training is asked for. Green, `ingest_images` and
-    `retrain_detector` start on the event, with the reason.
+    *ask* is usually skipped; its log says why no training is asked for. If *ask* is green, its event starts
+    `ingest_images` and `retrain_detector`, with the reason.
     """
     expect = task(tasks.expect)
     drift = task(tasks.drift)

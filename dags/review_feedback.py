@@ -1,4 +1,4 @@
-"""Every day, and by hand: what users report is accepted when they agree, and shown to a person when they do not."""
+"""Runs every day: accepts users' reports if the users agree, and asks a person if they do not."""
 
 from airflow.sdk import dag, task
 
@@ -8,14 +8,16 @@ from truegrain_airflow.retries import task_defaults
 
 @dag(schedule="0 6 * * *", default_args=task_defaults(), max_active_runs=1, tags=["truegrain"])
 def review_feedback() -> None:
-    """**Red?** Nothing is trained on that was not accepted, and no report is lost.
+    """**Red?** No report is lost, and only accepted images are ever trained on.
 
-    - *settle*: the log names a report that cannot be read. Remove or restore that file and clear the task.
-    - *keep*: a number in the answer is none that was asked about. Nothing of the answer counts; trigger the DAG again.
-    - *erase*: what reporters took back is kept out, but not erased everywhere. Mend what the log names; clear the task.
+    - *settle*: the log names a report that cannot be read. Remove or restore the file of that report, then clear the
+      task.
+    - *keep*: the answer has a number that is not in the question. The whole answer is ignored; trigger the DAG again.
+    - *erase*: images that reporters took back are excluded, but not erased everywhere. Fix the cause that the log
+      names, then clear the task.
 
-    *ask* and *keep* skipped: nothing needs a person. No answer until the next run is due leaves everything as it is,
-    and that run asks again. What was accepted enters with the next `ingest_images`.
+    *ask* and *keep* skipped: no report needs a person. Without an answer nothing changes, and the next run asks again.
+    Accepted images enter a dataset version with the next `ingest_images`.
     """
     settle = task.branch(tasks.settle)
     keep = task(tasks.keep)

@@ -1,4 +1,4 @@
-"""What Airflow must know of Truegrain. The code is in the package beside, which Airflow must not run file by file."""
+"""Registers Truegrain with Airflow. The code is in the package `truegrain_airflow`, which .airflowignore hides."""
 
 from airflow.plugins_manager import AirflowPlugin
 

@@ -1,1 +1,1 @@
-"""What the DAGs do, each in the module of its name, and the pieces of Airflow that they share."""
+"""Implements the tasks of the DAGs: one module for each DAG, named after it, and modules that several DAGs share."""

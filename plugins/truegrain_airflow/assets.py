@@ -1,7 +1,9 @@
-"""The assets that connect the DAGs.
+"""Defines the assets that connect the DAGs, and reads their events.
 
-`dataset` is a published dataset version, `detector` the one in production; `drift` is updated when traffic no longer
-resembles what that was made from, and `retraining` when a training is about to begin.
+- `dataset`: updated when a dataset version is published.
+- `detector`: updated when another detector comes into production.
+- `drift`: updated when traffic has drifted away from the images that the detector was made from.
+- `retraining`: updated when a training is about to begin.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +15,7 @@ from pydantic import JsonValue
 from model.errors import DatasetError
 
 if TYPE_CHECKING:
-    # Airflow parses every file that imports this module; pandas need not be part of that.
+    # Airflow parses the DAG files, which import this module, often. Importing pandas would slow that down.
     from model.dataset.lake import Lake
 
 DATASET = Asset("dataset")
@@ -22,30 +24,30 @@ DRIFT = Asset("drift")
 RETRAINING = Asset("retraining")
 
 DRIFT_REASON = "drift"
-"""Key in the `extra` of an event: what drift made it happen. Absent where none did."""
+"""Key in the `extra` of an event: the drift that caused the event. Absent if no drift did."""
 
 
 class Event(Protocol):
-    """What is read of an asset event."""
+    """The part of an asset event that is read here."""
 
     extra: Mapping[str, object]
 
 
 Triggers = Mapping[Asset, Sequence[Event]]
-"""What Airflow calls `triggering_asset_events`: none for a run started by hand."""
+"""Airflow's `triggering_asset_events`: the events that started a run; empty for a run started by hand."""
 
 
 def read_drift(triggers: Triggers) -> dict[str, JsonValue]:
-    """Return what drift started a run, as the `extra` of the events that come of it; empty when none did."""
+    """Return the drift that started a run, as `extra` for the run's own events; empty if no drift started it."""
     events = (*triggers.get(DATASET, ()), *triggers.get(DRIFT, ()))
     reasons = [str(event.extra[DRIFT_REASON]) for event in events if DRIFT_REASON in event.extra]
     return {DRIFT_REASON: reasons[-1]} if reasons else {}
 
 
 def choose_dataset_version(requested: str | None, triggers: Triggers, lake: "Lake") -> str:
-    """Choose what to train on: the version asked for, else the last that the triggering events name, else the latest.
+    """Choose the version to train on: the requested one, else the last one in the events, else the newest in the lake.
 
-    Raises DatasetError when that version is not published, or when none is.
+    Raises DatasetError if that version is not published, or if there is no published version.
     """
     events = triggers.get(DATASET, ())
     announced = [str(event.extra["dataset_version"]) for event in events if "dataset_version" in event.extra]

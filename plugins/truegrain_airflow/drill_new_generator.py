@@ -1,11 +1,11 @@
-"""What each task of `drill_new_generator` does: a step of the drill, with what the form says."""
+"""Implements the tasks of `drill_new_generator`: each is one step of the drill."""
 
 from truegrain_airflow.environment import read_settings
 from truegrain_airflow.forms import read
 
 
 def prepare() -> str:
-    """Put a detector into production on a platform of its own that does not know the generator; returns the drill."""
+    """Set up the drill's own platform with a detector that does not know the generator; returns the drill's name."""
     from truegrain_drill import steps
     from truegrain_drill.plan import Plan
 
@@ -14,7 +14,7 @@ def prepare() -> str:
 
 
 def exercise(name: str) -> str:
-    """Let the generator loose on the drill's platform, and let the platform recover; returns the drill."""
+    """Send images of the generator to the drill's platform and let the platform recover; returns the drill's name."""
     from truegrain_drill import steps
 
     steps.carry_out(read_settings(), name)
@@ -22,7 +22,7 @@ def exercise(name: str) -> str:
 
 
 def report(name: str) -> str:
-    """Write the post-mortem and return its page; raises TruegrainError, after writing, when a goal was not met."""
+    """Write the post-mortem and return its page; raises TruegrainError, after writing, if a goal was missed."""
     from truegrain_drill import steps
 
     return str(steps.report(read_settings(), name))

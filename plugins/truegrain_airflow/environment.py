@@ -1,4 +1,4 @@
-"""What a task body reads first: the settings of this machine, and the lake they name."""
+"""Reads the settings, and opens the lake that they name, for task bodies."""
 
 import os
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ def read_settings() -> Settings:
 
 
 def open_lake() -> "Lake":
-    """Open the lake of the settings. Its module is imported here, for it brings pandas with it."""
+    """Open the lake of the settings. Its module is imported here, because it imports pandas."""
     from model.dataset.lake import Lake
 
     return Lake(read_settings().lake_url)

@@ -1,4 +1,4 @@
-"""What each task of `forecast_generators` does, from the generators to leave out to the forecast in a run's report."""
+"""Implements the tasks of `forecast_generators`: plan, train without each generator, publish the forecast."""
 
 import json
 import logging
@@ -13,7 +13,7 @@ log = logging.getLogger("truegrain.forecast")
 
 
 def plan() -> list[dict[str, str]]:
-    """Plan a training without each generator that has test images enough, for the run that the form names."""
+    """Plan the trainings for the run in the form: one without each generator that has enough test images."""
     from model.evaluation.forecast import LEAST_IMAGES
     from model.registry import connect
     from model.retraining.forecast_steps import plan_forecast
@@ -24,14 +24,14 @@ def plan() -> list[dict[str, str]]:
 
 
 def train(left_out: dict[str, str]) -> dict[str, Any]:
-    """Train without one generator, as the form says; returns the run, `training`, and what it was planned as."""
+    """Train without one generator, with the recipe in the form; returns the run (`training`) and `left_out`."""
     overrides = json.dumps({**(read("overrides") or {}), "leave_out": left_out["generator"]})
     training = training_process.train(left_out["dataset_version"], read("recipe") or "", overrides, log=log.info)
     return {"training": training, "left_out": left_out}
 
 
 def publish(trained: list[dict[str, Any]]) -> None:
-    """Measure what was trained on the generators that it has not seen, and add the forecast to the run's report."""
+    """Measure each detector on the generator that it has not seen, and add the forecast to the run's report."""
     from model.registry import connect
     from model.retraining.forecast_steps import LeftOut, publish_forecast
 

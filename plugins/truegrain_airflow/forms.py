@@ -1,7 +1,7 @@
-"""Forms: the fields of the trigger forms, and what a task reads of a field.
+"""Defines the fields of the trigger forms, and reads their values in tasks.
 
-Airflow's form takes a field for required unless its types include "null", and does not send the form while a required
-field is empty. All fields here may stay empty unless they are `required`.
+Airflow treats a field as required unless its types include "null", and does not send a form with an empty required
+field. The fields here may stay empty unless they are `required`.
 """
 
 from typing import Any
@@ -12,21 +12,21 @@ _ENTRY = {"type": "string"}
 
 
 def text(title: str, description: str, *, required: bool = False) -> Param:
-    """Return a field of one line."""
+    """Return a field for one line of text."""
     if required:
         return Param(type="string", minLength=1, title=title, description=description)
     return _optional(title, description, "string")
 
 
 def lines(title: str, description: str, *, required: bool = False) -> Param:
-    """Return a field with one entry a line."""
+    """Return a field for a list, one entry a line."""
     if required:
         return Param(type="array", items=_ENTRY, minItems=1, title=title, description=description)
     return _optional(title, description, "array", items=_ENTRY)
 
 
 def number(title: str, description: str, *, least: int, most: int | None = None) -> Param:
-    """Return a field for a whole number."""
+    """Return a field for a whole number from `least` to `most`."""
     limits = {"minimum": least} if most is None else {"minimum": least, "maximum": most}
     return _optional(title, description, "integer", **limits)
 
@@ -37,20 +37,20 @@ def table(title: str, description: str) -> Param:
 
 
 def switch(title: str, description: str) -> Param:
-    """Return a switch that is off at first."""
+    """Return a switch that is off by default."""
     return _optional(title, description, "boolean", default=False)
 
 
 def read(name: str) -> Any:
-    """Return what a field of the current run's form says, stripped of blanks and blank lines; None when it is empty.
+    """Return the value of a field in the current run's form, without blanks and blank lines; None for an empty field.
 
-    Read a field with this function, not with a template, which makes the text "None" of an empty field.
+    Read a field with this function, not with a template: a template turns an empty field into the text "None".
     """
     return clean(get_current_context()["params"][name])
 
 
 def clean(value: Any) -> Any:
-    """Return a value without blanks around text and without blank lines; None when nothing is left."""
+    """Return a value without blanks around text and without blank lines; None if nothing is left."""
     if isinstance(value, list):
         return [line for line in map(clean, value) if line is not None] or None
     if isinstance(value, str):

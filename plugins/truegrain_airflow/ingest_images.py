@@ -1,4 +1,4 @@
-"""What each task of `ingest_images` does, from the sources that hold anything new to a published dataset version."""
+"""Implements the tasks of `ingest_images`, from planning which sources to read to publishing a dataset version."""
 
 import logging
 import os
@@ -18,11 +18,10 @@ log = logging.getLogger("truegrain.ingest")
 
 
 def plan() -> list[dict[str, object]]:
-    """Plan the parts of the source in the form, by default that of the settings; without a number, one a CPU core.
+    """Split the source into parts that tasks collect. Form fields: `source`, `parts` (default: one for each CPU core).
 
-    What users have reported is settled first, so that all they agree on by now comes in as well. What passes to other
-    tasks, and so can be read in Airflow, holds no secrets. Raises SourceError for a source that cannot be read or is
-    empty.
+    Users' reports are settled first, so that accepted reports are ingested, too. The parts contain no secrets, because
+    they can be read in Airflow. Raises SourceError for a source that cannot be read or is empty.
     """
     from model.dataset.contained.budget import Budget
     from model.dataset.ingest import plan
@@ -46,9 +45,9 @@ def plan() -> list[dict[str, object]]:
 
 
 def collect(part: Mapping[str, Any]) -> str:
-    """Collect a part that was planned, and say what it brought. Raises SourceError when it cannot be read.
+    """Collect a planned part and return its result in words; raises SourceError if the part cannot be read.
 
-    A file that takes more memory or time than the settings say is left out, named in the log and counted.
+    A file that takes more memory or time than the settings allow is left out, named in the log and counted.
     """
     from model.dataset.contained.budget import Budget
     from model.dataset.ingest import collect_part
@@ -68,14 +67,14 @@ def collect(part: Mapping[str, Any]) -> str:
     now = get_current_context()["dag_run"].run_after
     collected = collect_part(open_lake(), mine, now=now, progress=tell, reach=reach, budget=budget)
     if collected.unread:
-        log.warning("%s: %d files were not read, see above; the next run tries them again", mine, collected.unread)
+        log.warning("%s: %d files were not read (see above); the next run tries again", mine, collected.unread)
     return str(collected)
 
 
 def assemble() -> str:
-    """Stage a dataset version of all images in the lake but those that the form excludes; returns the version.
+    """Stage a dataset version of all images in the lake except those that the form excludes; returns the version.
 
-    The `source` of the form says whether the run asks for the built-in images.
+    If the `source` of the form asks for the built-in images, they stay in the version beside other sources.
     """
     from model.dataset.demonstration import asks_for_demonstration
     from model.dataset.ingest import assemble
@@ -85,14 +84,14 @@ def assemble() -> str:
     source, settings = read("source") or "", read_settings()
     asked = asks_for_demonstration(source, declared_sources(source or settings.source, Reach.of(settings)))
     if asked:
-        log.info("the built-in images were asked for by name, and stay beside those of other sources")
+        log.info("the built-in images were asked for by name, so they stay in the version beside other sources")
     return assemble(open_lake(), today=datetime.now(UTC).date(), exclude=read("exclude") or [], demonstration=asked)
 
 
 def validate(version: str) -> str:
-    """Validate a staged version, draw its page, accepted or refused, and return the version.
+    """Validate a staged version, draw its page in any case, and return the version.
 
-    A published version keeps the page it has. Raises ValidationFailed when the version may not be trained on.
+    A published version keeps its page. Raises ValidationFailed if the version may not be trained on.
     """
     from expectations.dataset import validate
     from model.pages.dataset_page import write_page
@@ -107,9 +106,9 @@ def validate(version: str) -> str:
 
 
 def publish(version: str) -> Iterator[Metadata]:
-    """Publish a dataset version; DATASET's event tells it, and the drift that made it happen, if any.
+    """Publish a dataset version. DATASET's event names the version and the drift that caused it, if any.
 
-    Raises AirflowSkipException when it was published before.
+    Raises AirflowSkipException if the version was published before.
     """
     from model.dataset.ingest import publish
 

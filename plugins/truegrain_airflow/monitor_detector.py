@@ -1,4 +1,4 @@
-"""What each task of `monitor_detector` does, from the prediction log to an event that asks for a training."""
+"""Implements the tasks of `monitor_detector`, from validating predictions to the event that asks for a training."""
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,19 +15,19 @@ log = logging.getLogger("truegrain.monitor")
 
 
 class PastEvent(Protocol):
-    """What is read of an asset event of the past."""
+    """The part of a past asset event that is read here."""
 
     @property
     def timestamp(self) -> datetime:
-        """When it happened (UTC)."""
+        """When the event happened (UTC)."""
 
     @property
     def extra(self) -> Mapping[str, object] | None:
-        """What it says; None of one that was made by hand and says nothing."""
+        """The content of the event; None for an event without content, which was made by hand."""
 
 
 def expect() -> str:
-    """Hold the newest predictions against what they must be; raises ValidationFailed when they are not."""
+    """Validate the newest predictions and return the outcome in words; raises ValidationFailed if a rule is broken."""
     from expectations.predictions import validate
     from model.monitoring.database import opened
 
@@ -37,13 +37,13 @@ def expect() -> str:
 
 
 def drift() -> list[str]:
-    """Return the newest measurements, oldest first, as JSON: as many as it takes to judge them."""
+    """Return the newest measurements of drift as JSON, oldest first: as many as `ask` needs."""
     from model.monitoring.database import opened
     from model.monitoring.drift_history import history, prepare
     from model.monitoring.retrain_request import LOOK_BACK
 
     settings, now = read_settings(), datetime.now(UTC)
-    # Twice as many as must agree: while versions change, the hosts of a fleet measure two of them.
+    # Twice as many as must agree: while the version changes, some hosts measure the old one and some the new one.
     most = 2 * settings.drift_sustained
     with opened(settings.predictions_url) as engine:
         prepare(engine)
@@ -54,14 +54,14 @@ def drift() -> list[str]:
 
 
 def began_on_drift(events: Iterable[PastEvent]) -> list[datetime]:
-    """Return when trainings on drift began, of the events of RETRAINING."""
+    """Return the times (UTC) of the events of RETRAINING that drift caused."""
     return [event.timestamp for event in events if DRIFT_REASON in (event.extra or {})]
 
 
 def ask(measured: list[str]) -> Iterator[Metadata]:
-    """Judge what was measured, and ask for a training by DRIFT's event.
+    """Judge the measurements, and ask for a training with DRIFT's event.
 
-    Raises AirflowSkipException, with the reason, when nothing is to be asked for.
+    Raises AirflowSkipException, with the reason, if no training is needed or allowed.
     """
     from model.monitoring.drift_history import DriftResult
     from model.monitoring.retrain_request import RetrainPolicy, judge

@@ -1,4 +1,4 @@
-"""Links: the buttons of a task in Airflow's own pages that lead to what it made."""
+"""Adds a button to a task in Airflow's pages that opens the report of its training run."""
 
 from typing import Any
 
@@ -8,17 +8,17 @@ from truegrain_airflow.environment import read_settings
 
 
 class ReportLink(BaseOperatorLink):
-    """Leads to the report of the training run that is a task's first argument, on its page in MLflow.
+    """Links to the report in MLflow of the training run that is a task's first argument.
 
-    The task computes the address as it ends and Airflow keeps it as an XCom. Its webserver reads no more than that, so
-    it need not know this class, and no plugin registers it. When the address cannot be had, the task's log says why.
+    The address is computed when the task ends, and Airflow keeps it as an XCom. Airflow's webserver reads only the
+    XCom, so this class needs no registration by a plugin. If there is no address, the task's log says why.
     """
 
     name = "Evaluation report"
     xcom_key = "report_page"
 
     def get_link(self, operator: Any, *, ti_key: object) -> str:  # noqa: ARG002 - Airflow's signature
-        """Return the address; raises RegistryUnavailable when MLflow does not answer."""
+        """Return the address of the report; raises RegistryUnavailable if MLflow does not answer."""
         from model.registry import connect
         from model.registry.run_files import PAGE
 
@@ -28,6 +28,6 @@ class ReportLink(BaseOperatorLink):
 
 
 def report(called: Any) -> Any:
-    """Give the task that a call of a TaskFlow function makes a button to its report; returns the call."""
+    """Add the button to the task that a TaskFlow call created; returns the call."""
     called.operator.operator_extra_links = (ReportLink(),)
     return called

@@ -1,4 +1,4 @@
-"""What each task of `retrain_detector` does, from the event that starts a run to production."""
+"""Implements the tasks of `retrain_detector`, from choosing the dataset version to promoting the detector."""
 
 import json
 import logging
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from model.evaluation.gate.decision import Decision
 
 PATIENCE = timedelta(days=7)
-"""Half of the fortnight between two dataset versions: no run may wait for an answer while the next one is due."""
+"""How long an approval may take: half the time between two dataset versions, so that no run delays the next one."""
 
 _APPROVE = "approve"
 
@@ -37,15 +37,15 @@ log = logging.getLogger("truegrain.retrain")
 
 
 def explain(requested: str | None, triggers: Triggers) -> str:
-    """Return why a run trains: the reason in its form, else the drift that started it, else what else did."""
+    """Return why a run trains: the reason in its form, else the drift, the new version or the hand that started it."""
     otherwise = "a new dataset version" if triggers.get(DATASET) else "by hand"
     return requested or str(read_drift(triggers).get(DRIFT_REASON, otherwise))
 
 
 def choose() -> dict[str, str]:
-    """Choose what the current run trains on; returns `dataset_version` and `reason`, which RETRAINING's event gets too.
+    """Choose the dataset version; returns `dataset_version` and `reason`. RETRAINING's event gets both, too.
 
-    Raises AirflowSkipException when drift alone asks and there is nothing new to learn from, and what
+    Raises AirflowSkipException if only drift started the run and the newest version was trained on before. Raises what
     `choose_dataset_version` raises.
     """
     from model.registry import connect
@@ -57,7 +57,7 @@ def choose() -> dict[str, str]:
     if triggers.get(DRIFT) and not triggers.get(DATASET) and (known := connect(read_settings()).find_trained(version)):
         raise AirflowSkipException(
             f"{reason}. But dataset version {version} is the newest, and detector {known.version} was trained on it: "
-            "there is nothing to learn from before new images or accepted reports are ingested"
+            "there is nothing new to train on until new images or accepted reports are ingested"
         )
     log.info("training on dataset version %s: %s", version, reason)
     chosen = {"dataset_version": version, "reason": reason}
@@ -66,13 +66,13 @@ def choose() -> dict[str, str]:
 
 
 def train(dataset_version: str) -> str:
-    """Train as the form says and `training_process.train` does, and tell of it in the task's log."""
+    """Train with the recipe and overrides in the form; returns the MLflow run. Raises as `training_process.train`."""
     recipe, overrides = read("recipe") or "", json.dumps(read("overrides") or {})
     return training_process.train(dataset_version, recipe, overrides, log=log.info)
 
 
 def evaluate(training: str) -> str:
-    """Evaluate what a run has trained, and return the run."""
+    """Evaluate the detector of a training run, and return the run."""
     from model.registry import connect
     from model.retraining.steps import evaluate_run
 
@@ -81,7 +81,7 @@ def evaluate(training: str) -> str:
 
 
 def decide(training: str, reason: str) -> str | None:
-    """Apply the gate to what a run has trained for a `reason`; returns the task that follows, as `follow` does."""
+    """Apply the gate to the detector of a training run; returns the next task, as `follow` does."""
     from model.evaluation.gate.policy import read_policy
     from model.registry import connect
     from model.retraining.steps import decide_run
@@ -93,9 +93,9 @@ def decide(training: str, reason: str) -> str | None:
 
 
 def follow(decision: "Decision") -> str | None:
-    """Return the task that follows on a decision: `promote`, `approve` when a person is to be asked, or none.
+    """Return the task that follows a decision: `promote`, `approve` if a person must be asked, or None if refused.
 
-    Logs the decision and leaves it as XCom `decision` for whoever looks, or is asked.
+    Logs the decision, and keeps it as XCom `decision` for the person who is asked.
     """
     context = get_current_context()
     log.info("%s", decision)
@@ -106,9 +106,9 @@ def follow(decision: "Decision") -> str | None:
 
 
 def approve() -> ApprovalOperator:
-    """Make the task that shows the decision and waits, without a worker, for an answer.
+    """Return the task that shows the decision and waits for an answer, without occupying a worker.
 
-    After a rejection, and after a week without an answer, the tasks below are skipped.
+    After a rejection, or a week without an answer, the following tasks are skipped.
     """
     return ApprovalOperator(
         task_id=_APPROVE,
@@ -120,9 +120,9 @@ def approve() -> ApprovalOperator:
 
 
 def promote(training: str) -> Iterator[Metadata]:
-    """Put what a run has trained into production; DETECTOR's event tells the version.
+    """Put the detector of a training run into production. DETECTOR's event names its version.
 
-    The history says why: the gate, and who approved it when a person was asked.
+    The history records why: the gate, and the person who approved the detector, if a person was asked.
     """
     from model.registry import connect
     from model.retraining.steps import promote_run

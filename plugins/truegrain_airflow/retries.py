@@ -1,4 +1,4 @@
-"""What every task of every DAG starts from: owner, time limit, which failures are worth another try, its request."""
+"""Defines the defaults of all tasks: owner, time limit, and which errors are retried. Names a run's request."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,22 +12,22 @@ MENDABLE = ExceptionRetryPolicy(
         RetryRule(
             exception=[LockHeld, RegistryUnavailable, TrainingInterrupted],
             action=RetryAction.RETRY,
-            reason="a lock is let go, the registry may come back, and training resumes from its last epoch",
+            reason="the lock may be released, the registry may answer again, and training resumes from its last epoch",
         ),
         RetryRule(
             exception=TruegrainError,
             action=RetryAction.FAIL,
-            reason="the message is for a person; the same input would fail the same way",
+            reason="a person has to fix the cause in the message; a retry would fail the same way",
         ),
     ]
 )
-"""Truegrain's own errors fail at once, but for those that time can mend; anything else is tried again."""
+"""Truegrain's own errors fail at once, except those that may go away by themselves. Other errors are retried."""
 
 
 def name_request() -> str:
-    """Return what names the DAG run that a task belongs to, so that a repeated task changes production once."""
+    """Return a unique name of the current DAG run, so that a repeated task changes production only once."""
     run = get_current_context()["dag_run"]
-    return f"{run.run_id} of {run.run_after.isoformat()}"  # a run that was deleted leaves its id to another
+    return f"{run.run_id} of {run.run_after.isoformat()}"  # after a run is deleted, a new run can get the same id
 
 
 def task_defaults() -> dict[str, Any]:

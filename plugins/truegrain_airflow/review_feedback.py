@@ -1,4 +1,4 @@
-"""What each task of `review_feedback` does, from the reports of users to a person's answers, where one is needed."""
+"""Implements the tasks of `review_feedback`, from settling users' reports to keeping a person's answers."""
 
 import logging
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from truegrain_airflow.environment import open_lake, read_settings
 from truegrain_airflow.erasure import erase_what_is_asked
 
 PATIENCE = timedelta(hours=23)
-"""Short of the day until the next run, which asks again, together with what has come since."""
+"""How long a question waits. It ends before the next daily run, which asks again about old and new reports."""
 
 _TASK = "ask"
 _KEEP, _LEAVE = "Keep my answers", "Leave them all"
@@ -18,9 +18,9 @@ log = logging.getLogger("truegrain.feedback")
 
 
 def settle() -> str | None:
-    """Settle what needs no person, and return the task `ask` when anything else is left.
+    """Settle the reports that need no person; returns the task `ask` if reports are left, else None.
 
-    Leaves as XCom what is asked: `question`, as Markdown, and `images`, their hashes in the order of the numbers.
+    Two XComs hold the question: `question` as Markdown, and `images`, the images' hashes in the order of their numbers.
     """
     from model.feedback.reporters import VotingLimits
     from model.feedback.review import settle
@@ -31,7 +31,7 @@ def settle() -> str | None:
     influence, now = VotingLimits.of(settings), datetime.now(UTC)
     found = settle(lake, influence=influence, lock=settings.reports_lock, now=now)
     log.info("%d images accepted by agreement, %d need a person", found.accepted, len(found.questions))
-    log.info("%d images wait for somebody to send the file with consent", found.without_file)
+    log.info("%d images wait for a report that includes the file and consent", found.without_file)
     asked = choose(found.questions)
     if not asked:
         remove_page(lake.root)
@@ -43,7 +43,7 @@ def settle() -> str | None:
 
 
 def ask() -> HITLOperator:
-    """Make the task that shows what needs a person and waits, without a worker; no answer leaves all as it is."""
+    """Return the task that asks a person and waits without occupying a worker. Without an answer nothing changes."""
     return HITLOperator(
         task_id=_TASK,
         subject="What are these images? Users say that the detector is wrong about them.",
@@ -52,15 +52,15 @@ def ask() -> HITLOperator:
         defaults=_LEAVE,
         params={
             "ai": _numbers("Numbers of the images that are AI, one a line: 1, or 4-7"),
-            "real": _numbers("Numbers of those that are real"),
-            "no_use": _numbers("Numbers of those that nothing should be trained on"),
+            "real": _numbers("Numbers of the images that are real"),
+            "no_use": _numbers("Numbers of the images that should not be trained on"),
         },
         response_timeout=PATIENCE,
     )
 
 
 def keep() -> None:
-    """Write the answers into the reports; raises FeedbackError for a number that was not asked about."""
+    """Write the answers into the reports; raises FeedbackError for a number that is not in the question."""
     from model.feedback.review import keep
     from model.feedback.review_form import read_answers
     from model.labels import AI, CLASSES, REAL
@@ -80,7 +80,7 @@ def keep() -> None:
 
 
 def erase() -> None:
-    """Erase what reporters have taken back after it was accepted; raises what the domain raises."""
+    """Erase accepted images that reporters took back; raises what `Eraser.erase` raises."""
     erase_what_is_asked(log)
 
 

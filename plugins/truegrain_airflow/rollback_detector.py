@@ -1,4 +1,4 @@
-"""What the task of `rollback_detector` does."""
+"""Implements the task of `rollback_detector`."""
 
 import logging
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ log = logging.getLogger("truegrain.rollback")
 
 
 def rollback() -> Iterator[Metadata]:
-    """Put the version that the form names, or the one before, back into production; DETECTOR's event tells it.
+    """Put the version in the form, or the previous version, back into production. DETECTOR's event names it.
 
-    A run goes back once, however often this is called in it. Raises RegistryError without a reason, and when there is
-    no such version.
+    A DAG run goes back once, however often this task is repeated. Raises RegistryError without a reason, and if there
+    is no such version.
     """
     from model.registry import connect, promotion
 

@@ -1,4 +1,4 @@
-"""A schedule that keeps its phase: every so many days from an anchor, whatever happened in between."""
+"""Schedules runs at a fixed period from an anchor; outages do not shift later runs."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -7,17 +7,19 @@ import pendulum
 from airflow.exceptions import AirflowTimetableInvalid
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 
-# A first run that is due is created within seconds, but the schedule is computed anew at every parse of the DAG file;
-# without some leeway, a parse just after the hour would push the first run off by a whole period.
+# The first run is created within seconds after it is due. But the schedule is computed again whenever the DAG file is
+# parsed. Without leeway, a parse just after the due time would postpone the first run by a whole period.
 _LEEWAY = timedelta(minutes=10)
 
 
 class AnchoredTimetable(Timetable):
     """Runs at `anchor`, `anchor + period`, `anchor + 2 period`, … in UTC.
 
-    Cron knows no fortnight, and a plain timedelta counts from the last run, so an outage moves it. Here every run
-    stands on the grid. The first run waits for the next point of the grid. After an outage the latest missed point is
-    made up for, once, and the next run stands on the grid again; with catchup, every missed point is.
+    Cron cannot express a fortnight. A plain timedelta counts from the last run, so an outage shifts all later runs.
+
+    1. The first run is at the next of these times.
+    2. After an outage, one run makes up for the latest missed time; with catchup, one run for every missed time.
+    3. Later runs are at these times again.
     """
 
     def __init__(self, anchor: datetime, period: timedelta) -> None:
@@ -27,7 +29,7 @@ class AnchoredTimetable(Timetable):
 
     @property
     def summary(self) -> str:
-        """What the list of DAGs shows."""
+        """The schedule as the list of DAGs shows it."""
         return f"Every {self.period / timedelta(days=1):g} days"
 
     def serialize(self) -> dict[str, Any]:
@@ -47,7 +49,7 @@ class AnchoredTimetable(Timetable):
             raise AirflowTimetableInvalid(f"the period {self.period} must be positive")
 
     def infer_manual_data_interval(self, *, run_after: pendulum.DateTime) -> DataInterval:
-        """Give a run started by hand the moment it was started."""
+        """Return the moment at which a run was started by hand."""
         return DataInterval.exact(run_after)
 
     def next_dagrun_info(
@@ -75,5 +77,5 @@ class AnchoredTimetable(Timetable):
         return self.anchor - (-self._since_anchor(moment)) // self.period * self.period
 
     def _since_anchor(self, moment: datetime) -> timedelta:
-        # Not `moment - anchor`: of Airflow's pendulum moments that is no timedelta, and cannot be divided by one.
+        # Not `moment - anchor`: for pendulum moments the result cannot be divided by a timedelta.
         return timedelta(seconds=moment.timestamp() - self.anchor.timestamp())

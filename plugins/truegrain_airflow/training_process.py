@@ -1,4 +1,4 @@
-"""Training in a process of its own: its output in the task's log as it comes, its life bound to the task's."""
+"""Runs a training in its own process: its output goes to the task's log, and it ends with the task."""
 
 import io
 import json
@@ -18,14 +18,16 @@ from model.errors import HOPELESS_STATUS, TrainingError, TrainingInterrupted
 from model.processes import die_with_parent
 
 _GRACE_SECONDS: Final = 3.0
-"""From SIGTERM to SIGKILL. Airflow itself kills the task 5 s after its SIGTERM, and the group must be gone by then."""
+"""Time from SIGTERM to SIGKILL. Airflow kills the task 5 s after its SIGTERM; the process group must end before."""
 _PROGRESS_SECONDS: Final = 15.0
-"""How often a line that overwrites itself (a progress bar) is shown in the log."""
+"""How often a line that overwrites itself (a progress bar) is logged."""
 _TAIL_LINES: Final = 20
 
 _SHARES_CORES: Final = MappingProxyType({"GOMP_SPINCOUNT": "1000"})
-"""Let a thread of torch that waits for another go to sleep soon: where anything else wants a core, spinning (for the
-default of 300,000 rounds) keeps the thread that is waited for from running, and training slows down tenfold."""
+"""Makes a waiting thread of torch sleep after 1,000 rounds of spinning instead of 300,000.
+
+If other processes need the cores, spinning threads keep the thread they wait for from running. Training was then ten
+times as slow."""
 
 Log = Callable[[str], None]
 
@@ -40,9 +42,12 @@ def train(
 ) -> str:
     """Train on a dataset version and return the id of the MLflow run that holds the detector.
 
-    An empty `recipe` means that of the settings; `overrides` is a JSON object of fields of it, those of a table in an
-    object of its own; `environment` holds variables that differ from this process's. With several GPUs the process
-    shares the work out itself. Raises what `run` raises.
+    - `recipe`: a name or a path; empty: the recipe of the settings.
+    - `overrides`: a JSON object of fields of the recipe; a table of the recipe is a nested object.
+    - `environment`: variables that are added to those of this process.
+
+    With several GPUs the training process starts one process for each. Raises what `run` raises, and TrainingError if
+    `overrides` is not a JSON object.
     """
     arguments = ["--dataset", dataset_version] + (["--recipe", recipe] if recipe else [])
     for key, value in _flat(_parse(overrides, "the overrides")):
@@ -52,11 +57,12 @@ def train(
 
 
 def run(command: Sequence[str], *, log: Log, environment: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
-    """Run `command` (no shell) in its own process group, pass its output on, return its last line, a JSON object.
+    """Run `command` (no shell) in its own process group and log its output; returns its last line, a JSON object.
 
-    Whatever ends this call early (a timeout, SIGTERM, SIGINT) ends the whole group; call it in the main thread. Raises
-    TrainingError, with the last lines of stderr, when the command ends with HOPELESS_STATUS or its last line is no JSON
-    object, and TrainingInterrupted when it ends in any other way that is no success.
+    If a timeout, SIGTERM or SIGINT ends this call early, the whole group is ended. Call it in the main thread.
+
+    Raises TrainingError, with the last lines of stderr, if the command ends with HOPELESS_STATUS. Raises TrainingError,
+    too, if its last line is not a JSON object. Raises TrainingInterrupted for any other exit status except 0.
     """
     output: deque[str] = deque(maxlen=1)
     errors: deque[str] = deque(maxlen=_TAIL_LINES)
@@ -68,7 +74,7 @@ def run(command: Sequence[str], *, log: Log, environment: Mapping[str, str] = Ma
         code = process.wait()
     if code != 0:
         failure = TrainingError if code == HOPELESS_STATUS else TrainingInterrupted
-        raise failure(f"{' '.join(command)} ended with code {code}. Its last words:\n" + "\n".join(errors))
+        raise failure(f"{' '.join(command)} ended with code {code}. Its last lines:\n" + "\n".join(errors))
     return _parse("".join(output), "the last line of the output")
 
 
@@ -90,7 +96,7 @@ def _process_group(command: Sequence[str], environment: Mapping[str, str]) -> It
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:
-    """End what is left of the group, gently and then not."""
+    """End all processes of the group: with SIGTERM first, then with SIGKILL."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with suppress(subprocess.TimeoutExpired):
@@ -102,7 +108,7 @@ def _end_group(process: "subprocess.Popen[bytes]") -> None:
 
 @contextmanager
 def _exit_on_signals() -> Iterator[None]:
-    """Turn the signals that Airflow ends a task with into SystemExit, so that `finally` blocks run."""
+    """Turn SIGTERM and SIGINT, with which Airflow ends a task, into SystemExit, so that `finally` blocks run."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
@@ -118,7 +124,7 @@ def _exit_on_signals() -> Iterator[None]:
 def _relay(stream: IO[bytes] | None, tail: deque[str], log: Log) -> None:
     """Log a stream line by line until it ends, keeping the last lines in `tail`.
 
-    A line that ends in a carriage return is a progress bar about to be overwritten: it is shown now and then.
+    A line that ends in a carriage return is a progress bar; only one such line is logged every 15 s.
     """
     assert stream is not None  # noqa: S101 - both streams are pipes
     shown = -_PROGRESS_SECONDS

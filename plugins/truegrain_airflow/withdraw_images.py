@@ -1,4 +1,4 @@
-"""What the tasks of `withdraw_images` do."""
+"""Implements the tasks of `withdraw_images`: withdraw images, then erase them."""
 
 import logging
 from datetime import UTC, datetime
@@ -11,17 +11,17 @@ log = logging.getLogger("truegrain.withdraw")
 
 
 def withdraw() -> None:
-    """Keep the images whose sums are in the form out of every later dataset version; raises what the domain raises."""
+    """Exclude the images in the form from all later dataset versions; raises what `tombstones.withdraw` raises."""
     from model.dataset import tombstones
 
     images, reason, lock = read("sha256") or [], read("reason") or "", read_settings().reports_lock
     erase, now = not read("keep_bytes"), datetime.now(UTC)
     done = tombstones.withdraw(open_lake(), images, lock=lock, reason=reason, now=now, erase=erase)
-    log.info("%d images withdrawn, %d were before", done.added, done.known)
+    log.info("%d images withdrawn, %d were withdrawn before", done.added, done.known)
     if done.unseen:
-        log.warning("not in the lake, is the sum right? %s", ", ".join(done.unseen))
+        log.warning("not in the lake (check these sums): %s", ", ".join(done.unseen))
 
 
 def erase() -> None:
-    """Erase the images everywhere, and say in the log what was rewritten; raises what the domain raises."""
+    """Erase the images everywhere, and log what was rewritten; raises what `Eraser.erase` raises."""
     erase_what_is_asked(log)

@@ -1,1 +1,1 @@
-"""The drill: a generator that nobody has seen, let loose on a platform of its own that has to notice and recover."""
+"""Runs a drill: an unknown generator appears on a separate platform, which has to notice and recover."""

@@ -1,4 +1,4 @@
-"""Diary: what happens in a drill, and when, written down as it happens."""
+"""Writes the record of a running drill to a file after each step."""
 
 import logging
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ from model.drill.record import Drill, Step, StepName
 from model.files import write_text
 
 RECORD: Final = "drill.json"
-"""The file with the record of a drill, in its folder."""
+"""Name of the file with the record, in the folder of the drill."""
 
 log = logging.getLogger("truegrain.drill")
 
 
 class Diary:
-    """The record of a drill under way, in `drill.json` of its folder after each step, also after one that failed."""
+    """The record of a running drill. It is written to `drill.json` after each step, even after a failed step."""
 
     def __init__(self, folder: Path, drill: Drill) -> None:
         self.drill = drill
@@ -28,7 +28,7 @@ class Diary:
 
     @classmethod
     def open(cls, folder: Path) -> "Diary":
-        """Go on with what an earlier task has written."""
+        """Continue the record that an earlier task wrote in `folder`."""
         return cls(folder, Drill.from_json((folder / RECORD).read_bytes()))
 
     def seconds(self) -> float:
@@ -36,13 +36,13 @@ class Diary:
         return (datetime.now(UTC) - self.drill.began_at).total_seconds()
 
     def note(self, **facts: Any) -> None:
-        """Write facts down; they are fields of `Drill`."""
+        """Set fields of `Drill` and write the record."""
         self.drill = replace(self.drill, **facts)
         write_text(UPath(self._path), self.drill.to_json())
 
     @contextmanager
     def step(self, name: StepName) -> Iterator[None]:
-        """Time what the block does."""
+        """Record the block as a step of the drill, with its begin and end."""
         begin = self.seconds()
         log.info("%s …", name)
         try:

@@ -1,4 +1,4 @@
-"""The exercise: ordinary traffic, then a newcomer, and all that follows until the platform has recovered."""
+"""Carries out a drill: ordinary traffic, then the newcomer, then the platform's recovery."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -20,15 +20,15 @@ from truegrain_drill.service import SWAP_SECONDS, await_version, log_of, serving
 from truegrain_drill.traffic import Judged, Traffic
 
 _SHOWN: Final = 16
-"""Suspects that the post-mortem shows."""
+"""Most suspects that the post-mortem shows."""
 
 log = logging.getLogger("truegrain.drill")
 
 
 def run(plan: Plan, settings: Settings, diary: Diary) -> None:
-    """Carry out a drill whose detector is in production, and write what happens into its diary.
+    """Carry out a drill whose first detector is in production, and record it in its diary.
 
-    A fault of the platform ends the drill and is written down, not raised: the post-mortem shall tell of it.
+    An error of the platform ends the drill. The error is recorded for the post-mortem and not raised.
     """
     secrets = people.make_keys(settings, people.count_reporters(plan.reported, settings))
     with serving(settings) as address:
@@ -45,7 +45,7 @@ def run(plan: Plan, settings: Settings, diary: Diary) -> None:
 
 
 class Exercise:
-    """A drill under way on the platform with `settings`, whose service is at `address`."""
+    """A running drill on the platform with `settings`, whose service is at `address`."""
 
     def __init__(self, plan: Plan, settings: Settings, diary: Diary, address: str) -> None:
         self.traffic = Traffic(address, clock=diary.seconds)
@@ -57,13 +57,13 @@ class Exercise:
         self._judged: dict[str, Judged] = {}
 
     def stay_calm(self) -> None:
-        """Send what the detector knows."""
+        """Send images that the detector knows: real images and images of the known generators."""
         with self._diary.step("ordinary traffic"):
             for images in self._rounds("ordinary"):
                 self._send_and_look(images)
 
     def let_loose(self) -> bool:
-        """Let the newcomer take the place of the known generators until a training is asked for; tell if it was."""
+        """Replace the known generators by the newcomer until a training is asked for; return whether one was."""
         with self._diary.step("incident"):
             for images in self._rounds("incident"):
                 self._send_and_look(images)
@@ -75,7 +75,7 @@ class Exercise:
         return False
 
     def recover(self, secrets: Sequence[str]) -> None:
-        """Have people label images, learn from them, and send once more what has done the harm."""
+        """Let people report images, retrain on them, and send images of the newcomer again."""
         with self.traffic.trickle(self._plan.traffic("recovery")):
             self._label(secrets)
             learnt = self._learn()
@@ -95,7 +95,7 @@ class Exercise:
         sent = {judged.id: judged for judged in self.traffic.send(images)}
         self._judged |= sent
         if len(self._judged) < self._settings.drift_least:
-            return  # of so few the monitor says nothing
+            return  # with so few images the monitor gives no result
         result = self._watch.await_result(sent)
         reading = self._read(result)
         self._diary.note(readings=(*self._diary.drill.readings, reading))

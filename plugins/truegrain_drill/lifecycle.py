@@ -1,4 +1,4 @@
-"""Learning: from images to the detector in production, by the functions that the DAGs call, on the drill's platform."""
+"""Ingests, trains and promotes on the drill's platform, with the same functions as the DAGs."""
 
 import logging
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ log = logging.getLogger("truegrain.drill")
 
 
 def ingest(settings: Settings, *locations: str) -> str:
-    """Bring what is new in sources, and the reports that were accepted, into a published dataset version; return that.
+    """Ingest new images of the sources at `locations`, and accepted reports; return the published dataset version.
 
     The steps are those of `ingest_images`.
     """
@@ -36,12 +36,12 @@ def ingest(settings: Settings, *locations: str) -> str:
 
 
 def train(settings: Settings, dataset_version: str) -> str:
-    """Train in a process of its own, as `retrain_detector` does, and return the run."""
+    """Train in a separate process, as `retrain_detector` does, and return the MLflow run."""
     return training_process.train(dataset_version, "", "{}", log=log.info, environment=settings.to_environment())
 
 
 def judge(settings: Settings, run_id: str, dataset_version: str, *, reason: str) -> Learnt:
-    """Evaluate a run, let the gate decide, and promote what passes, as `retrain_detector` does."""
+    """Evaluate a run, apply the gate, and promote the detector if it passes, as `retrain_detector` does."""
     registry, lake = connect(settings), Lake(settings.lake_url)
     evaluate_run(registry, lake, run_id)
     decision = decide_run(registry, lake, run_id, policy=read_policy(settings.gate_policy), reason=reason)

@@ -1,4 +1,4 @@
-"""Watching: what the service's monitor makes of the traffic, read where `monitor_detector` reads it."""
+"""Reads the results of the service's monitor from the prediction log, as `monitor_detector` does."""
 
 import time
 from collections.abc import Callable, Collection
@@ -19,25 +19,25 @@ _Found = TypeVar("_Found")
 
 
 class Watch:
-    """Reads the results about a version on the drill's platform, from `since` on."""
+    """Reads the monitor's results about one version on the drill's platform, from `since` on."""
 
     def __init__(self, settings: Settings, version: str, *, since: datetime) -> None:
         self._engine = open_database(settings.predictions_url)
-        prepare(self._engine)  # the monitor may not have come to it yet
+        prepare(self._engine)  # the monitor may not have created its table yet
         self._policy = RetrainPolicy.of(settings)
         self._version = version
         self._since = since
 
     def await_result(self, ids: Collection[str]) -> DriftResult:
-        """Return the first result that has looked at all these predictions.
+        """Wait for the first result that covers all these predictions, and return it.
 
-        Raises TruegrainError when they do not reach the log, or the monitor does not look at them.
+        Raises TruegrainError if the predictions do not reach the log, or no such result comes, within 60 s.
         """
         newest = max(_await(partial(self._given_at, id_), "the prediction log is behind") for id_ in ids)
         return _await(partial(self._measured, newest), "the monitor of the drill's service is silent")
 
     def judge(self) -> Judgement:
-        """Say whether a training is to be asked for, as `monitor_detector` does."""
+        """Decide whether to ask for a training, as `monitor_detector` does."""
         now = datetime.now(UTC)
         return judge(history(self._engine, since=self._since, until=now), (), self._policy, now=now)
 

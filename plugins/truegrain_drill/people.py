@@ -1,4 +1,4 @@
-"""People who know better than the detector report what images are, each with an API key of their own."""
+"""Simulates people who report the right labels of images, each with their own API key."""
 
 import math
 import os
@@ -18,11 +18,14 @@ from model.sources.labelled_image import LabelledImage
 from truegrain_drill.traffic import CLIENTS, ask, post
 
 _LOG_SECONDS: Final = 3.0
-"""Until a verdict is in the prediction log, which is written beside the requests, and can be reported on."""
+"""Time until a verdict is in the prediction log, where reports need it. The log is written asynchronously."""
 
 
 def count_reporters(images: int, settings: Settings) -> int:
-    """Return how many people it takes, when as many as must agree see each image and nobody may bring in more."""
+    """Return how many reporters are needed for `images` images.
+
+    Each image needs as many reporters as must agree, and each reporter may bring in a limited number of images.
+    """
     return settings.feedback_agreement * math.ceil(images / settings.feedback_per_reporter)
 
 
@@ -32,9 +35,9 @@ def make_keys(settings: Settings, count: int) -> list[str]:
 
 
 def report(address: str, images: Sequence[LabelledImage], secrets: Sequence[str], settings: Settings) -> int:
-    """Have each image judged and its label reported, with the image, by as many reporters as must agree.
+    """Let as many reporters as must agree get a verdict on each image, and report its label together with the file.
 
-    Returns the number of reports; raises TruegrainError when one is not taken.
+    Returns the number of reports; raises TruegrainError if the service refuses a request.
     """
     size, most = settings.feedback_agreement, settings.feedback_per_reporter
     teams = [secrets[begin : begin + size] for begin in range(0, len(secrets), size)]
@@ -51,7 +54,7 @@ def report(address: str, images: Sequence[LabelledImage], secrets: Sequence[str]
 
 
 def review(settings: Settings) -> int:
-    """Settle what the reporters agree on, as `review_feedback` does; return how many images that brought in."""
+    """Settle the reports, as `review_feedback` does; return the number of accepted images."""
     lake, influence = Lake(settings.lake_url), VotingLimits.of(settings)
     return settle(lake, influence=influence, lock=settings.reports_lock, now=datetime.now(UTC)).accepted
 
@@ -62,7 +65,7 @@ def _report(address: str, image: LabelledImage, headers: dict[str, str], predict
 
 
 def _make_key(settings: Settings, name: str) -> str:
-    """Have the service's own program make a key, for its code is none of ours to import."""
+    """Make a key with the service's own program; plugins may not import the service."""
     command = [sys.executable, "-m", "service.keys", "add", "--role", "predict", "--role", "feedback", name]
     done = subprocess.run(  # noqa: S603 - an argument list without a shell
         command, env={**os.environ, **settings.to_environment()}, stdout=subprocess.PIPE, text=True, check=True

@@ -1,4 +1,4 @@
-"""What a drill does, and where: the sizes of its parts, and the settings of the platform that it runs on."""
+"""Defines the size of each part of a drill, and the settings of its platform."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from model.sources.synthetic import NAME, Order, draw_image, draw_images
 _SEEDS: Final[Mapping[str, int]] = MappingProxyType(
     {"training": 0, "ordinary": 1, "incident": 2, "reported": 3, "recovery": 4, "again": 5}
 )
-"""Each its own, so that no image is sent that was trained on."""
+"""Seeds of the images of each part. They differ, so that no training image is sent."""
 
 _ENDLESS: Final = 1_000_000
 
@@ -23,22 +23,26 @@ _TAKEN_OVER: Final = {
     *("recipe", "pretrained", "drift_policy", "drift_sustained", "drift_least"),
     *("tracking_uri", "mlflow_url", "revision"),
 }
-"""Settings that a drill shares with production: how it learns, what it takes for drift, and where MLflow is."""
+"""Settings that a drill shares with production: training, drift, and MLflow."""
 
 GATE: Final = Path(__file__).with_name("gate.toml")
-"""What a detector has to prove in a drill."""
+"""The gate's limits in a drill."""
 
 Part = Literal["ordinary", "incident", "recovery", "again"]
-"""What images are sent for."""
+"""The parts of a drill in which images are sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A drill to do: `newcomer` is the built-in generator kept out of training, on `images` images without it.
+    """The plan of a drill. All sizes are numbers of images; half of the traffic is real.
 
-    Half of all traffic is real. `ordinary` images are sent before the newcomer appears, at most `incident` until a
-    training is asked for, `round` of them between two looks at the monitor; people report `reported` images of it;
-    `again` are sent when the platform has recovered.
+    - `newcomer`: the built-in generator that is kept out of the first training.
+    - `images`: images of the first training.
+    - `ordinary`: images sent before the newcomer appears.
+    - `incident`: most images sent with the newcomer until a training is asked for.
+    - `round`: images sent between two readings of the monitor.
+    - `reported`: images of the newcomer that people report; all are AI.
+    - `again`: images sent after the recovery.
     """
 
     newcomer: str = "patch"
@@ -55,31 +59,33 @@ class Plan:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The generators that the detector is trained on."""
+        """The built-in generators without the newcomer."""
         return tuple(name for name in FAMILIES if name != self.newcomer)
 
     @property
     def source(self) -> str:
-        """The built-in source without the newcomer."""
+        """The location of the built-in source without the newcomer, for the first training."""
         return f"{NAME}?images={self.images}&seed={_SEEDS['training']}&generators={'+'.join(self.known)}"
 
     def traffic(self, part: Part) -> Iterator[LabelledImage]:
-        """Draw the images that are sent in a part of the drill, real and AI by turns; in the recovery without end."""
+        """Yield the images of a part of the drill, real and AI in turn; for the recovery, without end."""
         counts = {"ordinary": self.ordinary, "incident": self.incident, "again": self.again}
         generators = self.known if part == "ordinary" else (self.newcomer,)
         return draw_images(Order(images=counts.get(part, _ENDLESS), seed=_SEEDS[part], generators=generators))
 
     def reports(self) -> Iterator[LabelledImage]:
-        """Draw the images that people report."""
+        """Yield the images that people report."""
         order = Order(images=2 * self.reported, seed=_SEEDS["reported"], generators=(self.newcomer,))
-        return (draw_image(order, index) for index in range(1, order.images, 2))  # of two, the second is AI
+        return (
+            draw_image(order, index) for index in range(1, order.images, 2)
+        )  # real and AI in turn: every second image is AI
 
 
 def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
-    """Return the settings of a platform of its own for the drill of that `name`, in a folder of `settings.home`.
+    """Return the settings of a separate platform for the drill `name`, in a folder of `settings.home`.
 
-    Only MLflow is shared: lake, prediction log, keys, registered model and experiment are the drill's. Drift and the
-    registry are looked at often, for a drill is short; requests wait rather than be refused where the cores train.
+    The drill shares only MLflow; it has its own lake, prediction log, keys, registered model and experiment. Drift and
+    the registry are checked often, because a drill is short. Requests may wait long, because training uses the cores.
     """
     return Settings(
         **settings.model_dump(include=_TAKEN_OVER),
@@ -87,7 +93,7 @@ def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
         model_name=f"{settings.model_name}-drill-{name}",
         experiment=f"{settings.experiment}-drill",
         service_port=port,
-        workers=1,  # which leaves a core for training, and is ready when it says so
+        workers=1,  # leaves a core for training; with one worker, ready means that every worker is ready
         poll_seconds=1.0,
         drift_seconds=2.0,
         drift_window=500,
@@ -98,10 +104,10 @@ def settings_of(settings: Settings, name: str, *, port: int) -> Settings:
 
 
 def folder_of(settings: Settings, name: str) -> Path:
-    """Return where a drill keeps everything."""
+    """Return the folder of the drill `name`."""
     return settings.home.resolve() / "drills" / name
 
 
 def name_of(newcomer: str, began_at: datetime) -> str:
-    """Return what a drill is called."""
+    """Return the name of a drill: its start and the newcomer."""
     return f"{began_at:%Y%m%d-%H%M%S}-{newcomer}"

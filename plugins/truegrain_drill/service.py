@@ -1,4 +1,4 @@
-"""The drill's own service: gunicorn on a free port, for as long as the exercise lasts."""
+"""Runs the drill's own service: gunicorn on a free port, until the drill ends."""
 
 import sys
 import time
@@ -13,9 +13,9 @@ from model.settings import Settings
 from truegrain_rig.process import free_ports, running, served_version
 
 START_SECONDS: Final = 120.0
-"""How long the service may take until it gives verdicts, the download of the detector included."""
+"""How long the service may take to start, including the download of the detector."""
 SWAP_SECONDS: Final = 60.0
-"""How long it may take to give those of a version that was promoted."""
+"""How long the service may take to use a promoted version."""
 _STOP_SECONDS: Final = 40.0
 
 
@@ -23,7 +23,7 @@ _STOP_SECONDS: Final = 40.0
 def serving(settings: Settings) -> Iterator[str]:
     """Run the service with `settings` until the block ends; yield its address once it gives verdicts.
 
-    Raises TruegrainError, naming its log, when it does not come to that, and when the service is not installed here.
+    Raises TruegrainError, naming the log, if the service gives no verdicts in time or is not installed here.
     """
     output = log_of(settings)
     command = [sys.executable, "-m", "gunicorn", "--config", str(_configuration())]
@@ -34,7 +34,7 @@ def serving(settings: Settings) -> Iterator[str]:
 
 
 def await_version(address: str, version: str | None, *, seconds: float, log: Path) -> None:
-    """Return once the service gives verdicts of `version`, or of any; TruegrainError when it does not in time."""
+    """Wait until the service gives verdicts of `version` (None: any version); raises TruegrainError after `seconds`."""
     end = time.monotonic() + seconds
     while (served := served_version(address)) is None or version not in (None, served):
         if time.monotonic() > end:
@@ -46,17 +46,17 @@ def await_version(address: str, version: str | None, *, seconds: float, log: Pat
 
 
 def log_of(settings: Settings) -> Path:
-    """Return the file with what the service prints."""
+    """Return the file with the output of the service."""
     return settings.home / "service.log"
 
 
 def free_port() -> int:
-    """Return a port of this machine that nobody listens on now."""
+    """Return a free port of this machine."""
     return free_ports(1)[0]
 
 
 def _configuration() -> Path:
-    """Find gunicorn's configuration of the service, whose code is none of ours to import."""
+    """Find the service's gunicorn configuration without importing the service; plugins may not import it."""
     found = find_spec("service")
     if found is None or found.origin is None:
         raise TruegrainError("the drill needs the service beside Airflow: pip install 'truegrain[service]'")

@@ -1,4 +1,4 @@
-"""What the tasks of `drill_new_generator` do; each leaves the record of the drill, `drill.json`, for the next."""
+"""Implements the steps of `drill_new_generator`; each step leaves `drill.json` for the next one."""
 
 import logging
 from datetime import UTC, datetime
@@ -18,16 +18,16 @@ log = logging.getLogger("truegrain.drill")
 
 
 def prepare(settings: Settings, plan: Plan) -> str:
-    """Put a detector that does not know the newcomer into production on a platform of its own; return the drill's name.
+    """Set up a separate platform with a detector that does not know the newcomer; return the drill's name.
 
-    Raises TruegrainError when the gate refuses it.
+    Raises TruegrainError if the gate refuses the detector.
     """
     name = name_of(plan.newcomer, datetime.now(UTC))
     own = settings_of(settings, name, port=free_port())
     version = lifecycle.ingest(own, plan.source)
     before = lifecycle.judge(own, lifecycle.train(own, version), version, reason="a drill begins")
     if not before.promoted:
-        raise TruegrainError(f"the detector to begin with is not good enough, take more images: {before.gate}")
+        raise TruegrainError(f"the first detector did not pass the gate; use more images: {before.gate}")
     drill = Drill(
         id=name,
         began_at=datetime.now(UTC),
@@ -41,14 +41,14 @@ def prepare(settings: Settings, plan: Plan) -> str:
 
 
 def carry_out(settings: Settings, name: str) -> None:
-    """Let the newcomer loose on the drill's platform, and that recover."""
+    """Send the newcomer's images to the drill's platform, and let the platform recover."""
     own = settings_of(settings, name, port=free_port())
     diary = Diary.open(own.home)
     exercise.run(Plan(newcomer=diary.drill.newcomer), own, diary)
 
 
 def report(settings: Settings, name: str) -> Path:
-    """Write the post-mortem and return its page; raises TruegrainError, after writing, when a goal was not met."""
+    """Write the post-mortem and return its page; raises TruegrainError, after writing, if a goal was missed."""
     folder = folder_of(settings, name)
     drill = Diary.open(folder).drill
     page = write_post_mortem(drill, folder)

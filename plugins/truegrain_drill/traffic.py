@@ -1,4 +1,4 @@
-"""Traffic: images of known origin that the drill's service judges, and what it answered."""
+"""Sends images of known origin to the drill's service and keeps the verdicts."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,17 +15,17 @@ from model.errors import TruegrainError
 from model.sources.labelled_image import LabelledImage
 
 CLIENTS: Final = 4
-"""Who ask at the same time, fewer than the service lets wait."""
+"""Clients that send at the same time; fewer than the service's queue holds."""
 _TRICKLE_SECONDS: Final = 0.5
-"""Between two images while training needs the cores."""
+"""Pause between two images, because training needs the cores."""
 _TIMEOUT: Final = 60.0
 _SHOWN: Final = 300
-"""Characters of an answer that was not hoped for."""
+"""Characters of an error answer that are shown."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """An image that was sent, the verdict on it and its id."""
+    """An image that was sent, its verdict, and the id of its prediction."""
 
     image: LabelledImage
     answer: Answer
@@ -33,7 +33,7 @@ class Judged:
 
 
 class Traffic:
-    """Sends images to the service at `address`; `answers` holds a verdict for each, at the time that `clock` tells."""
+    """Sends images to the service at `address`; `answers` holds their verdicts, each with the time of `clock` (s)."""
 
     def __init__(self, address: str, *, clock: Callable[[], float]) -> None:
         self.answers: list[Answer] = []
@@ -41,13 +41,13 @@ class Traffic:
         self._clock = clock
 
     def send(self, images: Iterable[LabelledImage]) -> list[Judged]:
-        """Have images judged, several at a time; raises TruegrainError when one is not."""
+        """Send images, several at a time, and return their verdicts; raises TruegrainError if a request fails."""
         with ThreadPoolExecutor(CLIENTS) as clients:
             return list(clients.map(self._ask, images))
 
     @contextmanager
     def trickle(self, images: Iterator[LabelledImage]) -> Iterator[None]:
-        """Have an image judged now and then until the block ends."""
+        """Send an image every half second until the block ends."""
         enough = threading.Event()
 
         def go_on() -> None:
@@ -76,13 +76,13 @@ class Traffic:
 
 
 def ask(address: str, data: bytes, *, headers: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
-    """Have an image judged and return the verdict; raises TruegrainError for any other answer."""
+    """Send an image to /predict and return the verdict; raises TruegrainError if the request fails."""
     verdict: dict[str, Any] = post(f"{address}/predict", files={"file": data}, headers=headers).json()
     return verdict
 
 
 def post(url: str, **what: Any) -> requests.Response:
-    """Send a request to the drill's service; raises TruegrainError when it is refused or not answered."""
+    """Send a POST request to the drill's service; raises TruegrainError if it is refused or not answered."""
     try:
         answer = requests.post(url, timeout=_TIMEOUT, **what)
     except requests.RequestException as error:

@@ -70,7 +70,9 @@ def test_a_run_that_names_the_built_in_source_has_both(
     with caplog.at_level(logging.INFO, logger="truegrain.ingest"):
         version = assemble(DRAWN)
     assert sources_of(version, folder) == {"synthetic": 12, "mine": 10}
-    assert caplog.messages == ["the built-in images were asked for by name, and stay beside those of other sources"]
+    assert caplog.messages == [
+        "the built-in images were asked for by name, so they stay in the version beside other sources"
+    ]
 
 
 def test_a_declaration_that_lists_the_built_in_source_has_both_each_time(
