@@ -56,7 +56,7 @@ def _context() -> Any:
 
 def _judge(report: Mapping[str, Any]) -> Finding:
     manifest = report["manifests"][report["active_manifest"]]
-    signer = tidy(manifest.get("signature_info", {}).get("issuer") or "somebody unnamed")
+    signer = tidy(manifest.get("signature_info", {}).get("issuer") or "an unnamed signer")
     says, record = _summarise(report)
     detail = f"Content Credentials signed by {signer} record {record}"
     return Finding(source="c2pa", says=says, name=tidy(_name_generator(manifest)), detail=detail)
@@ -72,7 +72,7 @@ def _name_generator(manifest: Mapping[str, Any]) -> str:
 def _summarise(report: Mapping[str, Any]) -> tuple[Says, str]:
     if report["validation_state"] == "Invalid":
         return "nothing", "nothing that counts, because the signature is not valid"
-    untold: tuple[Says, str] = ("nothing", "made or changed, but not by what")
+    untold: tuple[Says, str] = ("nothing", "made or changed, without saying by what")
     says, words = min(_read_claims(report), key=lambda claim: _STRONGEST.index(claim[0]), default=untold)
     trust = "the signature is valid, but no list of trusted signers confirms the signer"
     return says, f"that the picture was {words}; {trust}"

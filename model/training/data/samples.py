@@ -91,7 +91,9 @@ def _without(samples: Samples, generators: NDArray[np.object_], left_out: str, s
     kept = generators != left_out
     if kept.all():
         known = ", ".join(sorted({name for name in generators if isinstance(name, str)})) or "none"
-        raise TrainingError(f"leave_out='{left_out}': no {split} image is by that generator; known are {known}")
+        raise TrainingError(
+            f"leave_out='{left_out}': no {split} image is by this generator; known generators are {known}"
+        )
     if len(np.unique(samples.labels[kept])) < len(CLASSES):
         raise TrainingError(f"leave_out='{left_out}' leaves no AI image in {split}: there is no other generator")
     return Samples(samples.pixels[kept], samples.labels[kept], samples.groups[kept], samples.files[kept])

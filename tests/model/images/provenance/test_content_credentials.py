@@ -36,7 +36,7 @@ def read(data: bytes) -> Finding:
         pytest.param([GENERATED], "ai", "created by a trained generator", id="generated"),
         pytest.param([CAPTURED], "real", "captured by a digital camera", id="captured"),
         pytest.param([CAPTURED, FILLED], "nothing", "changed in part", id="captured, then filled in"),
-        pytest.param([DRAWN], "nothing", "but not by what", id="drawn"),
+        pytest.param([DRAWN], "nothing", "without saying by what", id="drawn"),
     ],
 )
 def test_the_recorded_actions_say_what_the_picture_is(

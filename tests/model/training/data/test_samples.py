@@ -135,7 +135,7 @@ def test_samples_of_no_files_are_their_own() -> None:
 
 
 def test_a_generator_that_does_not_exist_cannot_be_left_out(lake: Lake, two_generators: str, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"leave_out='third'.*known are first, second"):
+    with pytest.raises(TrainingError, match=r"leave_out='third'.*known generators are first, second"):
         load(lake, two_generators, tmp_path, leave_out="third")
 
 
