@@ -1,4 +1,4 @@
-"""Registers Truegrain's timetable with Airflow. The code is in the package `truegrain_airflow`, which .airflowignore hides."""
+"""Registers Truegrain's timetable with Airflow. The code is in `truegrain_airflow`, which .airflowignore hides."""
 
 from airflow.plugins_manager import AirflowPlugin
 
