@@ -1,1 +1,1 @@
-"""The API: verdicts over HTTP from the detector in production. Knows no Airflow, torch or Great Expectations."""
+"""The API: verdicts over HTTP from the detector in production. Does not import Airflow, torch or Great Expectations."""

@@ -26,11 +26,11 @@ from service.verdicts.shadowing import Shadowing
 
 
 def create_app(settings: Settings | None = None) -> APIFlask:
-    """Build the application and take the last good detector on this machine into service.
+    """Build the application and load the last good detector on this machine.
 
-    Threads of the calling process then follow the pointer files, compare with the shadow and write the prediction log;
-    so call this after the fork, and `Context.stop` at the end. Without `settings` they are read from the environment;
-    raises SettingsError when that is wrong.
+    Call it after the fork: it starts threads that follow the pointer files, run the shadow and write the prediction
+    log. `Context.stop` ends the threads. Without `settings`, the environment is read. Raises SettingsError for a
+    setting that is not allowed.
     """
     settings = settings or Settings.from_environment(os.environ)
     app = APIFlask(__name__, title="Truegrain", docs_path=None, json_errors=False)
@@ -82,11 +82,11 @@ def create_app(settings: Settings | None = None) -> APIFlask:
 
 
 def _protect(app: APIFlask, settings: Settings, shared: Context) -> None:
-    """Put what decides on a request before it, in the order in which it is asked."""
+    """Install the checks that run before each view, in the order in which they run."""
     origins = _listed(settings.cors_origins)
     browsers.init_app(app, origins=origins, hosts=_listed(settings.trusted_hosts), proxies=settings.proxies)
     access.identify_callers(app, shared.keyring)
-    rate_limits.init_app(app, settings)  # before the roles, so that those who try out keys are counted
+    rate_limits.init_app(app, settings)  # before the roles: a client that guesses keys is counted
     access.check_roles(app, shared.keyring, required=settings.require_auth)
     overload.init_app(app, shared.queue)
     admission.init_app(app, shared.queue, shared.metrics, origins=origins, proxies=settings.proxies)

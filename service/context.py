@@ -35,7 +35,7 @@ from service.verdicts.shadowing import Shadowing
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """One per application, made by the factory."""
+    """What request handlers share; `create_app` makes one for each application."""
 
     home: Path
     limits: Limits
@@ -50,26 +50,26 @@ class Context:
     notary: Notary | None
 
     def start(self) -> None:
-        """Take the last good detectors into service and start the threads; call it after the fork."""
+        """Load the last good detectors and start the threads; call it after the fork."""
         for part in (self.metrics, self.store, self.shadow, self.shadowing, self.predictions):
             if part is not None:
                 part.start()
 
     def stop(self) -> None:
-        """End the threads, once what they hold is done with."""
+        """Finish what the threads hold, then end them."""
         for part in (self.store, self.shadow, self.shadowing, self.predictions, self.metrics):
             if part is not None:
                 part.stop()
 
     @contextmanager
     def turn(self, *files: bytes) -> Iterator[Callable[[], float]]:
-        """Hold the turn while the block decodes and judges `files`; name one as often as it is decoded.
+        """Hold the turn while the block decodes and judges `files`. Name a file twice if it is decoded twice.
 
-        The block is given a function to call between two steps of a long computation: others may go first, and it
-        returns for how many seconds they did. Raises Refusal `overloaded` if the turn does not come in time, and
-        RateLimitExceeded if the files take more units than are left to the client.
+        The block is given a function to call between two steps of a long computation. The function lets other
+        requests compute first, and returns for how many seconds they did. Raises Refusal `overloaded` if the turn
+        does not come in time, and RateLimitExceeded if the files take more units than are left to the client.
 
-        Enter it with the upload in memory: if a client still sends, all others wait for that client.
+        Read the upload before entering: while one request holds the turn, all others wait.
         """
         arrived = perf_counter()
         entered = self.queue.enter(current_client())
@@ -94,14 +94,14 @@ class Context:
             self.metrics.turn_ended(waited=waited + paused, computed=perf_counter() - begun - paused)
 
     def _charge(self, files: Sequence[bytes]) -> None:
-        """Take the units of `files` off what is granted to the client, now that their headers can be read."""
+        """Charge the client for `files`: one unit an image, and one for each megapixel that the headers state."""
         if is_limited():
             charge(images=len(files), pixels=sum(count_pixels(data, limits=self.limits) for data in files))
 
     def answer(self, judged: Judged, data: bytes, options: Options) -> Verdict:
-        """Return the verdict on the file `data`, with what the file says of itself; signed if `options` ask for that.
+        """Return the verdict on the file `data` with the evidence in its metadata; signed if `options` ask for that.
 
-        Raises Refusal `receipts_off` if a receipt is asked for and no key was set.
+        Raises Refusal `receipts_off` if a receipt is asked for and the service has no key to sign with.
         """
         evidence = read_provenance(data, format_=judged.seen.image.format)
         verdict = to_verdict(judged, request_id=g.request_id, evidence=evidence)
@@ -115,7 +115,7 @@ class Context:
         self.predictions.record(to_prediction(verdict, judged, client=client_name(), at=datetime.now(UTC)))
 
     def deliver(self, judged: Judged, data: bytes, options: Options) -> Verdict:
-        """Return what `answer` returns, recorded and named in the request's line of log."""
+        """Return the verdict that `answer` returns; record it, and add it to the request's log line."""
         verdict = self.answer(judged, data, options)
         self.record(verdict, judged)
         bind_contextvars(
@@ -127,30 +127,30 @@ class Context:
         return verdict
 
     def require_model(self) -> ServedModel:
-        """Return the model in service; a request calls this once, so that its answer is wholly one version's.
+        """Return the detector in service. Call it once a request, so that one version gives the whole answer.
 
-        Raises Refusal `not_ready` as long as no version was ever promoted and fetched.
+        Raises Refusal `not_ready` until the first version is promoted and fetched.
         """
-        model = self.store.current or self.store.refresh()  # so that no worker lacks what another one serves
+        model = self.store.current or self.store.refresh()  # another worker may serve a detector already
         if model is None:
             raise Refusal("not_ready", "no detector is in service yet: none was promoted, or it is still being fetched")
         return model
 
     def require_notary(self) -> Notary:
-        """Return who signs receipts; raises Refusal `receipts_off` where no key was set."""
+        """Return the Notary that signs receipts; raises Refusal `receipts_off` if the service has no key."""
         if self.notary is None:
             raise Refusal(
                 "receipts_off",
-                "this service signs no receipts; its operator can let it by naming a key in TRUEGRAIN_RECEIPT_KEY",
+                "this service signs no receipts; its operator switches them on by a key in TRUEGRAIN_RECEIPT_KEY",
             )
         return self.notary
 
     def require_shadow(self) -> ServedModel:
-        """Return the shadow, as `require_model` does; raises Refusal `no_shadow` when there is none."""
+        """Return the shadow detector; raises Refusal `no_shadow` when there is none."""
         model = self.shadow.current or self.shadow.refresh()
         if model is None:
             raise Refusal(
-                "no_shadow", "no version is compared with production: give one the alias 'shadow' in the registry"
+                "no_shadow", "no version is compared with production: give a version the alias 'shadow' in the registry"
             )
         return model
 
@@ -161,5 +161,5 @@ def context() -> Context:
 
 
 def client_name() -> str:
-    """Return the name of the API key that the current request came with."""
+    """Return the name of the current request's API key, ANONYMOUS without one."""
     return str(g.get("client", ANONYMOUS))

@@ -15,7 +15,7 @@ from service.protection.bodies import describe_excess
 from service.protection.rate_limits import describe_breach
 
 RETRY_SECONDS = 5
-"""What `Retry-After` asks of a client that came before the first detector."""
+"""`Retry-After` of a 503 that sets no other time."""
 
 _REASONS = {404: "not_found", 405: "method_not_allowed", 413: "too_many_bytes", 500: "internal_error"}
 
@@ -35,7 +35,7 @@ def _refuse_image(error: InvalidImage) -> Response:
 
 def _refuse_host(_: SecurityError) -> Response:
     host = request.headers.get("Host", "")[:80]
-    return _answer("untrusted_host", f"the service is not called '{host}'; its names are in TRUEGRAIN_TRUSTED_HOSTS")
+    return _answer("untrusted_host", f"the service has no host name '{host}'; TRUEGRAIN_TRUSTED_HOSTS lists them")
 
 
 def _refuse(error: Refusal) -> Response:
@@ -47,11 +47,13 @@ def _refuse(error: Refusal) -> Response:
 
 
 def _translate(error: HTTPException) -> Response | HTTPException:
-    """Turn Werkzeug's errors, and with them every unexpected exception (it arrives as 500), into problems."""
+    """Turn Werkzeug's errors into problems; an unexpected exception arrives here as status 500."""
     if error.code is None or error.code < HTTPStatus.BAD_REQUEST:
         return error  # a redirect
     if isinstance(error, ClientDisconnected):
-        return _answer("incomplete", "only a part of the request arrived: it was broken off, or took too long")
+        return _answer(
+            "incomplete", "only a part of the request arrived: the connection broke off, or the upload took too long"
+        )
     reason = _REASONS.get(error.code, "bad_request")
     response = _answer(reason, _detail(reason, error), status=error.code)
     response.headers.extend((name, value) for name, value in error.get_headers() if name == "Allow")
@@ -62,12 +64,12 @@ def _detail(reason: str, error: HTTPException) -> str:
     if reason == "too_many_bytes":
         return describe_excess(request)
     if reason == "not_found":
-        return f"there is nothing at '{request.path[:80]}'; /docs names all there is"
+        return f"there is no address '{request.path[:80]}'; /docs lists all addresses"
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
         known = ", ".join(sorted(error.valid_methods))
-        return f"'{request.path[:80]}' is not to be asked with {request.method[:20]} but with {known}"
+        return f"'{request.path[:80]}' does not take {request.method[:20]}; it takes {known}"
     if reason == "internal_error":
-        return "nothing was wrong with the request; its request_id leads to the cause in the service's log"
+        return "the request was not at fault; the service's log has the cause under this request_id"
     return error.description or error.name
 
 

@@ -1,4 +1,4 @@
-"""`python -m service.keys`: makes, renews and withdraws API keys; a running service notices at the next request."""
+"""`python -m service.keys` lists, adds, rotates and revokes API keys; a running service notices at the next request."""
 
 import argparse
 import os
@@ -18,20 +18,26 @@ from service.protection.api_keys import HASHES, Key, KeyFile, Role, hash_of, mak
 
 
 def add(known: KeyFile, key: Key) -> KeyFile:
-    """Return `known` with `key`; raises SettingsError when its name is taken."""
+    """Return `known` with `key`; raises SettingsError when the name of `key` is taken."""
     if known.named(key.name):
         raise SettingsError(f"there is a key '{key.name}' already: rotate it, revoke it, or choose another name")
     return KeyFile(keys=(*known.keys, key))
 
 
 def rotate(known: KeyFile, name: str, digest: str) -> KeyFile:
-    """Return `known` with a further hash for a key, whose newest hash so far stays valid; raises SettingsError."""
+    """Return `known` with `digest` as the newest hash of the key `name`; the hash before it stays valid.
+
+    Raises SettingsError when there is no such key.
+    """
     key = _named(known, name)
     return _replace(known, key.model_copy(update={"hashes": (digest, *key.hashes)[:HASHES]}))
 
 
 def revoke(known: KeyFile, name: str, *, old: bool = False) -> KeyFile:
-    """Return `known` without a key, or with `old` without all but its newest hash; raises SettingsError."""
+    """Return `known` without the key `name`; with `old` the key stays, with its newest hash alone.
+
+    Raises SettingsError when there is no such key.
+    """
     key = _named(known, name)
     if old:
         return _replace(known, key.model_copy(update={"hashes": key.hashes[:1]}))
@@ -39,7 +45,7 @@ def revoke(known: KeyFile, name: str, *, old: bool = False) -> KeyFile:
 
 
 def write(known: KeyFile, path: Path) -> None:
-    """Write the file of keys, readable by its owner alone; services that run notice at the next request."""
+    """Write the file of keys, readable by its owner alone; a running service reads it at the next request."""
     write_text(UPath(path), known.model_dump_json(indent=2), private=True)
 
 
@@ -56,7 +62,7 @@ def _replace(known: KeyFile, changed: Key) -> KeyFile:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line asks; return the exit status, 1 with the reason on stderr when that failed."""
+    """Run the command; return the exit status: 0, or 1 with the reason on stderr."""
     asked = _parse(arguments)
     try:
         path = Settings.from_environment(os.environ).api_keys_path
@@ -107,15 +113,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m service.keys", description="API keys of the service.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="print each key: name, roles, limit, when it expires")
-    adding = commands.add_parser("add", help="make a key and print it, once")
+    adding = commands.add_parser("add", help="make a key and print its secret, which is never shown again")
     adding.add_argument("--role", action="append", required=True, choices=get_args(Role))
-    adding.add_argument("--limit", help="such as 600/minute")
-    adding.add_argument("--expires", type=_moment, metavar="DATE", help="such as 2027-06-30; UTC")
+    adding.add_argument("--limit", help="units granted, such as 600/minute; without it TRUEGRAIN_RATE_LIMIT")
+    adding.add_argument("--expires", type=_moment, metavar="DATE", help="refuse it from then on: 2027-06-30, in UTC")
     rotating = commands.add_parser(
-        "rotate", help="print a new secret; the one before it stays valid until `revoke --old`"
+        "rotate", help="print a new secret; the previous secret stays valid until `revoke --old`"
     )
     revoking = commands.add_parser("revoke", help="withdraw a key")
-    revoking.add_argument("--old", action="store_true", help="only the secret before the newest")
+    revoking.add_argument("--old", action="store_true", help="only the previous secret; the newest stays valid")
     for command in (adding, rotating, revoking):
         command.add_argument("name")
     return parser.parse_args(arguments)

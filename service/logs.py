@@ -1,4 +1,4 @@
-"""Configures the log: one JSON object a line on standard output, also for Flask and gunicorn, without secrets."""
+"""Configures the log of the service, Flask and gunicorn: a JSON object a line on standard output, without API keys."""
 
 import logging.config
 import warnings
@@ -10,7 +10,7 @@ from service.protection.api_keys import strike_out
 
 
 def _strike_out(_: object, __: str, line: str) -> str:
-    """Whatever a line quotes, such as a header that gunicorn refuses or an id that a client gave, no key is in it."""
+    """Mask API keys: a log line may quote a header that gunicorn refused, or an id that a client gave."""
     return strike_out(line)
 
 
@@ -40,7 +40,7 @@ LOGGING: Final[dict[str, Any]] = {
     "root": {"level": "INFO", "handlers": ["console"]},
     "loggers": {
         "gunicorn.error": {"level": "INFO", "propagate": True},
-        # It warns of every retry, so at every poll while the registry is down; the follower says that once.
+        # urllib3 warns at every poll while the registry is down; the follower logs an outage once.
         "urllib3": {"level": "ERROR"},
     },
 }
@@ -48,9 +48,9 @@ LOGGING: Final[dict[str, Any]] = {
 
 
 def configure_logging() -> None:
-    """Send this process's log, and that of those it forks, through LOGGING."""
+    """Configure the log of this process, and of the processes that it forks, by LOGGING."""
     logging.config.dictConfig(LOGGING)
-    # Two lines on standard error for each of the 60,000 tags that a file may have: whoever sends it is told enough.
+    # Pillow would write two lines on standard error for each odd tag of a file, which may have 60,000 of them.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     structlog.configure(
         processors=[

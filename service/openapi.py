@@ -17,8 +17,8 @@ from service.protection.bodies import BODILESS
 from service.protection.uploads import BATCH_FIELD, FIELD, MOST_FILES
 
 DESCRIPTION: Final = (
-    "Tells AI-generated images from real ones. The detector behind it is retrained while the generators change; "
-    "every verdict names the version that gave it."
+    "Tells AI-generated images from real ones. The detector is retrained as generators change; "
+    "every verdict names the version of the detector that gave it."
 )
 
 _IMAGE: Final = {"type": "string", "format": "binary"}
@@ -46,7 +46,7 @@ UPLOADS: Final = {
     "/predict/compare": _ONE_IMAGE,
     "/predict/explain": _ONE_IMAGE,
 }
-"""What the endpoints that give verdicts take, by their paths; all of them take the Options too."""
+"""Request bodies of the endpoints that give verdicts, by path. Each of these endpoints takes the Options too."""
 _GUARDS: Final = (
     "key_missing", "key_unknown", "key_expired", "role_missing", "too_many_requests", "keys_unavailable",
 )  # fmt: skip
@@ -58,7 +58,7 @@ _KEYS: Final = {
 _LICENCE: Final = {
     "name": REPORT_HEADER,
     "in": "header",
-    "description": "Of a report that was made without an API key: the `report_token` that it was answered with",
+    "description": "For a report that was made without an API key: the `report_token` in the answer to that report",
     "schema": {"type": "string"},
 }
 
@@ -78,12 +78,12 @@ def init_app(app: APIFlask) -> None:
     """Complete the document that GET /openapi.json answers with."""
     app.description = DESCRIPTION
     app.config["AUTO_TAGS"] = False
-    app.config["AUTO_404_RESPONSE"] = False  # ours are problems
+    app.config["AUTO_404_RESPONSE"] = False  # our 404 is a problem
     app.spec_processor(partial(_complete, app))
 
 
 def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] | str:
-    spec = cast(dict[str, Any], document)  # text only when the document is asked for as YAML
+    spec = cast(dict[str, Any], document)  # APIFlask passes text only for a document in YAML
     spec["components"]["schemas"]["Problem"] = Problem.model_json_schema()
     spec["components"]["schemas"]["Feedback"] = Feedback.model_json_schema()
     spec["components"]["schemas"]["Presented"] = Presented.model_json_schema()
@@ -99,7 +99,7 @@ def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] |
             _guard(operation, path, method)
     _name_operations(app, spec)
     _name_once(spec)
-    # What the service is there for comes first.
+    # The endpoints that judge images come first.
     spec["paths"] = dict(
         sorted(spec["paths"].items(), key=lambda item: (item[0] not in UPLOADS, "post" not in item[1], item[0]))
     )
@@ -107,12 +107,12 @@ def _complete(app: APIFlask, document: dict[Any, Any] | str) -> dict[Any, Any] |
 
 
 def path_of(rule: str) -> str:
-    """Return what the document calls the route that Flask calls `rule`."""
+    """Return a route of Flask as OpenAPI writes it: '/feedback/<report_id>' becomes '/feedback/{report_id}'."""
     return re.sub(r"<(\w+)>", r"{\1}", rule)
 
 
 def _guard(operation: dict[str, Any], path: str, method: str) -> None:
-    """Say which role the operation needs, and how it is refused by what stands before every view."""
+    """Add the role that the operation needs, and the problems of the checks that run before every view."""
     role = role_of(path)
     guards = () if role == "open" else _GUARDS
     if method.upper() not in BODILESS:
@@ -125,7 +125,7 @@ def _guard(operation: dict[str, Any], path: str, method: str) -> None:
 
 
 def _refuse_also(operation: dict[str, Any], reasons: tuple[str, ...]) -> None:
-    """Add problems to the answers of an operation, beside those that its view names for the same status."""
+    """Add problems to the answers of an operation; titles of one status are joined with those that the view names."""
     for status, answer in answers(*reasons).items():
         known = operation["responses"].setdefault(str(status), answer)
         titles = dict.fromkeys([*known["description"].split("; "), *str(answer["description"]).split("; ")])
@@ -133,7 +133,7 @@ def _refuse_also(operation: dict[str, Any], reasons: tuple[str, ...]) -> None:
 
 
 def _name_operations(app: APIFlask, spec: dict[str, Any]) -> None:
-    """Call each operation what its view is called; clients made from the document call their functions so."""
+    """Set each `operationId` to the name of the view; generated clients name their functions after it."""
     for rule in app.url_map.iter_rules():
         operations = spec["paths"].get(path_of(rule.rule), {})
         for method in operations.keys() & {method.lower() for method in rule.methods or ()}:
@@ -141,7 +141,7 @@ def _name_operations(app: APIFlask, spec: dict[str, Any]) -> None:
 
 
 def _name_once(spec: dict[str, Any]) -> None:
-    """Give each type its own name alone; APIFlask describes it for every answer that holds it, as Answer.Type."""
+    """Name each schema after its type alone; APIFlask repeats a nested type for every answer, as Answer.Type."""
     shortened = json.loads(re.sub(r"(#/components/schemas/)\w+\.", r"\1", json.dumps(spec)))
     schemas = shortened["components"]["schemas"]
     shortened["components"]["schemas"] = {name.rpartition(".")[2]: schema for name, schema in schemas.items()}

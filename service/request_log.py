@@ -1,4 +1,4 @@
-"""Names every request and writes one line of log about it. Images never enter the log, only their hash."""
+"""Gives every request an id and writes one log line about it. The log holds hashes of images, never images."""
 
 import re
 from time import perf_counter
@@ -12,7 +12,7 @@ from structlog.contextvars import bind_contextvars, clear_contextvars
 HEADER = "X-Request-ID"
 
 _SANE = re.compile(r"[\w.:-]{1,64}", re.ASCII)
-"""What we take over from a caller: enough for UUIDs and trace ids, nothing that could forge a line of log."""
+"""A client's request id that is taken over: enough for UUIDs and trace ids, nothing that could forge a log line."""
 
 _PROBES = {"/healthz", "/readyz", "/metrics"}
 
@@ -20,10 +20,10 @@ log = structlog.get_logger(__name__)
 
 
 def init_app(app: APIFlask) -> None:
-    """Name each request before anything else happens to it, log it after.
+    """Give each request an id before any other step, and log the request after the last one.
 
-    `g.request_id` is the caller's name for it, if there is one. `g.own_request_id` is always ours, so that what the
-    service signs has no words of a caller in it.
+    `g.request_id` is the client's id if it sent a usable one. `g.own_request_id` is always made here, so that receipts
+    sign no text of a client.
     """
     app.before_request(_begin)
     app.after_request(_finish)
@@ -53,7 +53,7 @@ def _finish(response: Response) -> Response:
 
 
 def log_request(method: str, path: str, *, status: int, bytes_in: int | None, started: float, **more: str) -> None:
-    """Write the line about a request that began when perf_counter() was `started`; to be called with the answer."""
+    """Write the log line of a request once its answer is ready; `started` is perf_counter() at its begin."""
     write = log.debug if path in _PROBES else log.info
     milliseconds = round((perf_counter() - started) * 1000, 3)
     write("request", method=method, path=path, status=status, bytes_in=bytes_in, milliseconds=milliseconds, **more)

@@ -1,6 +1,7 @@
 """The gunicorn worker: threads that take requests in, with time limits for clients that are slow to send or to read.
 
-Threads, so that a slow client holds up nobody else; `service.protection.queue` lets one of them compute at a time.
+A slow client occupies one thread and holds up no other client. `service.protection.queue` lets one thread compute at a
+time.
 """
 
 import contextlib
@@ -19,21 +20,21 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from model.settings import Settings
 
 HEAD_START: Final = 0.0005
-"""Seconds for each request in progress that a worker leaves a new connection to idler ones; they all see it at once."""
+"""Seconds a worker waits before it accepts, for each of its requests in progress: an idler worker accepts first."""
 
 LONGEST_HEAD_START: Final = 0.002
 
 MOST_TURNED_AWAY: Final = 16
-"""How many connections a worker turns away before it looks after those it has."""
+"""Connections that a worker refuses in a row before it serves those that it has."""
 
 IDLE_SECONDS: Final = 5
-"""How long the kernel keeps a connection to itself on which nothing was sent yet."""
+"""How long the kernel holds back a connection on which nothing was sent yet."""
 
 GOODBYE_SECONDS: Final = 2
 """How long a client may take to close its side after the answer."""
 
 NOTIFY_SECONDS: Final = 0.5
-"""How often a worker says that it lives, and looks for who is late; gunicorn wakes it once a second at least."""
+"""Seconds between heartbeats, and between searches for late connections; gunicorn wakes a worker once a second."""
 
 _CHUNK: Final = 64 * 1024
 _HEAD: Final = 4096
@@ -43,17 +44,18 @@ _M_ARENA_MAX: Final = -8  # as glibc's malloc.h has it
 
 
 def head_start(in_progress: int) -> float:
-    """Seconds that a worker with so many requests in progress waits before it takes another one."""
+    """Return the seconds that a worker with so many requests in progress waits before it accepts another one."""
     return min(in_progress * HEAD_START, LONGEST_HEAD_START)
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]
     """gunicorn's thread worker with deadlines.
 
-    A request has TRUEGRAIN_UPLOAD_SECONDS to arrive, then its connection is closed for reading; after gunicorn's
-    `timeout` for writing too. One that is still there after twice that time is stuck in computing: the worker no
-    longer says that it lives, and the master replaces it. The rest of a refused request is read for as long as
-    `service.protection.uploads` waits for it.
+    1. A request must arrive within TRUEGRAIN_UPLOAD_SECONDS; then its connection is closed for reading.
+    2. After gunicorn's `timeout` the connection is closed for writing too.
+    3. A request that lasts twice the `timeout` is stuck in computing: the worker's heartbeat stops, and the master
+       replaces the worker.
+    4. The rest of a refused upload is read for as long as `service.protection.uploads` waits for it.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -64,7 +66,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._notify_at = 0.0
 
     def init_process(self) -> None:
-        """Prepare the process: the kernel waits for the first bytes of a connection, which would occupy a thread."""
+        """Prepare the process. The kernel holds a connection back until bytes come: silent clients take no thread."""
         for listener in self.sockets:
             if listener.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_DEFER_ACCEPT"):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, IDLE_SECONDS)
@@ -72,7 +74,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         super().init_process()
 
     def accept(self, listener: Any) -> None:
-        """Take a connection, and before it all those that are turned away, unless an idler worker is faster."""
+        """Accept connections until one is let in; `service.protection.admission` refuses those before it unread."""
         time.sleep(head_start(self.nr_conns - len(self._leaving)))
         with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
             for _ in range(MOST_TURNED_AWAY):
@@ -80,7 +82,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
                 self.nr_conns += 1
                 if not self._turn_away(connection, client):
                     conn = TConn(self.cfg, connection, client, listener.getsockname())
-                    conn.data_ready = bool(_peek(connection))  # or gunicorn would make an epoll to find that out
+                    conn.data_ready = bool(_peek(connection))  # otherwise gunicorn makes an epoll to find out
                     self.enqueue_req(conn)
                     break
 
@@ -93,7 +95,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             del self._begun[conn]
 
     def finish_request(self, conn: TConn, fs: Future[Any]) -> None:
-        """Let a client go that was answered; gunicorn would wait for it, in the thread that lets the others in."""
+        """Close an answered connection without waiting; gunicorn would wait in the thread that accepts connections."""
         if fs.cancelled() or fs.exception() or fs.result():
             super().finish_request(conn, fs)
         else:
@@ -110,7 +112,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         return True
 
     def _say_goodbye(self, connection: socket.socket) -> None:
-        """Wait for the client to close, for it may not have read its answer yet (RFC 9112, section 9.6)."""
+        """Close for writing, then let the client read the answer and close (RFC 9112, section 9.6)."""
         try:
             connection.shutdown(socket.SHUT_WR)
         except OSError:  # it has gone already
@@ -122,7 +124,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._leaving[connection] = time.monotonic() + GOODBYE_SECONDS
 
     def _hear_out(self, connection: socket.socket) -> None:
-        """Read on from a client that was answered, and let it go when it has closed."""
+        """Discard what an answered client still sends; let the connection go when the client has closed."""
         try:
             more = connection.recv(_CHUNK)
         except BlockingIOError:
@@ -139,14 +141,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.nr_conns -= 1
 
     def murder_pending(self) -> None:
-        """Close connections that have had their time; gunicorn calls this after all it does, to its end."""
+        """Close answered connections whose client did not close in time; gunicorn calls this after all events."""
         super().murder_pending()
         late = [connection for connection, until in self._leaving.items() if until < time.monotonic()]
         for connection in late:
             self._let_go(connection)
 
     def notify(self) -> None:
-        """Cut off the late, and tell the master that we live; gunicorn calls this with every event."""
+        """Cut off late connections and send the heartbeat; gunicorn calls this with every event."""
         if time.monotonic() < self._notify_at:
             return
         self._notify_at = time.monotonic() + NOTIFY_SECONDS
@@ -181,13 +183,13 @@ def _peek(connection: socket.socket) -> bytes:
 
 
 class Log(Logger):  # type: ignore[misc]
-    """gunicorn's log without its line about each request, for which `service.request_log` has more to say."""
+    """gunicorn's log without its access lines: `service.request_log` writes fuller ones."""
 
     def access(self, *_: object) -> None:
-        """Write nothing, and gather nothing for it."""
+        """Write no access line, and collect nothing for one."""
 
 
 def _share_one_heap() -> None:
-    """Have glibc serve all threads from one heap; each of several would keep what the largest image needed."""
+    """Have glibc serve all threads from one heap. Several heaps would each keep the size of the largest image."""
     with contextlib.suppress(AttributeError):  # another C library
         ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

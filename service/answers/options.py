@@ -1,4 +1,4 @@
-"""Reads from the query of a request what its caller asks of a verdict."""
+"""Reads the options of a verdict from the query of a request."""
 
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, ClassVar, Final
@@ -25,7 +25,7 @@ class Options:
     stability: Annotated[
         bool,
         Field(
-            description="Judge it as it is passed on, too (JPEG 75 and 50, half size, crop): 'unsure' if a label flips"
+            description="Also judge four copies (JPEG 75 and 50, half size, crop): 'unsure' if a copy's label differs"
         ),
     ] = False
     receipt: Annotated[bool, Field(description="Sign the verdict; POST /receipts/verify checks the receipt")] = False

@@ -1,4 +1,4 @@
-"""Every way a request can fail, with a word, an HTTP status and a title, worded as RFC 9457 problem+json."""
+"""Every way a request can fail: its reason, HTTP status and title, and the answer as RFC 9457 problem+json."""
 
 from collections.abc import Mapping
 from typing import Any, Final, Self
@@ -15,14 +15,14 @@ PROBLEMS: Final = {
     "bad_request": (400, "The request cannot be understood"),
     "unknown_option": (400, "There is no such option"),
     "unknown_operating_point": (400, "The detector has no operating point for this rate"),
-    "untrusted_host": (400, "The service is not called so"),
+    "untrusted_host": (400, "The service has no such host name"),
     "key_missing": (401, "An API key is needed"),
     "key_unknown": (401, "The API key is not known"),
     "key_expired": (401, "The API key has expired"),
     "role_missing": (403, "The API key may not do this"),
     "cross_site": (403, "Pages of other sites may not do this"),
-    "not_your_report": (403, "The report is another caller's"),
-    "not_your_verdict": (403, "The verdict is another caller's"),
+    "not_your_report": (403, "The report belongs to another caller"),
+    "not_your_verdict": (403, "The verdict was given to another caller"),
     "not_found": (404, "There is no such page"),
     "unknown_prediction": (404, "There is no such prediction"),
     "unknown_report": (404, "There is no such report"),
@@ -34,7 +34,7 @@ PROBLEMS: Final = {
     "too_many_bytes": (413, "The file is too large"),
     "too_many_parts": (413, "The form has too many parts"),
     "too_many_pixels": (413, "The image has too many pixels"),
-    "too_many_scans": (413, "The image draws its pixels too often"),
+    "too_many_scans": (413, "The image has too many scans"),
     "unsupported_content_type": (415, "The content type is not accepted here"),
     "not_an_image": (415, "The file is not an image"),
     "format_not_allowed": (415, "The image format is not accepted"),
@@ -62,7 +62,7 @@ IMAGE: Final = (
 VERDICT: Final = (
     "unknown_option", "bad_request", "unknown_operating_point", "receipts_off", "not_ready", "overloaded",
 )  # fmt: skip
-"""Reasons not to take a body, a form with files, a single image; and not to give a verdict."""
+"""Reasons to refuse a body, a form with files, a single image, and a verdict."""
 
 
 Answers = dict[int | str, dict[str, str | dict[str, dict[str, Any]]]]
@@ -91,7 +91,7 @@ class Problem(BaseModel):
 
     @classmethod
     def of(cls, reason: str, detail: str, *, request_id: str, status: int | None = None) -> Self:
-        """Word a problem of PROBLEMS; `status` where the usual one does not fit."""
+        """Return the problem `reason`, a key of PROBLEMS; `status` replaces its usual HTTP status."""
         usual_status, title = PROBLEMS[reason]
         return cls(
             type=f"/docs#{reason}",

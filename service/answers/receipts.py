@@ -1,4 +1,4 @@
-"""Receipts: verdicts signed by the service, so that whoever has one can prove later what was said.
+"""Signs verdicts as receipts. The holder of a receipt can prove later what the service said.
 
 `python -m service.answers.receipts new-key <path>` makes the key that TRUEGRAIN_RECEIPT_KEY names.
 """
@@ -28,55 +28,57 @@ from service.answers.verdict import Decision, ModelReference, Verdict
 ALGORITHM: Final = "Ed25519"
 """The name of the algorithm in JOSE (RFC 9864)."""
 _FORMER_NAME: Final = "EdDSA"
-"""What the algorithm was called before RFC 9864; receipts of earlier releases name it so."""
+"""The algorithm's name before RFC 9864, which is in receipts of earlier releases."""
 TYPE: Final = "truegrain-receipt+jws"
-"""The `typ` of a receipt: what was signed as something else with the same key is none. Earlier releases named none."""
+"""The `typ` of a receipt; what the key signed under another `typ` is no receipt. Earlier releases wrote no `typ`."""
 _MALFORMED: Final = (JoseError, ValueError, TypeError)
 """What joserfc raises for a receipt that it cannot read; TypeError if a header is no object (joserfc 1.8.0)."""
 
 
 class NotSigned(Exception):
-    """A receipt is no compact JWS, or was not signed with the key at hand; the message says which."""
+    """A receipt is no compact JWS, or was not signed with this service's key; the message says which."""
 
 
 class _Algorithms(jws.JWSRegistry):
-    """Ed25519 under both of its names; joserfc itself warns at every use of the former one."""
+    """Ed25519 under both of its names; joserfc itself warns at every use of the former name."""
 
     def get_alg(self, name: str) -> Any:
         return super().get_alg(ALGORITHM if name == _FORMER_NAME else name)
 
 
 class Attested(BaseModel):
-    """What a receipt says, and its signature covers."""
+    """What a receipt states and its signature covers."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str = Field(
-        description="SHA-256 of the verdict's id: who has the verdict knows it again, nobody else can use it"
+        description="SHA-256 of the verdict's id: it proves which verdict is meant, but cannot be used for feedback"
     )
     label: Literal["real", "ai"] = Field(description="The likelier class")
     decision: Decision = Field(description="What the verdict said to act on")
     probability: float = Field(description="Calibrated probability that the image is AI-generated")
-    threshold: float = Field(description="Probability from which on the label was 'ai'")
+    threshold: float = Field(description="The label was 'ai' at this probability or above")
     operating_point: str | None = Field(description="The false-positive rate that was asked for; null: none")
-    stability: float | None = Field(description="Share of four ways to pass the image on that left its label as it was")
+    stability: float | None = Field(
+        description="Share of the image's four copies that had its label; null: not examined"
+    )
     model: ModelReference
     image_sha256: str = Field(description="SHA-256 of the file that was judged")
-    request_id: str = Field(description="The service's own name for the request, in its log; never the caller's")
+    request_id: str = Field(description="The service's own id of the request, in its log; never an id of the caller")
     issued_at: datetime = Field(description="When the receipt was signed")
 
     @classmethod
     def of(cls, verdict: Verdict, *, issued_at: datetime, request_id: str) -> Self:
-        """Return what a receipt says about `verdict`, which answered the request that we call `request_id`."""
+        """Return what a receipt states about `verdict`; `request_id` is the service's own id of the request."""
         shared = cls.model_fields.keys() & Verdict.model_fields.keys()
         facts = {name: getattr(verdict, name) for name in shared} | {"request_id": request_id}
-        facts["id"] = hashlib.sha256(verdict.id.encode()).hexdigest()  # for receipts are shown to others
+        facts["id"] = hashlib.sha256(verdict.id.encode()).hexdigest()  # hashed, since receipts are shown to others
         return cls(**facts, image_sha256=verdict.image.sha256, issued_at=issued_at)
 
 
 @dataclass(frozen=True)
 class Notary:
-    """Signs verdicts with `key`, and knows its own receipts again."""
+    """Signs verdicts with `key`, and checks receipts that `key` signed."""
 
     key: Ed25519PrivateKey
 
@@ -98,7 +100,7 @@ class Notary:
     def sign(self, verdict: Verdict, *, at: datetime, request_id: str) -> Verdict:
         """Return the verdict with its receipt, a compact JWS (RFC 7515) over an Attested; its header names the key.
 
-        `request_id` is the service's own name for the request.
+        `request_id` is the service's own id of the request.
         """
         statement = Attested.of(verdict, issued_at=at, request_id=request_id).model_dump_json()
         key = OKPKey.import_key(self.key)
@@ -140,12 +142,12 @@ def _check_header(header: object, key_id: str) -> None:
 
 
 def _quote(value: object) -> str:
-    """Return the first characters of what a header says; halves of characters, which UTF-8 has not, as escapes."""
+    """Return the first 64 characters of a header's value; surrogates, which UTF-8 cannot encode, are escaped."""
     return str(value)[:64].encode(errors="backslashreplace").decode()
 
 
 def make_key(path: Path) -> Notary:
-    """Write a new key into a file that only its owner can read; raises FileExistsError rather than replace one."""
+    """Write a new key into a file that only its owner can read; raises FileExistsError if there is a file already."""
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -154,7 +156,7 @@ def make_key(path: Path) -> Notary:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Make a key and print its public part, for those who check receipts by themselves."""
+    """Make a key and print its public part, for clients that check receipts themselves."""
     parser = argparse.ArgumentParser(prog="python -m service.answers.receipts", description=__doc__)
     command = parser.add_subparsers(required=True).add_parser("new-key", help="make a key and print its public part")
     command.add_argument("path", type=Path)

@@ -14,7 +14,7 @@ class _Answer(BaseModel):
 
 
 class ModelReference(_Answer):
-    """Which version answered."""
+    """The version of the detector that answered."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -28,7 +28,7 @@ class ImageFacts(_Answer):
     """The image as it was received."""
 
     sha256: str = Field(description="SHA-256 of the file's bytes")
-    format: str = Field(description="Format found in the bytes, such as JPEG; a file's name is never asked")
+    format: str = Field(description="Format by the file's bytes, such as JPEG; the file's name plays no part")
     width: int = Field(description="Pixels, with the EXIF orientation applied")
     height: int = Field(description="Pixels, with the EXIF orientation applied")
 
@@ -52,12 +52,12 @@ class Verdict(_Answer):
         description="What to act on: the label, or 'unsure' in the detector's band of doubt or with a stability below 1"
     )
     confidence: float = Field(ge=0, le=1, description="Probability of the label")
-    threshold: float = Field(description="Probability from which on the label is 'ai'")
+    threshold: float = Field(description="The label is 'ai' at this probability or above")
     operating_point: str | None = Field(description="The false-positive rate asked for as max_fpr; null: none")
     stability: float | None = Field(
-        description="Share of four ways to pass the image on that leave its label as it is; null: not examined"
+        description="Share of four copies (JPEG 75 and 50, half size, crop) with the same label; null: not examined"
     )
-    evidence: list[Finding] = Field(description="Findings beside the pixels; never part of the decision")
+    evidence: list[Finding] = Field(description="Findings in the file's metadata; never part of the decision")
     conflict: bool = Field(description="Whether a finding says the opposite of the decision")
     receipt: str | None = Field(description="The verdict, signed, for POST /receipts/verify; null: not asked for")
     model: ModelReference

@@ -62,8 +62,8 @@ EXAMPLE: Final = Batch(
 def predict_batch() -> Batch:
     """Judge up to 64 images.
 
-    Send each file as a multipart field 'files'. One that cannot be judged has a problem in place of its verdict and
-    keeps no other from being judged; one detector judges them all.
+    Send each file as a multipart field 'files'. A file that cannot be judged gets a problem in place of a verdict; the
+    other files are judged. One version of the detector judges the whole batch.
     """
     shared = context()
     model, options = shared.require_model(), read_options(request)

@@ -21,10 +21,10 @@ class Comparison(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    agreement: bool = Field(description="Whether both decide alike")
-    difference: float = Field(ge=-1, le=1, description="Probability of the shadow less that of production")
+    agreement: bool = Field(description="Whether both decisions are the same")
+    difference: float = Field(ge=-1, le=1, description="Probability by the shadow minus probability by production")
     production: Verdict = Field(description="As POST /predict gives it; counted and logged like any verdict")
-    shadow: Verdict = Field(description="For comparison only: its id is not known to feedback")
+    shadow: Verdict = Field(description="For comparison only: feedback does not know its id")
 
     @classmethod
     def of(cls, production: Verdict, shadow: Verdict) -> Self:

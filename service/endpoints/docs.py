@@ -1,4 +1,4 @@
-"""GET /docs: the API for people, rendered from its OpenAPI document, without a script or another host."""
+"""GET /docs: the OpenAPI document as a page for people, without scripts and without other hosts."""
 
 import json
 from functools import partial
@@ -11,10 +11,10 @@ from markupsafe import escape
 from service.answers.problems import PROBLEMS
 
 _HOST: Final = "http://host.invalid"
-"""Stands for the service in the page as it is kept."""
+"""Stands for the service's address in the cached page."""
 
 _PAGE: Final = "docs"
-"""Where the application keeps the page, which takes tens of milliseconds to write."""
+"""The extension of the application that caches the page, since rendering takes tens of milliseconds."""
 
 blueprint = APIBlueprint("docs", __name__, enable_openapi=False)
 
@@ -29,6 +29,8 @@ def docs() -> str:
 
 
 def _write() -> str:
-    as_json = partial(json.dumps, indent=2, ensure_ascii=False)  # to be read; Jinja's is for scripts, and sorts
+    as_json = partial(
+        json.dumps, indent=2, ensure_ascii=False
+    )  # for people; Jinja's is for scripts, and sorts the keys
     spec = current_app.spec  # type: ignore[attr-defined]
     return render_template("docs.html", host=_HOST, spec=spec, problems=PROBLEMS, as_json=as_json)

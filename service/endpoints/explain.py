@@ -1,4 +1,4 @@
-"""POST /predict/explain: a verdict, and a map of the places of the image that spoke for it."""
+"""POST /predict/explain: a verdict, and a heat map of the places in the image that support it."""
 
 import base64
 from typing import Final, Self
@@ -25,13 +25,13 @@ blueprint = APIBlueprint("explain", __name__)
 
 
 class Explanation(Verdict):
-    """A verdict with a map of what spoke for its label; a map that fails its test is withheld."""
+    """A verdict with a heat map of what supports its label; a map that fails its test is withheld."""
 
-    faithful: bool = Field(description="Whether the map passed the deletion test; without it the map would mislead")
+    faithful: bool = Field(description="Whether the map passed the deletion test; a map that fails would mislead")
     deletion: Deletion
     cam: tuple[tuple[float, ...], ...] | None = Field(
-        description="Rows of the map over the image's central square: above 0 what spoke for the label, below 0 what "
-        "spoke against it; null: withheld"
+        description="Rows of the map over the image's central square: above 0 what supports the label, below 0 what "
+        "speaks against the label; null: withheld"
     )
     overlay_png: str | None = Field(
         description="The map as a transparent PNG to lay over the upright image, in base64; null: withheld"
@@ -65,10 +65,10 @@ EXAMPLE: Final = Explanation(
 @blueprint.doc(responses=answers(*IMAGE, *VERDICT))
 @blueprint.output(Explanation, description="The verdict and its map", example=EXAMPLE.model_dump(mode="json"))
 def explain() -> Response:
-    """Judge an image and show what spoke for the verdict.
+    """Judge an image and show what supports the verdict.
 
-    Send it as to /predict. The map is tested on the image itself: the places it calls most important are painted
-    over, and must take more from the label's probability than as many others do. Otherwise it is withheld.
+    Send the image as to /predict. The map is tested on the image itself: its most important places are painted over.
+    This must lower the label's probability more than painting over as many other places. A map that fails is withheld.
     """
     shared = context()
     model, options = shared.require_model(), read_options(request)

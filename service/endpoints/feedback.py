@@ -1,4 +1,4 @@
-"""POST and DELETE /feedback: takes a report of what an image really is, and withdraws it."""
+"""POST and DELETE /feedback: stores a user's report of what an image really is, and withdraws reports."""
 
 import hashlib
 from collections.abc import Iterator
@@ -31,9 +31,9 @@ blueprint = APIBlueprint("feedback", __name__)
 
 _HOW: Final = 'send JSON such as {"prediction_id": "…", "label": "real"}, or the same fields as multipart/form-data'
 _TROUBLE: Final = {
-    LockHeld: "other reports are being changed; send the same again in a few seconds",
-    StorageFull: "the disk is full; send the same again once the operator has made room",
-    SourceError: "the report on this prediction is damaged; the operator finds the file named in the log",
+    LockHeld: "other reports are being changed; send the request again in a few seconds",
+    StorageFull: "the disk is full; send the request again once the operator has made room",
+    SourceError: "the report on this prediction is damaged; the service's log names the file for the operator",
 }
 _REFUSALS: Final = (
     "unknown_prediction", "already_reviewed", "not_your_report", "not_your_verdict", "other_image",
@@ -42,7 +42,7 @@ _REFUSALS: Final = (
 
 
 class Feedback(BaseModel):
-    """What is said about the image of an earlier verdict."""
+    """What the caller says about the image of an earlier verdict."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -55,22 +55,28 @@ class Feedback(BaseModel):
 
 
 class Reported(BaseModel):
-    """A report that was taken down."""
+    """A report that was stored."""
 
-    id: str = Field(description="The verdict's id, which names your report on it; DELETE /feedback/<id> withdraws it")
-    label: Literal["real", "ai"] = Field(description="What the image is, according to it")
-    image_kept: bool = Field(description="Whether the image is kept with it, which takes the file and consent")
+    id: str = Field(
+        description="Id of the verdict and of your report on it; DELETE /feedback/<id> withdraws the report"
+    )
+    label: Literal["real", "ai"] = Field(description="What the image is, according to the report")
+    image_kept: bool = Field(
+        description="Whether the image is stored with the report, which takes the file and consent"
+    )
     report_token: str | None = Field(
-        description=f"Licence to replace or withdraw the report, sent as {REPORT_HEADER}; null: your API key is that"
+        description=f"Send it as {REPORT_HEADER} to replace or withdraw the report; null: your API key does that"
     )
 
 
 class Withdrawn(BaseModel):
-    """A report that is gone, and its image with it."""
+    """A report that was deleted with its image."""
 
     id: str = Field(description="The report that was withdrawn")
-    kept_out: bool = Field(description="It had been accepted: its image is kept out of every later dataset version")
-    left: list[str] = Field(description="What is still there of the image, and when it goes; empty: nothing is")
+    kept_out: bool = Field(
+        description="Whether the report had been accepted: then its image is kept out of all later dataset versions"
+    )
+    left: list[str] = Field(description="What still exists of the image, and until when; empty: nothing")
 
 
 FEEDBACK: Final = Feedback(prediction_id=EXAMPLE_VERDICT.id, label="real")
@@ -82,14 +88,14 @@ _WITHDRAWN: Final = Withdrawn(id=EXAMPLE_VERDICT.id, kept_out=False, left=[])
 
 @blueprint.post("/feedback")
 @blueprint.doc(responses=answers(*BODY, "too_many_parts", "unsupported_content_type", "bad_request", *_REFUSALS))
-@blueprint.output(Reported, description="The report was taken down", example=_REPORTED.model_dump())
+@blueprint.output(Reported, description="The report was stored", example=_REPORTED.model_dump())
 def give_feedback() -> Reported:
     """Say what an image really is.
 
-    As JSON, or as multipart fields with the image as 'file', which is kept only with consent=true. Nothing is trained
-    on it before enough reporters agree, or a person has looked. A second report of yours on a verdict replaces the
-    first: under the same API key, or without one under the `report_token` that the first was answered with. Only who
-    got the verdict may give its image.
+    Send JSON, or multipart fields with the image as 'file'. The image is stored only with consent=true, and only for
+    the caller that got the verdict. Nothing is trained on the image before enough reporters agree or a person has
+    reviewed the report. A second report of yours on a verdict replaces the first one. Send it with the same API key,
+    or without a key with the `report_token` of the first report.
     """
     _check_type(request.mimetype)
     shared, files, given = context(), read_files(request), _read_feedback(request)
@@ -107,18 +113,21 @@ def give_feedback() -> Reported:
 
 @blueprint.delete("/feedback/<report_id>")
 @blueprint.doc(responses=answers("unknown_report", "not_your_report", "reports_unavailable"))
-@blueprint.output(Withdrawn, description="The report is gone", example=_WITHDRAWN.model_dump())
+@blueprint.output(Withdrawn, description="The report was deleted", example=_WITHDRAWN.model_dump())
 def withdraw_feedback(report_id: str) -> Withdrawn:
     """Withdraw a report of yours.
 
-    It is deleted with its image. Was it accepted, the image is also kept out of every later dataset version, and the
-    pipeline erases it; `left` says what is there until then. An API key withdraws what was reported under it, without
-    one the `report_token` does. An admin's key withdraws any report: its own, or else all on that verdict.
+    The report is deleted with its image. If the report had been accepted, the image is kept out of all later dataset
+    versions, and the pipeline erases it. Until then `left` says what exists. A report under an API key is withdrawn
+    with the same key, a report without a key with its `report_token`. An admin's key withdraws its own report, or else
+    all reports on the verdict.
     """
     with _refusing_trouble():
         done = context().reports.withdraw(report_id, _reporter())
     if done is None:
-        raise Refusal("unknown_report", f"you made no report '{report_id[:64]}': it was withdrawn, or never given")
+        raise Refusal(
+            "unknown_report", f"there is no report '{report_id[:64]}' of yours: it was withdrawn, or never made"
+        )
     return Withdrawn(id=report_id, kept_out=done.kept_out, left=list(done.left))
 
 
@@ -132,18 +141,18 @@ def _reporter() -> Reporter:
 
 
 def _require_own(prediction: Prediction, reporter: Reporter) -> None:
-    """Raise Refusal unless the reporter is who got the verdict, and so may say what becomes of its image."""
+    """Raise Refusal unless the reporter got the verdict: only that caller may have the image stored."""
     if (prediction.client, prediction.client == ANONYMOUS) != (reporter.name, reporter.key is None):
         raise Refusal(
             "not_your_verdict",
-            "the verdict was given to another caller, who alone may have its image kept: leave out consent, or have"
-            " the image judged yourself and report on that verdict",
+            "the verdict was given to another caller, and only that caller may have its image stored: leave out"
+            " consent, or have the image judged yourself and report on your own verdict",
         )
 
 
 @contextmanager
 def _refusing_trouble() -> Iterator[None]:
-    """Answer what keeps the lake from taking or giving up a report as a problem; the log has the whole story."""
+    """Turn errors of the lake into the problem `reports_unavailable`; the log has the whole error."""
     try:
         yield
     except (TruegrainError, OSError, ArrowException) as error:
@@ -185,14 +194,14 @@ def _find(prediction_id: str) -> Prediction:
     if found is None:
         raise Refusal(
             "unknown_prediction",
-            f"no prediction '{prediction_id}' was given here in the last {shared.predictions.days} days, or only this"
-            " second: send the `id` of a verdict",
+            f"the log of the last {shared.predictions.days} days has no prediction '{prediction_id}': send the `id` of"
+            " a verdict; after a verdict of this second, try again in a few seconds",
         )
     return found
 
 
 def _read_image(file: FileStorage | None, prediction: Prediction) -> bytes | None:
-    """Return the bytes of the file that was sent along; raises Refusal unless they are those of the prediction."""
+    """Return the bytes of the file, None without one; raises Refusal unless it is the image of the prediction."""
     if file is None:
         return None
     image = bytes(file.read())

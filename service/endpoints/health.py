@@ -20,7 +20,7 @@ from service.status.prediction_log import LogStatus
 blueprint = APIBlueprint("health", __name__)
 
 SILENT_SECONDS: Final = 120.0
-"""The follower asks every few seconds; a registry that is down or a large download holds it up, not as long as this."""
+"""Silence after which a sidecar counts as dead. An outage of the registry or a large download takes less."""
 
 
 class Alive(BaseModel):
@@ -37,15 +37,15 @@ class Ready(BaseModel):
 
 
 class Health(BaseModel):
-    """How this worker and the follower beside it are."""
+    """The state of this worker and of the sidecars."""
 
     ready: bool = Field(description="Whether verdicts are given")
     version: str | None = Field(description="The version in service; null: none yet")
-    age_seconds: float | None = Field(description="How long this worker has served it")
-    shadow: str | None = Field(description="The version that is compared with it; null: none")
-    follower: FollowerStatus | None = Field(description="How it went with the registry; null: it was not asked yet")
-    log: LogStatus = Field(description="How this worker's prediction log is")
-    troubles: list[str] = Field(description="What somebody should look at, in words; empty when all is well")
+    age_seconds: float | None = Field(description="Seconds for which this worker has served that version")
+    shadow: str | None = Field(description="The version that is compared with production; null: none")
+    follower: FollowerStatus | None = Field(description="The follower's last poll of the registry; null: none yet")
+    log: LogStatus = Field(description="The state of this worker's prediction log")
+    troubles: list[str] = Field(description="What an operator should look at, a sentence each; empty: nothing")
     drift: DriftAnswer
 
 
@@ -71,15 +71,15 @@ EXAMPLE: Final = Health(
         ai_share=Estimate(0.41, 0.37, 0.45),
     ),
 )
-"""What the documentation shows."""
+"""The state of a service as the documentation shows it."""
 
 
 @blueprint.get("/health")
-@blueprint.output(Health, description="How the service is, well or not", example=EXAMPLE.model_dump(mode="json"))
+@blueprint.output(Health, description="The state of the service", example=EXAMPLE.model_dump(mode="json"))
 def health() -> Health:
-    """Say how the service is, in detail.
+    """Describe the state of the service in detail.
 
-    Always 200: it is for people and dashboards. Probes ask /healthz and /readyz.
+    The status is always 200: the answer is for people and dashboards. Probes ask /healthz and /readyz.
     """
     shared, now = context(), datetime.now(UTC)
     model, shadow, log = shared.store.current, shared.shadow.current, shared.predictions.status()
@@ -103,14 +103,14 @@ def health() -> Health:
 
 
 def find_drift(monitor: DriftStatus | None, *, now: datetime) -> DriftAnswer:
-    """Return what the monitor knows of drift `now` (UTC); SILENT when it has not said anything when it should have."""
+    """Return the monitor's last result, SILENT when there is none or the next one is overdue `now` (UTC)."""
     if monitor is None or (now - monitor.due_at).total_seconds() > SILENT_SECONDS:
         return SILENT
     return monitor.drift
 
 
 def find_drift_troubles(drift: DriftAnswer) -> list[str]:
-    """Return what is wrong with traffic or with measuring it, a sentence each; too little of it is nothing wrong."""
+    """Return what is wrong with traffic or its measurement, a sentence each. Too few predictions are no trouble."""
     if drift.status == "ok" or drift.cause in ("too_few", "no_model"):
         return []
     if drift.status == "drifting":
@@ -119,7 +119,7 @@ def find_drift_troubles(drift: DriftAnswer) -> list[str]:
 
 
 def find_troubles(follower: FollowerStatus | None, *, ready: bool, now: datetime) -> list[str]:
-    """Return what is wrong `now` (UTC), a sentence each."""
+    """Return what is wrong with the detector or the follower `now` (UTC), a sentence each."""
     troubles = [] if ready else ["no detector is in service"]
     if follower is None or (now - follower.asked_at).total_seconds() > SILENT_SECONDS:
         troubles.append("the follower is silent: promotions and rollbacks do not arrive")
@@ -134,7 +134,7 @@ def find_troubles(follower: FollowerStatus | None, *, ready: bool, now: datetime
 @blueprint.get("/healthz")
 @blueprint.output(Alive, description="The process lives")
 def healthz() -> Alive:
-    """Say that the process lives; says nothing about the detector."""
+    """Say that the process lives, with or without a detector."""
     return Alive()
 
 

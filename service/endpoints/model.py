@@ -26,13 +26,13 @@ class ModelInfo(BaseModel):
     dataset_version: str = Field(description="Dataset version it was trained on")
     git_revision: str = Field(description="Revision of the code that made it")
     input_size: int = Field(description="Side of the square the detector looks at, in pixels")
-    threshold: float = Field(description="Probability from which on the label is 'ai'")
+    threshold: float = Field(description="The label is 'ai' at this probability or above")
     band: tuple[float, float] = Field(description="Probabilities between these are 'unsure'")
-    alpha: float = Field(description="Largest share of each class that is decided wrongly outside the band")
+    alpha: float = Field(description="At most this share of each class is decided wrongly outside the band")
     operating_points: dict[str, float] = Field(description="Threshold for each false-positive rate")
-    metrics: dict[str, object] = Field(description="What was measured when it was made")
+    metrics: dict[str, object] = Field(description="What was measured when the version was made")
     loaded_at: datetime = Field(description="When this worker took it into service")
-    lineage: Lineage | None = Field(description="How it came about; null: that is not written down yet")
+    lineage: Lineage | None = Field(description="How the version came about; null: not written down yet")
 
 
 _PUBLISHED: Final = datetime(2026, 11, 16, 4, 10, 2, tzinfo=UTC)
@@ -58,7 +58,7 @@ EXAMPLE: Final = ModelInfo(
         validation=Validation(success=True, accepted=11870, refused=14, warnings=[]),
     ),
 )
-"""What the documentation shows."""
+"""A version as the documentation shows it."""
 
 
 @blueprint.get("/model")
@@ -67,7 +67,8 @@ EXAMPLE: Final = ModelInfo(
 def model() -> ModelInfo:
     """Describe the detector in service.
 
-    Its card, and its lineage: from the DAG run that made it to the data, the validation and every rule of the gate.
+    The answer has the detector's card and its lineage: its DAG run, its data, their validation, and every rule of the
+    gate.
     """
     shared = context()
     served = shared.require_model()

@@ -13,7 +13,7 @@ blueprint = APIBlueprint("page", __name__, enable_openapi=False)
 
 @blueprint.get("/")
 def page() -> str:
-    """Show the page; it is there before the first detector, and says so."""
+    """Show the page. Before the first detector is in service, the page says so."""
     shared = context()
     file_bytes = shared.limits.max_bytes
     limits = {"fileBytes": file_bytes, "batchBytes": BATCH_WEIGHT * file_bytes, "batchFiles": MOST_FILES}

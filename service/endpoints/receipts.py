@@ -1,4 +1,4 @@
-"""POST /receipts/verify and GET /receipts/key: whether a receipt is ours, and the key with which anyone can tell."""
+"""POST /receipts/verify checks a receipt; GET /receipts/key returns the key with which anyone can check receipts."""
 
 from datetime import UTC, datetime
 from typing import Final, Literal
@@ -15,17 +15,17 @@ from service.context import context
 blueprint = APIBlueprint("receipts", __name__)
 
 LONGEST_RECEIPT: Final = 8192
-"""Characters; ours have about a thousand."""
+"""Most characters of a receipt; the service's receipts have about a thousand."""
 
 
 class Presented(BaseModel):
     """A receipt to be checked."""
 
-    receipt: str = Field(max_length=LONGEST_RECEIPT, description="The `receipt` of a verdict, as it was")
+    receipt: str = Field(max_length=LONGEST_RECEIPT, description="The `receipt` of a verdict, unchanged")
 
 
 class Checked(BaseModel):
-    """A receipt that is ours and unaltered."""
+    """A receipt that this service signed and nobody altered."""
 
     valid: Literal[True] = True
     statement: Attested
@@ -37,8 +37,8 @@ class PublicKey(BaseModel):
     kty: Literal["OKP"] = Field(description="Kind of key")
     crv: Literal["Ed25519"] = Field(description="Curve")
     x: str = Field(description="The public key, in base64url")
-    kid: str = Field(description="Its thumbprint (RFC 7638), which the header of a receipt names")
-    use: Literal["sig"] = Field(description="What it is for: signatures")
+    kid: str = Field(description="Thumbprint of the key (RFC 7638), which the header of a receipt names")
+    use: Literal["sig"] = Field(description="Use of the key: signatures")
     alg: Literal["Ed25519"] = Field(description="The algorithm of the signatures (RFC 9864)")
 
 
@@ -56,17 +56,17 @@ _KEY: Final = PublicKey(
     use="sig",
     alg="Ed25519",
 )
-"""As the documentation shows them; the key is that of RFC 8037."""
+"""Answers as the documentation shows them; the key is the example of RFC 8037."""
 
 
 @blueprint.post("/receipts/verify")
 @blueprint.doc(responses=answers(*BODY, "bad_request", "receipts_off", "receipt_not_valid"))
-@blueprint.output(Checked, description="The receipt is ours", example=_CHECKED.model_dump(mode="json"))
+@blueprint.output(Checked, description="The receipt is valid", example=_CHECKED.model_dump(mode="json"))
 def verify_receipt() -> Checked:
     """Check a receipt.
 
-    Send it as JSON. The answer says what was signed; a receipt that is not ours, or of which a byte was changed, is a
-    problem.
+    Send the receipt as JSON. The answer says what was signed. A receipt that this service did not sign, or that was
+    altered, is a problem.
     """
     notary = context().require_notary()
     try:
@@ -79,7 +79,7 @@ def verify_receipt() -> Checked:
 @blueprint.doc(responses=answers("receipts_off"))
 @blueprint.output(PublicKey, description="The public key", example=_KEY.model_dump(mode="json"))
 def receipt_key() -> PublicKey:
-    """Tell the key that receipts are checked with.
+    """Return the public key that checks receipts.
 
     A receipt is a JWS (RFC 7515). A library for JOSE that knows the algorithm Ed25519 (RFC 9864) checks it with this
     key and without this service.

@@ -1,1 +1,1 @@
-"""What Prometheus is told of the service, of drift and of the pipeline."""
+"""The metrics that Prometheus gets: of the service, of drift and of the pipeline."""

@@ -1,4 +1,4 @@
-"""The metrics about drift, which the monitor sets: its last measurement, as gauges with bounded sets of labels."""
+"""The metrics of drift: the monitor's last measurement as gauges, each with a bounded set of labels."""
 
 import math
 from collections.abc import Iterable
@@ -20,17 +20,17 @@ class DriftMetrics:
         gauge = partial(make_gauge, self.registry)
         self._signal = gauge("drift_signal", "Distance of recent predictions from the reference", "signal")
         self._over = gauge("drift_over", "1 while a signal is over its limit", "signal")
-        self._attribution = gauge("drift_attribution", "1 for why traffic has drifted, 0 for all else", "attribution")
-        self._state = gauge("drift_state", "1 for whether it has: ok, drifting or unknown, else 0", "state")
-        self._unknown = gauge("drift_unknown", "1 for why drift is unknown, 0 for all else", "cause")
-        self._measured = gauge("drift_measured_timestamp_seconds", "When drift was known last, in Unix time")
-        self._predictions = gauge("drift_window_predictions", "Predictions that were looked at then")
+        self._attribution = gauge("drift_attribution", "1 for the likeliest reason for drift, else 0", "attribution")
+        self._state = gauge("drift_state", "1 for the state of drift: ok, drifting or unknown; else 0", "state")
+        self._unknown = gauge("drift_unknown", "1 for the cause why drift is unknown, else 0", "cause")
+        self._measured = gauge("drift_measured_timestamp_seconds", "When drift was last known, in Unix time")
+        self._predictions = gauge("drift_window_predictions", "Predictions in the last measurement of drift")
         self._accuracy = gauge("estimated_accuracy", "Share of right answers, estimated without labels", "bound")
         self._ai_share = gauge("estimated_ai_share", "Share of AI images, estimated without labels", "bound")
         self._signals: set[str] = set()
 
     def show(self, result: DriftResult) -> None:
-        """Export a result; what it does not know is NaN, which Prometheus neither draws nor compares."""
+        """Export a result; unknown values are NaN, which is not drawn and fires no alert."""
         values = {signal.name: signal for signal in result.signals}
         self._signals |= values.keys()
         for name in self._signals:
@@ -40,7 +40,7 @@ class DriftMetrics:
         _choose(self._attribution, ATTRIBUTIONS, result.attribution)
         _choose(self._state, STATES, result.state)
         _choose(self._unknown, CAUSES, result.cause)
-        if result.state != "unknown":  # now, though it was measured before: nothing was predicted since
+        if result.state != "unknown":  # now, also for an earlier measurement: nothing was predicted since then
             self._measured.set_to_current_time()
         self._predictions.set(result.rows)
         _bound(self._accuracy, result.accuracy)

@@ -1,4 +1,4 @@
-"""The metrics about the pipeline, which the follower sets: datasets, the gate, when things last happened, the disk."""
+"""The metrics of the pipeline, which the follower sets: datasets, the gate, times of the last events, the disk."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,9 +12,9 @@ from service.metrics.gauges import make_gauge
 
 
 class PipelineMetrics:
-    """Gauges of one process; those of a follower that was restarted take over from those of the one before.
+    """Gauges of one process. After a restart of the follower, the values of the new process count.
 
-    All have labels, so that a series exists only once something is known.
+    All gauges have labels, so that a series exists only once its value is known.
     """
 
     def __init__(self) -> None:
@@ -25,19 +25,19 @@ class PipelineMetrics:
         )
         self._validation = gauge(
             "dataset_validation",
-            "1 for the outcome of the last validation of a dataset version, 0 for the other",
+            "1 for the outcome of the last validation of a dataset version, 0 for the other outcome",
             "outcome",
         )
         self._registered = gauge(
-            "registered_versions", "Versions of the registered model, by what the gate said of them", "gate"
+            "registered_versions", "Versions of the registered model, by the verdict of the gate", "gate"
         )
         self._refused_in_a_row = gauge(
-            "gate_refused_in_a_row", "Newest versions that the gate refused one after the other", "model"
+            "gate_refused_in_a_row", "How many of the newest versions the gate refused in a row", "model"
         )
         self._happened = gauge(
             "pipeline_timestamp_seconds",
-            "When it last happened: a dataset version was validated or published, a detector registered ('production':"
-            " the one in production), the lake or the registry read for these metrics",
+            "When an event last happened: a dataset version was validated or published, a detector was registered"
+            " ('production': the detector in production), the disk, the lake or the registry was read",
             "event",
         )
         self._disk = gauge("disk_bytes", "Room on the disk of TRUEGRAIN_HOME, 'free' and 'total'", "room")
@@ -48,7 +48,7 @@ class PipelineMetrics:
             self._images.labels(label, split).set(count)
 
     def show_lake(self, state: LakeState) -> None:
-        """Show what the lake says."""
+        """Show when the lake last got a dataset version, and the outcome of its last validation."""
         self.note("published", state.published_at)
         self.note("validated", state.validated_at)
         if state.validation_passed is not None:
@@ -56,7 +56,7 @@ class PipelineMetrics:
             self._validation.labels("refused").set(not state.validation_passed)
 
     def show_registry(self, state: RegistrySummary, *, name: str) -> None:
-        """Show what the registry says of the registered model `name`."""
+        """Show the versions of the registered model `name`, and the gate's verdicts on them."""
         for gate, count in state.gates.items():
             self._registered.labels(gate).set(count)
         self._refused_in_a_row.labels(name).set(state.refused_in_a_row)
@@ -64,12 +64,12 @@ class PipelineMetrics:
         self.note("production", state.production_at)
 
     def show_room(self, home: Path) -> None:
-        """Show how much room the disk has that `home` is on."""
+        """Show the size and the free room of the disk that holds `home`."""
         usage = shutil.disk_usage(home)
         self._disk.labels("free").set(usage.free)
         self._disk.labels("total").set(usage.total)
 
     def note(self, event: str, at: float | None) -> None:
-        """Show when something last happened, in seconds since the epoch; None: never, as far as is known."""
+        """Show when an event last happened, in seconds since the epoch; None: no time is known."""
         if at is not None:
             self._happened.labels(event).set(at)

@@ -23,17 +23,16 @@ _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", 
 """The methods of RFC 9110 and RFC 5789."""
 
 _OTHER: Final = "OTHER"
-"""Stands for every other method."""
+"""The name under which requests with any other method are counted."""
 
 _ANSWERS: Answers = {200: {"description": "The metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 def init_app(app: APIFlask, ours: Metrics) -> None:
-    """Measure every request by its route, and offer the result.
+    """Measure every request by its route, and serve the metrics at /metrics.
 
-    By route and not by path, or every guessed address would become a series; so would every invented method, which is
-    called OTHER from here on. With PROMETHEUS_MULTIPROC_DIR set the
-    exporter reads the files of all processes, so one class serves one worker as well as many.
+    Requests are not measured by path: every guessed address would become a series. For the same reason an unknown
+    method is counted as OTHER. With PROMETHEUS_MULTIPROC_DIR set, the exporter reads the files of all processes.
     """
     app.wsgi_app = ours.counting(_naming_methods(app.wsgi_app))  # type: ignore[assignment, method-assign]
     exporter = PrometheusMetrics(app, path=None, group_by="url_rule", registry=ours.registry)
@@ -49,7 +48,7 @@ def init_app(app: APIFlask, ours: Metrics) -> None:
 
 
 def _naming_methods(application: "WSGIApplication") -> "WSGIApplication":
-    """Return the application with requests of all other methods than _METHODS under one name; no route takes them."""
+    """Return the application with every method outside _METHODS renamed to OTHER; no route takes such methods."""
 
     def answer(environment: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if environment["REQUEST_METHOD"] not in _METHODS:
@@ -60,7 +59,7 @@ def _naming_methods(application: "WSGIApplication") -> "WSGIApplication":
 
 
 def _read(exporter: PrometheusMetrics) -> tuple[str, str]:
-    """Read the metrics of all processes; again when one of them has just made its file, which is empty for a moment."""
+    """Read the metrics of all processes; try again when a process has just made its file and the file is empty."""
     asked = request.headers.get("Accept"), request.args.getlist("name[]")
     for _ in range(_ATTEMPTS - 1):
         with suppress(struct.error):  # of prometheus_client, which finds no length in an empty file

@@ -1,4 +1,4 @@
-"""The metrics that the service exports beside the exporter's own `flask_*`, each with a bounded set of labels."""
+"""The service's own metrics, beside the exporter's `flask_*`, each with a bounded set of labels."""
 
 import threading
 import time
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 SETTLE_SECONDS: Final = 0.5
-"""How long a measurement may wait to be added; a worker that is killed takes those with it."""
+"""How long a measurement may wait to be added; a worker that is killed loses its waiting measurements."""
 
 _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 _DIFFERENCES = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
@@ -39,8 +39,8 @@ log = structlog.get_logger(__name__)
 class Metrics:
     """The metrics of one process. With PROMETHEUS_MULTIPROC_DIR set, a scrape adds up those of all processes.
 
-    What happens is counted at once. How long and how large it was, and how likely, is added a moment later, with that
-    of others: each takes microseconds, but several times as many while a detector's numbers fill the core's caches.
+    Events are counted at once. Durations, sizes and probabilities are added a moment later, in batches. Right after
+    the detector has run, its numbers fill the core's caches, and each addition would take several times as long.
     """
 
     def __init__(self) -> None:
@@ -57,10 +57,10 @@ class Metrics:
             "stage_seconds", f"Time a verdict spent in each stage: {', '.join(_STAGES)}", _SECONDS, "stage"
         )
         self._stage_seconds = {stage: stage_seconds.labels(stage) for stage in _STAGES}
-        self._queue_seconds = measure("queue_seconds", "Time a request stood in line before it could compute", _SECONDS)
-        self._compute_seconds = count("compute_seconds", "Time in which workers computed for requests, of all kinds")
+        self._queue_seconds = measure("queue_seconds", "Time a request waited in the queue", _SECONDS)
+        self._compute_seconds = count("compute_seconds", "Seconds that workers computed for requests of all kinds")
         self._in_flight = show(
-            "requests_in_flight", "Requests begun and not answered, this scrape among them", mode="livesum"
+            "requests_in_flight", "Requests begun and not answered, the scrape itself included", mode="livesum"
         )
         self._workers = show("workers", "Workers alive", mode="livesum")
         self._cost_per_hour = show(
@@ -72,20 +72,20 @@ class Metrics:
         self._batch_items = count(
             "batch_items", "Images of batches, by outcome: 'verdict', or the reason for a problem", "outcome"
         )
-        self._findings = count("findings", "Findings beside the pixels, by source and what they say", "source", "says")
-        self._conflicts = count("conflicts", "Verdicts of which a finding says the opposite")
-        self._explanations = count("explanations", "Maps asked for, by whether they were faithful", "faithful")
+        self._findings = count("findings", "Findings in files' metadata, by source and what they say", "source", "says")
+        self._conflicts = count("conflicts", "Verdicts whose decision a finding contradicts")
+        self._explanations = count("explanations", "Heat maps asked for, by whether they passed their test", "faithful")
         self.rejections = count("rejections", "Requests answered with a problem, by its reason", "reason")
-        # `livemax`: of the workers alive, whether one serves the version; dead workers take their votes with them.
+        # `livemax`: 1 while any living worker serves the version; values of dead workers do not count.
         self._model_info = show(
             "model_info",
-            "1 while a worker serves this version under the alias, 0 when it was replaced",
+            "1 while a worker serves this version under the alias, 0 once the version was replaced",
             *("alias", "name", "version", "sha256", "dataset_version"),
             mode="livemax",
         )
         self._loaded_at = show(
             "model_loaded_timestamp_seconds",
-            "When the version in service was loaded, by the worker that has had it longest",
+            "When the first of the workers alive loaded the version in service",
             "alias",
             mode="livemin",
         )
@@ -95,13 +95,13 @@ class Metrics:
             "follower_polls", "Times the follower asked the registry, by alias and outcome", "alias", "outcome"
         )
         self._shadow_verdicts = count(
-            "shadow_verdicts", "Images that the shadow judged as well, by both decisions", "production", "shadow"
+            "shadow_verdicts", "Images that the shadow judged too, by the decisions of both", "production", "shadow"
         )
         self._shadow_difference = measure(
             "shadow_difference", "How far the shadow's probability is from production's", _DIFFERENCES
         )
         self.shadow_skipped = count(
-            "shadow_skipped", "Images of the share that the shadow did not judge: it was busy, or it failed", "reason"
+            "shadow_skipped", "Images chosen for the shadow that it did not judge: it was busy or failed", "reason"
         )
         self.predictions_logged = count(
             "predictions_logged",
@@ -117,28 +117,28 @@ class Metrics:
         self._log_waiting = show(
             "prediction_log_waiting", "Predictions in the outboxes, not in the database yet", mode="livesum"
         )
-        self._log_lag = show("prediction_log_lag_seconds", "For how long the oldest of them has waited", mode="livemax")
+        self._log_lag = show("prediction_log_lag_seconds", "For how long the oldest of these waits", mode="livemax")
         self.feedback = count(
-            "feedback", "Reports on verdicts, by what they say the image is and what was decided", "label", "decision"
+            "feedback", "Reports on verdicts, by the label reported and the verdict's decision", "label", "decision"
         )
         self._begin_at_zero()
 
     def worker_started(self, *, cost_per_hour: float) -> None:
-        """Count this process as a worker, which costs so much."""
+        """Count this process as a worker that costs `cost_per_hour`."""
         self._workers.set(1)
         self._cost_per_hour.set(cost_per_hour)
 
     def start(self) -> None:
-        """Start adding what waits, every SETTLE_SECONDS; call it after the fork."""
+        """Start the thread that adds waiting measurements every SETTLE_SECONDS; call it after the fork."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread, once all is added."""
+        """Add all waiting measurements, then end the thread."""
         self._stopped.set()
         self._thread.join()
 
     def settle(self) -> None:
-        """Add what waits now."""
+        """Add the measurements that wait now."""
         with self._settling:
             while self._due:
                 self._due.popleft()()
@@ -153,20 +153,20 @@ class Metrics:
         return answer
 
     def turned_away_unread(self, *, status: int) -> None:
-        """Count a POST that is `overloaded` and that Flask, and so the exporter, does not see."""
+        """Count a POST that was refused as `overloaded` before Flask, and so the exporter, could see it."""
         self.rejections.labels("overloaded").inc()
         self.registry.counters["flask_http_request"].labels(method="POST", status=str(status)).inc()
 
     def turn_ended(self, *, waited: float, computed: float) -> None:
-        """Add the seconds for which a request stood in line, and held its worker."""
+        """Add the seconds for which a request waited in the queue, and the seconds for which it computed."""
         self._due += partial(self._queue_seconds.observe, waited), partial(self._compute_seconds.inc, computed)
 
     def file_received(self, size: int) -> None:
-        """Add an image file of so many bytes."""
+        """Add an image file of `size` bytes."""
         self._due.append(partial(self._upload_bytes.observe, size))
 
     def verdict_given(self, verdict: Verdict) -> None:
-        """Count a verdict, its probability, the size of its image, its findings and where its time went."""
+        """Count a verdict and its findings; add its probability, its timings and the size of its image."""
         self._predictions[verdict.decision].inc()
         for finding in verdict.evidence:
             self._findings.labels(finding.source, finding.says).inc()
@@ -175,7 +175,7 @@ class Metrics:
         self._due.append(partial(self._add_verdict, verdict))
 
     def map_tested(self, *, faithful: bool) -> None:
-        """Count a map and whether it is shown."""
+        """Count a heat map, by whether it passed its test."""
         self._explanations.labels(str(faithful).lower()).inc()
 
     def batch_answered(self, outcomes: Sequence[str]) -> None:
@@ -185,12 +185,12 @@ class Metrics:
             self._batch_items.labels(outcome).inc()
 
     def shadow_compared(self, production: Decision, shadow: Decision, difference: float) -> None:
-        """Count what the shadow decided where production had decided, and how far apart their probabilities are."""
+        """Count the decisions of production and shadow on one image; add the distance of their probabilities."""
         self._shadow_verdicts.labels(production, shadow).inc()
         self._shadow_difference.observe(abs(difference))
 
     def log_is(self, status: LogStatus) -> None:
-        """Record how this process's prediction log is."""
+        """Record the state of this process's prediction log."""
         for state in STATES:
             self._log_state.labels(state).set(state == status.state)
         self._log_waiting.set(status.waiting)
@@ -214,7 +214,7 @@ class Metrics:
             self._stopped.wait(SETTLE_SECONDS)
             try:
                 self.settle()
-            except Exception:  # of one measurement; the thread goes on with the others
+            except Exception:  # one measurement failed; the thread goes on with the next
                 log.exception("measurement not added")
 
     def _add_verdict(self, verdict: Verdict) -> None:
@@ -227,7 +227,7 @@ class Metrics:
         return self._model_info.labels(alias, version.name, version.version, version.sha256, version.dataset_version)
 
     def _begin_at_zero(self) -> None:
-        """Export what alerts watch before it happens: the first of a kind is no increase that Prometheus could see."""
+        """Export the counters that alerts watch at zero: Prometheus sees no increase in a series that begins with 1."""
         for decision in get_args(Decision):
             for label in CLASSES:
                 self.feedback.labels(label, decision)

@@ -1,1 +1,1 @@
-"""What stands between a stranger's request and the detector."""
+"""The checks and limits that a request passes before it reaches the detector."""

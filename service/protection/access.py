@@ -1,4 +1,4 @@
-"""Decides who may call what: a request needs a key with the role of its route, or is refused."""
+"""Refuses requests that lack the role of their route: a role comes with an API key."""
 
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,7 @@ from service.protection.api_keys import Key, Keyring, Role
 KEY_HEADER: Final = "X-API-Key"
 
 REPORT_HEADER: Final = "X-Report-Token"
-"""The header in which a caller without a key sends the token of a report, the licence to change it."""
+"""The header for the token of a report, which lets a caller without an API key change the report."""
 
 ROLES: Final[dict[str, Role | Literal["open"]]] = {
     "/": "open",
@@ -32,41 +32,41 @@ ROLES: Final[dict[str, Role | Literal["open"]]] = {
     "/predict/compare": "admin",
     "/feedback": "feedback",
 }
-"""The role that a route needs, and with it the routes below it that are not listed themselves."""
+"""The role that a route needs. A route that is not listed needs the role of the nearest listed route above it."""
 
 _CHALLENGE: Final = 'Bearer realm="truegrain"'
 GONE: Final = (
-    "the file of API keys is gone, so nobody can be told from anybody else; its operator puts the file back, or"
+    "the file of API keys is gone, so the service cannot check any key; its operator puts the file back, or"
     " restarts the service without keys"
 )
-"""What is refused, and what /health says, while the file of keys that was there is not."""
+"""The reason for refusals, and a trouble in /health, after the file of keys has disappeared."""
 
 _HOW: Final = f"send one as 'Authorization: Bearer <key>' or '{KEY_HEADER}: <key>'"
 
 
 def identify_callers(app: APIFlask, keyring: Keyring) -> None:
-    """Find out whose key each request came with; `g.key` and `g.client`, the key's name, say so from then on."""
+    """Look up the key of each request; from then on `g.key` holds it, and `g.client` its name or ANONYMOUS."""
     app.before_request(partial(_identify, keyring))
 
 
 def check_roles(app: APIFlask, keyring: Keyring, *, required: bool) -> None:
-    """Admit each request or refuse it; to be called after `identify_callers`.
+    """Admit each request or refuse it; call this after `identify_callers`.
 
-    A key that is sent must be valid and have the role. Whether one must be sent is `required`. While the file of keys
-    is gone nobody is admitted.
+    A key that is sent must be valid and have the role of the route. With `required`, each request must send a key.
+    While the file of keys is gone, requests are refused; /health then answers only if keys are not `required`.
     """
     app.before_request(partial(_admit, keyring, required=required))
 
 
 def role_of(rule: str) -> Role | Literal["open"]:
-    """Return the role that the route `rule` needs; what ROLES does not know needs 'admin'."""
+    """Return the role that the route `rule` needs: 'admin' if ROLES lists neither the route nor one above it."""
     while rule and rule not in ROLES:
         rule = rule.rpartition("/")[0]
     return ROLES.get(rule, "admin")
 
 
 def role_needed() -> Role | Literal["open"]:
-    """Return the role that the current request needs: none to learn that an address is wrong or what CORS allows."""
+    """Return the role that the current request needs; unknown addresses and OPTIONS (CORS) are 'open'."""
     if request.url_rule is None or request.method == "OPTIONS":
         return "open"
     return role_of(request.url_rule.rule)
@@ -107,13 +107,13 @@ def _asks_for_health() -> bool:
 def _secret() -> str | None:
     try:
         given = request.authorization
-    except ValueError:  # Werkzeug's, of a Basic one in other letters than ASCII
+    except ValueError:  # raised by Werkzeug for Basic credentials that are not ASCII
         given = None
     return given.token if given and given.type == "bearer" else request.headers.get(KEY_HEADER)
 
 
 def _refuse_key(key: Key | None) -> Refusal:
-    """Return why a key that was sent is not accepted; a challenge as in RFC 6750 says that the key is what failed."""
+    """Return the refusal of a key that is unknown or expired, with the challenge `invalid_token` of RFC 6750."""
     challenge = {"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'}
     if key is None:
         detail = "the API key is not known here: it may be mistyped, or was rotated or revoked"

@@ -1,4 +1,4 @@
-"""The worker's door: a request for which the queue has no place is answered 503 before it is read."""
+"""Load shedding at accept: a request for which the queue has no place is answered 503 before it is read."""
 
 import re
 from collections.abc import Callable
@@ -37,14 +37,14 @@ def init_app(app: APIFlask, queue: Queue, metrics: Metrics, *, origins: list[str
 def _answer_at_the_door(
     queue: Queue, metrics: Metrics, headers: str, proxies: int, peek: Callable[[], bytes], address: str
 ) -> bytes | None:
-    """Return the whole HTTP answer to a request that is turned away unread, None to one that is let in.
+    """Return the whole HTTP answer to a request that is refused unread, None for a request that is let in.
 
-    `headers` are those of every such answer, a line each. `peek` looks at how the request begins, which came from
-    `address`.
+    `headers` are the header lines of every such answer. `peek` returns the first bytes of the request, which came
+    from `address`.
 
-    To read a request, and to let Flask answer, takes as long as half a verdict. A crowd would get refusals instead of
-    verdicts. If the head of a request does not say whose it is, the request is let in, and read, while a client
-    without a place would be given one.
+    Reading a request and answering 503 through Flask takes half as long as a verdict. In an overload the core would
+    be busy with refusals. A request whose head does not name its client is let in while the queue has a place for a
+    new client.
     """
     started = perf_counter()
     begin = peek()

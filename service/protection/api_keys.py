@@ -1,4 +1,4 @@
-"""API keys: their secrets, the file that holds the hashes of the secrets, and who a secret belongs to."""
+"""API keys: makes secrets, reads and checks the file of their hashes, and finds the key that a secret belongs to."""
 
 import hashlib
 import hmac
@@ -19,10 +19,10 @@ from model.files import signature
 Role = Literal["predict", "feedback", "admin"]
 
 HASHES: Final = 2
-"""Secrets of one key that are valid at a time: the newest, and the one before it for those who have not switched."""
+"""Valid secrets of one key: the newest, and the previous one for clients that have not switched yet."""
 
 PREFIX: Final = "tg_"
-"""What every secret begins with, so that people, scanners and our log know one when they see it."""
+"""What every secret begins with, so that people, secret scanners and our log recognise a secret."""
 
 _SECRET: Final = re.compile(rf"{PREFIX}[\w-]{{43}}", re.ASCII)
 
@@ -35,12 +35,12 @@ def make_secret() -> str:
 
 
 def hash_of(secret: str) -> str:
-    """SHA-256 in hexadecimal. Random bits, unlike a password, need no salt and no slow hash: nobody can guess them."""
+    """Return the SHA-256 in hexadecimal. 256 random bits cannot be guessed, so they need no salt and no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def strike_out(text: str) -> str:
-    """Return `text` without the secrets in it."""
+    """Return `text` with its secrets masked."""
     return _SECRET.sub(f"{PREFIX}***", text) if PREFIX in text else text
 
 
@@ -51,9 +51,9 @@ def check_limit(text: str) -> str:
 
 
 def check_name(name: str) -> str:
-    """Return `name` unless callers without a key are called so; then raises ValueError."""
+    """Return `name`; raises ValueError for ANONYMOUS, the name of callers without a key."""
     if name == ANONYMOUS:
-        raise ValueError(f"'{ANONYMOUS}': callers without a key are called so; choose another name")
+        raise ValueError(f"'{ANONYMOUS}' is the name of callers without a key; choose another name")
     return name
 
 
@@ -63,9 +63,9 @@ Moment = Annotated[AwareDatetime, AfterValidator(lambda moment: moment.astimezon
 
 
 class Key(BaseModel):
-    """Who may do what, with the hashes of its secrets, newest first.
+    """A client's name and roles, and the hashes of its secrets, newest first.
 
-    `limit` replaces TRUEGRAIN_RATE_LIMIT; from `expires` on the key is not accepted.
+    `limit` replaces TRUEGRAIN_RATE_LIMIT. From `expires` on the key is refused.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -77,7 +77,7 @@ class Key(BaseModel):
     limit: Limit | None = None
 
     def may(self, role: Role) -> bool:
-        """Whether the key has `role`; 'admin' has every one."""
+        """Whether the key has `role`; 'admin' includes every role."""
         return role in self.roles or "admin" in self.roles
 
     def expired(self, now: datetime) -> bool:
@@ -86,7 +86,7 @@ class Key(BaseModel):
 
 
 class KeyFile(BaseModel):
-    """What the file of keys holds, as JSON."""
+    """The content of the file of keys, which is JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -94,7 +94,7 @@ class KeyFile(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the file; one that is not there holds no keys. Raises SettingsError for other content."""
+        """Read the file; a missing file holds no keys. Raises SettingsError for a file that cannot be understood."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -105,15 +105,15 @@ class KeyFile(BaseModel):
             ) from error
 
     def named(self, name: str) -> Key | None:
-        """Return the key of that name."""
+        """Return the key of that name, None without one."""
         return next((key for key in self.keys if key.name == name), None)
 
 
 class Keyring:
     """The keys of one process. A change of the file counts from the next request on.
 
-    The first reading raises SettingsError for a file that is no file of keys; a later one logs it and keeps the keys.
-    A file that was there and is gone says nothing about the keys, so then there is nobody to be admitted.
+    At the start a file that cannot be understood raises SettingsError; later it is logged and the known keys stay.
+    If the file disappears, no key can be checked, and `is_gone` becomes true.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,12 +123,12 @@ class Keyring:
         self._keys = KeyFile.read(path).keys
 
     def is_gone(self) -> bool:
-        """Tell whether the file has disappeared since it was read last."""
+        """Tell whether the file of keys has disappeared since it was last read."""
         self._refresh()
         return self._is_gone
 
     def find(self, secret: str) -> Key | None:
-        """Return the key that `secret` belongs to, expired or not. How long that takes tells nothing of the hashes."""
+        """Return the key that `secret` belongs to, expired or not. The time it takes reveals nothing of the hashes."""
         self._refresh()
         wanted, found = hash_of(secret), None
         for key in self._keys:
@@ -149,4 +149,4 @@ class Keyring:
             self._keys = KeyFile.read(self._path).keys
             log.info("API keys read again", keys=len(self._keys))
         except SettingsError as error:
-            log.error("API keys not read again, those known stay", reason=str(error))  # noqa: TRY400 - says it all
+            log.error("API keys not read again, those known stay", reason=str(error))  # noqa: TRY400 - it says it all

@@ -1,4 +1,4 @@
-"""How large the body of a request may be: a bound for each route, all of them here."""
+"""Bounds the size of each request's body by what its route takes."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -23,23 +23,25 @@ BODIES: Final[Mapping[str, Body]] = MappingProxyType(
         "/receipts/verify": "text",
     }
 )
-"""What the body of a request to a route carries, if its method is not one of BODILESS.
+"""What a request to a route carries, unless its method is one of BODILESS.
 
-'image' is the largest image, in a form or alone; 'images' are BATCH_WEIGHT of them; a 'report' is text, and in a form
-it may have an image with it. A route that is not listed takes as much as 'text', so little.
+- 'image': one image, in a form or alone
+- 'images': a form of images, together as large as BATCH_WEIGHT of the largest image
+- 'report': text; in a form, also one image
+- 'text': at most TEXT_BYTES; also for every route that is not listed
 """
 
 BODILESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Methods whose requests carry nothing."""
+"""Methods whose requests have no body."""
 
 TEXT_BYTES: Final = 16_384
-"""What a body of text may weigh: a report has 600 bytes, and a receipt 8 kB at most."""
+"""Most bytes of a body of text: a report has at most 600 bytes, and a receipt 8 kB."""
 
 MULTIPART_OVERHEAD: Final = 64 * 1024
-"""What the frame around the files may take, in bytes: boundaries, headers, long file names."""
+"""Most bytes of a form beside its files: boundaries, headers, long file names."""
 
 BATCH_WEIGHT: Final = 4
-"""How many of the largest images a batch may weigh, in bytes and in pixels: bounds a worker's memory and time."""
+"""Most bytes and pixels of a batch, as multiples of the largest image: they bound a worker's memory and time."""
 
 FORM: Final = "multipart/form-data"
 
@@ -58,12 +60,12 @@ def carried(request: Request) -> Body:
 
 
 def describe_excess(request: Request) -> str:
-    """Say what a request may weigh that weighed more."""
+    """Return a sentence that names the most bytes of such a request, for one that was larger."""
     most = request.max_content_length or 0
     if most <= TEXT_BYTES:
         return f"the body of the request is larger than {most:,} bytes, which is the most accepted here"
     most -= MULTIPART_OVERHEAD
-    return f"the request is larger than {most:,} bytes of image data can make it, which is the most accepted here"
+    return f"the request holds more than {most:,} bytes of image data, which is the most accepted here"
 
 
 def _bound(limits: Limits) -> None:

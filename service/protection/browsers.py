@@ -1,4 +1,4 @@
-"""The headers of every answer, the pages that may call the service, the names and proxies that it believes."""
+"""Sets security headers, and checks which pages, host names and proxies the service trusts."""
 
 import re
 from functools import partial
@@ -43,16 +43,16 @@ SECURITY_HEADERS: Final = {
 """On every answer, after OWASP's cheat sheet "HTTP Security Response Headers"."""
 
 LOCAL: Final = ("localhost", "127.0.0.1")
-"""Names that are always trusted, as [::1] is: probes on the same machine use them; an attacker has no use for them."""
+"""Host names that are always trusted, like [::1]: local probes use them, and they are of no use to attackers."""
 
 _IPV6_LOCAL: Final = re.compile(r"\[::1\](:\d{1,5})?")
 
 ANY: Final = "*"
-"""Stands for all origins."""
+"""In TRUEGRAIN_CORS_ORIGINS: all origins."""
 
 _ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://[a-z0-9-]+(\.[a-z0-9-]+)*(:\d{1,5})?", re.ASCII | re.IGNORECASE)
 _CACHE: Final = {"Cache-Control": "no-store"}
-"""On every answer but the files of the page, which Flask lets age."""
+"""On every answer but the static files of the page, which browsers may cache."""
 
 _EXPOSED: Final = (REQUEST_ID, "Retry-After")
 _ONE_YEAR: Final = 31_536_000
@@ -60,7 +60,7 @@ _TEN_MINUTES: Final = 600
 
 
 class NamedRequest(MemoryRequest):
-    """A request to a service that has the names of TRUSTED_HOSTS, and ::1, which Werkzeug cannot be told of."""
+    """A request to a service with trusted host names: TRUSTED_HOSTS, and [::1], which Werkzeug cannot take there."""
 
     def __init__(self, environ: "WSGIEnvironment") -> None:
         super().__init__(environ)
@@ -69,9 +69,10 @@ class NamedRequest(MemoryRequest):
 
 
 class LocalRequest(NamedRequest):
-    """A request to a service that was given no names: on a socket that only this machine reaches it has LOCAL ones.
+    """A request to a service without trusted host names: on a loopback socket the names are LOCAL.
 
-    Otherwise a page in a browser here could reach it under the name of another host, which it has point here.
+    Otherwise a web page could reach the service by DNS rebinding: the host name of its site would point to this
+    machine.
     """
 
     def __init__(self, environ: "WSGIEnvironment") -> None:
@@ -81,13 +82,15 @@ class LocalRequest(NamedRequest):
 
 
 def init_app(app: APIFlask, *, origins: list[str], hosts: list[str], proxies: int) -> None:
-    """Set the headers of every answer; pages of `origins`, such as 'https://shop.example', may read the answers.
+    """Set the headers of every answer, and refuse requests by host name and by site.
 
-    Requests to other names than `hosts` are refused; without `hosts`, a service that listens on this machine alone has
-    only its LOCAL names, any other one has any. Pages of other sites than `origins` can change nothing.
-    X-Forwarded-For and X-Forwarded-Proto of so many `proxies` are believed. A proxy adds to X-Forwarded-For the address
-    that it was called from, so the last `proxies` entries are the proxies' own. Any entry before these may be forged.
-    Raises SettingsError for an origin that is none.
+    1. Pages of `origins`, such as 'https://shop.example', may read answers. Pages of other sites can change nothing.
+    2. Requests to other host names than `hosts` are refused. Without `hosts`, a service on a loopback address accepts
+       only its LOCAL names, and any other service accepts all names.
+    3. X-Forwarded-For and X-Forwarded-Proto are trusted for so many `proxies`. Each proxy appends the address that
+       called it, so the last `proxies` entries are the proxies' own. Entries before them may be forged.
+
+    Raises SettingsError for an entry of `origins` that is no origin.
     """
     _check_origins(origins)
     app.after_request(_protect)
@@ -111,8 +114,8 @@ def init_app(app: APIFlask, *, origins: list[str], hosts: list[str], proxies: in
 def headers_unread(*, origins: list[str]) -> dict[str, str]:
     """Return the headers of an answer to a request whose own headers were not read.
 
-    Such a request tells neither its origin nor whether it came by TLS. So pages of other origins may read the answer
-    only if `origins` lists a single one, or '*', and no answer has Strict-Transport-Security.
+    The origin of such a request is unknown, and so is whether it came by TLS. So pages of other origins may read the
+    answer only if `origins` lists a single origin, or '*'. The answer has no Strict-Transport-Security.
     """
     headers = SECURITY_HEADERS | _CACHE
     if len(origins) == 1:
@@ -121,7 +124,7 @@ def headers_unread(*, origins: list[str]) -> dict[str, str]:
 
 
 def _check_origins(origins: list[str]) -> None:
-    """Raise SettingsError unless each is ANY or an origin; flask-cors takes others for regular expressions."""
+    """Raise SettingsError unless each entry is ANY or an origin: flask-cors accepts regular expressions, too."""
     for origin in origins:
         if origin != ANY and not _ORIGIN.fullmatch(origin):
             raise SettingsError(
@@ -131,7 +134,7 @@ def _check_origins(origins: list[str]) -> None:
 
 
 def _is_loopback(address: str) -> bool:
-    """Whether a socket is bound to this address of the machine itself; gunicorn calls the address SERVER_NAME."""
+    """Whether `address`, which a socket is bound to, is a loopback address; gunicorn gives it as SERVER_NAME."""
     try:
         return ip_address(address).is_loopback
     except ValueError:  # a name: another server than gunicorn, or a Unix socket
@@ -139,21 +142,21 @@ def _is_loopback(address: str) -> bool:
 
 
 def _refuse_other_sites(origins: set[str]) -> None:
-    """Refuse what a page of another site has a browser do here, such as a form that it sends by itself."""
+    """Refuse requests that a page of another site makes a browser send, such as a form (CSRF)."""
     if request.method in BODILESS or ANY in origins:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "")
-    # Over plain HTTP browsers send Sec-Fetch-Site to this machine alone. A proxy may have taken TLS off.
+    # Over plain HTTP, browsers send Sec-Fetch-Site to localhost alone. Schemes may differ: a proxy may have ended TLS.
     is_other = site == "cross-site" if site else bool(origin) and origin.lower().partition("://")[2] != _own_host()
     if is_other and origin.lower() not in origins:
         raise Refusal(
             "cross_site",
-            f"a page of another site ('{origin[:80]}') sent this request; TRUEGRAIN_CORS_ORIGINS names those which may",
+            f"a page of another site ('{origin[:80]}') sent this request; TRUEGRAIN_CORS_ORIGINS lists sites that may",
         )
 
 
 def _own_host() -> str:
-    """Return the name and port that the request was sent to, as a browser would have them in the origin of a page."""
+    """Return the host and port that the request was sent to, as the origin of a page has them."""
     return request.host.lower()
 
 

@@ -1,4 +1,4 @@
-"""Who a request counts for: its API key, else the network that it came from."""
+"""Names the client that a request counts for: its API key, or without a key its network."""
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -7,7 +7,7 @@ from typing import Final
 from flask import g, request
 
 _HOST_BITS: Final = 64
-"""The last 64 bits of an IPv6 address are its holder's to choose (RFC 4291), so they tell no client from another."""
+"""A client chooses the last 64 bits of its IPv6 address itself (RFC 4291), so they do not identify a client."""
 
 _WITH_PORT: Final = re.compile(r"\[(.+)\](?::\d+)?|([\d.]+):\d+")
 """How some proxies write an address into X-Forwarded-For: with a port."""
@@ -24,7 +24,7 @@ def client_at(address: str) -> str:
 
 
 def network_of(address: str) -> str:
-    """Return an IPv4 address as it is, of an IPv6 address its /64 network; what is no address is returned as it is."""
+    """Return the /64 network of an IPv6 address; an IPv4 address, or text that is no address, is returned unchanged."""
     if found := _WITH_PORT.fullmatch(address):
         address = found[1] or found[2]
     try:

@@ -11,19 +11,19 @@ from service.protection.clients import current_client
 from service.protection.queue import Queue
 
 COMPUTING: Final = "/predict"
-"""A POST to this route, or to one below it, decodes images and asks the detector."""
+"""A POST to this route, or to a route below it, decodes images and runs the detector."""
 
 RETRY_SECONDS: Final = 1
-"""What `Retry-After` asks of a client that was refused: by then the queue has moved on."""
+"""`Retry-After` for a refused client: within that time the queue moves on."""
 
 DETAIL: Final = (
     f"more images are sent than can be judged; come back in {RETRY_SECONDS} s, or send several in one request"
 )
-"""What a client that was refused is told."""
+"""The sentence for a refused client."""
 
 
 def init_app(app: APIFlask, queue: Queue) -> None:
-    """Refuse a request that could not even wait in `queue`, before its upload is read."""
+    """Refuse a request for which `queue` has no place, before its upload is read."""
     app.before_request(partial(_refuse_early, queue))
 
 

@@ -1,10 +1,10 @@
 """Load shedding: one request at a time computes, a few wait in a queue, the rest are refused with 503 at once.
 
-onnxruntime fills a core, so requests that compute side by side only make each other late. A client that is refused at
-once can come back, while the requests let in are answered as fast as ever.
+onnxruntime fills a core, so requests that compute side by side only delay each other. A client that is refused at once
+can try again, and requests in the queue are answered as fast as ever.
 
-No client takes the places or the time of another one (infra/adr/0021-a-client-has-a-share.md): the turn goes to the
-client that has computed least, and a full queue makes room at the expense of the client that has most in it.
+Clients share the core fairly (infra/adr/0021-a-client-has-a-share.md). The turn goes to the client that has computed
+least. A full queue makes room by refusing a request of the client with the most places.
 """
 
 import math
@@ -15,10 +15,10 @@ from time import monotonic
 from typing import Final
 
 OVERLOAD: Final = 1 / 2
-"""Refused requests for each request let in from which on there is an overload."""
+"""Refused requests for each request let in, above which there is an overload."""
 
 DECAY_SECONDS: Final = 0.25
-"""How fast earlier requests fade from that ratio: after this time they count for 1/e."""
+"""How fast earlier requests fade from the ratio OVERLOAD: after this time they count for 1/e."""
 
 RESET_SECONDS: Final = 20.0
 """Every 20 s all workers reset their counts of refused requests, at multiples of this of the host's clock.
@@ -26,10 +26,10 @@ RESET_SECONDS: Final = 20.0
 Otherwise a handful of clients that retry at once could keep the service in overload mode."""
 
 PAUSES: Final = 10
-"""How many times the patience of a request that waits a request may pause in all; then it computes to its end."""
+"""Longest pause of a request in all, as a multiple of the queue's patience; then the request computes to its end."""
 
 STRANGER: Final = ""
-"""A client that is not known yet, so one that has no place in the queue."""
+"""A client that is not known yet, and so has no place in the queue."""
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ class _Place:
 
 @dataclass
 class _Load:
-    """How many requests were let in and refused of late, those long ago counting less."""
+    """How many requests were let in and refused lately; older requests count less."""
 
     since: float
     let_in: float = 0.0
@@ -59,9 +59,9 @@ class _Load:
 
     @property
     def is_overload(self) -> bool:
-        """Whether so many were refused that the queue would stay full."""
+        """Whether so many requests were refused that the queue would stay full."""
         self._decay()
-        return self.refused > 1 + OVERLOAD * self.let_in  # 1, for a single refused request is no overload
+        return self.refused > 1 + OVERLOAD * self.let_in  # 1: a single refused request is no overload
 
     def count(self, *, refused: bool) -> None:
         """Add a request that was let in, or refused, now."""
@@ -84,14 +84,15 @@ def _period(moment: float) -> float:
 class Queue:
     """Lets one request compute at a time, and the clients in turn, each in the order of its requests.
 
-    At most `places` requests wait, each at most `patience` seconds. The queue is there for bursts. During an overload
-    a full queue would only make every request late ("Controlling Queue Delay", Nichols and Jacobson, 2012). So of a
-    client that overloads it one request waits, and when clients without a place are refused, only one request in all.
+    At most `places` requests wait, each at most `patience` seconds. The queue is there for bursts. In an overload a
+    full queue would only delay every request ("Controlling Queue Delay", Nichols and Jacobson, 2012):
 
-    The turn goes by fair queueing ("WF2Q+", Bennett and Zhang, 1997): each client has a clock that runs while it
-    computes, the queue has one that runs as if all its clients computed side by side, and the client whose clock is
-    furthest behind goes first. A client that was away does not catch up: when it comes back, its clock is set to that
-    of the queue, unless it is ahead. Of one client's requests, the request goes first that has computed least.
+    The turn is given by fair queueing ("WF2Q+", Bennett and Zhang, 1997):
+
+    1. Each client has a clock that runs while it computes. The client whose clock is furthest behind goes first.
+    2. The queue has a clock that runs as if all its clients computed side by side.
+    3. A client that was away does not catch up: its clock is set to the queue's clock, unless its own is ahead.
+    4. Of one client's requests, the request that has computed least goes first.
     """
 
     def __init__(self, *, places: int, patience: float) -> None:
@@ -108,12 +109,12 @@ class Queue:
         self._period = _period(monotonic())
 
     def refuse(self, client: str) -> bool:
-        """Refuse the request of `client` that comes now if there is no place for it; return whether it was refused."""
+        """Return whether the queue has no place for a request of `client`, which then counts as refused."""
         with self._lock:
             return self._refuse(client)
 
     def enter(self, client: str) -> bool:
-        """Wait for the turn; return whether it came. If it came, `leave` must be called, from whatever thread."""
+        """Wait for the turn; return whether it came. After a turn, `leave` must be called, from any thread."""
         with self._lock:
             if self._refuse(client):
                 return False
@@ -138,7 +139,7 @@ class Queue:
     def pause(self) -> float:
         """Let a client, or a request of the same client, go first that has computed less; return for how many seconds.
 
-        For the request that has the turn, between two steps of a long computation. It keeps its place.
+        The request with the turn calls this between two steps of a long computation. It keeps its place.
         """
         with self._lock:
             place = self._computing
@@ -173,7 +174,7 @@ class Queue:
         return min(self._places, 1) if self._crowd.is_overload else self._places
 
     def _load_of(self, client: str) -> _Load:
-        """Return what is known of the requests of a client; what is older than RESET_SECONDS is forgotten."""
+        """Return the counts of a client's requests; every RESET_SECONDS the counts start anew."""
         period = _period(monotonic())
         if period > self._period:
             self._period = period
@@ -181,7 +182,7 @@ class Queue:
         return self._loads.setdefault(client, _Load(monotonic()))
 
     def _has_room(self, client: str) -> bool:
-        """Whether a request of `client` may wait, if need be in place of one of the client with the most places."""
+        """Whether a request of `client` may compute or wait, if need be in place of the client with the most places."""
         if self._computing is None:
             return True
         if self._load_of(client).is_overload and any(place.client == client for place in self._waiting):
@@ -192,12 +193,12 @@ class Queue:
         return bool(self._most_waiting) and max(held.values()) > held[client] + 1
 
     def _held(self) -> Counter[str]:
-        """Count the places of each client, that of the request which computes among them."""
+        """Count the places of each client, with the place of the request that computes."""
         computing = [self._computing] if self._computing else []
         return Counter(place.client for place in [*self._waiting, *computing])
 
     def _send_away_one(self) -> None:
-        """Refuse the newest request of the client that has most; an older one of it may have begun to compute."""
+        """Refuse the newest waiting request of the client with the most places; its older requests go first."""
         [(client, _)] = self._held().most_common(1)
         newest = max((place for place in self._waiting if place.client == client), key=lambda place: place.number)
         self._waiting.remove(newest)
@@ -217,7 +218,7 @@ class Queue:
             place = self._first_of(self._waiting)
             self._waiting.remove(place)
             self._give_turn(place)
-        else:  # all are equal again
+        else:  # nobody waits: all clients are equal again
             self._computing = None
             self._clocks.clear()
 

@@ -1,4 +1,4 @@
-"""Limits what each client may ask for, in units: one a request, or one an image and one for each of its megapixels.
+"""Rate limits of each client, in units: one a request, or one an image and one for each megapixel of the image.
 
 Units are counted by API key, or by network if the request has no key.
 """
@@ -23,7 +23,7 @@ from service.protection.api_keys import check_limit
 from service.protection.clients import current_client
 
 STORAGE_SECONDS: Final = 0.1
-"""How long a request waits for an answer of Redis, a few times over."""
+"""How long a request waits for each answer of Redis; a request asks a few times."""
 
 MEGAPIXEL: Final = 1_000_000
 
@@ -31,9 +31,9 @@ _SCOPE: Final = "global"
 """One count for all routes."""
 
 _UNAFFORDABLE: Final = "unaffordable"
-"""The count of requests that `charge` refused. They were read, so a client may send as many as it has units.
+"""The count of requests that `charge` refused. Such requests were read, so a client may send as many as it has units.
 
-It is a count of its own, or a client would lose the units that it waits for whenever it asks whether they are there.
+It is a separate count: a client that tries again too early must not lose the units that it waits for.
 """
 
 _REASON: Final = "too_many_requests"
@@ -41,7 +41,7 @@ _REASON: Final = "too_many_requests"
 
 @dataclass(frozen=True)
 class _Charging:
-    """What is granted to clients without a limit of their own, and how units are taken off that of a request's client.
+    """The limit of clients that have none of their own, `granted`, and the functions that charge a request's client.
 
     `check` raises RateLimitExceeded unless `g.units` are left of `g.limit`, and `take` takes them.
     """
@@ -56,9 +56,9 @@ def init_app(app: APIFlask, settings: Settings) -> None:
 
     Raises SettingsError for a limit or a storage that is not understood.
 
-    A request is let in while a unit is left, and takes its units when it is answered, or when `charge` is called. Those
-    that `charge` refuses are counted, too: as many are let in as the client has units.
-    Counting never fails a request: while Redis is away each worker counts for itself, which the log says once.
+    A request is let in while a unit is left. It pays its unit when it is answered, or its units when `charge` is
+    called. Requests that `charge` refuses are counted too: a client may send as many of them as it has units.
+    A failure to count never fails a request: without Redis each worker counts for itself, and logs this once.
     """
     try:
         granted = settings.rate_limit and check_limit(settings.rate_limit)
@@ -89,14 +89,15 @@ def is_limited() -> bool:
 
 
 def charge(*, images: int, pixels: int) -> None:
-    """Take the units of so many images, which have so many pixels together, off what is granted to the client.
+    """Charge the client for so many images, with so many pixels together.
 
-    One that would take more than is granted at a time takes all of it. Raises RateLimitExceeded if too little is left.
+    A request that costs more than the whole limit costs the whole limit. Raises RateLimitExceeded if too few units are
+    left.
     """
     charging = _charging()
     g.cost = max(1, images + pixels // MEGAPIXEL)
     limits = parse_many(_limit(charging.granted))
-    for do in (charging.check, charging.take):  # first all, so that of two limits none is charged for nothing
+    for do in (charging.check, charging.take):  # all checks first: no limit is charged if another one refuses
         for limit in limits:
             g.limit, g.units = limit, min(g.cost, limit.amount)
             do()
@@ -108,7 +109,7 @@ def _charging() -> _Charging:
 
 
 def _charged(granted: str) -> Callable[[], str]:
-    """Return the limit that is charged; flask-limiter asks before one is charged, too."""
+    """Return a function that gives the limit to charge; flask-limiter also calls it before `charge` has set one."""
     return lambda: str(g.get("limit") or _limit(granted))
 
 
@@ -117,15 +118,15 @@ def _units() -> int:
 
 
 def _check_units() -> None:
-    """Do nothing: flask-limiter limits calls, and this is what it limits."""
+    """Do nothing: flask-limiter limits calls of functions, and this is the function whose calls it limits."""
 
 
 def _take_units() -> None:
-    """Do nothing, likewise; flask-limiter tells what it limits by name."""
+    """Do nothing, like `_check_units`; flask-limiter needs a function of another name."""
 
 
 def _is_unpaid(response: Response) -> bool:
-    """Whether an answered request has yet to take its one unit; one that was refused for want of units takes none."""
+    """Whether an answered request must still pay its one unit; a request refused by the rate limit pays none."""
     return not g.get("paid") and response.status_code != PROBLEMS[_REASON][0]
 
 
@@ -135,7 +136,7 @@ def _is_unaffordable(_: Response) -> bool:
 
 
 def _limit(granted: str) -> str:
-    """Return what the client is granted, by its key or like everybody; empty: as much as it likes."""
+    """Return the limit of the client: its key's own or the general one; empty: no limit."""
     return (g.key and g.key.limit) or granted
 
 
@@ -146,7 +147,7 @@ def _options(storage: str) -> dict[str, float]:
 
 
 def describe_breach(error: RateLimitExceeded) -> Refusal:
-    """Return the refusal that says what was granted to the client of this request, and when it may come back."""
+    """Return the refusal that names the client's limit, the cost of the request and when to try again."""
     [limiter] = current_app.extensions["limiter"]
     breached = limiter.current_limit
     seconds = (
@@ -154,6 +155,6 @@ def describe_breach(error: RateLimitExceeded) -> Refusal:
     )
     who = f"the key '{g.client}'" if g.key else "this address"
     cost = g.get("cost", 1)
-    needs = f", this request takes {cost}: an image is one, and so is each megapixel" if cost > 1 else ""
-    detail = f"{error.limit.limit} are granted to {who}{needs}; the next is in {seconds} s"
+    needs = f", this request costs {cost} units: one an image, and one a megapixel" if cost > 1 else ""
+    detail = f"{error.limit.limit} are granted to {who}{needs}; try again in {seconds} s"
     return Refusal(_REASON, detail, headers={"Retry-After": str(seconds)})

@@ -30,20 +30,20 @@ HOW_MANY = f"send 1 to {MOST_FILES} images, each as a multipart field '{BATCH_FI
 
 _CHUNK = 64 * 1024
 SILENCE_SECONDS = 2
-"""How long the sender of a refused upload may take for each _CHUNK of the rest."""
+"""How long the sender of a refused upload may take for each _CHUNK of its rest."""
 
 WAITING: Final = "waiting"
-"""The extension of the application that names the sockets on which the rest is awaited, each with the latest moment.
+"""The extension of the application that maps each socket with a refused upload to the moment when reading ends.
 
 `service.worker` ends the reading then.
 """
 
 _PATIENCE = 4
-"""How many times the largest image we read and throw away, so that its sender lives to see the answer."""
+"""Most of a refused upload that is read, so that its sender can read the answer; a multiple of the largest body."""
 
 
 class MemoryRequest(Request):
-    """A request whose files stay in memory: Werkzeug would write those above 500 kB to a temporary file."""
+    """A request whose files stay in memory: Werkzeug would write files above 500 kB to a temporary file."""
 
     def _get_file_stream(
         self,
@@ -56,14 +56,14 @@ class MemoryRequest(Request):
 
     @cached_property
     def stream(self) -> IO[bytes]:
-        """Return the body as Werkzeug does, but raise ClientDisconnected for one that is shorter than announced."""
+        """Return the body as Werkzeug does; reading one that is shorter than announced raises ClientDisconnected."""
         stream = super().stream
         known = self.content_length
         return stream if known is None else cast(IO[bytes], LimitedStream(self.environ["wsgi.input"], known))
 
 
 def init_app(app: APIFlask, limits: Limits) -> None:
-    """Let the sender of an upload that is refused finish."""
+    """Read the rest of a refused upload, so that its sender can read the answer."""
     app.extensions[WAITING] = {}
     app.after_request(partial(_swallow_rest, limits.max_bytes + MULTIPART_OVERHEAD))
 
@@ -90,7 +90,7 @@ def read_image_bytes(request: Request, metrics: Metrics) -> bytes:
 
 
 def read_batch(request: Request, metrics: Metrics) -> list[NamedFile]:
-    """Return the files that `request` carries; raises Refusal when these are none or more than MOST_FILES."""
+    """Return the files that `request` carries; raises Refusal for no file, or for more than MOST_FILES."""
     if request.mimetype != FORM:
         raise Refusal("unsupported_content_type", f"the content type '{request.mimetype}' carries no batch; {HOW_MANY}")
     files = read_files(request).getlist(BATCH_FIELD)
@@ -130,26 +130,26 @@ def read_files(request: Request) -> MultiDict[str, FileStorage]:
 def _missing_file(request: Request, field: str, how: str) -> Refusal:
     if field in request.form:
         return Refusal("missing_file", f"the field '{field}' holds text, not a file (curl: -F {field}=@photo.jpg)")
-    # Werkzeug takes a part without a name for one of the name None.
+    # Werkzeug gives a part without a name the name None.
     sent = [f"'{(name or '')[:40]}'" for name in [*request.files, *request.form][:5]]
     if not sent:
-        return Refusal("missing_file", f"the form is empty, or its boundary is wrong, or a name in it no UTF-8; {how}")
+        return Refusal("missing_file", f"the form is empty, its boundary is wrong, or a name in it is not UTF-8; {how}")
     return Refusal("missing_file", f"no field '{field}' was sent, fields are: {', '.join(sent)}; {how}")
 
 
 def _swallow_rest(largest: int, response: Response) -> Response:
-    """Read what a refused request still sends.
+    """Read and discard what a refused request still sends.
 
-    Otherwise the connection is reset while the client writes, and it reports a broken pipe in place of our answer.
-    Only under a server that ends the stream with the request, such as gunicorn; elsewhere the read could block. A
-    sender that takes longer than SILENCE_SECONDS for a _CHUNK is not waited for.
+    Otherwise the connection is reset while the client writes, and the client reports a broken pipe in place of our
+    answer. The rest is read only under a server that ends the stream with the request, such as gunicorn: elsewhere
+    the read could block. A sender that takes longer than SILENCE_SECONDS for a _CHUNK is cut off.
     """
     if not request.environ.get("wsgi.input_terminated"):
         return response
     waiting, socket = current_app.extensions[WAITING], request.environ.get("gunicorn.socket")
     left = _PATIENCE * max(largest, request.max_content_length or 0)
     try:
-        with suppress(OSError):  # the connection was broken off
+        with suppress(OSError):  # the client closed the connection
             while left > 0:
                 waiting[socket] = time.monotonic() + SILENCE_SECONDS
                 left -= len(request.environ["wsgi.input"].read(_CHUNK)) or left

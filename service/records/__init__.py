@@ -1,1 +1,1 @@
-"""What is kept of verdicts, and of what users say of them."""
+"""The records that the service keeps: predictions, and users' reports on them."""

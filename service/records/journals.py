@@ -1,4 +1,4 @@
-"""The predictions that an earlier release of the service left in files of JSON lines, one folder a worker."""
+"""Reads predictions that an earlier release of the service left in files of JSON lines, one folder a worker."""
 
 import fcntl
 import os
@@ -12,25 +12,25 @@ from service.records.outbox import decode
 
 
 def read_journals(root: Path, most: int) -> Iterator[list[Prediction | None]]:
-    """Yield the predictions in all folders of `root`, `most` at once; None stands for one that cannot be read.
+    """Yield the predictions in all folders of `root`, at most `most` at once; None stands for an unreadable one.
 
-    A file is deleted once its last predictions were taken. The folder of a worker that lives is left to that worker.
+    A file is deleted after its last predictions were taken. The folder of a living worker is not read.
     """
     for folder in sorted(root.glob("*/")):
-        with suppress(BlockingIOError, FileNotFoundError), _locked(folder):  # another worker reads it, or has read it
+        with suppress(BlockingIOError, FileNotFoundError), _locked(folder):  # another worker was faster
             for path in sorted(folder.glob("*.jsonl")):
                 with path.open("rb") as file:
                     while lines := list(islice(file, most)):
                         yield [decode(line) for line in lines]
                 path.unlink()
             folder.rmdir()
-    with suppress(OSError):  # a folder is still there, or `root` is not
+    with suppress(OSError):  # `root` still holds a folder, or does not exist
         root.rmdir()
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock on a folder as the worker that wrote into it did; raises BlockingIOError while it is held."""
+    """Hold the lock of a folder; raises BlockingIOError while its worker, or one that reads it, holds the lock."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""The outbox: predictions that wait for the database, in an SQLite file that outlives the process that wrote it."""
+"""The outbox: a queue of predictions for the database, in an SQLite file that survives a crash of its process."""
 
 import sqlite3
 import threading
@@ -18,36 +18,36 @@ from model.monitoring.predictions import Prediction
 from service.status.prediction_log import name_trouble
 
 MOST_BYTES: Final = 256_000_000
-"""Largest size of an outbox: half a million predictions or so."""
+"""Largest size of an outbox, which then holds about half a million predictions."""
 
 MOST_IN_MEMORY: Final = 10_000
 """Predictions that an outbox holds in memory while its file cannot be written."""
 
 LARGE_BYTES: Final = 16_000_000
-"""Size from which an empty file is deleted: SQLite reuses the room of deleted rows, but does not give it back."""
+"""Size above which an empty file is deleted: SQLite reuses the room of deleted rows, but does not shrink the file."""
 
 _PAGE_BYTES: Final = 4096
 _PRAGMAS: Final = (
-    # First, or SQLite would share the file. The system releases the lock when the process ends, and also when the
-    # process opens the file in any other way and closes it.
+    # This pragma comes first, otherwise SQLite would share the file. The system releases the lock when the process
+    # ends, and also when the process opens the file in any other way and closes it.
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
-    "PRAGMA wal_autocheckpoint = 4000",  # pages: one append in 3,000 waits until a checkpoint has reached the disk
+    "PRAGMA wal_autocheckpoint = 4000",  # in pages: one append in 3,000 waits for a checkpoint to reach the disk
 )
 _TABLE: Final = "CREATE TABLE IF NOT EXISTS waiting (number INTEGER PRIMARY KEY, prediction BLOB NOT NULL)"
 _OUTERMOST: Final = "SELECT (SELECT min(number) FROM waiting), (SELECT max(number) FROM waiting)"
 
 _ROW: Final = TypeAdapter(Prediction)
-_ENCODE: Final = _ROW.serializer.to_json  # what `_ROW.dump_json` calls, without the defaults that it fills in
+_ENCODE: Final = _ROW.serializer.to_json  # what `_ROW.dump_json` calls, without its handling of defaults
 
 log = structlog.get_logger(__name__)
 
 
 class Outbox:
-    """A queue of predictions in a file of its own under `root`, which is made for the first of them.
+    """A queue of predictions in a file of its own under `root`; the first prediction creates the file.
 
-    An appended prediction survives this process, however it ends: `abandoned` finds the file. While the file cannot be
+    An appended prediction survives any end of this process: `abandoned` finds the file. While the file cannot be
     written, predictions wait in memory, and `error` says why. Several threads may append, one may peek and forget.
     """
 
@@ -63,18 +63,20 @@ class Outbox:
 
     @classmethod
     def abandoned(cls, root: Path) -> Iterator[Self]:
-        """Take over, one by one, the outboxes under `root` whose process has ended."""
+        """Take over the outboxes under `root` whose process has ended, and yield them one by one."""
         for path in sorted(root.glob("*.outbox")):
             outbox = cls(root)
             try:
                 outbox._open(path)
             except (sqlite3.Error, OSError) as error:
-                if name_trouble(error) == "locked" or not path.exists():  # its process lives, or somebody was quicker
+                if (
+                    name_trouble(error) == "locked" or not path.exists()
+                ):  # its process lives, or another worker was faster
                     continue
                 if not _is_damage(error):
                     log.warning("abandoned outbox not opened", path=str(path), exc_info=True)
                     continue
-                outbox._last = 1  # or more, which nobody can tell
+                outbox._last = 1  # at least one; how many were lost is unknown
                 outbox._set_aside(error)
             yield outbox
 
@@ -85,7 +87,7 @@ class Outbox:
 
     @property
     def age(self) -> float:
-        """For how many seconds the oldest has waited in this process; 0 when none waits."""
+        """Seconds for which the oldest prediction has waited in this process; 0 when none waits."""
         return monotonic() - self._since if self.rows else 0.0
 
     def append(self, prediction: Prediction) -> bool:
@@ -104,9 +106,9 @@ class Outbox:
             return False
 
     def peek(self, most: int) -> list[Prediction | None]:
-        """Return the oldest predictions, `most` at most; None stands for one that is lost.
+        """Return the oldest predictions, at most `most`; None stands for a lost one.
 
-        Raises sqlite3.Error when they cannot be read now. A damaged file is renamed, and what waited in it is lost.
+        Raises sqlite3.Error when the file cannot be read now. A damaged file is renamed, and its predictions are lost.
         """
         with self._changing:
             self._save()
@@ -114,12 +116,12 @@ class Outbox:
             found |= islice(self._unsaved, most - len(found))
             self._seen = max(found, default=self._last)
             numbers = range(self._forgotten + 1, self._seen + 1)
-            # Once all were seen, the next has waited for no longer than since now.
+            # If all were returned, the next prediction begins to wait now at the earliest.
             self._since_seen = monotonic() if self._seen == self._last else self._since
         return [decode(found.get(number, b"")) for number in numbers]
 
     def forget(self) -> None:
-        """Forget the predictions that `peek` returned last, for they are in the database."""
+        """Delete the predictions that `peek` returned last; call it once they are in the database."""
         with self._changing:
             self._forgotten, self._since = max(self._seen, self._forgotten), self._since_seen
             while self._unsaved and self._unsaved[0][0] <= self._forgotten:
@@ -128,15 +130,15 @@ class Outbox:
                 return
             try:
                 self._file.execute("DELETE FROM waiting WHERE number <= ?", (self._forgotten,))
-            except sqlite3.Error as error:  # a full disk; a row that stays is written twice, which does no harm
+            except sqlite3.Error as error:  # a full disk; a row that stays is written twice, without harm
                 self.error = error
             if not self._saved() and (self.error or not self._path.exists() or self._path.stat().st_size > LARGE_BYTES):
                 self._delete_file()
 
     def close(self) -> int:
-        """Let go of the file: an empty one is deleted, any other is there to be taken over.
+        """Close the file: an empty one is deleted, any other can be taken over by `abandoned`.
 
-        Return how many predictions are lost, for they were in memory and cannot be written.
+        Return how many predictions are lost: those in memory that cannot be written.
         """
         with self._changing:
             self._save()
@@ -153,7 +155,7 @@ class Outbox:
         return self.rows - len(self._unsaved)
 
     def _save(self) -> None:
-        """Write what waits in memory into the file, as far as that goes."""
+        """Write predictions from memory into the file, until all are written or the file refuses one."""
         try:
             while self._unsaved:
                 file = self._file or self._make_file()
@@ -165,7 +167,7 @@ class Outbox:
             self.error = None
 
     def _read(self, most: int) -> list[tuple[int, bytes]]:
-        """Return the oldest rows of the file, none of a damaged one."""
+        """Return the oldest rows of the file; a damaged file has none."""
         if self._file is None:
             return []
         query = "SELECT number, prediction FROM waiting WHERE number > ? ORDER BY number LIMIT ?"
@@ -190,7 +192,8 @@ class Outbox:
     def _open(self, path: Path) -> sqlite3.Connection:
         """Open a file and lock it; raises sqlite3.OperationalError when another process has the lock.
 
-        Likewise when another process has found a new file empty and deleted it: SQLite makes no table in such a file.
+        The same error is raised when another process found the new file empty and deleted it: SQLite creates no table
+        in a deleted file.
         """
         self._path = path
         address = f"{path.absolute().as_uri()}?mode=rw"
@@ -213,16 +216,16 @@ class Outbox:
             self._file = None
 
     def _delete_file(self) -> None:
-        """Delete the file, which is empty, while its lock is held: nobody else shall take it over."""
+        """Delete the empty file while its lock is held, so that no other process takes it over."""
         if self._file:
-            with suppress(OSError):  # whoever takes an empty file over deletes it
+            with suppress(OSError):  # the process that takes the empty file over deletes it
                 self._path.unlink()
             self._close_file()
             with suppress(OSError):  # SQLite has deleted it, except on a full disk
                 Path(f"{self._path}-wal").unlink()
 
     def _set_aside(self, error: Exception) -> None:
-        """Rename a damaged file, so that a person may still get something out of it."""
+        """Rename a damaged file, so that a person can try to recover its rows."""
         self.error = error
         self._close_file()
         aside = self._path.with_suffix(".damaged")
@@ -233,7 +236,7 @@ class Outbox:
 
 
 def decode(row: bytes) -> Prediction | None:
-    """Return a prediction as an outbox or a journal keeps it; None when it cannot be read."""
+    """Return the prediction in a row of an outbox or a journal; None when the row cannot be read."""
     try:
         return _ROW.validate_json(row)
     except ValidationError:

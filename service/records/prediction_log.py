@@ -1,4 +1,4 @@
-"""The prediction log: every verdict is a row of a database, written by a thread and kept in an outbox until then."""
+"""The prediction log: every verdict becomes a row of a database; it waits in an outbox until a thread writes it."""
 
 import sqlite3
 import threading
@@ -22,19 +22,19 @@ from service.status.prediction_log import LogStatus, State, name_cause, name_tro
 MOST_AT_ONCE: Final = 1_000
 
 LINGER_SECONDS: Final = 1.0
-"""How long a prediction waits for others, so that a busy service does not write row by row."""
+"""How long a prediction waits for further ones, so that a busy service writes many rows at once."""
 
 RETRY_SECONDS: Final = 2.0
-"""Pause before a database that failed is tried again."""
+"""Pause before a write to the database is tried again."""
 
 TELL_SECONDS: Final = 10.0
-"""How often Prometheus is told how the log is, also while the database holds up the thread that writes."""
+"""How often the log's state is exported to Prometheus, even while the writing thread waits for the database."""
 
 LOOK_SECONDS: Final = 60.0
-"""How often the outboxes of workers that died are looked for."""
+"""How often the log looks for outboxes of dead workers."""
 
 STOP_SECONDS: Final = 5.0
-"""How long `stop` waits for what the outbox holds to be written; the rest stays in it for the next start."""
+"""How long `stop` waits for the outbox to be written; the rest stays in the outbox for the next start."""
 
 Place = Literal["outbox", "database"]
 
@@ -42,9 +42,9 @@ log = structlog.get_logger(__name__)
 
 
 class PredictionLog:
-    """Remembers predictions for `days` in the database at `url`; they wait for it in an outbox under `home`.
+    """Keeps predictions for `days` in the database at `url`; they wait for the database in an outbox under `home`.
 
-    A request only ever adds a row to the outbox, whatever the database does.
+    A request only adds a row to the outbox, so it never waits for the database.
     """
 
     def __init__(self, url: str, metrics: Metrics, *, days: int, home: Path) -> None:
@@ -63,12 +63,12 @@ class PredictionLog:
         self._thread = threading.Thread(target=self._write_all, name="prediction-log", daemon=True)
 
     def start(self) -> None:
-        """Start writing; call it after the fork."""
+        """Start the threads that write and that export the state; call it after the fork."""
         self._thread.start()
         threading.Thread(target=self._tell_for_ever, name="prediction-log-status", daemon=True).start()
 
     def stop(self) -> None:
-        """Write what waits, as far as STOP_SECONDS and the database allow; close the outboxes and the database."""
+        """Write for at most STOP_SECONDS what waits, then close the outboxes and the database."""
         self._stopped.set()
         self._wake.set()
         self._thread.join(STOP_SECONDS)
@@ -77,23 +77,23 @@ class PredictionLog:
         self._engine.dispose()
 
     def record(self, prediction: Prediction) -> None:
-        """Have a prediction written soon; it survives this process once this returns, unless its disk is full."""
+        """Add a prediction to the outbox. It then survives this process, unless the disk is full."""
         if not self._outbox.append(prediction):
             self._drop(1)
         self._note("outbox", self._outbox.error)
-        if not self._wake.is_set():  # to set it again takes a lock and looks for whom to wake
+        if not self._wake.is_set():  # setting it again would take a lock for nothing
             self._wake.set()
 
     def find(self, id_: str) -> Prediction | None:
-        """Return a prediction of the last `days`, by any worker.
+        """Return a prediction of the last `days` by any worker, None when the database has none of that id.
 
-        Raises SQLAlchemyError or OSError when the database is away.
+        Raises SQLAlchemyError or OSError when the database cannot be reached.
         """
         self._prepare()
         return table.find(self._engine, id_, since=self._retention.first_kept())
 
     def status(self) -> LogStatus:
-        """Return how the log is now."""
+        """Return the present state of the log."""
         troubles = [state for state in self._troubles.values() if state != "ok"]
         outboxes = (*self._abandoned, self._outbox)
         return LogStatus(
@@ -128,35 +128,35 @@ class PredictionLog:
             self._metrics.log_is(self.status())
 
     def _is_over(self) -> bool:
-        """Tell whether the thread is told to stop, and nothing waits that can be written now."""
+        """Return whether the thread should end: it was told to stop, and nothing waits that can be written now."""
         return self._stopped.is_set() and (self._troubles["database"] != "ok" or self.status().waiting == 0)
 
     def _attempt(self) -> None:
         error: Exception | None = None
         try:
             self._step()
-        except Exception as caught:  # the thread outlives whatever it is, and tries the same batch again
+        except Exception as caught:  # the thread survives any error, and tries the same batch again
             if not isinstance(caught, (SQLAlchemyError, sqlite3.Error, OSError)):
                 log.exception("prediction log stumbled")
-            self._prepared = False  # the database may come back as another one, and empty
+            self._prepared = False  # the database may come back empty
             error = caught
         self._note("database", error)
 
     def _step(self) -> None:
-        """Write what waits; raises SQLAlchemyError, sqlite3.Error or OSError when that fails."""
+        """Write what waits; raises SQLAlchemyError, sqlite3.Error or OSError when writing fails."""
         if monotonic() >= self._look_at:
             self._look_at = monotonic() + LOOK_SECONDS
             self._abandoned += Outbox.abandoned(self._outboxes)
         while self._write_some(self._outbox) == MOST_AT_ONCE:
             pass
         self._note("outbox", self._outbox.error)
-        while self._abandoned:  # last, for one that cannot be read must not hold up our own
+        while self._abandoned:  # last: one that cannot be read must not delay our own
             while self._write_some(self._abandoned[0]):
                 pass
             self._abandoned.pop(0).close()
         for batch in read_journals(self._journals, MOST_AT_ONCE):
             self._write(batch)
-        if self._outbox.rows:  # what came meanwhile lingers for others
+        if self._outbox.rows:  # predictions came meanwhile; write them after LINGER_SECONDS
             self._wake.set()
         if self._prepared:
             self._retention.step()
@@ -176,7 +176,7 @@ class PredictionLog:
         self._drop(len(batch) - len(readable), "unreadable")
 
     def _add(self, batch: Sequence[Prediction]) -> None:
-        """Add rows to the database; a row that the database refuses is given up, and costs no other its place."""
+        """Add rows to the database. A row that the database refuses is given up; all other rows are written."""
         try:
             table.add(self._engine, batch)
         except (DataError, IntegrityError, ValueError) as error:
@@ -185,12 +185,12 @@ class PredictionLog:
             self._metrics.predictions_logged.labels("written").inc(len(batch))
 
     def _refused(self, batch: Sequence[Prediction], error: Exception) -> None:
-        """Add the halves of a batch that was refused for `error`; give up a single row."""
+        """Add each half of a batch that was refused for `error`; give up a batch of one row."""
         if len(batch) > 1:
             self._add(batch[: len(batch) // 2])
             self._add(batch[len(batch) // 2 :])
             return
-        log.error("prediction refused", id=batch[0].id, cause=name_cause(error))  # no traceback: it quotes the row
+        log.error("prediction refused", id=batch[0].id, cause=name_cause(error))  # no traceback: it would quote the row
         self._metrics.predictions_logged.labels("refused").inc()
 
     def _prepare(self) -> None:

@@ -1,4 +1,4 @@
-"""Room for reports: how many of one reporter may wait, what they may weigh, and what must stay free on the disk."""
+"""Limits on reports: how many reports of a reporter may wait, how large they may be, and how much disk stays free."""
 
 import shutil
 from dataclasses import dataclass, field
@@ -19,10 +19,10 @@ _LOCAL: Final = ("", "file", "local")
 
 @dataclass(frozen=True, kw_only=True)
 class ReportRoom:
-    """At most so many reports of one reporter, and bytes of these, wait for a review; `free` bytes of disk stay free.
+    """Limits: `reports` and `bytes` of one reporter that wait for a review; bytes of disk that stay `free`.
 
-    All who send no API key are one reporter. What a review has settled does not count. Whether it has is read once of
-    each file, so that whoever goes on asking in vain costs little.
+    All callers without an API key are one reporter. Reviewed reports do not count. Each file is read once to see
+    whether it was reviewed, so that a client over its limit costs little however often it tries.
     """
 
     reports: int
@@ -32,15 +32,15 @@ class ReportRoom:
 
     @classmethod
     def of(cls, settings: Settings) -> "ReportRoom":
-        """Return what the settings grant."""
+        """Return the limits that the settings give."""
         return cls(
             reports=settings.feedback_waiting, bytes=settings.feedback_waiting_bytes, free=settings.feedback_free_bytes
         )
 
     def require(self, lake: UPath, reporter: Reporter, *, replacing: str, size: int) -> None:
-        """Raise Refusal unless there is room for a report of `size` bytes in the place `replacing`.
+        """Raise Refusal unless there is room for a report of `size` bytes, which replaces the report `replacing`.
 
-        `no_room` says that the disk has none, `too_many_reports` that the reporter has used up the share.
+        `no_room`: too little of the disk is free. `too_many_reports`: the reporter has reached a limit.
         """
         self._require_disk(lake, size)
         waiting = self._stored(lake, reporter)
@@ -50,15 +50,15 @@ class ReportRoom:
         for name in [name for name, stamp in waiting.items() if self._is_settled(lake, name, stamp)]:
             del waiting[name]
         if not self._fits(waiting, size):
-            who = f"the key '{reporter.key}'" if reporter.key is not None else "those who send no key, all together"
+            who = f"the key '{reporter.key}'" if reporter.key is not None else "all callers without a key together"
             raise Refusal(
                 "too_many_reports",
-                f"{len(waiting):,} reports of {who} wait for a review, in {_weigh(waiting):,} bytes; granted are"
-                f" {self.reports:,} and {self.bytes:,}: come back once they were reviewed, or withdraw some",
+                f"{len(waiting):,} reports of {who} wait for a review, in {_weigh(waiting):,} bytes; the limits are"
+                f" {self.reports:,} and {self.bytes:,}: try again after a review, or withdraw some",
             )
 
     def _require_disk(self, lake: UPath, size: int) -> None:
-        if lake.protocol not in _LOCAL:  # an object store has no end that it tells
+        if lake.protocol not in _LOCAL:  # an object store does not tell its free room
             return
         root = Path(lake.path).absolute()
         there = next(folder for folder in (root, *root.parents) if folder.exists())
@@ -71,9 +71,9 @@ class ReportRoom:
             )
 
     def _stored(self, lake: UPath, reporter: Reporter) -> dict[str, _Stamp]:
-        """Return the size and time of each report of a reporter, settled or not, by its name."""
+        """Return the size and time of each report of a reporter, reviewed or not, by the report's name."""
         folder = lake / FOLDER
-        if lake.protocol not in _LOCAL:  # a listing would be remembered for ever
+        if lake.protocol not in _LOCAL:  # fsspec would keep the first listing for ever
             folder.fs.invalidate_cache()
         mark = reporter_mark(reporter.identity)
         paths = list(folder.glob(f"*-{mark}.parquet")) if folder.exists() else []
@@ -85,7 +85,7 @@ class ReportRoom:
 
     def _is_settled(self, lake: UPath, name: str, stamp: _Stamp) -> bool:
         known = self._known.get(name)
-        if known is None or known[0] != stamp:  # a review writes the file anew
+        if known is None or known[0] != stamp:  # a review rewrites the file
             said = read_statement(lake, name)
             known = self._known[name] = (stamp, said is not None and said.review is not None)
         return known[1]

@@ -1,4 +1,4 @@
-"""Who makes, replaces and withdraws a report: the holder of an API key, or whoever knows the report's token."""
+"""The maker of a report, who may replace or withdraw it: the holder of an API key or of the report's token."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ _LICENCE: Final = "token:"
 
 @dataclass(frozen=True, kw_only=True)
 class Reporter:
-    """The caller: the `key`'s name, None without one, the report's `token` if that was sent, and the role 'admin'."""
+    """The caller: its `key`'s name or None, the `token` that it sent or None, and whether it has the role 'admin'."""
 
     key: str | None
     token: str | None = None
@@ -24,16 +24,16 @@ class Reporter:
 
     @property
     def name(self) -> str:
-        """What reports and predictions call the caller."""
+        """The caller's name in reports and predictions."""
         return ANONYMOUS if self.key is None else self.key
 
     @property
     def identity(self) -> str:
-        """What tells the caller from all others; a key that is called like those without one is another reporter."""
+        """The caller's identity: unlike `name`, it differs for a key that is itself called ANONYMOUS."""
         return ANONYMOUS if self.key is None else f"{_KEY}{self.key}"
 
     def owns(self, report: Mapping[str, Any]) -> bool:
-        """Whether the caller made a report. One of an earlier release belongs to its key, or to nobody."""
+        """Whether the caller made a report. A report of an earlier release belongs to its key, or to nobody."""
         owner: str | None = report.get("owner")
         if owner is None:
             return self.key is not None and self.key == report["client"] != ANONYMOUS
@@ -42,13 +42,13 @@ class Reporter:
         return owner == self.identity
 
     def token_of(self, earlier: Mapping[str, Any] | None) -> str | None:
-        """Return the token of the caller's report: that of the `earlier` one in its place, else a new one."""
+        """Return the report's token: the one sent if there is an `earlier` report, else a new one; None for a key."""
         if self.key is not None:
             return None
         return self.token if earlier is not None else secrets.token_urlsafe(_TOKEN_BYTES)
 
     def owner(self, token: str | None) -> str:
-        """Return what a report says of who may change it; of a token, which is random, only the hash."""
+        """Return the entry in a report that says who may change it: the caller's identity, or the token's hash."""
         return self.identity if token is None else _hashed(token)
 
 

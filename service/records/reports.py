@@ -1,4 +1,4 @@
-"""Keeps the reports in which users say what an image is, each a file in the lake that waits for its review."""
+"""Stores and withdraws users' reports of what an image is; each report is a file in the lake that awaits its review."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ from service.protection.access import REPORT_HEADER
 from service.records.report_room import ReportRoom
 from service.records.reporter import Reporter
 
-_LATER: Final = "the image lies in the lake, and in pages drawn of it, until the pipeline erases it, within a day"
-_PUBLISHED: Final = "detectors that were trained on it stay; later dataset versions do without the image"
-_LOOKED_AT: Final = "the page of those who review reports may show the image until their question ends, within a day"
+_LATER: Final = "the image stays in the lake, and on pages that show it, until the pipeline erases it, within a day"
+_PUBLISHED: Final = "detectors that were trained on the image stay; later dataset versions are without the image"
+_LOOKED_AT: Final = "the reviewers' page may show the image until the present review ends, within a day"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """That the image of `prediction` is of class `label`, as somebody says; `image` is its file if it may be kept."""
+    """A statement that the image of `prediction` is of class `label`; `image` holds its file if it may be stored."""
 
     prediction: Prediction
     label: Literal["real", "ai"]
@@ -36,17 +36,17 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Withdrawal:
-    """What became of a withdrawn report: whether its image is kept out of later versions, and what is `left` to do."""
+    """The outcome of a withdrawal: whether the image is kept out of later versions, and what is `left` of it."""
 
     kept_out: bool
     left: tuple[str, ...]
 
 
 class Reports:
-    """The reports in the lake at a URL, one of each reporter on a prediction.
+    """The reports in the lake at a URL, at most one of each reporter on a prediction.
 
-    One, so that nobody votes twice on a prediction: a later report of the same reporter takes the place of the one
-    before. All who send no API key are one reporter, and the licence to change their report is a token.
+    A later report of the same reporter replaces the earlier one, so that nobody votes twice. All callers without an
+    API key are one reporter; a token gives the right to change their report.
     """
 
     def __init__(self, lake: str, *, lock: Path, room: ReportRoom) -> None:
@@ -55,21 +55,21 @@ class Reports:
         self._room = room
 
     def put(self, report: Report, reporter: Reporter) -> str | None:
-        """Keep a report; return the token by which it can be changed, None for one of a key.
+        """Store a report; return the token by which it can be changed, None for a caller with a key.
 
-        Raises Refusal `not_your_report` when another one without a key has reported on the prediction,
-        `already_reviewed`, and what ReportRoom raises; StorageFull when there is no room, LockHeld when others change
-        reports for too long.
+        Raises Refusal `not_your_report` when another caller without a key has reported on the prediction,
+        `already_reviewed`, and what ReportRoom raises. Raises StorageFull when the disk is full, LockHeld when the
+        lock on the reports is not free in time.
         """
         root, prediction = UPath(self._lake), report.prediction.id
         with locked(self._lock):
             name, earlier = self._find(prediction, reporter)
             if earlier is not None and not reporter.owns(earlier):
-                raise _not_yours(prediction, "have the image judged again, and report on that verdict")
+                raise _not_yours(prediction, "or have the image judged again, and report on the new verdict")
             if earlier is not None and earlier[REVIEW] is not None:
                 raise Refusal(
                     "already_reviewed",
-                    f"the report on '{prediction}' was reviewed; to give another one, withdraw it: DELETE"
+                    f"the report on '{prediction}' was reviewed; to make a new report, withdraw this one first: DELETE"
                     " /feedback/<id>",
                 )
             token = reporter.token_of(earlier)
@@ -78,11 +78,11 @@ class Reports:
         return token
 
     def withdraw(self, id_: str, reporter: Reporter) -> Withdrawal | None:
-        """Remove a report and its image, by the id of the prediction; None when there is none.
+        """Delete a report and its image, by the id of the prediction; return None when there is no such report.
 
-        An accepted one may be in the lake already: a tombstone keeps the copy that came by the report out of every
-        later dataset version at once, and asks the pipeline to erase it. Raises Refusal `not_your_report`, and what
-        `put` raises.
+        The image of an accepted report may be in the lake already. A tombstone keeps this copy out of all later
+        dataset versions, and asks the pipeline to erase it. Raises Refusal `not_your_report`, StorageFull and LockHeld
+        as `put` does.
         """
         root = UPath(self._lake)
         with locked(self._lock):
@@ -100,7 +100,7 @@ class Reports:
         return Withdrawal(kept_out=bool(accepted), left=(*left, _LOOKED_AT) if looked_at else left)
 
     def _of(self, id_: str, reporter: Reporter) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the reports that a reporter withdraws by an id: the reporter's own, else for an admin all of them."""
+        """Yield the reports that a reporter withdraws by an id: its own report, else for an admin all of them."""
         prediction = id_.partition("-")[0]
         if not NAME.fullmatch(id_):
             return
@@ -114,12 +114,12 @@ class Reports:
                 if report is not None:
                     yield each, report
         elif own is not None and not reporter.owns(own):
-            raise _not_yours(prediction, "only an admin's key withdraws it otherwise")
+            raise _not_yours(prediction, "or withdraw it with an admin's key")
 
     def _find(self, prediction: str, reporter: Reporter) -> tuple[str, dict[str, Any] | None]:
-        """Return the place of a reporter's report on a prediction, and the report if there is one.
+        """Return the name of a reporter's report on a prediction, and the report if there is one.
 
-        A report of an earlier release lies in the place of whoever made it, under the id of the prediction alone.
+        A report of an earlier release is named by the id of the prediction alone, without its reporter.
         """
         root, name = UPath(self._lake), f"{prediction}-{reporter_mark(reporter.identity)}"
         report = read_report(root, name)
@@ -130,7 +130,7 @@ class Reports:
         return name, report
 
     def _ask_for_erasure(self, images: list[str]) -> None:
-        # Imported here, for they bring pandas, which most workers never need.
+        # Imported here: these modules import pandas, which most workers never need.
         from model.dataset.kept_out import REPORTED
         from model.dataset.lake import Lake
         from model.dataset.tombstones import record
@@ -142,8 +142,8 @@ class Reports:
 def _not_yours(prediction: str, way_out: str) -> Refusal:
     return Refusal(
         "not_your_report",
-        f"the report on '{prediction}' was made without a key: only who sends its report_token in the header"
-        f" {REPORT_HEADER} changes it; {way_out}",
+        f"the report on '{prediction}' was made without a key: to change it, send its report_token in the header"
+        f" {REPORT_HEADER}; {way_out}",
     )
 
 

@@ -11,16 +11,16 @@ from model.monitoring.database import read_clock
 from model.monitoring.predictions import delete_future_rows, forget
 
 STEADY_SECONDS: Final = 600.0
-"""Seconds without a clock jump before anything is deleted by age; also the pause between deletions."""
+"""Seconds without a clock jump before anything is deleted; also the pause between deletions."""
 
 JUMP_SECONDS: Final = 60.0
-"""A clock that is set right within that time moves by less; a larger move is a jump."""
+"""Seconds by which a clock may be corrected within STEADY_SECONDS; a larger change is a jump."""
 
 AHEAD: Final = timedelta(days=1)
-"""How far ahead a prediction may be dated; one that is further keeps drift from being measured until its day comes."""
+"""How far ahead a prediction may be dated. One dated further ahead would stop the measurement of drift until then."""
 
 MOST_AT_ONCE: Final = 10_000
-"""Most rows deleted in one transaction, so that nobody else waits long for the database."""
+"""Most rows deleted in one transaction, so that other clients of the database do not wait long."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +40,8 @@ class Retention:
     def step(self) -> None:
         """Delete at most MOST_AT_ONCE rows of each kind, if the clock was steady for STEADY_SECONDS.
 
-        If the clock jumps ahead, all rows look old; most clocks are soon right again. Raises SQLAlchemyError when the
-        database is away.
+        After a jump ahead of the clock all rows look old, and most clocks are soon right again. Raises SQLAlchemyError
+        when the database cannot be reached.
         """
         wall, ticks = utc_now().timestamp(), monotonic()
         passed = ticks - self._ticks
@@ -58,7 +58,7 @@ class Retention:
         return forget(self._engine, until=self.first_kept(), most=MOST_AT_ONCE)
 
     def _delete_future_rows(self) -> int:
-        """Delete what a host with a wrong clock has dated ahead: of the clock here, and of the database's clock."""
+        """Delete rows dated more than AHEAD after both this host's clock and the database's clock."""
         now = max(utc_now(), read_clock(self._engine))
         count = delete_future_rows(self._engine, of=now + AHEAD, most=MOST_AT_ONCE)
         if count:
@@ -67,5 +67,5 @@ class Retention:
 
 
 def utc_now() -> datetime:
-    """Return what the wall clock says."""
+    """Return the time of the wall clock, in UTC."""
     return datetime.now(UTC)

@@ -1,1 +1,1 @@
-"""The processes beside the workers: the follower of the registry and the monitor of drift."""
+"""The processes beside the workers: the follower of the registry, and the monitor of drift."""

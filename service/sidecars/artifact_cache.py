@@ -1,4 +1,4 @@
-"""The detectors on this machine: fetched, verified before a pointer names them, deleted when no pointer does."""
+"""The detectors on this machine: downloads them, verifies them before a pointer names them, deletes unused ones."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ from service.sidecars.detector_check import Check
 from service.status.pointer import Pointer, read_pointers
 
 SPARE: Final = 1
-"""Folders kept though no pointer names them: the last one, for workers that have not switched yet."""
+"""Folders kept although no pointer names them: the newest, for workers that have not switched yet."""
 
 
 class Downloads(Protocol):
@@ -26,10 +26,10 @@ class Downloads(Protocol):
 
 
 class ArtifactCache:
-    """The folder `models` with the pointer files and the artifacts that these name.
+    """The folder `models`: the pointer files, and the artifacts that they name.
 
-    An artifact is hashed, and with a `public_key` (Ed25519, see `model.detectors.signature`) its signature verified,
-    before `check` looks into it.
+    An artifact is hashed before `check` reads it. With a `public_key` (Ed25519, see `model.detectors.signature`) its
+    signature is verified first, too.
     """
 
     def __init__(self, models: Path, *, check: Check, public_key: signature.PublicKey | None = None) -> None:
@@ -38,25 +38,25 @@ class ArtifactCache:
         self._public_key = public_key
 
     def holds(self, pointer: Pointer, wanted: ModelVersion) -> bool:
-        """Tell whether the artifact that `pointer` names is there, what was promised of `wanted`, and signed so."""
+        """Return whether the artifact that `pointer` names is whole, with the hash and signature of `wanted`."""
         try:
             self._prove(self._models / pointer.folder, wanted)
-        except Exception:  # whatever a broken artifact provokes, it is not what was promised
+        except Exception:  # a broken artifact may raise anything; it is not what was promised
             return False
         return True
 
     def is_signed_so(self, pointer: Pointer, wanted: ModelVersion) -> bool:
-        """Tell whether the signature of `wanted` is the one that was verified for `pointer`, or none is asked for."""
+        """Return whether `wanted` has the signature that was verified for `pointer`, or no signature is required."""
         return self._public_key is None or pointer.signature == _signature(wanted)
 
     def signature_of(self, wanted: ModelVersion) -> str:
-        """Return the signature of `wanted` that is verified, empty where it has none or none is asked for."""
+        """Return the signature of `wanted`; empty if it has none, or if no signature is required."""
         return "" if self._public_key is None else _signature(wanted)
 
     def find(self, wanted: ModelVersion, *, instead_of: Pointer | None) -> Pointer | None:
-        """Return what points to `wanted`, under whatever alias, if its artifact is still what was promised.
+        """Return a pointer of any alias that names `wanted`, if its artifact is still what was promised; else None.
 
-        `instead_of` is what the alias points to now: see `fetch`.
+        `instead_of` is the present pointer of the alias: see `fetch`.
         """
         for pointer in read_pointers(self._models):
             if pointer.names(wanted.version, wanted.run_id) and self.holds(pointer, wanted):
@@ -65,10 +65,10 @@ class ArtifactCache:
         return None
 
     def fetch(self, wanted: ModelVersion, registry: Downloads, *, instead_of: Pointer | None) -> Pointer:
-        """Download `wanted` into the cache; no pointer names it yet.
+        """Download `wanted` into the cache, and return a pointer to it that is not written yet.
 
-        Raises ArtifactError when it is not what was promised, or when its signature was issued before that of
-        `instead_of`, and what `registry` raises.
+        Raises ArtifactError when the artifact is not what was promised, or when its signature was issued before the
+        signature of `instead_of`. Raises what `registry` raises.
         """
         if not (wanted.version.isascii() and wanted.version.isdecimal()):
             raise ArtifactError(f"the registry calls a version {wanted.version!r}, which is no number")
@@ -78,7 +78,7 @@ class ArtifactCache:
             self._check_issue(fetched, wanted, instead_of)
             card = self._prove(fetched, wanted)
             folder = self._models / f"{wanted.version}-{card.onnx_sha256[:8]}"
-            shutil.rmtree(folder, ignore_errors=True)  # it is there only if it was found broken
+            shutil.rmtree(folder, ignore_errors=True)  # an existing folder was found broken
             fetched.rename(folder)
         return Pointer(
             name=wanted.name,
@@ -91,7 +91,7 @@ class ArtifactCache:
         )
 
     def clear(self) -> None:
-        """Delete the artifacts that no pointer names, but for the newest SPARE, and what an interrupted fetch left."""
+        """Delete the remains of interrupted downloads, and all artifacts without a pointer but the newest SPARE."""
         pointed = {pointer.folder for pointer in read_pointers(self._models)}
         others = [path for path in self._models.iterdir() if path.is_dir() and path.name not in pointed]
         others.sort(key=lambda path: (not path.name.startswith("."), path.stat().st_mtime), reverse=True)
@@ -99,7 +99,7 @@ class ArtifactCache:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _prove(self, folder: Path, wanted: ModelVersion) -> Card:
-        """Return the card in `folder` if that has the promised signature and hash, and computes what it promises."""
+        """Return the card in `folder`; raises ArtifactError if signature, hash or golden outputs are not right."""
         artifact.check_files(folder)
         self._verify(folder, wanted)
         found = artifact.hash_file(folder / artifact.MODEL)
@@ -109,7 +109,7 @@ class ArtifactCache:
         return artifact.read_card(folder)
 
     def _verify(self, folder: Path, wanted: ModelVersion) -> int:
-        """Return the issue of the signature of `wanted`, 0 where none is asked for; understands no file."""
+        """Return the issue of the signature of `wanted`, 0 if no signature is required. It parses none of the files."""
         if self._public_key is None:
             return 0
         given = _signature(wanted)
@@ -120,7 +120,7 @@ class ArtifactCache:
             signature.check_issue(self._verify(folder, wanted), least=self._issue_of(instead_of, wanted.name))
 
     def _issue_of(self, pointer: Pointer | None, name: str) -> int:
-        """Return the issue that a pointer to the model of that name was taken with, 0 for one without a valid one."""
+        """Return the issue of the signature of a pointer to the model `name`; 0 without a valid signature."""
         if pointer is None or pointer.name != name or self._public_key is None:
             return 0
         folder = self._models / pointer.folder

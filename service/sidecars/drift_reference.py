@@ -12,7 +12,7 @@ from service.status.pointer import Pointer, pointer_path
 
 
 class Unmeasurable(Exception):
-    """Why drift cannot be measured: one of the known causes, and a sentence that anybody may read."""
+    """Why drift cannot be measured: a known cause, and a sentence for the public GET /health."""
 
     def __init__(self, cause: Cause, reason: str) -> None:
         super().__init__(reason)
@@ -21,7 +21,7 @@ class Unmeasurable(Exception):
 
 @dataclass(frozen=True)
 class DriftReference:
-    """A version on this machine, with its card and the reference it brings."""
+    """A version on this machine, with its card and its reference."""
 
     pointer: Pointer
     card: Card
@@ -29,15 +29,15 @@ class DriftReference:
 
     @classmethod
     def read(cls, home: Path, pointer: Pointer) -> Self:
-        """Read what belongs to the version that `pointer` names; raises Unmeasurable without a reference of its own."""
+        """Read the card and the reference of the version that `pointer` names; raises Unmeasurable without them."""
         folder = pointer_path(home).parent / pointer.folder
         try:
             card, reference = Card.from_json((folder / CARD).read_bytes()), read_reference(folder)
         except (ArtifactError, OSError) as error:
-            reason = f"the reference of version {pointer.version} is missing or not its own: the monitor's log says why"
+            reason = f"the reference of version {pointer.version} is missing or wrong: the monitor's log says why"
             raise Unmeasurable("other_reference", reason) from error
         if reference is None:
-            reason = f"version {pointer.version} brings no reference; a detector that is trained anew does"
+            reason = f"version {pointer.version} has no reference; a newly trained detector has one"
             raise Unmeasurable("no_reference", reason)
         return cls(pointer, card, reference)
 
@@ -49,5 +49,5 @@ def read_production(home: Path) -> Pointer:
     except FileNotFoundError as error:
         raise Unmeasurable("no_model", "no detector is in service yet") from error
     except (ArtifactError, OSError) as error:
-        reason = "nobody can tell which detector is in service: the monitor's log says why"
+        reason = "the pointer to the detector in service cannot be read: the monitor's log says why"
         raise Unmeasurable("no_model", reason) from error

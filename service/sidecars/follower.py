@@ -1,7 +1,7 @@
 """Follows the registry: downloads the versions in production and shadow, and points the workers to them.
 
-A process of its own, `python -m service.sidecars.follower`, so that the workers never wait for the registry nor load
-its client.
+`python -m service.sidecars.follower` is a separate process, so that workers neither wait for the registry nor load its
+client.
 """
 
 import os
@@ -32,7 +32,7 @@ from service.status.lineage import write_lineage
 from service.status.pointer import Alias, Pointer, pointer_path
 
 LONGEST_PAUSE: Final = 300.0
-"""Most seconds between attempts at a version that was refused; the first pause is one poll, each next one doubles."""
+"""Most seconds between attempts at a refused version. The first pause is one poll; each further pause doubles."""
 
 log = structlog.get_logger("service.sidecars.follower")
 
@@ -41,7 +41,7 @@ class Versions(Downloads, RunFiles, Protocol):
     """What the follower needs of the registry."""
 
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
-        """Return the version behind an alias, None when there is none."""
+        """Return the version behind an alias, None when the alias is not set."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class _Refused:
 class Follower:
     """Brings the version behind one alias to this machine, one `step` at a time.
 
-    `lake` is where its dataset version is looked up for the lineage; `check` and `public_key` as for `ArtifactCache`.
-    A step takes as long as a download and a check, which have bounds: the other alias waits no longer than that.
+    The lineage takes the dataset version from `lake`. `check` and `public_key` are as for `ArtifactCache`. A step takes
+    at most a download and a check, which are bounded in time; the other alias waits for it.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Follower:
         self._outcome: Outcome | None = None
 
     def step(self) -> Outcome:
-        """Ask the registry once and act on the answer; a registry or version at fault is an outcome, no exception."""
+        """Ask the registry once and act on the answer; a fault of the registry or a version is an outcome."""
         outcome = self._follow()
         self._metrics.polls.labels(self._alias, outcome).inc()
         if outcome != self._outcome:
@@ -107,7 +107,7 @@ class Follower:
         return outcome
 
     def _leave(self) -> Outcome:
-        """Let a shadow end with its alias; production goes on with what it has."""
+        """Act on a missing alias: a shadow ends, production keeps its version."""
         if self._alias == "shadow":
             self._pointer.unlink(missing_ok=True)
         return "absent"
@@ -116,9 +116,9 @@ class Follower:
         pointer = self._read_pointer()
         if pointer is None or not pointer.names(wanted.version, wanted.run_id):
             return False
-        if not self._cache.is_signed_so(pointer, wanted):  # signed again, or its signature is gone
+        if not self._cache.is_signed_so(pointer, wanted):  # the version was signed again, or its signature is gone
             return False
-        if pointer != self._verified:  # once in our life: the disk may have been harmed before it
+        if pointer != self._verified:  # once in the life of this process: the disk may have been damaged before
             if not self._cache.holds(pointer, wanted):
                 return False
             self._verified = pointer
@@ -131,7 +131,7 @@ class Follower:
             return None
 
     def _take(self, wanted: ModelVersion) -> Outcome:
-        # Another version, run or signature is tried at once; any other tag may change as often as it likes.
+        # A change of version, run or signature is tried at once; other tags do not matter.
         key = (wanted.name, wanted.version, wanted.run_id, self._cache.signature_of(wanted))
         refused = self._refused if self._refused and self._refused.wanted == key else None
         if refused and self._clock() < refused.until:
@@ -144,7 +144,7 @@ class Follower:
             self._cache.clear()
         except RegistryUnavailable:
             return "unavailable"
-        except Exception:  # whatever a broken artifact provokes, the version in service goes on and so do we
+        except Exception:  # a broken artifact may raise anything; the version in service stays
             pause = min(refused.pause * 2, LONGEST_PAUSE) if refused else self._poll_seconds
             self._refused = _Refused(key, pause, self._clock() + pause)
             self._metrics.load_failures.inc()
@@ -154,7 +154,7 @@ class Follower:
         return "switched"
 
     def _record(self, wanted: ModelVersion) -> None:
-        """Write the lineage down, anew when the registry says more of the version, such as why it was promoted."""
+        """Write the lineage, and again when the registry's entry changes, such as by a reason of promotion."""
         here = self._verified
         if wanted == self._recorded or here is None:
             return
@@ -163,25 +163,25 @@ class Follower:
             write_lineage(self._pointer.parent / here.folder, lineage)
         except RegistryUnavailable:
             return  # the next step tries again
-        except Exception:  # a version without its story serves as well
+        except Exception:  # a version serves without its lineage, too
             log.warning("lineage not recorded", version=wanted.version, exc_info=True)
         self._recorded = wanted
 
 
 def follow_all(followers: Mapping[Alias, Follower], home: Path) -> None:
-    """Let each follower take a step, and write down how that went for GET /health."""
+    """Let each follower take a step, and write the outcomes for GET /health."""
     outcomes: dict[Alias, Outcome] = {}
     for alias, follower in followers.items():
-        silent = "unavailable" in outcomes.values()  # one wait for a registry that is down is enough
+        silent = "unavailable" in outcomes.values()  # do not wait twice for a registry that is down
         outcomes[alias] = "unavailable" if silent else follower.step()
     try:
         write_status(home, outcomes)
-    except (OSError, StorageFull):  # what is served matters more than that GET /health knows
+    except (OSError, StorageFull):  # the service matters more than GET /health
         log.warning("status not written", exc_info=True)
 
 
 def main() -> None:
-    """Follow the registry until the process is told to end, or its parent is gone."""
+    """Follow the registry until SIGTERM, or until the parent process is gone."""
     configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)

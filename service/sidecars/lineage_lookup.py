@@ -1,4 +1,4 @@
-"""Looks up how a version of the registry came about: its DAG run, the gate, the validation of its dataset."""
+"""Looks up how a version came about: its DAG run, the gate's decision, the validation of its dataset version."""
 
 import json
 from typing import Final, Protocol
@@ -13,7 +13,7 @@ from model.registry.run_files import DECISION
 from service.status.lineage import Lineage, Validation
 
 MOST_BYTES: Final = 1_000_000
-"""Size of a decision, which has a line for each rule of the gate."""
+"""Largest size of the gate's decision, which has a line for each rule."""
 
 log = structlog.get_logger(__name__)
 
@@ -22,13 +22,13 @@ class RunFiles(Protocol):
     """What the lookup needs of the registry."""
 
     def read_file(self, run_id: str, artifact_file: str, *, most_bytes: int) -> bytes | None:
-        """Return a file that was logged to a run, None for none of that name, RegistryError for a larger one."""
+        """Return a file that was logged to a run, None without one; raises RegistryError for a larger file."""
 
 
 def look_up_lineage(version: ModelVersion, runs: RunFiles, *, lake: str, dataset_version: str) -> Lineage:
-    """Gather what the registry, the run and the lake (a folder or URL) know of how `version` came about.
+    """Return the lineage of `version` from the registry, its run and the lake (a folder or URL).
 
-    Raises RegistryError when the registry does not answer or the run's decision is too large, ValueError when the
+    Raises RegistryError when the registry does not answer or the gate's decision is too large, ValueError when the
     decision cannot be understood.
     """
     decision = runs.read_file(version.run_id, DECISION, most_bytes=MOST_BYTES)
@@ -48,7 +48,7 @@ def look_up_lineage(version: ModelVersion, runs: RunFiles, *, lake: str, dataset
 def _validation(lake: str, dataset_version: str) -> Validation | None:
     try:
         found = read_validation(Lake(lake), dataset_version)
-    except Exception as error:  # any file system may raise anything; the service need not see the lake at all
+    except Exception as error:  # a file system may raise anything; the service works without the lake
         log.info("validation out of reach", dataset_version=dataset_version, cause=str(error))
         return None
     if found is None:

@@ -1,6 +1,6 @@
 """Watches for drift: measures recent predictions for GET /health, Prometheus and the other hosts.
 
-A process of its own, `python -m service.sidecars.monitor`, so that no request ever waits for a measurement.
+`python -m service.sidecars.monitor` is a separate process, so that no request waits for a measurement.
 """
 
 import os
@@ -32,7 +32,7 @@ from service.status.drift import write_status
 from service.status.pointer import Pointer
 
 CLOCKS_APART: Final = timedelta(seconds=60)
-"""Between clocks that are right."""
+"""Largest difference of two clocks that both count as right."""
 
 log = structlog.get_logger("service.sidecars.monitor")
 
@@ -40,8 +40,8 @@ log = structlog.get_logger("service.sidecars.monitor")
 class Monitor:
     """Measures the predictions of the version in production, one `step` at a time.
 
-    Raises SettingsError for a database or limits that cannot be understood. `now` is the time in UTC, `monotonic` that
-    of a clock which nobody sets, in seconds.
+    Raises SettingsError for a database or limits that cannot be understood. `now` returns the time in UTC, `monotonic`
+    the seconds of a clock that is never set.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Monitor:
         self._told: tuple[str | None, ...] = ()
 
     def step(self) -> DriftResult:
-        """Measure, or take what was measured already; whatever keeps us from it is a result, no exception."""
+        """Measure drift, or take a recent result from the log. A failure is a result with a cause, not an exception."""
         result, failure = self._look(self._now())
         outcome = (result.model_version, result.state, result.cause, result.attribution)
         if outcome != self._told:
@@ -71,11 +71,11 @@ class Monitor:
         return result
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         self._engine.dispose()
 
     def _look(self, now: datetime) -> tuple[DriftResult, BaseException | None]:
-        """Return what is found, and the error that kept us from more: its text is for our log, not for GET /health."""
+        """Return the result and the error behind an unknown one: its text is for the log, not for GET /health."""
         version: str | None = None
         try:
             pointer = read_production(self._settings.home)
@@ -87,7 +87,7 @@ class Monitor:
         except (SQLAlchemyError, OSError) as error:
             reason = "the prediction log cannot be read: the monitor's log says why"
             unknown, failure = Unmeasurable("log_unavailable", reason), error
-        except Exception as error:  # whatever it is, nobody may go on reading what was known before
+        except Exception as error:  # after any other error, the last result must not look current
             unknown, failure = Unmeasurable("failed", "the measurement failed: the monitor's log says why"), error
         return (
             DriftResult(
@@ -97,7 +97,7 @@ class Monitor:
         )
 
     def _check_clock(self, now: datetime) -> None:
-        """Raise Unmeasurable when the clock was set since the last time; from now on it counts as right."""
+        """Raise Unmeasurable when the clock was set since the last call; the new time counts as right from now on."""
         began = now - timedelta(seconds=self._monotonic())
         moved, self._began = began - self._began, began
         if abs(moved) > CLOCKS_APART:
@@ -111,14 +111,14 @@ class Monitor:
         return self._reference
 
     def _find(self, baseline: DriftReference, now: datetime) -> DriftResult:
-        """Return what anybody in the fleet has measured lately or on the same predictions, else measure."""
+        """Return a host's recent result, or its result on the same predictions; measure if there is none."""
         pointer, engine = baseline.pointer, self._engine
         predictions.prepare(engine)
         drift_history.prepare(engine)
         kept = now - timedelta(days=self._settings.prediction_days)
         known = drift_history.latest(engine, pointer.version, since=kept, until=now)
         if known and known.model_sha256 != pointer.sha256:
-            known = None  # of another registry, which had a version of that number as well
+            known = None  # a version of the same number, from another registry
         if known and (now - known.measured_at).total_seconds() < self._settings.drift_seconds:
             return known
         window = self._read_window(pointer, now)
@@ -130,19 +130,19 @@ class Monitor:
         return result
 
     def _read_window(self, pointer: Pointer, now: datetime) -> Window:
-        """Return recent predictions of a version; raises Unmeasurable when they are too few, or of the future."""
+        """Return recent predictions of a version; raises Unmeasurable when they are too few, or dated ahead."""
         version = pointer.version
         of_version = {"model_version": version, "model_sha256": pointer.sha256}
         newest = windows.find_newest(self._engine, **of_version)
         if newest and newest - now > CLOCKS_APART:
             raise Unmeasurable(
-                "clock", f"the newest prediction is of {newest:%Y-%m-%d %H:%M} UTC, and it is {now:%Y-%m-%d %H:%M}"
+                "clock", f"the newest prediction is dated {newest:%Y-%m-%d %H:%M} UTC, but now is {now:%Y-%m-%d %H:%M}"
             )
         most = self._settings.drift_window
         least = min(self._settings.drift_least, most)
         window = windows.read_window(self._engine, **of_version, most=most, until=now)
         if len(window.ids) < least:
-            raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, it takes {least}")
+            raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, {least} are needed")
         return window
 
     def _measure(self, baseline: DriftReference, window: Window, now: datetime) -> DriftResult:
@@ -168,17 +168,17 @@ class Monitor:
 
 
 def watch(monitor: Monitor, metrics: DriftMetrics, settings: Settings) -> None:
-    """Take a step and tell what came of it: GET /health by a file, Prometheus by gauges."""
+    """Take a step and publish its result: for GET /health by a file, for Prometheus by gauges."""
     result = monitor.step()
     metrics.show(result)
     try:
         write_status(settings.home, result, seconds=settings.drift_seconds)
-    except (OSError, StorageFull):  # Prometheus knows already
+    except (OSError, StorageFull):  # Prometheus has the result already
         log.warning("status not written", exc_info=True)
 
 
 def main() -> None:
-    """Watch until the process is told to end, or its parent is gone."""
+    """Watch for drift until SIGTERM, or until the parent process is gone."""
     configure_logging()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)

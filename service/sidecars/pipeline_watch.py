@@ -1,6 +1,6 @@
-"""Keeps the metrics of the pipeline up to date: what the registry and the lake say of it, how full the disk is.
+"""Keeps the metrics of the pipeline up to date, from the registry, the lake and the disk.
 
-Part of the follower, for the workers load no client of the registry.
+The follower runs the watch, since the workers load no client of the registry.
 """
 
 import threading
@@ -17,7 +17,7 @@ from model.settings import Settings
 from service.metrics.pipeline import PipelineMetrics
 
 LOOK_SECONDS: Final = 600.0
-"""How often it looks: nothing here changes faster than a person could act on it, and each host of a fleet asks."""
+"""Seconds between two looks. A person cannot act faster, and every host of a fleet asks the registry."""
 
 log = structlog.get_logger(__name__)
 
@@ -29,11 +29,11 @@ class Listing(Protocol):
         """Return all versions."""
 
     def resolve(self, alias_or_version: str) -> ModelVersion | None:
-        """Return the version behind an alias, None when there is none."""
+        """Return the version behind an alias, None when the alias is not set."""
 
 
 class PipelineWatch:
-    """Looks at the pipeline every LOOK_SECONDS, in a thread of its own: a lake that hangs must not hold up a swap."""
+    """Looks at the pipeline every LOOK_SECONDS in its own thread: a lake that hangs must not delay a promotion."""
 
     def __init__(self, registry: Listing, lake: Lake, home: Path, metrics: PipelineMetrics, *, name: str) -> None:
         self._registry = registry
@@ -44,11 +44,11 @@ class PipelineWatch:
         self._counted: str | None = None
 
     def start(self) -> None:
-        """Look from now on, for as long as the process lives."""
+        """Start the thread, which looks for as long as the process lives."""
         threading.Thread(target=self._look_for_ever, name="pipeline-watch", daemon=True).start()
 
     def look(self) -> None:
-        """Look once; what is out of reach keeps its last values, and the time it was last read tells so."""
+        """Look once. A source that cannot be reached keeps its last values and the time of its last reading."""
         looks = {
             "disk_read": self._look_at_disk,
             "lake_read": self._look_at_lake,
@@ -58,7 +58,7 @@ class PipelineWatch:
             try:
                 look()
                 self._metrics.note(event, time.time())
-            except Exception as error:  # any file system may raise anything, and the next look may be better
+            except Exception as error:  # a file system may raise anything, and the next look may succeed
                 log.warning("pipeline out of sight", what=event, cause=str(error))
 
     def _look_for_ever(self) -> None:
@@ -82,6 +82,6 @@ class PipelineWatch:
 
 
 def watch_pipeline(settings: Settings) -> PipelineWatch:
-    """Make the watch over the pipeline that `settings` describe."""
+    """Return the watch over the registry, lake and home that `settings` name."""
     lake = Lake(settings.lake_url)
     return PipelineWatch(connect(settings), lake, settings.home, PipelineMetrics(), name=settings.model_name)

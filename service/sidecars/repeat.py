@@ -1,4 +1,4 @@
-"""Repeats the step of a sidecar until its parent is gone, which is how a sidecar ends with the service."""
+"""Repeats the step of a sidecar until its parent process is gone, so that a sidecar ends with the service."""
 
 import os
 import sys
@@ -11,9 +11,10 @@ LOOK_SECONDS: Final = 1.0
 
 
 def repeat(step: Callable[[], object], *, seconds: float) -> None:
-    """Take a step every so many seconds, until the parent is gone, whose id is the program's argument.
+    """Take a step every so many seconds, until the parent process is gone.
 
-    An argument, since a parent that dies while this process still imports is replaced before `getppid` is asked.
+    The program's argument is the parent's id: `getppid` would be too late if the parent dies while this process still
+    imports.
     """
     parent = int(sys.argv[1]) if len(sys.argv) > 1 else os.getppid()
     due = 0.0

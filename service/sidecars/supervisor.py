@@ -1,4 +1,4 @@
-"""Keeps a child process alive: gunicorn restarts only its workers, so this restarts the follower and the monitor."""
+"""Restarts the follower and the monitor when they end: gunicorn restarts only its workers."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 RESTART_SECONDS: Final = 1.0
-"""Pause before a restart, so that a child that cannot start does not eat a core."""
+"""Pause before a restart, so that a child that cannot start does not occupy a core."""
 
 STOP_SECONDS: Final = 5.0
 """How long a child may take to end by itself."""
@@ -24,7 +24,7 @@ class Supervisor:
         self._command = list(command)
         self._stopped = threading.Event()
         self._spawning = threading.Lock()
-        # Popen waits on a pipe that a worker forked at that very moment would inherit and hold open for good.
+        # Popen waits for a pipe to close. A worker forked meanwhile would inherit the pipe and hold it open for good.
         os.register_at_fork(
             before=self._spawning.acquire,
             after_in_parent=self._spawning.release,
@@ -37,7 +37,7 @@ class Supervisor:
         threading.Thread(target=self._watch, name="supervisor", daemon=True).start()
 
     def stop(self) -> None:
-        """End the child, by force when it does not follow within STOP_SECONDS."""
+        """End the child; kill it if it does not end within STOP_SECONDS."""
         self._stopped.set()
         self._child.terminate()
         try:

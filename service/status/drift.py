@@ -11,23 +11,25 @@ from model.monitoring.terms import Attribution, Cause, Signal, State
 from service.status.files import read_file, write_file
 
 if TYPE_CHECKING:
-    # It brings SciPy with it, which the workers that read the file have no use for.
+    # The module imports SciPy, which the workers do not need to read the file.
     from model.monitoring.drift_history import DriftResult
 
 
 class DriftAnswer(BaseModel):
-    """Whether what is sent still resembles what the detector was made from."""
+    """Whether traffic still resembles the reference of the detector."""
 
     model_config = ConfigDict(frozen=True)
 
     status: State = Field(description="'drifting' when a signal is over its limit")
-    cause: Cause | Literal["silent"] | None = Field(description="Why it is unknown; 'silent': nobody measures")
-    attribution: Attribution = Field(description="The likeliest reason for drift, 'none' without any")
-    reason: str = Field(description="The same in a sentence")
-    version: str | None = Field(description="The version whose predictions were looked at")
-    measured_at: datetime | None = Field(description="When they were")
-    predictions: int = Field(description="How many they were")
-    signals: tuple[Signal, ...] = Field(description="What was measured, against its limits")
+    cause: Cause | Literal["silent"] | None = Field(
+        description="Why the status is unknown; 'silent': no monitor measures; null: it is known"
+    )
+    attribution: Attribution = Field(description="The likeliest reason for drift; 'none': there is no drift")
+    reason: str = Field(description="The status and its reason in a sentence")
+    version: str | None = Field(description="The version whose predictions were measured")
+    measured_at: datetime | None = Field(description="When the predictions were measured")
+    predictions: int = Field(description="How many predictions were measured")
+    signals: tuple[Signal, ...] = Field(description="Each signal that was measured, with its limit")
     accuracy: Estimate | None = Field(description="Estimated share of right answers, without labels")
     ai_share: Estimate | None = Field(description="Estimated share of AI images")
 
@@ -56,7 +58,7 @@ class DriftStatus(BaseModel):
 
 
 def write_status(home: Path, result: "DriftResult", *, seconds: float) -> None:
-    """Replace the status of before by that of `result`; `seconds` until the monitor looks again.
+    """Write the status of `result`; the next measurement is due in `seconds`.
 
     Raises OSError or StorageFull when it cannot be written.
     """
@@ -65,7 +67,7 @@ def write_status(home: Path, result: "DriftResult", *, seconds: float) -> None:
 
 
 def describe(result: "DriftResult") -> DriftAnswer:
-    """Return what anybody may know of a result: all but whose predictions are suspect."""
+    """Return the public part of a result: all of it but the suspect predictions."""
     return DriftAnswer(
         status=result.state,
         cause=result.cause,
@@ -81,7 +83,7 @@ def describe(result: "DriftResult") -> DriftAnswer:
 
 
 def read_status(home: Path) -> DriftStatus | None:
-    """Return what the monitor wrote last; None when it never did, or when that cannot be read."""
+    """Return what the monitor wrote last; None when there is no file yet, or when it cannot be read."""
     return read_file(_path(home), DriftStatus)
 
 

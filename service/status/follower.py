@@ -1,4 +1,4 @@
-"""The follower's last answers of the registry, in a file that the workers read for GET /health."""
+"""The outcome of the follower's last poll of the registry, in a file that the workers read for GET /health."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,23 +14,23 @@ Outcome = Literal["current", "switched", "absent", "refused", "unavailable"]
 
 
 class FollowerStatus(BaseModel):
-    """How it went when the follower last asked the registry."""
+    """The outcome of the follower's last poll of the registry."""
 
     model_config = ConfigDict(frozen=True)
 
-    asked_at: datetime = Field(description="When it asked")
-    production: Outcome = Field(description="What came of it for the alias 'production'")
-    shadow: Outcome = Field(description="What came of it for the alias 'shadow'")
+    asked_at: datetime = Field(description="When the follower asked")
+    production: Outcome = Field(description="Outcome for the alias 'production'")
+    shadow: Outcome = Field(description="Outcome for the alias 'shadow'")
 
 
 def write_status(home: Path, outcomes: Mapping[Alias, Outcome]) -> None:
-    """Replace the status of before by the outcomes of now."""
+    """Write the outcomes of a poll that has just ended."""
     status = FollowerStatus(asked_at=datetime.now(UTC), production=outcomes["production"], shadow=outcomes["shadow"])
     write_file(_path(home), status)
 
 
 def read_status(home: Path) -> FollowerStatus | None:
-    """Return what the follower wrote last; None when it never did, or when that cannot be read."""
+    """Return what the follower wrote last; None when there is no file yet, or when it cannot be read."""
     return read_file(_path(home), FollowerStatus)
 
 

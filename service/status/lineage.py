@@ -1,4 +1,4 @@
-"""How a detector came about, in a file beside its artifact that the follower writes and GET /model shows."""
+"""How a detector came about: a file beside its artifact, which the follower writes and GET /model shows."""
 
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ class Validation(BaseModel):
     success: bool = Field(description="Whether the version may be trained on")
     accepted: int = Field(description="Images accepted")
     refused: int = Field(description="Images left out, with a reason each, in the lake's quarantine")
-    warnings: list[str] = Field(description="What it warns of, in words")
+    warnings: list[str] = Field(description="Warnings of the validation, a sentence each")
 
 
 class Lineage(BaseModel):
@@ -30,12 +30,14 @@ class Lineage(BaseModel):
 
     dag_run_id: str | None = Field(description="Airflow's run of retrain_detector; null: made by hand")
     gate: str | None = Field(description="What the gate said: 'passed', 'failed', or 'overridden' by a person")
-    gate_reason: str | None = Field(description="Why, in one line")
-    gate_champion: str | None = Field(description="The version it was compared with, or 'none'")
+    gate_reason: str | None = Field(description="Why the gate said so, in one line")
+    gate_champion: str | None = Field(description="The version that the gate compared it with, or 'none'")
     gate_lines: list[Rule] = Field(description="Every rule of the gate; empty when the gate was not asked")
-    promotion_reason: str | None = Field(description="Why it was last put into production")
-    promoted_at: datetime | None = Field(description="When that was")
-    validation: Validation | None = Field(description="Of its dataset version; null where the lake is out of reach")
+    promotion_reason: str | None = Field(description="Why the version was last put into production")
+    promoted_at: datetime | None = Field(description="When the version was last put into production")
+    validation: Validation | None = Field(
+        description="Validation of its dataset version; null: none, or the lake is out of reach"
+    )
 
 
 def write_lineage(folder: Path, lineage: Lineage) -> None:
@@ -44,5 +46,5 @@ def write_lineage(folder: Path, lineage: Lineage) -> None:
 
 
 def read_lineage(folder: Path) -> Lineage | None:
-    """Return the lineage kept in `folder`; None when there is none yet, or when it cannot be read."""
+    """Return the lineage in `folder`; None when there is no file yet, or when it cannot be read."""
     return read_file(folder / FILE, Lineage)

@@ -40,7 +40,7 @@ class Pointer:
             raise ArtifactError(f"{path} is no pointer to a detector: {error}") from error
 
     def names(self, version: str, run_id: str) -> bool:
-        """Tell whether this is that version; its number alone is not enough, for a new registry counts from 1 again."""
+        """Tell whether the pointer is to this version and run; a new registry numbers its versions from 1 again."""
         return (self.version, self.run_id) == (version, run_id)
 
     def write(self, path: Path) -> None:
@@ -54,12 +54,12 @@ class Pointer:
 
 
 def pointer_path(home: Path, alias: Alias = "production") -> Path:
-    """Where the pointer of an alias lies under Truegrain's home."""
+    """Return the path of an alias's pointer file under Truegrain's home."""
     return home / "models" / f"{alias}.json"
 
 
 def read_pointers(models: Path) -> list[Pointer]:
-    """Read the pointers of all aliases in the folder `models`; what cannot be read points to nothing."""
+    """Read the pointers of all aliases in the folder `models`; a file that cannot be read is left out."""
     found = []
     for path in sorted(models.glob("*.json")):
         with suppress(ArtifactError, OSError):

@@ -13,25 +13,25 @@ State = Literal["ok", "locked", "full", "gone", "failing"]
 STATES: Final = get_args(State)
 
 LATE_SECONDS: Final = 120.0
-"""A row is written within a second or so of a database that is well; one that is away is noticed within a minute."""
+"""Lag above which the log counts as late. A healthy database takes a row within a second or so."""
 
 _LOCKED: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, "55P03"}
 _FULL: Final = {sqlite3.SQLITE_FULL, "53100"}
 _NO_ROOM: Final = FULL_DISK | {errno.EFBIG}
-"""Result codes of SQLite, SQLSTATEs of PostgreSQL (its manual, appendix A), and numbers of the system."""
+"""Result codes of SQLite, SQLSTATEs of PostgreSQL (its manual, appendix A), and error numbers of the system."""
 
 _MEANING: Final = {
-    "locked": "somebody else holds the lock on its database",
+    "locked": "another process holds the lock on its database",
     "full": "there is no room in its database or for its outbox",
     "gone": "its database does not answer, or the folder of its outbox cannot be reached",
-    "failing": "its database, its outbox or the program refuses to write, for what the service's log says",
+    "failing": "its database, its outbox or the program refuses to write: the service's log says why",
 }
 
 _LOST: Final = "there was no room for them, or their outbox is damaged"
 
 
 class LogStatus(BaseModel):
-    """How a worker's prediction log is."""
+    """The state of a worker's prediction log."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -39,13 +39,13 @@ class LogStatus(BaseModel):
         description="'ok', or why predictions wait: the database is 'locked', 'full' or 'gone', or writing is 'failing'"
     )
     waiting: int = Field(description="Predictions of this worker that are not in the database yet")
-    lag_seconds: float = Field(description="For how long the oldest of them has waited")
-    dropped: int = Field(description="Predictions that this worker could not keep, since it started")
+    lag_seconds: float = Field(description="Seconds for which the oldest waiting prediction has waited")
+    dropped: int = Field(description="Predictions that this worker has lost since it started")
 
     def troubles(self) -> list[str]:
         """Return what is wrong, a sentence each."""
         found = []
-        waits = f"{self.waiting:,} predictions wait, since {self.lag_seconds:.0f} s"
+        waits = f"{self.waiting:,} predictions wait, the oldest for {self.lag_seconds:.0f} s"
         if self.state != "ok":
             found.append(f"the prediction log is {self.state}: {_MEANING[self.state]}; {waits}")
         elif self.lag_seconds > LATE_SECONDS:
@@ -56,7 +56,7 @@ class LogStatus(BaseModel):
 
 
 def name_trouble(error: BaseException) -> State:
-    """Tell from an error of the database, or of the disk, which trouble the log is in."""
+    """Return the state that an error of the database or the disk puts the log in."""
     cause = getattr(error, "orig", error)
     code = getattr(cause, "pgcode", None) or getattr(cause, "sqlite_errorcode", 0) & 0xFF  # extended codes lie above it
     if code in _LOCKED:
@@ -70,5 +70,5 @@ def name_trouble(error: BaseException) -> State:
 
 
 def name_cause(error: BaseException) -> str:
-    """Return what an error says in its first line: in those after it PostgreSQL may quote a row."""
+    """Return the first line of an error's message: PostgreSQL may quote a row in the lines after it."""
     return str(getattr(error, "orig", error)).strip().partition("\n")[0]

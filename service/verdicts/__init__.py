@@ -1,1 +1,1 @@
-"""From an image file to the verdict that is sent."""
+"""Judges image files: from the bytes of a file to the verdict that is sent."""

@@ -22,7 +22,7 @@ _MOST: Final = np.finfo(EMBEDDING).max
 
 
 def to_verdict(judged: Judged, *, request_id: str, evidence: Sequence[Finding] = ()) -> Verdict:
-    """Return the answer to a request, under an id of its own; `evidence` is what the file says of itself."""
+    """Return the verdict on a judged image, under a new id; `evidence` is what the file's metadata says."""
     probability, decision = judged.probability, judged.decision
     return Verdict(
         id=uuid4().hex,
@@ -44,7 +44,7 @@ def to_verdict(judged: Judged, *, request_id: str, evidence: Sequence[Finding] =
 
 
 def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime) -> Prediction:
-    """Return what is remembered of a verdict that was given at a time (UTC)."""
+    """Return the row of the prediction log for a verdict that was given at the time `at` (UTC)."""
     embedding = judged.scores.embedding
     return Prediction(
         id=verdict.id,
@@ -68,12 +68,12 @@ def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime
 
 
 def respond(answer: BaseModel) -> Response:
-    """Write an answer as JSON in one step; APIFlask takes three, by way of a dict, which a verdict a request feels."""
+    """Return an answer as JSON, written in one step; APIFlask takes three, by way of a dict, which is slower."""
     return Response(answer.model_dump_json(), content_type="application/json")
 
 
 def _conflicts(decision: Decision, evidence: Sequence[Finding]) -> bool:
-    """Tell whether a finding says the opposite of `decision`; 'unsure' has no opposite."""
+    """Return whether a finding says the opposite of `decision`; 'unsure' has no opposite."""
     return decision != UNSURE and any(finding.says not in {decision, "nothing"} for finding in evidence)
 
 
@@ -92,5 +92,5 @@ def _ms(seconds: float) -> float:
 
 
 def _pack(embedding: NDArray[np.float32]) -> Packed:
-    """Write the values as a row holds them; one that is out of its range becomes the end of it, not infinite."""
+    """Return the values as a row stores them; values beyond the range of the type are clipped, not infinite."""
     return np.minimum(np.maximum(embedding, -_MOST), _MOST).astype(EMBEDDING).tobytes()

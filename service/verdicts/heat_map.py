@@ -1,4 +1,4 @@
-"""Draws the map of an explanation as a picture to lay over the image that was judged."""
+"""Draws the heat map of an explanation as a picture to lay over the image that was judged."""
 
 import io
 from typing import Final
@@ -8,21 +8,21 @@ from numpy.typing import NDArray
 from PIL import Image
 
 LONGEST_SIDE: Final = 512
-"""Pixels of the longer side; the map is smooth, so that a browser can enlarge it to any picture."""
+"""Most pixels of the longer side; the map is smooth, so a browser can enlarge it to the size of the picture."""
 
 _WEAK: Final = np.array([255, 214, 10], np.float32)
 _STRONG: Final = np.array([214, 20, 40], np.float32)
 _DEEPEST: Final = 0.75
-"""How much of the picture the map covers where it is strongest."""
+"""Opacity of the map where it is strongest."""
 _UNSEEN: Final = (128, 128, 128, 150)
-"""What lies over the edges that the detector does not look at."""
+"""Colour (RGBA) of the edges that the detector does not look at."""
 
 
 def draw_overlay(importance: NDArray[np.float32], *, width: int, height: int) -> bytes:
     """Draw a map [h, w] of the picture's central square as a transparent PNG, in proportion `width` to `height`.
 
-    Yellow to red where the map is positive, the more of it the higher; clear where it is not. What lies outside the
-    square is grey: the detector never saw it (see `model.images.preprocess.Preprocess`).
+    Positive values are yellow to red, and more opaque the higher they are. Other values are transparent. The edges
+    outside the square are grey: the detector never saw them (see `model.images.preprocess.Preprocess`).
     """
     scale = min(1.0, LONGEST_SIDE / max(width, height))
     shown = max(1, round(width * scale)), max(1, round(height * scale))

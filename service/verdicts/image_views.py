@@ -19,7 +19,7 @@ from service.answers.verdict import ImageFacts
 from service.protection.bodies import BATCH_WEIGHT
 
 RESHIP_PIXELS: Final = 4_000_000
-"""A larger image is reduced to so many pixels before it is re-shipped, as most who pass pictures on do."""
+"""A larger image is reduced to so many pixels before it is re-shipped, as most services that pass pictures on do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Seen:
     """An image ready for the detector, and how many seconds each step took.
 
     `bytes` is the size of its file, `jpeg_quality` (1-100) is None if the file is no JPEG.
-    `views` [n, size, size, 3] uint8 begins with the image as it came; its re-shipped versions follow when its stability
-    is examined. The decoded picture is not kept: those of a batch need not fit into memory together.
+    `views` [n, size, size, 3] uint8 begins with the image as it came. The re-shipped versions follow if its stability
+    is examined. The decoded picture is not kept: the pictures of a batch may not fit into memory together.
     """
 
     image: ImageFacts
@@ -41,13 +41,13 @@ class Seen:
 
 
 def look(data: bytes, preprocess: Preprocess, *, limits: Limits, reship: bool) -> Seen:
-    """Decode and preprocess the image in `data`, with `reship` its re-shipped versions too; raises InvalidImage."""
+    """Decode and preprocess the image in `data`; with `reship` add its re-shipped versions. Raises InvalidImage."""
     started = perf_counter()
     return _finish(open_image(data, limits=limits), data, preprocess, reship=reship, started=started)
 
 
 def count_pixels(data: bytes, *, limits: Limits) -> int:
-    """Return the pixels of the image in `data` by its header alone, none if it cannot be accepted."""
+    """Return the number of pixels by the header of the image in `data`, 0 if the image cannot be accepted."""
     try:
         image = open_image(data, limits=limits)
     except InvalidImage:
@@ -58,19 +58,20 @@ def count_pixels(data: bytes, *, limits: Limits) -> int:
 def look_at_all(
     files: Sequence[bytes], preprocess: Preprocess, *, limits: Limits, reship: bool
 ) -> Iterator[Seen | InvalidImage]:
-    """Look at each file in turn; an image that cannot be accepted is its error.
+    """Decode and preprocess each file in turn; yield an InvalidImage in place of an image that is not accepted.
 
-    Together they may have BATCH_WEIGHT times the pixels of the largest image; one beyond that is not accepted.
+    Together the images may have BATCH_WEIGHT times the pixels of the largest image. Images beyond this are not
+    accepted.
     """
     left = BATCH_WEIGHT * limits.max_pixels
     for data in files:
         started = perf_counter()
         try:
             opened = open_image(data, limits=limits)
-            left -= _check_room(opened, left)  # a damaged image takes its time too
+            left -= _check_room(opened, left)  # counts before decoding: a damaged image takes time too
             yield _finish(opened, data, preprocess, reship=reship, started=started)
         except InvalidImage as error:
-            # A new one, since the traceback of this one holds on to the pixels decoded so far.
+            # A new error, since the traceback of `error` keeps the pixels decoded so far in memory.
             yield InvalidImage(error.reason, str(error))
 
 
@@ -78,8 +79,8 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
     if reship and max(opened.size) > LONGEST_JPEG_SIDE:
         raise InvalidImage(
             "too_many_pixels",
-            f"the image has {opened.width} x {opened.height} pixels; to examine its stability it is stored as JPEG,"
-            f" whose sides have at most {LONGEST_JPEG_SIDE:,}",
+            f"the image has {opened.width} x {opened.height} pixels; the check of stability stores it as JPEG, with"
+            f" at most {LONGEST_JPEG_SIDE:,} pixels a side: leave out `stability`, or send a smaller image",
         )
     decoded = load(opened)
     decoded_at = perf_counter()
@@ -111,7 +112,7 @@ def _see(rgb: Image.Image, preprocess: Preprocess, *, reship: bool) -> NDArray[n
 
 
 def _reduce(rgb: Image.Image) -> Image.Image:
-    """Return an image of at most about RESHIP_PIXELS, in proportion."""
+    """Return the image, reduced in proportion to about RESHIP_PIXELS if it has more."""
     factor = sqrt(RESHIP_PIXELS / (rgb.width * rgb.height))
     if factor >= 1:
         return rgb
@@ -120,12 +121,12 @@ def _reduce(rgb: Image.Image) -> Image.Image:
 
 
 def _check_room(image: Image.Image, left: int) -> int:
-    """Return the pixels of `image`; raises InvalidImage when these are more than are `left`."""
+    """Return the number of pixels of `image`; raises InvalidImage when fewer pixels are `left` to the batch."""
     pixels = image.width * image.height
     if pixels > left:
         raise InvalidImage(
             "too_many_pixels",
-            f"the image has {image.width} x {image.height} pixels, and those before it left {left:,} of the batch's:"
-            " send it in another one",
+            f"the image has {image.width} x {image.height} pixels, but the images before it left {left:,} to the batch:"
+            " send it in another batch",
         )
     return pixels

@@ -1,4 +1,4 @@
-"""Judges image files: bytes and a detector in, what the detector found and decided out."""
+"""Judges image files: takes their bytes and a detector, returns scores and decisions."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,26 +21,27 @@ from service.verdicts.image_views import Seen, look, look_at_all
 from service.verdicts.model_store import ServedModel
 
 TENSOR_PIXELS: Final = 64 * 32 * 32
-"""Most pixels of one tensor batch, as the network's activations take a kB for each: 64 images of the smallest size."""
+"""Most pixels of one tensor batch, since activations take 1 kB a pixel: 64 images of the smallest size."""
 
 TENSOR_ROWS: Final = 16
-"""Images that a tensor batch may hold at any size: an image takes 1.9 ms alone, 1.1 ms among 16, no less among 64."""
+"""Images that a tensor batch may hold at any size: an image takes 1.9 ms alone, 1.1 ms among 16 and among 64."""
 
 
 Pause = Callable[[], float]
-"""Lets others go first between two steps of a long computation; returns for how many seconds they did."""
+"""Lets other requests compute first between two steps of a long computation; returns for how many seconds they did."""
 
 
 def go_on() -> float:
-    """Do not pause."""
+    """Go on without a pause."""
     return 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionRule:
-    """How a probability is decided: `operating_point` is the false-positive rate asked for, None: the card's own rule.
+    """How a probability becomes a label and a decision.
 
-    From `threshold` on the label is 'ai'; in `band` (ends included) the decision is 'unsure'.
+    The label is 'ai' from `threshold` up. In `band` (ends included) the decision is 'unsure'. `operating_point` is the
+    false-positive rate that was asked for; None stands for the rule of the detector's card.
     """
 
     threshold: float
@@ -50,10 +51,10 @@ class DecisionRule:
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
-    """What a version of the detector found in one image, and the rule by which that is decided.
+    """The scores that a version of the detector gave to one image, and the rule that decides by them.
 
-    `scores` are those of `seen.views`: the image as it came, then its re-shipped versions if its stability was asked
-    for. `inference` is in seconds.
+    `scores` has a row for each of `seen.views`: the image as it came, then its re-shipped versions if its stability was
+    asked for. `inference` is in seconds.
     """
 
     version: Pointer
@@ -74,7 +75,7 @@ class Judged:
 
     @property
     def stability(self) -> float | None:
-        """The share of RESHIPPED that leave the label as it is, None unless asked for."""
+        """Share of the re-shipped versions with the label of the image, None if no stability was asked for."""
         probability, *reshipped = self.scores.probability.tolist()
         return measure_stability(probability, reshipped, self.rule.threshold) if reshipped else None
 
@@ -89,7 +90,7 @@ class Judged:
 def judge(data: bytes, model: ServedModel, *, limits: Limits, options: Options) -> Judged:
     """Decode `data` and let `model` judge it.
 
-    Raises InvalidImage when it holds no image within `limits`, Refusal when the card lacks the operating point.
+    Raises InvalidImage when `data` is no image within `limits`, Refusal when the card lacks the operating point.
     """
     rule = _choose_rule(model.detector.card, options)
     seen = look(data, model.detector.preprocess, limits=limits, reship=options.stability)
@@ -100,10 +101,10 @@ def judge(data: bytes, model: ServedModel, *, limits: Limits, options: Options) 
 def judge_all(
     files: Sequence[bytes], model: ServedModel, *, limits: Limits, options: Options, pause: Pause = go_on
 ) -> list[Judged | InvalidImage]:
-    """Judge several files, in order; what cannot be accepted (see `look_at_all`) has its error instead.
+    """Judge several files, in order; a file that is not accepted (see `look_at_all`) has its error instead.
 
-    All views of all images are one tensor batch, or as few as `score_views` makes of them. It pauses after each image
-    and each tensor batch. Raises Refusal when the card lacks the operating point.
+    `score_views` puts the views of all images into as few tensor batches as possible. `pause` is called after each
+    image and each tensor batch. Raises Refusal when the card lacks the operating point.
     """
     rule = _choose_rule(model.detector.card, options)
     looks: list[Seen | InvalidImage] = []
@@ -116,7 +117,7 @@ def judge_all(
 
 
 def score_views(detector: Detector, pixels: NDArray[np.uint8], pause: Pause = go_on) -> Scores:
-    """Score a batch [N, size, size, 3] in as few tensors as TENSOR_PIXELS and TENSOR_ROWS allow; pause between them."""
+    """Score views [N, size, size, 3] in as few tensors as TENSOR_PIXELS and TENSOR_ROWS allow; pause in between."""
     _, height, width, _ = pixels.shape
     rows = max(TENSOR_ROWS, TENSOR_PIXELS // (height * width))
     parts = [detector.score(pixels[:rows])]
@@ -141,7 +142,7 @@ def _choose_rule(card: Card, options: Options) -> DecisionRule:
 
 
 def _score(seen: Sequence[Seen], model: ServedModel, rule: DecisionRule, pause: Pause = go_on) -> list[Judged]:
-    """Score the views of all images; each image bears an equal share of the time, pauses apart."""
+    """Score the views of all images; the time, without pauses, is divided equally among the images."""
     paused = 0.0
 
     def rest() -> float:

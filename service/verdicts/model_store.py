@@ -1,4 +1,4 @@
-"""Keeps the detector of an alias loaded, and replaces it in one step when its pointer file names another one."""
+"""Keeps the detector of an alias loaded, and replaces it in one step when its pointer file names another version."""
 
 import threading
 import time
@@ -14,14 +14,14 @@ from service.metrics.service import Metrics
 from service.status.pointer import Alias, Pointer
 
 LOOK_SECONDS = 1.0
-"""How often a worker looks at the pointer file; one `stat` a time."""
+"""How often a worker looks at the pointer file; a look is one `stat`."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServedModel:
-    """A version and its loaded detector, as one value: whoever holds it cannot mix two versions."""
+    """A version and its loaded detector, as one value, so that a request cannot mix two versions."""
 
     version: Pointer
     detector: Detector
@@ -30,10 +30,10 @@ class ServedModel:
 
 
 class ModelStore:
-    """Keeps `current` up to date from a thread of its own; requests read that one reference, and load only the first.
+    """Keeps `current` up to date from its own thread; requests read `current`, and load only the first version.
 
-    Production stays in service whatever becomes of its pointer; a shadow ends with its own. With a `public_key` nothing
-    is read of a detector, not even of the last one in service, whose signature is not by that key.
+    Production stays in service even without its pointer; a shadow ends when its pointer is deleted. With a `public_key`
+    no file of a detector is parsed before its signature is verified, not even after a restart.
     """
 
     def __init__(
@@ -49,16 +49,16 @@ class ModelStore:
         self._stopped = threading.Event()
 
     def start(self) -> None:
-        """Load the last good detector, if there is one, then follow the pointer until `stop`."""
+        """Load the last good detector, if there is one; then follow the pointer file until `stop`."""
         self.refresh()
         threading.Thread(target=self._follow, name=f"{self._alias}-store", daemon=True).start()
 
     def stop(self) -> None:
-        """Leave `current` as it is from now on."""
+        """Stop following the pointer file; `current` stays."""
         self._stopped.set()
 
     def refresh(self) -> ServedModel | None:
-        """Load the version that the pointer names, unless that was tried already; return `current`.
+        """Load the version that the pointer names, unless loading it was tried already; return `current`.
 
         A version that cannot be loaded is logged and counted, and the current one stays in service.
         """
@@ -76,7 +76,7 @@ class ModelStore:
             return
         try:
             self._replace(self._load())
-        except Exception:  # whatever a broken artifact provokes, the detector in service goes on
+        except Exception:  # a broken artifact may raise anything; the detector in service stays
             self._metrics.load_failures.inc()
             log.exception("detector refused", alias=self._alias, pointer=str(self._pointer))
 

@@ -1,4 +1,4 @@
-"""Has a share of the images judged by the shadow too, out of the way of the requests, and compares the verdicts."""
+"""Lets the shadow judge a share of the images too, outside of requests, and compares the verdicts."""
 
 import os
 import queue
@@ -17,10 +17,10 @@ from service.verdicts.judging import judge
 from service.verdicts.model_store import ModelStore
 
 MOST_WAITING: Final = 4
-"""Images held for the shadow. Few, for each may be as large as an upload; those that find no place are skipped."""
+"""Most images that wait for the shadow. Each may be as large as an upload; further images are skipped."""
 
 NICENESS: Final = 10
-"""How much the shadow's thread stands back where it and a request want the same core."""
+"""Added niceness of the shadow's thread, so that requests on the same core go first."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ class _Job:
 
 
 class Shadowing:
-    """Compares `shadow` with the verdicts given, for a `share` (0 to 1) of the images, from a thread of its own."""
+    """Compares `shadow` with the verdicts given, for a `share` (0 to 1) of the images, in its own thread."""
 
     def __init__(self, shadow: ModelStore, metrics: Metrics, *, limits: Limits, share: float) -> None:
         self._shadow = shadow
@@ -44,19 +44,19 @@ class Shadowing:
         self._thread = threading.Thread(target=self._compare_all, name="shadowing", daemon=True)
 
     def start(self) -> None:
-        """Start comparing; call it after the fork."""
+        """Start the thread; call it after the fork."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop after the image at hand and those that wait."""
+        """Judge the images that still wait, then end the thread."""
         if self._thread.is_alive():
             self._waiting.put(None)
             self._thread.join()
 
     def offer(self, data: bytes, options: Options, verdict: Verdict) -> None:
-        """Have the image compared with its verdict if there is a shadow and the image is of the share.
+        """Queue the image for comparison if there is a shadow and the image is in the share.
 
-        It is by its hash: the same in every worker, and an image that is sent twice is not two votes.
+        The hash of the image decides, so that every worker chooses the same images.
         """
         if self._shadow.current is None or not is_chosen(verdict.image.sha256, self._share):
             return
@@ -70,13 +70,13 @@ class Shadowing:
         while job := self._waiting.get():
             try:
                 self._compare(job)
-            except Exception:  # whatever the shadow does wrong is found out here, and must not end the comparing
+            except Exception:  # a shadow may fail in any way; the thread goes on
                 self._metrics.shadow_skipped.labels("failed").inc()
                 log.warning("shadow failed", request_id=job.verdict.request_id, exc_info=True)
 
     def _compare(self, job: _Job) -> None:
         model, verdict = self._shadow.current, job.verdict
-        if model is None:  # it ended meanwhile
+        if model is None:  # the shadow ended meanwhile
             return
         judged = judge(job.data, model, limits=self._limits, options=job.options)
         self._metrics.shadow_compared(verdict.decision, judged.decision, judged.probability - verdict.probability)
@@ -92,11 +92,11 @@ class Shadowing:
 
 
 def is_chosen(sha256: str, share: float) -> bool:
-    """Tell whether an image of that hash is of the `share`; a larger share holds all of a smaller one."""
+    """Return whether an image of that hash is in the `share`; a larger share contains every smaller one."""
     return int(sha256[:8], 16) < share * 2**32
 
 
 def _stand_back() -> None:
-    if sys.platform == "linux":  # where a thread has a priority of its own
+    if sys.platform == "linux":  # where each thread has its own priority
         mine = os.getpriority(os.PRIO_PROCESS, 0)
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), mine + NICENESS)

@@ -3,12 +3,12 @@
 import { askForKey, keyOfTab } from "./key.js";
 
 const PATIENCE = 3; // attempts at a service that says it is busy
-const LONGEST_PAUSE = 20; // seconds; who is told to wait longer should read it
+const LONGEST_PAUSE = 20; // seconds; a longer wait is shown to the user
 const WANTS_KEY = ["key_missing", "key_unknown", "key_expired", "role_missing"];
-const NONSENSE = { title: "The service did not answer as it should", detail: "Try again, or tell who runs it." };
+const NONSENSE = { title: "The service did not answer as it should", detail: "Try again, or tell its operator." };
 const UNREACHABLE = { title: "The service cannot be reached", detail: "Check the connection, then try again." };
 
-/** A request that failed: `title` in a few words, `message` with the way out, `reason` a word of the service's. */
+/** A request that failed: `title` in a few words, `message` with the way out, `reason` as in problem+json. */
 export class Problem extends Error {
   constructor({ title, detail, reason, status }) {
     super(detail);
@@ -37,8 +37,8 @@ export async function judge(files, options) {
 }
 
 /**
- * Tell the service what the picture of an earlier verdict is; with `file` it may keep the picture. Returns {id, token}
- * of the report. `token` is that of a report which this one replaces; null where there is none, or a key is used.
+ * Tell the service what the picture of an earlier verdict is; with `file` the service may keep the picture. `token` is
+ * the token of the report to replace, if there is one. Returns {id, token} of the report; with a key, token is null.
  */
 export async function report(fields, { file, token }) {
   const body = form(file ? { ...fields, consent: "true", file } : fields);
@@ -46,7 +46,7 @@ export async function report(fields, { file, token }) {
   return { id: answer.id, token: answer.report_token };
 }
 
-/** Take a report back. */
+/** Withdraw a report. */
 export async function withdraw({ id, token }) {
   await send(`feedback/${encodeURIComponent(id)}`, { method: "DELETE", headers: licence(token) });
 }

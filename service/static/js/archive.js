@@ -3,7 +3,7 @@
 const MOST_CHECKS = 200;
 const MOST_BYTES = 300e6;
 
-/** Open the history; resolves to null where the browser keeps none, as in some private windows. */
+/** Open the history; resolves to null if the browser keeps none, as in some private windows. */
 export async function openArchive() {
   try {
     const opening = indexedDB.open("truegrain", 1);
@@ -14,7 +14,7 @@ export async function openArchive() {
   }
 }
 
-/** The oldest of `checks` (newest first) that must go so that the rest is within the bounds. */
+/** The oldest of `checks` (newest first) that must be forgotten so that the rest is within the bounds. */
 export function surplus(checks, { mostChecks = MOST_CHECKS, mostBytes = MOST_BYTES } = {}) {
   let bytes = 0;
   const first = checks.findIndex(({ file }, index) => (bytes += file.size) > mostBytes || index >= mostChecks);
@@ -32,7 +32,7 @@ class Archive {
     return checks.reverse();
   }
 
-  /** Write a check, new or changed. Rejects when the disk's share of this page is used up. */
+  /** Write a check, new or changed. Rejects when this page has used up its share of the disk. */
   async write(check) {
     await settle(this.#open("readwrite").put(check));
   }

@@ -12,7 +12,7 @@ export class Gallery {
     this.cards = new Map();
   }
 
-  /** Bring the wall in line with `checks`, newest first, of which `opened` is shown in full. */
+  /** Show `checks`, newest first; `opened` is the check that is shown in full. */
   show(checks, opened) {
     this.section.hidden = checks.length === 0;
     for (const [check, card] of this.cards) if (!checks.includes(check)) this.#drop(check, card);

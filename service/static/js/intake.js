@@ -1,6 +1,6 @@
 // Every way a picture gets into the page: chosen, photographed, dropped, pasted.
 
-/** Call `take(files)` with what the user hands over, the files as they are. */
+/** Call `take(files)` with the files that the user hands over, unchanged. */
 export function watchIntake(take) {
   const hand = (list) => list?.length && take([...list]);
   for (const input of document.querySelectorAll("input[type=file]")) {

@@ -29,7 +29,7 @@ export function intoBatches(checks, { batchFiles, batchBytes }) {
   return batches;
 }
 
-/** Judge one check with its heat map; rejects with the Problem, and leaves the check as it is, when that fails. */
+/** Judge one check with its heat map. On failure reject with the Problem and leave the check unchanged. */
 export async function explainCheck(check, options, changed) {
   await conclude(check, await explain(check.file, options), changed);
 }
@@ -38,7 +38,7 @@ async function judgeOne(check, options, changed) {
   await explainCheck(check, options, changed).catch((problem) => conclude(check, { problem }, changed));
 }
 
-/** Judge a batch, and what had too many pixels for it once more: nobody knows these before they are decoded. */
+/** Judge a batch; judge images that had too many pixels for it again. Pixels are unknown before decoding. */
 async function judgeBatch(batch, options, changed) {
   const answers = new Map(await askAbout(batch, options));
   const over = batch.filter((check) => answers.get(check).problem?.reason === "too_many_pixels");
@@ -47,7 +47,7 @@ async function judgeBatch(batch, options, changed) {
   if (again.length) await judgeBatch(again, options, changed);
 }
 
-/** Each check of a batch with its answer; the failure of the request is the answer to all of them. */
+/** Each check of a batch with its answer; if the request fails, every check gets its Problem. */
 async function askAbout(batch, options) {
   try {
     const items = await judge(batch.map(({ file }) => file), options);
@@ -62,7 +62,7 @@ async function conclude(check, { verdict = null, map = null, problem = null }, c
   changed(Object.assign(check, { verdict, map, band, problem }));
 }
 
-/** The probabilities between which `version` is unsure; null when another one is in service by now. */
+/** The probabilities between which `version` is unsure; null when another version is in service by now. */
 function bandOf(version) {
   if (!bands.has(version)) bands.set(version, askForBand(version));
   return bands.get(version);
@@ -79,6 +79,6 @@ async function askForBand(version) {
 
 function tooLarge(file, { fileBytes }) {
   const [size, most] = [file.size, fileBytes].map((bytes) => bytes.toLocaleString("en"));
-  const detail = `It has ${size} bytes; at most ${most} are accepted.`;
+  const detail = `The file has ${size} bytes; at most ${most} are accepted.`;
   return new Problem({ title: "The file is too large", detail, status: 413 });
 }

@@ -1,15 +1,15 @@
-// The API key of a service that wants one: asked for when it is first refused, forgotten with the tab.
+// The API key for a service that needs one: asked for at the first refusal, forgotten when the tab is closed.
 
 const NAME = "truegrain-key";
-let asking = null; // one dialog for all the requests that were refused together
+let asking = null; // one dialog for all requests that were refused together
 
-/** The headers that carry the key, none while there is none. */
+/** The headers that carry the key; none without a key. */
 export function keyOfTab() {
   const key = sessionStorage.getItem(NAME);
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
-/** Ask for a key because of `why`; resolves to whether one was given. */
+/** Ask for a key because of `why`; resolves to whether the user gave one. */
 export function askForKey(why) {
   asking ??= show(why).finally(() => (asking = null));
   return asking;

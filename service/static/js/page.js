@@ -1,4 +1,4 @@
-// The page: what is checked, which check is shown in full, and who is told when that changes.
+// The page: holds the checks and the check shown in full, and updates every part when they change.
 
 import { report, withdraw } from "./api.js";
 import { openArchive, surplus } from "./archive.js";
@@ -58,7 +58,7 @@ async function addThumbnail(check) {
   keep(check);
 }
 
-/** Show a changed check, and write it down once it has a verdict. */
+/** Show a changed check, and keep it in the history once it has a verdict. */
 async function keep(check) {
   show();
   if (!archive || !check.verdict || !checks.includes(check)) return;
@@ -68,12 +68,12 @@ async function keep(check) {
     await archive.forget(tooMany);
     await archive.write(check);
   } catch (error) {
-    byId("news").textContent = `This browser has no room for ${check.name}: it will be gone after a reload.`;
+    byId("news").textContent = `This browser has no room for ${check.name}: the picture will be gone after a reload.`;
     console.warn(error);
   }
 }
 
-/** Report `label` for a check; the label that it has already is taken back instead. */
+/** Report `label` for a check; if this label was reported before, withdraw the report instead. */
 async function reportOn(check, label, consent) {
   if (check.feedback?.label === label) {
     await withdraw(check.feedback);

@@ -1,7 +1,7 @@
 // Pictures made from the user's file in this browser: the small one of the history, the one to download.
 
 const THUMBNAIL = 240; // pixels of the longer side, at most
-const PRINT = { least: 640, most: 4096 }; // likewise; smaller has no room for words, larger is beyond telephones
+const PRINT = { least: 640, most: 4096 }; // likewise; with fewer the words do not fit, with more telephones fail
 const SANS = 'system-ui, "Segoe UI", Roboto, "DejaVu Sans", sans-serif';
 
 /** A small copy of an image file as a Blob; null for files this browser cannot show. */
@@ -12,7 +12,7 @@ export async function makeThumbnail(file) {
   return toBlob(canvas, "image/webp", 0.8);
 }
 
-/** The picture with a strip under it that says `headline` and `source`, as a JPEG; null as above. */
+/** The picture with `headline` and `source` on a strip under it, as a JPEG; null if the browser cannot show it. */
 export async function printVerdict(file, { headline, source, colour }) {
   const bitmap = await open(file);
   if (!bitmap) return null;

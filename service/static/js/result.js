@@ -66,7 +66,7 @@ export class Result {
     this.#write(".differ span", differ);
     this.#press(".agree", feedback?.label === verdict.label);
     this.#press(".differ", feedback?.label === opposite(verdict.label));
-    this.#write(".thanks", feedback ? "Thank you. Press it again to take it back." : "");
+    this.#write(".thanks", feedback ? "Thank you. Press the same button again to withdraw." : "");
   }
 
   async #answer(label) {
@@ -114,7 +114,7 @@ function sentence({ verdict, problem }) {
 }
 
 function listEvidence(evidence) {
-  if (!evidence.length) return [make("li", "Nothing about where it comes from.")];
+  if (!evidence.length) return [make("li", "Nothing about where the picture comes from.")];
   return evidence.map((finding) => {
     const [source, text, direction] = words.describeFinding(finding);
     const item = make("li", "");

@@ -36,11 +36,13 @@ export function explain({ decision, probability, stability, threshold }) {
   if (decision === "unsure") {
     return (
       "Too close to call: for pictures that score like this one the detector is wrong too often. " +
-      "Take it as not known, and look for other signs."
+      "Take the picture's origin as unknown, and look for other signs."
     );
   }
   const share = decision === "ai" ? probability : 1 - probability;
-  if (share < 0.5) return `At ${percent(probability)} it is on this side of the threshold, ${percent(threshold)}.`;
+  if (share < 0.5) {
+    return `The probability of AI is ${percent(probability)}, on this side of the threshold ${percent(threshold)}.`;
+  }
   const count = share > 0.99 ? "nearly all" : `about ${Math.round(share * 100)}`;
   const kind = decision === "ai" ? "AI-generated" : "real";
   return `Of 100 test pictures that scored like this one, ${count} were ${kind}.`;
@@ -60,7 +62,7 @@ export function describeChecks({ operating_point, stability }) {
   return checks.join(" ");
 }
 
-/** A finding in the file's metadata as [whence, what, in which direction]. */
+/** A finding in the file's metadata as [source, text, direction]. */
 export function describeFinding({ source, says, name, detail }) {
   return [SOURCES[source] ?? source, detail || name, SAYS[says]];
 }
@@ -70,13 +72,13 @@ export function describeMap({ label }, map) {
   if (!map) return "";
   const { share, before, after } = map.deletion;
   const [from, to] = [before, after].map((probability) => (100 * probability).toFixed(1) + PER_CENT);
-  const most = `the ${percent(share)} of the picture that it calls most important`;
-  const test = `with ${most} painted over, ${from} become ${to}`;
-  if (!map.overlay) {
-    return `No heat map, for it would mislead: ${test}. Places that matter take more, and more than others do.`;
-  }
   const kind = label === "ai" ? "AI" : "a real picture";
-  return `The redder a place, the more it spoke for ${kind}; what is grey is not looked at. Tested: ${test}.`;
+  const most = `the most important ${percent(share)} of the picture`;
+  const test = `with ${most} painted over, the probability of ${kind} goes from ${from} to ${to}`;
+  if (!map.overlay) {
+    return `No heat map, since it would mislead: ${test}. Important places would lower it more, and more than others.`;
+  }
+  return `The redder a place, the more it speaks for ${kind}; the detector ignores grey edges. Tested: ${test}.`;
 }
 
 /** The question under a verdict and its two answers, first the one that agrees with the label. */
@@ -109,19 +111,19 @@ export function zoneOfDoubt({ operating_point, threshold }, band) {
   return operating_point ? [Math.min(threshold, band[0]), threshold] : band;
 }
 
-/** The scale in words, for who cannot see it. */
+/** The scale in words, for readers who cannot see it. */
 export function describeScale({ probability }, zone) {
   const doubt = zone ? `; unsure is between ${percent(zone[0])} and ${percent(zone[1])}` : "";
   return `Probability of AI: ${percent(probability)}${doubt}`;
 }
 
-/** One line under a picture that leaves this page: who said so, when, of which file. */
+/** One line under a downloaded picture: the detector, the day, the hash of the original file. */
 export function describeSource({ model, image }, time) {
   const original = `SHA-256 of the original ${image.sha256.slice(0, 16)}…`;
   return `Truegrain, detector version ${model.version}, ${time.slice(0, 10)}, ${original}`;
 }
 
-/** A settled check, as it is read out. */
+/** A settled check in words, for screen readers. */
 export function announce(check) {
   const { name, verdict, problem } = check;
   if (problem) return `${name}: not judged. ${problem.title}`;
