@@ -1,1 +1,1 @@
-"""The figures that README states: how each is measured, and where the results are kept."""
+"""The figures that README states: their measurements, and the list of their results."""

@@ -1,4 +1,4 @@
-"""`make bench`: measure the figures of README and write them down."""
+"""`make bench`: measures the figures of README, and writes them into results.json and README."""
 
 import argparse
 import sys

@@ -1,1 +1,1 @@
-"""Fuzzing: every parser of what strangers send gets bytes that Atheris mutates, guided by the branches they reach."""
+"""Fuzzing: Atheris sends mutated bytes to every parser of untrusted data, guided by the branches that they reach."""

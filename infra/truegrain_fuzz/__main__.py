@@ -1,4 +1,4 @@
-"""`python -m truegrain_fuzz`: fuzz every target, or those that are named, and print what was found."""
+"""`python -m truegrain_fuzz`: fuzzes every target, or the named targets, and prints the findings."""
 
 import argparse
 import sys
@@ -9,10 +9,15 @@ from truegrain_fuzz.targets import TARGETS
 
 
 def main() -> None:
-    """Fuzz the targets one after the other; ends with status 1 if one of them broke."""
+    """Fuzz the targets one after the other; end with status 1 if a target broke."""
     parser = argparse.ArgumentParser(prog="python -m truegrain_fuzz", description=__doc__)
-    parser.add_argument("--seconds", type=int, default=60, help="for all targets together [60]")
-    parser.add_argument("--home", type=Path, default=Path(".local/fuzz"), help="where inputs that matter are kept")
+    parser.add_argument("--seconds", type=int, default=60, help="seconds for all targets together [60]")
+    parser.add_argument(
+        "--home",
+        type=Path,
+        default=Path(".local/fuzz"),
+        help="folder for the corpus and for inputs that broke a target",
+    )
     parser.add_argument("names", nargs="*", metavar="target", help=f"fuzz only these of: {', '.join(TARGETS)}")
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - set(TARGETS):

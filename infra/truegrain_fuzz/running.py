@@ -1,4 +1,4 @@
-"""Runs one target in a process of its own, under libFuzzer's limits of memory and time, and says what came of it."""
+"""Runs a target in a separate process under libFuzzer's limits of memory and time, and reads its outcome."""
 
 import re
 import subprocess
@@ -11,9 +11,9 @@ from typing import Final
 from truegrain_fuzz.targets import TARGETS
 
 MOST_MEGABYTES: Final = 2_000
-"""Memory that a target may hold."""
+"""Most megabytes of memory that a target may hold."""
 MOST_SECONDS: Final = 10
-"""Time that one input may take."""
+"""Most seconds that one input may take."""
 
 _EXECUTIONS: Final = re.compile(r"number_of_executed_units:\s+(\d+)")
 _PEAK: Final = re.compile(r"peak_rss_mb:\s+(\d+)")
@@ -23,7 +23,7 @@ _REASON: Final = re.compile(r"^(?:\S*(?:Error|Exception|BrokenPromise)\b.*|.*ERR
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run came to: inputs tried, memory at its peak, and the input that broke the target, if one did."""
+    """The outcome of a run: inputs tried, peak memory, and the input that broke the target, if there is one."""
 
     target: str
     executions: int
@@ -33,9 +33,9 @@ class Outcome:
 
 
 def fuzz(name: str, home: Path, *, seconds: int) -> Outcome:
-    """Fuzz a target for so many seconds, or until an input breaks it; `home` keeps the corpus and that input.
+    """Fuzz a target for so many seconds, or until an input breaks it; `home` keeps the corpus and the breaking input.
 
-    Raises RuntimeError, with the end of its output, when the target cannot be run at all.
+    Raises RuntimeError, with the end of the output, when the target cannot be run at all.
     """
     corpus, broken = home / "corpus" / name, home / "broken"
     for folder in (corpus, broken):

@@ -1,4 +1,4 @@
-"""Seeds: small valid inputs that a target's mutations start from, made here so that none has to be kept."""
+"""Makes the seeds: small valid inputs from which the mutations of a target start."""
 
 import bz2
 import gzip
@@ -35,7 +35,7 @@ _FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 
 def images() -> Iterator[bytes]:
-    """Yield an image in each format, and some that say where they come from."""
+    """Yield an image in each format, and images with metadata about their origin."""
     pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     picture = Image.fromarray(pixels)
     for kind in _FORMATS:
@@ -53,7 +53,7 @@ def images() -> Iterator[bytes]:
 
 
 def receipts() -> Iterator[bytes]:
-    """Yield a receipt of another key, and its parts alone."""
+    """Yield a receipt that another key signed, and each of its parts."""
     with tempfile.TemporaryDirectory() as folder:
         notary = make_key(Path(folder) / "key.pem")
     verdict = EXAMPLE_VERDICT.model_copy(update={"receipt": None})
@@ -63,7 +63,7 @@ def receipts() -> Iterator[bytes]:
 
 
 def requests() -> Iterator[bytes]:
-    """Yield a request to each route: the numbers of route and type, and the body."""
+    """Yield a request to each route: a byte for the route, a byte for the content type, then the body."""
     picture = next(images())
     forms = {
         "/predict": _form(file=picture),
@@ -83,7 +83,7 @@ def requests() -> Iterator[bytes]:
 
 
 def archives() -> Iterator[bytes]:
-    """Yield archives of two images and a table, after the number of their suffix."""
+    """Yield archives of two images and a table, each after a byte for its suffix."""
     picture = next(images())[:200]
     files = {"real/a.jpg": picture, "ai/b.jpg": picture, "all.csv": b"name,label\na.jpg,real\n"}
     for number, suffix in enumerate(archive.SUFFIXES):
@@ -91,7 +91,7 @@ def archives() -> Iterator[bytes]:
 
 
 def shards() -> Iterator[bytes]:
-    """Yield Parquet files with words and with numbers as labels."""
+    """Yield Parquet files, one with words and one with numbers as labels."""
     picture = next(images())
     image = [{"bytes": picture, "path": "ai/a.jpg"}, {"bytes": picture, "path": None}]
     names = {"info": {"features": {"label": {"names": ["real", "ai"], "_type": "ClassLabel"}}}}
@@ -102,7 +102,7 @@ def shards() -> Iterator[bytes]:
 
 
 def tables() -> Iterator[bytes]:
-    """Yield tables with commas, semicolons, numbers, and in UTF-16."""
+    """Yield CSV tables: with commas, with semicolons, in UTF-16, and with numbers as labels."""
     text = "file_name,label\nreal/a.jpg,real\nai/b.jpg,ai\n"
     yield text.encode()
     yield text.replace(",", ";").encode()

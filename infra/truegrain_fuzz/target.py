@@ -1,4 +1,4 @@
-"""`python -m truegrain_fuzz.target NAME [options of libFuzzer]`: fuzz one target in this process."""
+"""`python -m truegrain_fuzz.target NAME [options of libFuzzer]`: fuzzes one target in this process."""
 
 import logging
 import sys

@@ -1,4 +1,4 @@
-"""What is fuzzed: the parsers of what strangers send. Each takes any bytes, and may only end as it promises."""
+"""The fuzzed parsers of untrusted data. Each takes any bytes, and may only fail with the errors that it documents."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,7 +23,7 @@ from truegrain_rig.served import point_at
 from truegrain_rig.tiny_detector import write_tiny
 
 _SMALL: Final = Limits(max_bytes=1_000_000, max_pixels=250_000)
-"""Bounds under which an image decodes quickly; the code that refuses a larger one is that of the service."""
+"""Bounds under which an image decodes quickly; the code that refuses larger images is the service's."""
 
 _STARTING: Final = 503
 _SERVER_ERROR: Final = 500
@@ -32,12 +32,12 @@ Parse = Callable[[bytes], None]
 
 
 class BrokenPromise(Exception):
-    """A parser did what it must not; the message says what."""
+    """A parser did something that it must not do; the message says what."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """A parser. `open` prepares it in an empty folder that lasts as long as the run; `seeds` are what is mutated."""
+    """A parser. `open` prepares it in an empty folder that lasts as long as the run; `seeds` are its first inputs."""
 
     open: Callable[[Path], Parse]
     seeds: Callable[[], Iterator[bytes]]
@@ -64,7 +64,7 @@ def _open_receipt(folder: Path) -> Parse:
 
 
 def _open_request(folder: Path) -> Parse:
-    """Send requests to the service. Their first two bytes choose the route and the type of the body."""
+    """Send requests to the service. The first two bytes choose the route and the content type."""
     point_at(folder, write_tiny(folder / "tiny"), version="1")
     make_key(folder / "receipts.pem")
     chosen = {
@@ -85,7 +85,7 @@ def _open_request(folder: Path) -> Parse:
 
 
 def _open_archive(folder: Path) -> Parse:
-    """Read archives as sources. Their first byte chooses the suffix."""
+    """Read archives as sources. The first byte chooses the suffix."""
 
     def parse(data: bytes) -> None:
         suffix = archive.SUFFIXES[data[0] % len(archive.SUFFIXES)]
@@ -115,7 +115,7 @@ def _open_card(_: Path) -> Parse:
 
 
 def _open_golden(folder: Path) -> Parse:
-    """Load a detector whose golden.npz is made of the bytes."""
+    """Load a detector whose golden.npz consists of the bytes."""
     write_tiny(folder)
 
     def parse(data: bytes) -> None:

@@ -1,1 +1,1 @@
-"""Starts Truegrain on one machine, takes it through its main job once, and stops it again."""
+"""Starts Truegrain on one machine, runs its main job once (images to a served verdict), and stops it again."""

@@ -18,12 +18,12 @@ TIMEOUT = 30.0
 PATIENCE = Retry(
     4, backoff_factor=0.5, status_forcelist=[500, 502, 503, 504], allowed_methods=None, raise_on_status=False
 )
-"""On SQLite, Airflow's server may wait for itself: it writes who called while a task's request, which needs the same
-thread to end, holds the file. After API_LOCK_SECONDS it gives up and answers 500."""
+"""On SQLite, Airflow's server may wait for itself. It wants to write who called while a task's request holds the file,
+and this request needs the same thread to end. After API_LOCK_SECONDS the server gives up and answers 500."""
 
 ENDED = ("success", "failed")
 PAGE = 100
-"""Entries that Airflow lists at once, unless it is told otherwise."""
+"""Most entries that Airflow lists at once by default."""
 
 HEARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 
@@ -32,7 +32,7 @@ HEARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 class Task:
     """A task of a run. `state` is Airflow's word, 'none' before it is scheduled; `seconds` is None until it ended.
 
-    A task that is mapped over parts is as many tasks of one name, each with its `index` from 0.
+    A task that is mapped over parts is several tasks of one name, each with its `index` from 0.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Task:
 
     @property
     def title(self) -> str:
-        """What a person calls it: 'collect', or 'collect 2', counted from 1."""
+        """The task's name for people: 'collect', or 'collect 2', counted from 1."""
         return self.name if self.index is None else f"{self.name} {self.index + 1}"
 
 
 def healthy(port: int) -> bool:
-    """Tell whether every part of Airflow is up."""
+    """Return whether every part of Airflow is healthy."""
     try:
         health = requests.get(f"http://{HOST}:{port}/api/v2/monitor/health", timeout=TIMEOUT).json()
     except (requests.RequestException, ValueError):
@@ -57,9 +57,10 @@ def healthy(port: int) -> bool:
 
 
 class AirflowApi:
-    """A client for the user that `make up` created; every method raises LaunchError, naming `log`, without an answer.
+    """A client for the user that `make up` created.
 
-    A call is repeated a few times, for Airflow may be too busy to answer at once.
+    A call is repeated a few times, since Airflow may be too busy to answer at once. Without an answer every method
+    raises LaunchError, which names `log`.
     """
 
     def __init__(self, port: int, password: str, log: Path) -> None:
@@ -80,7 +81,7 @@ class AirflowApi:
         return {error["filename"]: error["stack_trace"] for error in errors}
 
     def trigger(self, dag: str, conf: Mapping[str, object]) -> str:
-        """Start a run and return its id, which is chosen here: so a call that is repeated starts no second run."""
+        """Start a run and return its id. The id is chosen here, so that a repeated call starts no second run."""
         run = f"manual__{datetime.now(UTC).isoformat()}"
         body = {"dag_run_id": run, "logical_date": None, "conf": dict(conf)}
         self._call("POST", f"/api/v2/dags/{dag}/dagRuns", accept=HTTPStatus.CONFLICT, json=body)
@@ -97,7 +98,7 @@ class AirflowApi:
         return str(self._get(f"/dags/{dag}/dagRuns/{run}")["state"])
 
     def tasks(self, dag: str, run: str) -> list[Task]:
-        """Return the tasks of a run in the order in which they started; those that did not start come last."""
+        """Return the tasks of a run in the order in which they started, then the tasks that did not start."""
         found = self._all(f"/dags/{dag}/dagRuns/{run}/taskInstances", "task_instances")
         found.sort(key=lambda task: task["start_date"] or "~")
         return [_task(entry) for entry in found]

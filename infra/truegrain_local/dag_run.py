@@ -1,4 +1,4 @@
-"""Following a DAG run task by task, with what its tasks print."""
+"""Follows a DAG run task by task, and shows what its tasks print."""
 
 import json
 import time
@@ -11,16 +11,16 @@ from truegrain_local.progress import Progress
 
 STARTED = ("running", "success", "failed", "skipped", "up_for_retry", "awaiting_input")
 PRINTED_BY_TASK = ("task.stdout", "task.stderr", "truegrain")
-"""Loggers whose lines a person wants to see; the others tell how Airflow runs the task."""
+"""Loggers whose lines are shown to people; all other loggers report how Airflow runs the task."""
 
 
 def follow(
     api: AirflowApi, dag: str, run: str, *, logs: Path, progress: Progress, check: Callable[[], None]
 ) -> dict[str, str]:
-    """Wait until a run ends, showing its tasks; return the state of every task by its title.
+    """Wait until a run ends, and show its tasks meanwhile; return the state of every task by its title.
 
-    Raises LaunchError naming the task and its log when the run fails, and whatever `check` raises: it is called again
-    and again, for a run never ends when Airflow has. How long a task may take is its DAG's to say.
+    Raises LaunchError naming the task and its log when the run fails. `check` is called every second, and what it
+    raises ends the wait: without Airflow a run would never end. The DAG itself limits the time of its tasks.
     """
     told: dict[str, str] = {}
     while True:
@@ -45,7 +45,7 @@ def task_log(logs: Path, dag: str, run: str, task: Task) -> Path:
 
 
 def last_line(log: Path, *, among: tuple[str, ...] = PRINTED_BY_TASK) -> str:
-    """Return the last thing that the task itself printed, '' when it printed nothing yet."""
+    """Return the last line that the task itself printed, '' when it has printed nothing yet."""
     if not log.exists():
         return ""
     for line in reversed(log.read_text(errors="replace").splitlines()):
@@ -56,7 +56,7 @@ def last_line(log: Path, *, among: tuple[str, ...] = PRINTED_BY_TASK) -> str:
 
 
 def _parse(line: str) -> dict[str, object]:
-    """Return the entry of a log line; a line that is being written is no JSON yet."""
+    """Return the entry of a log line, {} for a line that is only half written and so no JSON."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -94,9 +94,9 @@ def _raise_failure(dag: str, run: str, tasks: list[Task], logs: Path) -> None:
 def _reason(log: Path) -> str:
     """Return the exception that ended the task, as Airflow logs it."""
     if not log.exists():
-        return "it left no log"
+        return "the task left no log"
     for line in reversed(log.read_text(errors="replace").splitlines()):
         details = _parse(line).get("error_detail")
         if isinstance(details, list) and details and isinstance(details[-1], dict):
             return f"{details[-1].get('exc_type')}: {details[-1].get('exc_value')}"
-    return "see its log"
+    return "see the task's log"

@@ -1,4 +1,4 @@
-"""`make down`: stop everything that `make up` started."""
+"""`make down`: stops everything that `make up` started."""
 
 import os
 import sys
@@ -10,7 +10,7 @@ from truegrain_local.start import records_path
 
 
 def main() -> int:
-    """Return 0 when nothing runs any more."""
+    """Stop all programs; return the exit status: 0, or 1 for settings that cannot be understood."""
     try:
         home = read_settings(os.environ).home
     except SettingsError as error:

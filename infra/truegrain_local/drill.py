@@ -1,4 +1,4 @@
-"""`make drill`: start what does not run yet, and let a generator loose that nobody has trained on."""
+"""`make drill`: starts Truegrain if needed, and sends it images by a generator that nobody has trained on."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from truegrain_local.start import bring_up
 
 
 def main() -> int:
-    """Return 0 when the platform met every goal of the drill; explain on stderr what failed and return 1 otherwise."""
+    """Run the drill; return 0 when the platform met every goal, else 1 with the reason on stderr."""
     progress = Progress(sys.stdout)
     try:
         settings = read_settings(os.environ)

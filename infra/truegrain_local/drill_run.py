@@ -1,4 +1,4 @@
-"""The drill, run and followed like any DAG, and what came of it."""
+"""Runs the drill as a DAG, follows it, and shows its results."""
 
 from pathlib import Path
 
@@ -14,9 +14,9 @@ DAG = "drill_new_generator"
 
 
 def run_drill(api: AirflowApi, generator: str, settings: Settings, progress: Progress) -> None:
-    """Run a drill to its end and show what was measured and where the post-mortem is, also of one that is not passed.
+    """Run a drill to its end, and show its results and the path of its post-mortem, whether it passed or not.
 
-    Raises LaunchError, as `follow` does, when the drill was not passed or did not come to its end.
+    Raises LaunchError, as `follow` does, when the drill failed or was not completed.
     """
     before = _told(settings)
     try:

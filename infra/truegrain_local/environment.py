@@ -1,4 +1,4 @@
-"""Where the settings of `make up` come from: the environment first, then the file `.env`."""
+"""Reads the settings of `make up`: from the environment, else from the file `.env`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 """The repository's folder."""
 
 PATIENT_WITH_MLFLOW = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3", "MLFLOW_HTTP_REQUEST_TIMEOUT": "30"}
-"""For tasks, which can wait for a busy MLflow; the service keeps the short patience of `model.registry`."""
+"""MLflow's patience in tasks, which can wait for a busy MLflow; the service keeps the short one of `model.registry`."""
 
 
 FILES = ("api_keys", "drift_policy", "gate_policy", "receipt_key", "require_signature")
@@ -20,7 +20,7 @@ FILES = ("api_keys", "drift_policy", "gate_policy", "receipt_key", "require_sign
 
 
 def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env") -> Settings:
-    """Return the settings for this machine: paths absolute, everything pointing at the MLflow that `make up` starts.
+    """Return the settings for this machine, with absolute paths and the MLflow that `make up` starts.
 
     Raises SettingsError as `Settings.from_environment` does.
     """
@@ -36,5 +36,5 @@ def read_settings(environment: Mapping[str, str], *, dotenv: Path = ROOT / ".env
 
 
 def names_source(settings: Settings) -> bool:
-    """Whether a person has named the source, in the environment or in `.env`; the built-in one is the default."""
+    """Whether the environment or `.env` names the source; without a name it is the built-in source."""
     return "source" in settings.model_fields_set

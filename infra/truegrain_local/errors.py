@@ -1,4 +1,4 @@
-"""LaunchError: what stops `make up`, told to the person who ran it."""
+"""LaunchError, which ends `make up`, and its explanation at the terminal."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ from model.errors import TruegrainError
 
 
 class LaunchError(TruegrainError):
-    """Starting or running Truegrain on this machine failed; `log` is the file that tells why, when there is one."""
+    """Starting or running Truegrain on this machine failed; `log` is the file with the cause, if there is one."""
 
     def __init__(self, message: str, log: Path | None = None) -> None:
         super().__init__(message)
@@ -15,8 +15,8 @@ class LaunchError(TruegrainError):
 
 
 def explain(error: TruegrainError) -> None:
-    """Tell the person at the terminal what failed and where to look."""
+    """Write to stderr what failed and where to look."""
     sys.stderr.write(f"\n{error}\n")
     if isinstance(error, LaunchError) and error.log is not None:
         sys.stderr.write(f"Read {error.log}\n")
-    sys.stderr.write("What runs goes on, so that it can be looked at; `make down` stops it.\n")
+    sys.stderr.write("The programs that were started go on, so that you can look at them; `make down` stops them.\n")

@@ -1,4 +1,4 @@
-"""The main job, once: ingest the images, retrain on them, and see that a detector is in production."""
+"""Runs the main job once: ingests the images, retrains on them, and checks that a detector is in production."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -25,17 +25,17 @@ EVENT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Result:
-    """What the loop ends with: the version in production, and what was refused, if the newest detector was."""
+    """The result of the loop: the version in production, and the refusal of the newest detector, if it was refused."""
 
     production: ModelVersion
     refusal: Refusal | None
 
 
 def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> Result:
-    """Ingest `settings.source`, retrain when that brought anything new, and return what came of it.
+    """Ingest `settings.source`, retrain if there are new images, and return the result.
 
-    Where nobody has named a source it is left to Airflow: naming the built-in one would ask for its images although
-    there are others. Raises LaunchError when a task fails or no detector was good enough to be promoted.
+    If no source is named, Airflow chooses: naming the built-in source would ask for its images although the lake may
+    hold others. Raises LaunchError when a task fails, or when no detector was good enough to be promoted.
     """
     before = set(api.runs(RETRAIN))
     form: dict[str, object] = {"source": settings.source} if names_source(settings) else {}
@@ -47,13 +47,13 @@ def run_loop(api: AirflowApi, settings: Settings, progress: Progress) -> Result:
         run_dag(api, RETRAIN, {}, settings, progress)
     else:
         trained = False
-        progress.say("nothing new came in, nothing to train")
+        progress.say("no new images, so nothing to train on")
     refusal = find_refusal(settings, trained=trained)
     return Result(_require_production(api, settings, progress, refusal), refusal)
 
 
 def production(settings: Settings) -> ModelVersion | None:
-    """Return the version that the registry calls production, or None."""
+    """Return the version with the registry's alias for production, or None."""
     return connect(settings).resolve(PRODUCTION)
 
 
@@ -65,7 +65,7 @@ def _require_production(
         why = f"\n{explain_refusal(refusal)}" if refusal is not None else ""
         raise LaunchError(f"no detector was promoted.{why}", _log_of(api, RETRAIN, "decide", settings))
     if refusal is not None:
-        progress.say(f"version {refusal.refused.version} was refused; the reason stands below the verdict")
+        progress.say(f"version {refusal.refused.version} was refused; the reason is below the verdict")
     accuracy = version.tags.get(measured("accuracy"), "unknown")
     progress.say(f"version {version.version} is in production, its accuracy on test images was {accuracy};")
     progress.say(f"  {look_up(Lake(settings.lake_url), version)}")

@@ -1,4 +1,4 @@
-"""Proof that the service serves: it names the promoted version and gives a verdict on an image nobody trained on."""
+"""Checks that the service serves the promoted version, and gets its verdict on an image nobody trained on."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -21,12 +21,12 @@ from truegrain_local.progress import Progress
 from truegrain_rig.process import served_version
 
 FOLLOW_SECONDS = 60.0
-"""How long the service may take to take a promoted version into service."""
+"""How long the service may take to switch to a promoted version."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """An image of the test split, its true label, its source, and where it was found there."""
+    """An image of the test split, its true label, its source, and its place in the source."""
 
     data: bytes
     label: str
@@ -40,7 +40,7 @@ def service_url(settings: Settings) -> str:
 
 
 def wait_until_served(settings: Settings, version: str, progress: Progress) -> None:
-    """Return when the service serves `version`; raises LaunchError when it does not come to that."""
+    """Wait until the service serves `version`; raises LaunchError after FOLLOW_SECONDS."""
     what = f"service serves version {version}"
     try:
         progress.wait(what, lambda: served_version(service_url(settings)) == version, seconds=FOLLOW_SECONDS)
@@ -50,10 +50,13 @@ def wait_until_served(settings: Settings, version: str, progress: Progress) -> N
 
 
 def take_sample(settings: Settings, *, sources: Collection[str] = ()) -> Sample:
-    """Return an image from the test split of the newest dataset version, whatever has become of that.
+    """Return an image from the test split of the newest dataset version, even if no detector was promoted on it.
 
-    It is of one of the `sources` of this run where they have any there, rather of a user's than a drawn one, and rather
-    an AI-generated one than a real one, in this order.
+    The choice prefers, in this order:
+
+    1. an image of one of the `sources` of this run
+    2. an image of a user, before a drawn one
+    3. an AI-generated image, before a real one
     """
     lake = Lake(settings.lake_url)
     version = lake.latest()
@@ -89,7 +92,7 @@ def predict(settings: Settings, data: bytes) -> dict[str, Any]:
 
 @contextmanager
 def lend_key(settings: Settings) -> Iterator[dict[str, str]]:
-    """Yield headers with an API key that is valid while the block lasts; without `require_auth` none is needed."""
+    """Yield headers with an API key that is valid within the block; without `require_auth` yield no headers."""
     if not settings.require_auth:
         yield {}
         return

@@ -1,4 +1,4 @@
-"""How much memory Truegrain's processes hold together, watched while they work."""
+"""Measures the peak of the memory that Truegrain's processes hold together."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -11,7 +11,7 @@ GIGABYTE = 1e9
 
 
 def held_bytes(processes: Iterable[psutil.Process]) -> int:
-    """Return the memory these processes hold; a page shared by several counts once where the system can tell (PSS)."""
+    """Return the bytes that these processes hold. Shared pages count once if the system knows them (PSS)."""
     return sum(_held(process) for process in processes)
 
 
@@ -34,7 +34,7 @@ class PeakMemory:
         self._thread.join()
 
     def sample(self) -> None:
-        """Look once."""
+        """Measure once."""
         self.gigabytes = max(self.gigabytes, held_bytes(self._find()) / GIGABYTE)
 
     def _watch(self) -> None:

@@ -1,4 +1,4 @@
-"""Starting programs that outlive the terminal, finding them again, and stopping them with everything they started."""
+"""Starts programs that outlive the terminal, finds them again, and stops them with all their child processes."""
 
 import json
 import os
@@ -19,12 +19,12 @@ STOP_SECONDS = 20.0
 """How long programs may take to end by themselves before they are killed."""
 
 OTHERS = 0o077
-"""The rights that other users of this machine, and of this user's group, do not get."""
+"""Permission bits that other users and this user's group do not get."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A started program: `pid` leads a session of its own; `created` tells it from a later process with that number."""
+    """A started program. `pid` leads a session of its own; `created` tells it from a later process with the same id."""
 
     name: str
     pid: int
@@ -33,9 +33,9 @@ class Record:
 
 
 def keep_private(home: Path) -> None:
-    """Let nobody but this user read what this process, and what it starts, write from now on, nor look into `home`.
+    """Keep `home`, and files that this process and its children write from now on, readable by this user alone.
 
-    Raises LaunchError when `home` is somebody else's.
+    Raises LaunchError when `home` belongs to another user.
     """
     os.umask(OTHERS)
     home.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ def require_free_ports(components: Iterable[Component]) -> None:
 
 
 def start(component: Component, logs: Path) -> Record:
-    """Start a program detached from the terminal, its output appended to `<logs>/<name>.log`."""
+    """Start a program detached from the terminal; append its output to `<logs>/<name>.log`."""
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"{component.name}.log"
     with log.open("ab") as output:
@@ -66,7 +66,7 @@ def start(component: Component, logs: Path) -> Record:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    # Left to itself on purpose, so Popen need not warn that it still runs; `make down` finds it by its record.
+    # The program runs on by itself, and `make down` finds it by its record; a return code stops Popen's warning.
     process.returncode = 0
     return Record(component.name, process.pid, psutil.Process(process.pid).create_time(), str(log))
 
@@ -78,12 +78,12 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 
 
 def read_records(path: Path) -> list[Record]:
-    """Return what `write_records` stored; nothing when there is no such file."""
+    """Return the records that `write_records` stored; none without a file."""
     return [Record(**entry) for entry in json.loads(path.read_text())] if path.exists() else []
 
 
 def alive(record: Record) -> bool:
-    """Tell whether the program itself still runs."""
+    """Return whether the first process of the program still runs."""
     try:
         process = psutil.Process(record.pid)
         return process.create_time() == record.created and process.status() != psutil.STATUS_ZOMBIE
@@ -92,15 +92,16 @@ def alive(record: Record) -> bool:
 
 
 def members(records: Iterable[Record]) -> set[psutil.Process]:
-    """Return every living process of these programs: their sessions, and descendants that left the session."""
+    """Return every living process of these programs: those in their sessions, and descendants that left a session."""
     return _members(_sessions(records))
 
 
 def _sessions(records: Iterable[Record]) -> dict[int, float]:
-    """Return the sessions of these programs that are still theirs, and since when.
+    """Return the ids of the sessions that still belong to these programs, each with the time it began.
 
-    When the first process has died, another program may have got its number, and so its session. While any process of
-    a session lives, nobody gets the number; so a session is still theirs if one of its processes writes to the log.
+    After the first process has died, another program may get its id, and with it the id of the session. While a process
+    of a session lives, its id is not given away. So a session is still the program's if a process in it writes to the
+    program's log.
     """
     started = {record.pid: record for record in records}
     theirs = {record.pid: record.created for record in started.values() if alive(record)}
@@ -122,7 +123,7 @@ def _members(since: Mapping[int, float]) -> set[psutil.Process]:
 
 
 def stop(records: Iterable[Record], *, seconds: float = STOP_SECONDS) -> int:
-    """Stop these programs and all they started; return how many processes that were. Returns when none is left."""
+    """Stop these programs and their child processes; return the number of processes once none is left."""
     sessions = _sessions(records)
     told: set[psutil.Process] = set()
     deadline = time.monotonic() + seconds
@@ -146,7 +147,7 @@ def _taken(port: int) -> bool:
 
 
 def _parent(process: psutil.Process) -> int | None:
-    """Return the number of a process's parent, None when the process has ended."""
+    """Return the id of a process's parent, None when the process has ended."""
     try:
         return process.ppid() if process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.Error:
@@ -154,7 +155,7 @@ def _parent(process: psutil.Process) -> int | None:
 
 
 def _started_by(process: psutil.Process, since: Mapping[int, float]) -> bool:
-    """Tell whether a process belongs to one of the sessions, and did not begin before it."""
+    """Return whether a process belongs to one of the sessions, and did not begin before the session."""
     try:
         leader = _session(process)
         return leader in since and process.create_time() >= since[leader]
@@ -163,7 +164,7 @@ def _started_by(process: psutil.Process, since: Mapping[int, float]) -> bool:
 
 
 def _session(process: psutil.Process) -> int:
-    """Return the number of a process's session, 0 when the process has ended."""
+    """Return the id of a process's session, 0 when the process has ended."""
     try:
         return os.getsid(process.pid)
     except ProcessLookupError:
@@ -171,7 +172,7 @@ def _session(process: psutil.Process) -> int:
 
 
 def _writes_to(log: str, process: psutil.Process, *, since: float) -> bool:
-    """Tell whether a process that began at that time or later has the log open; False of those that nobody may ask."""
+    """Return whether a process that began at `since` or later has the log open; False if access is denied."""
     try:
         return process.create_time() >= since and any(file.path == log for file in process.open_files())
     except psutil.Error:

@@ -15,19 +15,19 @@ from truegrain_local.environment import PATIENT_WITH_MLFLOW, ROOT
 USER = "admin"
 HOST = "127.0.0.1"
 ALLOWED_HOSTS = "localhost:*,127.0.0.1:*"
-"""The names that MLflow answers to; its own list has 10.*, with which a name of the internet may begin."""
+"""Host names that MLflow answers to. MLflow's default contains 10.*, which a host name on the internet may match."""
 BIN = Path(sys.executable).parent
 LOCK_SECONDS = 60
-"""How long the parts of Airflow wait for one another's writes to the SQLite file; more ends its scheduler."""
+"""How long the parts of Airflow wait for a lock on the SQLite file; a longer wait ends the scheduler."""
 API_LOCK_SECONDS = 5
-"""The same for Airflow's server, which may wait for itself (see `airflow_api`), and answers nobody meanwhile."""
+"""How long Airflow's server waits for such a lock. It may wait for itself (see `airflow_api`), without answering."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
     """A program to start: `command` runs in the repository's folder, its output goes to `<home>/logs/<name>.log`.
 
-    `port` is the one it listens on, if any, and `setting` the variable that moves it.
+    `port` is the port that it listens on, if any; the variable `setting` chooses another port.
     """
 
     name: str
@@ -69,19 +69,19 @@ def components(settings: Settings) -> tuple[Component, ...]:
 
 
 def migration(settings: Settings) -> Component:
-    """Return the program that creates or upgrades Airflow's database; it has to end before Airflow starts."""
+    """Return the program that creates or upgrades Airflow's database; it must end before Airflow starts."""
     return Component(
         name="airflow-migrate", command=_airflow("db", "migrate"), environment=_airflow_environment(settings)
     )
 
 
 def logs(settings: Settings) -> Path:
-    """Return the folder with one log a program, and Airflow's task logs under `tasks`."""
+    """Return the folder that holds a log for each program, and Airflow's task logs under `tasks`."""
     return settings.home / "logs"
 
 
 def seed_password(settings: Settings) -> str:
-    """Return the password of Airflow's user; invented and stored on first use, so that it can be shown to its owner."""
+    """Return the password of Airflow's user; the first call makes and stores it, so that it can be shown again."""
     path = _password_file(settings)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def _airflow(*arguments: str) -> tuple[str, ...]:
 
 def _airflow_environment(settings: Settings) -> dict[str, str]:
     port = settings.airflow_port
-    at_once = str(max(2, os.cpu_count() or 1))  # ingestion comes in as many parts as there are cores
+    at_once = str(max(2, os.cpu_count() or 1))  # ingestion has a task for each core
     options = {
         "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
         "AIRFLOW__API__HOST": HOST,

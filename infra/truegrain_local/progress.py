@@ -1,4 +1,4 @@
-"""What a person sees while Truegrain starts: one line a step, and a moving line while a step takes its time."""
+"""Shows progress while Truegrain starts: a line for each step, and a changing line while a step takes long."""
 
 import shutil
 import time
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 QUIET_SECONDS = 10.0
-"""Without a terminal the moving line is printed this often at most, so that a log stays readable."""
+"""Without a terminal, the changing line is printed at most this often, so that a log stays readable."""
 
 
 class Progress:
@@ -32,7 +32,7 @@ class Progress:
         self._told = ("", self._clock())
 
     def show(self, text: str) -> None:
-        """Show what is going on right now: replaced by the next line on a terminal, printed now and then elsewhere."""
+        """Show what happens now: on a terminal the next line replaces it, elsewhere it is printed now and then."""
         if self._stream.isatty():
             self._clear()
             self._stream.write(f"{self._stamp()} {text}"[: shutil.get_terminal_size().columns - 1])
@@ -43,7 +43,7 @@ class Progress:
             self._told = (text, self._clock())
 
     def wait(self, what: str, ready: Callable[[], bool], *, seconds: float, pause: float = 0.5) -> None:
-        """Call `ready` until it says yes, showing `what`; raises TimeoutError after `seconds`."""
+        """Call `ready` until it returns True, and show `what` meanwhile; raises TimeoutError after `seconds`."""
         begin = self._clock()
         while not ready():
             if self._clock() - begin > seconds:

@@ -1,4 +1,4 @@
-"""Why a detector was not promoted, in the gate's own words, what is in production instead, and what can be done."""
+"""Explains why a detector was not promoted, what is in production instead, and what the user can do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ _AFTER_THE_GATE = """\
 To go on, do one of these:
   1. Ingest more images: make up SOURCE=<more images of yours>
   2. Train with another recipe: trigger retrain_detector in Airflow, with its name or path as `recipe`.
-     Those that come with Truegrain are in model/training/recipes.
-  3. Set other limits: write those that differ from model/evaluation/gate/gate.toml into a file, and name it in
-     TRUEGRAIN_GATE_POLICY. Then run make down and make up, and trigger retrain_detector in Airflow."""
+     Truegrain's own recipes are in model/training/recipes.
+  3. Set other limits: write the limits that differ from model/evaluation/gate/gate.toml into a file, and name the file
+     in TRUEGRAIN_GATE_POLICY. Then run make down and make up, and trigger retrain_detector in Airflow."""
 
 _AFTER_A_PERSON = """\
 To go on, do one of these:
@@ -34,8 +34,8 @@ To go on, do one of these:
 class Trained:
     """A version, and the images of the dataset version that it was trained on.
 
-    These are counted by source, and the built-in ones, whatever source they came as, are `drawn`. `dataset_version` is
-    None where it is not known, or not in the lake.
+    `sources` counts images by source, without the built-in images, which `drawn` counts. `dataset_version` is None if
+    it is unknown or not in the lake.
     """
 
     version: str
@@ -45,7 +45,7 @@ class Trained:
 
     def __str__(self) -> str:
         if self.dataset_version is None:
-            return "trained on images of which nothing is known"
+            return "trained on unknown images"
         images = [f"{number:,} images of '{source}'" for source, number in self.sources.items()]
         images += [f"{self.drawn:,} built-in drawn images"] if self.drawn else []
         missing = "" if self.sources else "; knows nothing about photographs"
@@ -54,9 +54,9 @@ class Trained:
 
 @dataclass(frozen=True, kw_only=True)
 class Refusal:
-    """A version that was not promoted: the `rules` that failed, none where it was a person, and its report's address.
+    """A version that was not promoted, the `rules` of the gate that failed, and the address of its report.
 
-    `production` is what serves instead, None where nothing does.
+    `rules` is empty if a person refused the version. `production` is the version that serves instead, or None.
     """
 
     refused: Trained
@@ -66,10 +66,10 @@ class Refusal:
 
 
 def find_refusal(settings: Settings, *, trained: bool) -> Refusal | None:
-    """Look whether the last detector that was trained on the newest images has been refused.
+    """Return the refusal of the last detector trained on the newest images, None if it was not refused.
 
-    `trained` says that this run has trained it. A run that has trained nothing is told of an earlier refusal as long as
-    production knows older images. Raises RegistryUnavailable when MLflow does not answer.
+    `trained` says whether this run trained a detector. Otherwise an earlier refusal is returned as long as the version
+    in production was trained on older images. Raises RegistryUnavailable when MLflow does not answer.
     """
     lake, registry = Lake(settings.lake_url), connect(settings)
     newest, production = lake.latest(), registry.resolve(PRODUCTION)
@@ -104,7 +104,7 @@ def look_up(lake: Lake, version: ModelVersion) -> Trained:
 
 
 def explain_refusal(refusal: Refusal) -> str:
-    """Say what was refused and why, what is in production instead, and what can be done."""
+    """Say which version was refused and why, what is in production instead, and what the user can do."""
     ways = _AFTER_THE_GATE if refusal.rules else _AFTER_A_PERSON.format(version=refusal.refused.version)
     return "\n".join((*_tell_why(refusal), *_tell_instead(refusal.production), ways))
 

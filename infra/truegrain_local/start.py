@@ -1,4 +1,4 @@
-"""Bringing all programs up and finding out whether they are well."""
+"""Starts all programs, and checks that they answer."""
 
 from collections.abc import Callable
 from functools import partial
@@ -30,14 +30,14 @@ PER_CALL = {"TRUEGRAIN_SOURCE"}
 
 
 def records_path(home: Path) -> Path:
-    """Where it is written down what runs."""
+    """Return the path of the file that lists the programs that were started."""
     return home / "run" / "processes.json"
 
 
 def bring_up(settings: Settings, progress: Progress) -> AirflowApi:
     """Start every program that does not run yet, wait until all answer, and return a signed-in client of Airflow.
 
-    Raises LaunchError naming the log to read, the port that is taken, or a home that is another user's.
+    Raises LaunchError naming the log to read, the port that is taken, or a home that belongs to another user.
     """
     keep_private(settings.home)
     path = records_path(settings.home)
@@ -61,9 +61,9 @@ def bring_up(settings: Settings, progress: Progress) -> AirflowApi:
 
 
 def find_running(settings: Settings, progress: Progress) -> list[Record]:
-    """Return the programs that were started and run; what others left behind, whose first process died, is ended.
+    """Return the programs that were started and still run; end the remaining processes of programs that died.
 
-    Raises LaunchError when what runs was started with other settings.
+    Raises LaunchError when the running programs were started with other settings.
     """
     records = read_records(records_path(settings.home))
     running = [record for record in records if alive(record)]
@@ -71,8 +71,8 @@ def find_running(settings: Settings, progress: Progress) -> list[Record]:
         _require_same_settings(settings)
     for record in records:
         if record not in running and (ended := stop([record])):
-            what = "1 process behind; it was" if ended == 1 else f"{ended} processes behind; they were"
-            progress.say(f"{record.name} had died and left {what} ended")
+            what = "1 process behind; it was stopped" if ended == 1 else f"{ended} processes behind; they were stopped"
+            progress.say(f"{record.name} had died and left {what}")
     return running
 
 
@@ -133,7 +133,7 @@ def _answers(port: int, path: str) -> bool:
 def _require_same_settings(settings: Settings) -> None:
     path = _settings_path(settings)
     if path.exists() and path.read_text() != _for_comparison(settings):
-        raise LaunchError("Truegrain runs with other settings than these; stop it first with `make down`")
+        raise LaunchError("Truegrain already runs with other settings; stop it first with `make down`")
 
 
 def _settings_path(settings: Settings) -> Path:

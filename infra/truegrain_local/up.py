@@ -1,4 +1,4 @@
-"""`make up`: start Truegrain here, take images through to a served verdict, and say where everything is."""
+"""`make up`: starts Truegrain on this machine, takes images to a served verdict, and says where everything is."""
 
 import json
 import os
@@ -32,7 +32,7 @@ from truegrain_local.start import bring_up, records_path
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `make up` ends with: the version in production, its verdict on one image, and what was refused, in words."""
+    """The result of `make up`: the version in production, its verdict on an image, and a refusal in words or ''."""
 
     version: ModelVersion
     verdict: dict[str, Any]
@@ -40,7 +40,7 @@ class Outcome:
 
 
 def main() -> int:
-    """Return 0 when a verdict was served; explain on stderr what failed and return 1 otherwise."""
+    """Start Truegrain; return 0 when a verdict was served, else 1 with the reason on stderr."""
     progress = Progress(sys.stdout)
     try:
         settings = read_settings(os.environ)
@@ -52,7 +52,7 @@ def main() -> int:
         explain(error)
         return 1
     except KeyboardInterrupt:
-        progress.say("interrupted; what was started goes on, `make down` stops it")
+        progress.say("interrupted; the programs that were started go on, `make down` stops them")
         return 130
     return 0
 
@@ -74,7 +74,7 @@ def _launch(settings: Settings, progress: Progress) -> Outcome:
 
 
 def _look_into_sources(settings: Settings) -> set[str]:
-    """Return what the sources that a person has named call themselves; one without images is refused."""
+    """Return the names of the sources that the settings name; raises SourceError for a source without images."""
     reach = Reach.of(settings)
     names = names_of(declared_sources(settings.source, reach), reach=reach, budget=Budget.of(settings))
     return {name for name in names if name is not None} if names_source(settings) else set()
@@ -100,7 +100,7 @@ Truegrain is up after {progress.seconds:.0f} s; its processes held {memory.gigab
   MLflow    http://localhost:{settings.mlflow_port}
   logs      {logs(settings)}
 
-`make down` stops it.
+`make down` stops Truegrain.
 """
     )
 

@@ -1,1 +1,1 @@
-"""Running pieces that benches, tests and the drill share: processes, servers, clients."""
+"""Processes, servers and clients that benches, tests and the drill share."""

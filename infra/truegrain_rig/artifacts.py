@@ -1,4 +1,4 @@
-"""What is served and sent when serving is measured: detectors that were never trained, a photograph, the verdict."""
+"""Untrained detectors and a photograph, for measurements of serving."""
 
 from pathlib import Path
 from typing import Final
@@ -14,12 +14,12 @@ PHOTO: Final = (400, 533)
 """Width and height of the photograph."""
 
 _GRAIN: Final = 4.0
-"""Standard deviation of its noise, in levels of 256; without it a JPEG decodes too easily."""
+"""Standard deviation of the photograph's noise, in levels of 256; without noise a JPEG decodes too easily."""
 
 
 def untrained(recipe: str, folder: Path, *, seed: int = 0) -> Path:
-    """Write the artifact of a recipe's network with weights at random into `folder` and return it."""
-    import torch  # here: it takes seconds to import
+    """Write the artifact of a recipe's network with random weights into `folder`; return `folder`."""
+    import torch  # imported here, since it takes seconds
 
     from model.training.config import read_config
     from model.training.data.samples import Samples
@@ -46,6 +46,6 @@ def draw_photo(path: Path) -> Path:
 
 
 def judge(detector: Detector, photo: bytes) -> float:
-    """Return the probability of AI, with nothing around the decoding, the preprocessing and the scoring."""
+    """Return the probability of AI by decoding, preprocessing and scoring alone."""
     pixels = detector.preprocess(decode(photo).rgb)
     return float(detector.score(pixels[np.newaxis]).probability[0])

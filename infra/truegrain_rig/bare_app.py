@@ -1,4 +1,4 @@
-"""The least that Flask and gunicorn can do with a detector: no limits, no log, no metrics, no answer but a number."""
+"""A minimal Flask application for a detector: without limits, log and metrics, it answers a probability alone."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ START_SECONDS = 60.0
 
 
 def create_app() -> Flask:
-    """Build the application; each worker loads the detector that the environment names."""
+    """Build the application; each worker loads the detector that the variable BARE_ARTIFACT names."""
     app = Flask(__name__)
     detector = Detector.load(Path(os.environ[ARTIFACT]))
 

@@ -1,4 +1,4 @@
-"""The service without its prediction log and its metrics: what these two cost is the difference."""
+"""The service without prediction log and metrics, so that their cost can be measured."""
 
 from typing import Self
 from unittest.mock import patch
@@ -8,7 +8,7 @@ from apiflask import APIFlask
 from service.app import create_app
 
 APP = f"{__name__}:create_bare_app()"
-"""How gunicorn finds it."""
+"""The application's address for gunicorn."""
 
 
 class _Nothing:
@@ -22,9 +22,9 @@ class _Nothing:
 
 
 def create_bare_app() -> APIFlask:
-    """Build the application as it is, but for a log, its rows, metrics and a scrape that do nothing.
+    """Build the application with a prediction log, rows, metrics and a scrape that do nothing.
 
-    For the rest of this process, for the rows are made with each verdict.
+    The rows stay replaced for the rest of this process, since each verdict makes one.
     """
     nothing = _Nothing()
     patch("service.context.to_prediction", nothing).start()

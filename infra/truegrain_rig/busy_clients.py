@@ -1,4 +1,4 @@
-"""Clients that ask again and again while something else happens."""
+"""Clients that send requests without a pause while something else happens."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def asking(ask: Callable[[], None], *, clients: int) -> Iterator[None]:
-    """Call `ask` without a pause from several threads until the block ends; then raise what it has raised."""
+    """Call `ask` without a pause from several threads until the block ends; then raise an error that `ask` raised."""
     enough = threading.Event()
 
     def go_on() -> None:

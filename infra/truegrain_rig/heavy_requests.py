@@ -1,4 +1,4 @@
-"""Requests of few bytes that cost much: wide forms, floods of separators, pictures of one colour, endless scans."""
+"""Requests that cost much for their size: wide forms, floods of separators, pictures of one colour, many scans."""
 
 import struct
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from PIL import Image
 from truegrain_rig.hostile_files import BOUNDARY, MULTIPART, Attack, encode, form
 
 _ALMOST_ALL: Final = 14_900_000
-"""Bytes: as large as an upload may be by default."""
+"""Bytes of a body, just below the default limit of an upload."""
 _SIDE: Final = 7_070
-"""Pixels: two sides make as many megapixels as an upload may have by default."""
+"""Pixels of a side: the square has just below the default limit of megapixels."""
 _BATCH: Final = 4
 
 FEEDBACK: Final = "/feedback"
@@ -22,7 +22,7 @@ _HEAD: Final = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; fi
 
 
 def heavy_requests() -> Iterator[Attack]:
-    """Yield every one once: some forty."""
+    """Yield each attack once: about forty."""
     yield from _wide_forms()
     yield from _floods()
     yield from _pictures()
@@ -76,7 +76,7 @@ def _pictures() -> Iterator[Attack]:
 
 
 def many_scans(picture: Image.Image, extra: int) -> bytes:
-    """Write a progressive JPEG with `extra` scans that change nothing and have to be decoded all the same."""
+    """Write a progressive JPEG with `extra` scans that change nothing but must be decoded."""
     jpeg = encode(picture, "JPEG", quality=30, progressive=True, subsampling=0)[: -len(b"\xff\xd9")]
     # A Huffman table with one code, which stands for a run of blocks without coefficients (ITU-T T.81, G.1.2.2).
     table = b"\xff\xc4" + struct.pack(">HB", 20, 0x10) + bytes([1] + [0] * 15) + b"\xe0"
@@ -94,7 +94,7 @@ def many_scans(picture: Image.Image, extra: int) -> bytes:
 
 
 def many_tags(count: int, size: int) -> bytes:
-    """Write a TIFF of 8 x 8 pixels with so many private tags, which all stand for the same `size` bytes."""
+    """Write a TIFF of 8 x 8 pixels with `count` private tags that all refer to the same `size` bytes."""
     needed = [(256, 8), (257, 8), (258, 8), (259, 1), (262, 1), (273, 0), (277, 1), (278, 8), (279, 64)]
     pixels = 8 + 2 + 12 * (len(needed) + count) + 4
     entries = [struct.pack("<HHLL", tag, 4, 1, pixels if tag == 273 else value) for tag, value in needed]

@@ -1,4 +1,4 @@
-"""Requests that `hey` sends, from another process and language, and what became of them."""
+"""Sends a load of requests with the program `hey`, and returns latency and status of each request."""
 
 import io
 import subprocess
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 OK = 200
 MOST_GROUPS = 16
-"""Processes that a crowd is divided into."""
+"""Most processes of hey among which clients are divided."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What became of each request [N]: its seconds, its HTTP status, and when it was answered, from the beginning.
+    """Latency, HTTP status and time `at` of each request [N]; times are in seconds, `at` counts from the beginning.
 
-    hey leaves out requests that got no answer; `length` is how long it sent, in seconds.
+    hey leaves out requests without an answer; `length` is the duration of the load in seconds.
     """
 
     seconds: NDArray[np.float64]
@@ -31,7 +31,7 @@ class Load:
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
-        """Which requests got what they asked for [N]."""
+        """Which requests were answered 200 [N]."""
         return np.equal(self.status, OK)
 
     @property
@@ -40,18 +40,18 @@ class Load:
         return float(self.accepted.sum()) / self.length
 
     def quantile(self, share: float) -> float:
-        """Return the seconds within which a share of the accepted requests was answered."""
+        """Return the latency in seconds at quantile `share` (0 to 1) of the accepted requests."""
         return float(np.quantile(self.seconds[self.accepted], share))
 
 
 def fire(
     url: str, body: Path, *, seconds: float, clients: int, rate: float | None = None, kind: str = "image/jpeg"
 ) -> Load:
-    """POST a file for some `seconds` from `clients` at once: as fast as answers come, or `rate` requests a second.
+    """POST a file for `seconds` from `clients` at once: as fast as answers come, or at `rate` requests a second.
 
-    At a rate each client asks at its own even pace, some after others: those of one hey would all ask at the same
-    moment. More than MOST_GROUPS clients must then be a multiple of it. Raises RuntimeError, naming the package, when
-    hey is not installed.
+    With a `rate`, each client sends at an even pace. Several processes of hey share the clients and start one after
+    another, since the clients of one process send at the same moment. More than MOST_GROUPS clients must then be a
+    multiple of MOST_GROUPS. Raises RuntimeError, naming the package, when hey is not installed.
     """
     groups = min(clients, MOST_GROUPS) if rate else 1
     command = ["hey", "-z", f"{seconds}s", "-c", str(clients // groups), "-m", "POST", "-T", kind, "-D", str(body)]
@@ -69,7 +69,7 @@ def fire(
 
 
 def _send(command: Sequence[str], *, after: float) -> pd.DataFrame:
-    """Run hey `after` so many seconds and return what it prints, one row a request."""
+    """Run hey after a pause of `after` seconds; return its output, one row a request."""
     time.sleep(after)
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)

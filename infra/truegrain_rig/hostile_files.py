@@ -1,4 +1,4 @@
-"""Files and requests made to break a decoder or a parser: mutated, cut off, exploding, and two things at once."""
+"""Files and requests made to break a decoder or a parser: mutated, truncated, exploding and polyglot."""
 
 import io
 import struct
@@ -24,7 +24,7 @@ IMAGE = "image/jpeg"
 
 @dataclass(frozen=True)
 class Attack:
-    """The body of a request that means harm, what it says it is, and where it is sent."""
+    """A hostile request: its body, its content type and its path."""
 
     name: str
     body: bytes
@@ -33,7 +33,7 @@ class Attack:
 
 
 def attacks(*, mutated: int, seed: int = 0) -> Iterator[Attack]:
-    """Yield `mutated` spoiled images, then everything else: some 3,000 attacks."""
+    """Yield `mutated` mutated images, then all other attacks, about 3,000."""
     yield from islice(_mutated(np.random.default_rng(seed)), mutated)
     yield from _cut_off()
     yield from _bombs()
@@ -49,7 +49,7 @@ def _mutated(random: np.random.Generator) -> Iterator[Attack]:
 
 
 def mutate(data: bytes, random: np.random.Generator) -> bytes:
-    """Spoil some bytes in one to four ways."""
+    """Return `data` with one to four random mutations."""
     spoiled = bytearray(data)
     for _ in range(random.integers(1, 5)):
         _MUTATIONS[random.integers(len(_MUTATIONS))](spoiled, random)
@@ -78,7 +78,7 @@ def _insert(data: bytearray, random: np.random.Generator) -> None:
 
 
 def _extreme(data: bytearray, random: np.random.Generator) -> None:
-    """Overwrite what may be a length or a size with the numbers that arithmetic fails at."""
+    """Overwrite four bytes, which may be a length or a size, with a number that arithmetic often fails at."""
     start = random.integers(0, max(1, len(data) - 4))
     data[start : start + 4] = struct.pack(">I", int(random.choice([0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF])))
 
@@ -87,7 +87,7 @@ _MUTATIONS: tuple[Callable[[bytearray, np.random.Generator], None], ...] = (_fli
 
 
 def _cut_off() -> Iterator[Attack]:
-    """Cut a small file of each format off at every place."""
+    """Truncate a small file of each format at every byte."""
     [picture] = pictures(1)
     small = picture.resize((SMALL_SIDE, SMALL_SIDE))
     for name in FORMATS:
@@ -143,7 +143,7 @@ def form(fields: list[tuple[str, str, bytes]]) -> bytes:
 
 
 def pictures(count: int) -> list[Image.Image]:
-    """Draw a few pictures with something on them."""
+    """Draw `count` pictures with some content."""
     return [decode(image.data).rgb for image in draw_images(Order(images=count, size=SIDE))]
 
 
@@ -161,7 +161,7 @@ def _empty_png(width: int, height: int) -> bytes:
 
 
 def _with_text(png: bytes, length: int) -> bytes:
-    """Put a compressed text into a PNG, behind its header."""
+    """Insert a compressed text into a PNG after its header."""
     text = _chunk(b"zTXt", b"Comment\x00\x00" + zlib.compress(bytes(length), 9))
     return png[:33] + text + png[33:]
 

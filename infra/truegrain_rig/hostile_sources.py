@@ -1,4 +1,4 @@
-"""Files of a data set that mean harm: small ones that unpack to gigabytes, or that take an hour to decode."""
+"""Hostile files of a data set: small files that unpack to gigabytes, or that take an hour to decode."""
 
 import tarfile
 import zipfile
@@ -18,7 +18,7 @@ _CLASSES: Final = ("real", "ai")
 
 
 def bombs(folder: Path) -> Iterator[Path]:
-    """Write each into `folder`, which is empty, and yield its path."""
+    """Write each bomb into the empty `folder`, and yield its path."""
     for name, write in _BOMBS.items():
         write(folder / name)
         yield folder / name

@@ -1,4 +1,4 @@
-"""`mlflow models serve` in front of an artifact of ours: what everybody has without writing a service."""
+"""Serves an artifact with `mlflow models serve`, for a comparison with the service."""
 
 import json
 import os
@@ -22,9 +22,9 @@ START_SECONDS = 120.0
 
 @contextmanager
 def scoring(folder: Path, photo: Path, *, workers: int) -> Iterator[tuple[str, Path]]:
-    """Serve an artifact; yield the address to POST to, and a file with the pixels of `photo` as it wants them.
+    """Serve an artifact; yield the address to POST to, and a file with the body to send for `photo`.
 
-    It decodes no images: those are spared it, and sent as the numbers that the detector sees.
+    The server decodes no images, so the body holds the pixels that the detector sees, as JSON.
     """
     [port] = free_ports(1)
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
@@ -41,5 +41,5 @@ def scoring(folder: Path, photo: Path, *, workers: int) -> Iterator[tuple[str, P
 
 
 def _environment() -> dict[str, str]:
-    """Let mlflow find uvicorn, which it starts by its name."""
+    """Return variables with which mlflow finds uvicorn, which it starts by its name."""
     return {**QUIET, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

@@ -1,4 +1,4 @@
-"""An MLflow server of its own, on SQLite and a free port, empty at first."""
+"""Starts an empty MLflow server on SQLite and a free port."""
 
 import sys
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from truegrain_rig.process import await_answer, free_ports, running
 
 QUIET = {**TELEMETRY_OFF, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_SECONDS = 200.0
-"""The first start on a machine compiles and migrates; later ones take a twentieth."""
+"""The first start on a machine compiles and migrates; later starts take a twentieth of the time."""
 
 
 @contextmanager
 def running_mlflow(folder: Path, *, workers: int = 1) -> Iterator[str]:
-    """Start a server that keeps everything in `folder`, yield its address, and stop it whatever happens."""
+    """Start a server that keeps everything in `folder`, yield its address, and always stop it."""
     [port] = free_ports(1)
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]

@@ -1,4 +1,4 @@
-"""The training loop that everybody writes first: torchvision's ImageFolder, a DataLoader, float32."""
+"""A plain training loop for comparison: torchvision's ImageFolder, a DataLoader, float32."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from model.training.config import TrainConfig
 
 
 def plain_batches(folder: Path, config: TrainConfig, *, size: int) -> DataLoader[Any]:
-    """Read the images of `folder`/<class>/ with a worker a core: scaled, mirrored and shifted as the recipe has it."""
+    """Read the images of `folder`/<class>/ with a worker a core; scale, mirror and shift them as the recipe says."""
     from torchvision import transforms
     from torchvision.datasets import ImageFolder
 
@@ -32,12 +32,12 @@ def plain_batches(folder: Path, config: TrainConfig, *, size: int) -> DataLoader
         drop_last=True,
         num_workers=os.cpu_count() or 1,
         persistent_workers=True,
-        multiprocessing_context="fork",  # so that torchvision can be imported there as it can be here
+        multiprocessing_context="fork",  # so that workers can import torchvision as this process can
     )
 
 
 def plain_epoch(network: nn.Module, optimizer: AdamW, batches: DataLoader[Any]) -> int:
-    """Train one epoch and return how many images it showed."""
+    """Train one epoch; return the number of images shown."""
     shown = 0
     network.train()
     for pixels, labels in batches:

@@ -1,4 +1,4 @@
-"""Programs and processes apart from this one: started, awaited, ended, and asked what memory they take."""
+"""Starts, awaits and ends other programs and processes, and measures their memory."""
 
 import multiprocessing
 import os
@@ -31,11 +31,11 @@ def running(
     folder: Path | None = None,
     stop_seconds: float = STOP_SECONDS,
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    """Run `command` (no shell) in `folder` until the block ends; what it prints goes to the file `log`.
+    """Run `command` (no shell) in `folder` until the block ends; its output goes to the file `log`.
 
-    `environment` holds variables that differ from this process's. At the end the program and all that it has started in
-    its session are asked to end. After `stop_seconds`, or once the program has ended, what is left of them is killed.
-    On Linux the program is also killed when this process is.
+    `environment` holds variables that differ from this process's. At the end the program and its child processes in the
+    session get SIGTERM. After `stop_seconds`, or once the program has ended, the remaining ones are killed. On Linux
+    the program is also killed when this process is.
     """
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -61,7 +61,7 @@ def running(
 def await_answer(address: str, process: "subprocess.Popen[bytes]", log: Path, *, seconds: float) -> None:
     """Wait until a server that was just started answers a GET of `address` with a 2xx.
 
-    Raises RuntimeError, with the end of its log, when its process ends before or the `seconds` are over.
+    Raises RuntimeError, with the end of the log, when the process ends first or after `seconds`.
     """
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
@@ -74,7 +74,7 @@ def await_answer(address: str, process: "subprocess.Popen[bytes]", log: Path, *,
 
 
 def served_version(service: str) -> str | None:
-    """Return which version the service at that address gives verdicts of, None while it gives none."""
+    """Return the version that the service at that address serves, None while it serves none."""
     try:
         answer = requests.get(f"{service}/readyz", timeout=5)
     except requests.RequestException:
@@ -83,7 +83,7 @@ def served_version(service: str) -> str | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of this machine that nobody listens on now, all different."""
+    """Return `count` different ports of this machine on which no program listens now."""
     probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [int(probe.getsockname()[1]) for probe in probes]
     for probe in probes:
@@ -92,12 +92,12 @@ def free_ports(count: int) -> list[int]:
 
 
 def pool(workers: int) -> ProcessPoolExecutor:
-    """Start fresh processes, which share nothing with this one: neither memory nor threads."""
+    """Return a pool of fresh processes, which share neither memory nor threads with this one."""
     return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
 
 
 def most_held() -> float:
-    """Return the most memory that this process, and the largest child that has ended, have ever held, in GB."""
+    """Return the peak memory of this process plus that of its largest ended child, in GB."""
     held = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(held) * 1024 / 1e9
 

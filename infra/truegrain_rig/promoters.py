@@ -1,4 +1,4 @@
-"""Promoters that race or are killed, and what must be true of the registry whatever they did."""
+"""Promoters that race or are killed, and the checks that the registry must pass afterwards."""
 
 import itertools
 import multiprocessing
@@ -17,21 +17,21 @@ from model.registry.state import look
 from model.registry.version_tags import GATE, PASSED
 
 PATIENCE = MappingProxyType({"MLFLOW_HTTP_REQUEST_TIMEOUT": "60"})
-"""Environment of all promoters: a server that many ask at once is slow, and silence would leave changes unfinished."""
+"""Environment of all promoters: a busy server is slow, and a timeout would leave changes unfinished."""
 
 KILLED = 9
 """Exit status of a process that was killed at a call."""
 
 FORKS = multiprocessing.get_context("forkserver")
-"""Each process is forked from one that has imported MLflow and done nothing else."""
+"""Each process is forked from a process that has only imported MLflow."""
 FORKS.set_forkserver_preload(["__main__", "mlflow", "truegrain_rig.promoters"])
 
 
 @dataclass(frozen=True)
 class Promoter:
-    """One that changes production: to `version`, or back when that is empty. It is killed before call `dies_at`.
+    """A change of production: to `version`, or a rollback if `version` is empty. It is killed before call `dies_at`.
 
-    A rollback with a `request` may be repeated with it.
+    A rollback with a `request` may be repeated with the same `request`.
     """
 
     tracking_uri: str
@@ -42,7 +42,7 @@ class Promoter:
     request: str = ""
 
     def act(self) -> None:
-        """Promote or roll back; a refusal, such as that there is nothing to go back to, is fine."""
+        """Promote or roll back; the refusal of a rollback, such as without an earlier version, is no error."""
         registry = Registry(
             self.tracking_uri,
             model_name=self.model_name,
@@ -66,7 +66,7 @@ class Promoter:
         return client if self.dies_at is None else _Mortal(client, self.dies_at)
 
     def start(self) -> Callable[[], int | None]:
-        """Act in a process of its own; what is returned waits for its end: 0, or KILLED when it was killed."""
+        """Act in a separate process; return a function that waits for its exit status: 0, or KILLED."""
         process = FORKS.Process(target=self.act)
         process.start()
 
@@ -78,7 +78,7 @@ class Promoter:
 
 
 class _Mortal:
-    """MLflow's client, whose process ends without a word when it is called once too often."""
+    """MLflow's client, which ends the process abruptly at the call after the first `calls`."""
 
     def __init__(self, client: Any, calls: int) -> None:
         self._client = client
@@ -97,14 +97,14 @@ class _Mortal:
 
 
 def add_version(registry: Registry) -> str:
-    """Register a detector that passed the gate; it has no artifact, for nobody loads it."""
+    """Register a detector that passed the gate, without an artifact, since nobody loads it; return its version."""
     with registry.run("train", params={}) as run:
         pass
     return registry.register(run.id, tags={GATE: PASSED}).version
 
 
 def violations(registry: Registry) -> list[str]:
-    """Name what is wrong: production is one version, stages mirror it, and the history leads to it without gaps."""
+    """Return the names of the violated rules: one version in production, its stage the same, a history without gaps."""
     client, model_name = registry.client, registry.model_name
     aliases = {alias: str(version) for alias, version in client.get_registered_model(model_name).aliases.items()}
     found = client.search_model_versions(f"name = '{model_name}'")

@@ -1,4 +1,4 @@
-"""The service under gunicorn in front of an artifact, without a registry."""
+"""Runs the service under gunicorn with an artifact, without a registry."""
 
 import shutil
 import subprocess
@@ -19,15 +19,15 @@ from truegrain_rig.stack import ROOT
 
 START_SECONDS = 60.0
 NOBODY = "http://127.0.0.1:9"
-"""A registry that does not answer: the service goes on with what is on its disk."""
+"""Address of a registry that does not answer: the service goes on with the detector on its disk."""
 
 BESIDE = {"service.sidecars.follower", "service.sidecars.monitor"}
-"""What gunicorn runs beside its workers."""
+"""The sidecars that gunicorn runs beside its workers."""
 
 
 @dataclass(frozen=True)
 class Service:
-    """A running service: its address, the folder it lives in, gunicorn's process, and what its start took."""
+    """A running service: its address, its home, gunicorn's process, and the duration of its start."""
 
     url: str
     home: Path
@@ -35,21 +35,21 @@ class Service:
     ready_seconds: float
 
     def workers(self) -> list[psutil.Process]:
-        """Return gunicorn's workers, without those beside them."""
+        """Return gunicorn's workers, without the sidecars."""
         children = psutil.Process(self.process.pid).children()
         return [child for child in children if not BESIDE & set(child.cmdline())]
 
     def worker_seconds(self) -> float:
-        """Return the seconds of a core that its workers have had so far."""
+        """Return the CPU seconds that the workers have used so far."""
         times = [worker.cpu_times() for worker in self.workers()]
         return sum(spent.user + spent.system for spent in times)
 
 
 @contextmanager
 def serving(folder: Path, *, workers: int = 2, app: str = "", **settings: object) -> Iterator[Service]:
-    """Serve the artifact in `folder` with `settings` until the block ends; time how long it takes to be ready.
+    """Serve the artifact in `folder` with `settings` until the block ends; measure the time until it is ready.
 
-    `app` is what gunicorn shall serve instead of the service as it is.
+    `app` names another application for gunicorn to serve, in place of the service.
     """
     [port] = free_ports(1)
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
@@ -66,7 +66,7 @@ def serving(folder: Path, *, workers: int = 2, app: str = "", **settings: object
 
 
 def point_at(home: Path, folder: Path, *, version: str, alias: Alias = "production") -> Pointer:
-    """Put an artifact behind an alias on this machine, as the follower does when one was set in the registry."""
+    """Put an artifact behind an alias on this machine, as the follower does after a promotion; return its pointer."""
     card = artifact.read(folder)
     kept = pointer_path(home).parent / f"{version}-{card.onnx_sha256[:8]}"
     shutil.copytree(folder, kept, dirs_exist_ok=True)

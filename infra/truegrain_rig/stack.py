@@ -1,4 +1,4 @@
-"""Truegrain started by its own launcher in a folder of its own, on free ports, and stopped again."""
+"""Starts Truegrain by its launcher in a separate home, on free ports, and stops it again."""
 
 import json
 import os
@@ -24,10 +24,10 @@ PYTHON = Path(sys.executable)
 
 @dataclass(frozen=True)
 class Stack:
-    """A running Truegrain: the address of its service, how long `make up` took, what it said of itself at the end.
+    """A running Truegrain: the address of its service, the duration of `make up`, and the summary that it wrote.
 
-    It says nothing where `up` was another program. `settings` are those that a program needs to work on its lake and
-    its registry.
+    `summary` is empty if another program than `make up` started the stack. With `settings` a program can use the lake
+    and the registry of the stack.
     """
 
     service: str
@@ -47,9 +47,9 @@ def running(
     root: Path = ROOT,
     drift_seconds: float | None = None,
 ) -> Iterator[Stack]:
-    """Start Truegrain with `up` (default: the launcher), yield it, and stop it whatever happens.
+    """Start Truegrain with `up` (default: the launcher), yield it, and always stop it.
 
-    Without a `home` it gets one of its own, which is gone afterwards.
+    Without `home`, it gets a temporary home.
     """
     up = up or (str(PYTHON), "-m", "truegrain_local.up")
     down = down or (str(PYTHON), "-m", "truegrain_local.down")
@@ -73,7 +73,7 @@ def running(
 
 
 def train(settings: Settings, dataset_version: str, overrides: Mapping[str, object]) -> str:
-    """Train the quick recipe, so overridden, in a process of its own; return the id of the run."""
+    """Train the quick recipe with `overrides` in a separate process; return the id of the run."""
     return training_process.train(
         dataset_version,
         "",

@@ -1,4 +1,4 @@
-"""A detector small enough to build by hand: it calls an image AI when the image is bright. Nothing is trained."""
+"""A tiny detector, built by hand and not trained: it calls bright images AI."""
 
 from pathlib import Path
 from typing import Final
@@ -14,9 +14,9 @@ from model.labels import CLASSES
 SIZE: Final = 32
 """Side of an input in pixels."""
 CELL: Final = 8
-"""Side in pixels of what one place of the map stands for."""
+"""Pixels of a side of the square that one value of the map covers."""
 SPREAD: Final = 0.25
-"""Standard deviation of the brightness of ordinary images, about."""
+"""Approximate standard deviation of the brightness of ordinary images."""
 
 
 def write_tiny(
@@ -24,7 +24,7 @@ def write_tiny(
 ) -> Path:
     """Write the artifact of the tiny detector into `folder` and return the folder.
 
-    A larger `bias` moves every answer toward AI.
+    A larger `bias` moves every probability toward AI.
     """
     model = build_tiny_onnx(bias)
     card = Card(
@@ -49,7 +49,7 @@ def write_tiny(
 def build_tiny_onnx(bias: float) -> bytes:
     """Return a graph that calls bright images AI: probability = sigmoid(10 (mean brightness - 0.5) + bias).
 
-    Its embedding [n, 8] is how bright the halves of four rows are.
+    Its embedding [n, 8] holds the brightness of the halves of four rows.
     """
     nodes = [
         helper.make_node("Cast", ["pixels"], ["levels"], to=TensorProto.FLOAT),
@@ -89,14 +89,14 @@ def build_tiny_onnx(bias: float) -> bytes:
 
 
 def compute_golden(bias: float) -> Golden:
-    """Return inputs from black to white and the outputs of the tiny graph, computed without it."""
+    """Return inputs from black to white, and the outputs of the tiny graph, computed without the graph."""
     random = np.random.default_rng(7)
     ceilings = np.array([16, 128, 192, 256])[:, None, None, None]
     return answer(random.integers(0, ceilings, (4, SIZE, SIZE, 3), dtype=np.uint8), bias)
 
 
 def answer(pixels: NDArray[np.uint8], bias: float) -> Golden:
-    """Return what the tiny graph says of pixels [n, 32, 32, 3] uint8."""
+    """Return the tiny graph's outputs for pixels [n, 32, 32, 3] uint8, computed by NumPy."""
     light = pixels / 255
     cells = SIZE // CELL
     cam = light.mean(3).reshape(-1, cells, CELL, cells, CELL).mean((2, 4)).astype(np.float32)

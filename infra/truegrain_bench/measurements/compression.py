@@ -1,4 +1,4 @@
-"""What strong compression costs a detector that has seen only images as they are, and one that has seen worse."""
+"""Measures the AUROC that strong JPEG compression costs, with and without JPEGs in training."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ COMPRESSION = "jpeg-50"
 
 
 def jpeg_drops(stack: Stack) -> Iterator[Figure]:
-    """Hold the detector in production, of the quick recipe, against one of the same that was also shown JPEGs."""
+    """Compare the detector in production (quick recipe) with one whose training also degraded images by JPEG."""
     version = stack.summary["version"]
     hardened = train(stack.settings, version["tags"][DATASET_VERSION], DEGRADED)
     registry = connect(stack.settings)
@@ -25,7 +25,7 @@ def jpeg_drops(stack: Stack) -> Iterator[Figure]:
 
 
 def _drop(registry: Registry, run_id: str) -> float:
-    """Return by how many points of 100 the AUROC is lower on compressed images."""
+    """Return the AUROC on images as they are minus the AUROC on compressed images, in points of 100."""
     report = RunRecords.load(registry, run_id).require_report()
     (compressed,) = (degraded for degraded in report.robustness if degraded.name == COMPRESSION)
     return round(100 * (report.overall["auroc"].value - compressed.auroc.value), 2)

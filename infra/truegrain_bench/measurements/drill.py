@@ -1,4 +1,4 @@
-"""What the platform makes of a generator that nobody has seen, and of ordinary traffic."""
+"""Measures how the platform reacts to an unseen generator, and to ordinary traffic."""
 
 import io
 import subprocess
@@ -25,7 +25,7 @@ from truegrain_rig.stack import PYTHON, running
 
 FULL: Final = "make bench-full"
 NEWCOMER: Final = "patch"
-"""Of the built-in generators, the one that a detector of the others is most at a loss with."""
+"""The built-in generator that a detector trained on the other generators recognises worst."""
 
 REQUESTS: Final = 10_000
 BLOCK: Final = 500
@@ -36,10 +36,10 @@ Way = Callable[[Image.Image, np.random.Generator], bytes]
 
 
 def new_generator() -> Iterator[Figure]:
-    """Run `make drill` in a home of its own."""
+    """Run `make drill` in a temporary home."""
     with tempfile.TemporaryDirectory(prefix="truegrain-drill-") as folder:
         with (
-            suppress(subprocess.CalledProcessError),  # it ends so when a goal is missed, which the figures show
+            suppress(subprocess.CalledProcessError),  # raised for a missed goal, which the figures show
             running(home=Path(folder), up=(str(PYTHON), "-m", "truegrain_local.drill", NEWCOMER)),
         ):
             pass
@@ -51,7 +51,7 @@ def new_generator() -> Iterator[Figure]:
 
 
 def ordinary_traffic() -> Iterator[Figure]:
-    """Send images of the known generators the way that other cameras, sites and apps pass them on."""
+    """Send images of the known generators in codecs and sizes as sites and apps pass images on."""
     order, began_at = Order(images=REQUESTS, seed=99), datetime.now(UTC)
     with running(drift_seconds=1.0) as stack, ThreadPoolExecutor(CLIENTS) as clients:
         for begin in range(0, REQUESTS, BLOCK):
@@ -65,7 +65,7 @@ def ordinary_traffic() -> Iterator[Figure]:
 
 
 def pass_on(order: Order, number: int) -> bytes:
-    """Draw an image of an order as its maker wrote it, or passed on in the way of its block."""
+    """Draw an image of an order, unchanged or re-encoded in the way of its block."""
     data, way = draw_image(order, number).data, WAYS[number // BLOCK % len(WAYS)]
     if way is None:
         return data
@@ -105,4 +105,4 @@ def _save(image: Image.Image, format_: str, **options: int) -> bytes:
 
 
 WAYS: Final[tuple[Way | None, ...]] = (None, _as_jpeg, _as_webp, _as_png, _in_another_size, _anyhow)
-"""How images reach a service; None: as they were written."""
+"""Ways in which images are re-encoded before they reach a service; None: unchanged."""

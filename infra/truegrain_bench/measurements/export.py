@@ -1,4 +1,4 @@
-"""How near a released graph is to the network it was made from, and whether its conformal band keeps its promise."""
+"""Measures how closely a released graph matches its network, and whether its conformal band keeps its promise."""
 
 import tempfile
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ SPLITS = 1000
 
 
 def exported_network() -> Iterator[Figure]:
-    """Train a small network, release it, and hold its graph against it on images that neither has seen."""
+    """Train a small network, release it, and compare network and graph on images that were not trained on."""
     with tempfile.TemporaryDirectory() as folder:
         network, unseen = _train_and_release(Path(folder))
         detector = Detector.load(Path(folder))
@@ -50,10 +50,10 @@ def exported_network() -> Iterator[Figure]:
 def conformal_error(
     probabilities: Probabilities, labels: Labels, *, alpha: float = PROMISE, splits: int = SPLITS
 ) -> float:
-    """Return the mean share of a class that is decided wrongly, of the class for which it is larger.
+    """Return the mean share of the worse class that is decided wrongly outside the band.
 
-    Each of the random splits calibrates on one half of the images and decides the other. The promise is one about this
-    mean: a single split may be unlucky.
+    Each random split calibrates on one half of the images and decides the other half. The promise is about the mean
+    over splits: a single split may be unlucky.
     """
     random, wrong = np.random.default_rng(0), []
     for _ in range(splits):
@@ -66,7 +66,7 @@ def conformal_error(
 
 
 def _train_and_release(folder: Path) -> "tuple[Network, Samples]":
-    """Write the artifact into `folder`; return its network and the images that were kept back."""
+    """Write the artifact into `folder`; return its network and the images that were not trained on."""
     from model.training.config import read_config  # here: torch takes seconds to import
     from model.training.data.samples import Samples
     from model.training.loop.fit import fit
@@ -90,7 +90,7 @@ def _train_and_release(folder: Path) -> "tuple[Network, Samples]":
 def _by_autograd(
     network: "Network", pixels: NDArray[np.uint8], *, temperature: float
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return probabilities [N] and Grad-CAM without its ReLU [N, h, w], from what a hook sees the backbone give."""
+    """Return probabilities [N] and Grad-CAM without its ReLU [N, h, w], from the backbone's output and its gradient."""
     import torch
 
     from model.training.data.batches import normalise

@@ -1,4 +1,4 @@
-"""What is found of a generator that the detector was not trained on."""
+"""Measures the recall on generators that the detector was not trained on."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from truegrain_rig.stack import running, train
 
 
 def unseen_generators() -> Iterator[Figure]:
-    """Run the loop on the built-in images, then train once without each family of generators, as the DAG does."""
+    """Run the loop on the built-in images, then train once without each family of generators, as the DAG does it."""
     with running() as stack:
         registry, lake = connect(stack.settings), Lake(stack.settings.lake_url)
         planned = plan_forecast(registry, lake)

@@ -1,4 +1,4 @@
-"""What the service makes of requests that mean harm."""
+"""Measures how the service withstands hostile requests."""
 
 import sys
 import tempfile
@@ -27,19 +27,19 @@ COMMAND = "make bench-full"
 MUTATED: Final = 48_000
 CLIENTS: Final = 4
 MOST_MEMORY: Final = 700e6
-"""Bytes that a worker may ever hold."""
+"""Most bytes of memory that a worker may hold."""
 PROBE_SECONDS: Final = 0.05
-"""Between two looks at the workers' memory and at /healthz."""
+"""Seconds between two probes of the workers' memory and of /healthz."""
 
 PATIENCE: Final = 60.0
-"""Seconds after which no answer counts as none."""
+"""Seconds to wait for an answer."""
 
 PROBLEM: Final = "application/problem+json"
 OK, ERROR = 200, 500
 
 
 def hostile_requests() -> Iterator[Figure]:
-    """Send every attack; count those that were answered by an error of the service, or by none, or cost a worker."""
+    """Send every attack; count attacks with a server error or no answer, lost workers, and excess memory."""
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as torch:
         artifact = torch.submit(untrained, SMALL, Path(name)).result()
         with serving(artifact) as service, _probing(service) as probe:
@@ -54,14 +54,14 @@ def hostile_requests() -> Iterator[Figure]:
 
 
 def _attack(service: Service) -> Iterator[bool]:
-    """Tell of each attack whether the answer was what it should be."""
+    """Yield for each attack whether the answer was a verdict or a problem of the sender."""
     with ThreadPoolExecutor(CLIENTS) as clients:
         every = chain(attacks(mutated=MUTATED), heavy_requests())
         yield from clients.map(lambda attack: bears(service.url, attack), every)
 
 
 def bears(url: str, attack: Attack) -> bool:
-    """Send an attack; tell whether the answer is a verdict, or a problem that lies with the sender."""
+    """Send an attack; return whether the answer is a verdict or a problem of the sender (4xx)."""
     headers = {"Content-Type": attack.content_type}
     try:
         answer = requests.post(f"{url}{attack.path}", data=attack.body, headers=headers, timeout=PATIENCE)
@@ -72,13 +72,13 @@ def bears(url: str, attack: Attack) -> bool:
 
 
 def _tell(attack: Attack, what: str) -> bool:
-    """Say on stderr which attack it was; returns False."""
+    """Write the failed attack to stderr; return False."""
     sys.stderr.write(f"{attack.name}, {attack.path}: {what}\n")
     return False
 
 
 class _Probe:
-    """What was seen from beside: seconds that /healthz took, and the most bytes that a worker held."""
+    """Observations during the attacks: the seconds that /healthz took, and the most bytes that a worker held."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []

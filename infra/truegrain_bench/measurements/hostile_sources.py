@@ -1,4 +1,4 @@
-"""What ingestion makes of files that mean harm."""
+"""Measures how ingestion withstands hostile files."""
 
 import resource
 import sys
@@ -27,13 +27,13 @@ from truegrain_rig.process import most_held, pool
 COMMAND: Final = "make bench-full"
 IMAGES: Final = 3_000
 CONTAINERS: Final = 2_000
-"""Archives, shards and tables: each is a source of its own, and a source ends at the first damage."""
+"""Archives, shards and tables. Each is its own source, since a source ends at the first damage."""
 MOST_SECONDS: Final = 10.0
 MOST_GIGABYTES: Final = 2.0
 
 
 def hostile_files() -> Iterator[Figure]:
-    """Ingest crafted files; count those that ended as an error of ours, or took more than a file may."""
+    """Ingest hostile files; count unexpected errors, files above MOST_SECONDS, and memory above MOST_GIGABYTES."""
     tries, failures, slowest, peak = 0, 0, 0.0, 0.0
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as process:
         home = Path(name)
@@ -53,7 +53,7 @@ def hostile_files() -> Iterator[Figure]:
 
 
 def _ingest(path: Path, budget: Budget | None = None) -> tuple[float, bool]:
-    """Ingest one source, with a budget in a child as the DAG does; return seconds, and if it was taken or refused."""
+    """Ingest one source, with a budget in a child process; return seconds, and whether it was taken or refused."""
     begin, held = time.perf_counter(), True
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name:
         lake = Lake(name)
@@ -69,7 +69,7 @@ def _ingest(path: Path, budget: Budget | None = None) -> tuple[float, bool]:
 
 
 def _peak_gigabytes() -> float:
-    """Return the most memory that this process or one of its children ever held; a child starts with its parent's."""
+    """Return the peak memory of this process or one of its children; a child starts with its parent's memory."""
     return max(most_held(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9)
 
 

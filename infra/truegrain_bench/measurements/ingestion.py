@@ -1,4 +1,4 @@
-"""What it takes to bring all of CIFAKE into a validated version, and how near that is to merely decoding its files."""
+"""Measures the ingestion of CIFAKE into a validated version, also relative to merely decoding its files."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ from truegrain_rig.process import most_held, pool
 
 
 def cifake_ingestion() -> Iterator[Figure]:
-    """Ingest what CIFAKE names with as many processes as there are cores; measures nothing without it."""
+    """Ingest the files that the variable CIFAKE names, with a process a core; measure nothing without the variable."""
     location = os.environ.get(CIFAKE_VARIABLE)
     if location is None:
         return
@@ -37,7 +37,7 @@ def cifake_ingestion() -> Iterator[Figure]:
         with pool(cores) as processes:
             source = _unpacked(Path(location), Path(folder) / "files")
             files = sorted(path for path in source.rglob("*") if is_image(path.name))
-            _floor(files, processes, cores)  # once unmeasured, so that all have the files in memory
+            _floor(files, processes, cores)  # the first run is not measured: it brings the files into memory
             floor = _floor(files, processes, cores)
             begin = time.perf_counter()
             _collect(f"{folder}/beside", str(source), processes, cores)
@@ -55,13 +55,13 @@ def cifake_ingestion() -> Iterator[Figure]:
 
 
 def collect_one(url: str, part: Part, *, now: datetime) -> tuple[int, float]:
-    """Collect a part; returns this process and the memory that it has held at most, in GB."""
+    """Collect a part; return the id and the peak memory (GB) of this process."""
     collect_part(Lake(url), part, now=now, budget=Budget())
     return os.getpid(), most_held()
 
 
 def read_and_decode(files: Sequence[Path]) -> None:
-    """Do what nobody who takes images in can leave out: read each file, hash its bytes, decode its pixels."""
+    """Do the least that ingestion needs: read each file, hash its bytes, decode its pixels."""
     for file in files:
         data = file.read_bytes()
         hashlib.sha256(data).hexdigest()
@@ -69,7 +69,7 @@ def read_and_decode(files: Sequence[Path]) -> None:
 
 
 def _collect(url: str, location: str, processes: ProcessPoolExecutor, cores: int) -> float:
-    """Collect all parts; returns the sum of what the processes held, each at its own peak, in GB."""
+    """Collect all parts; return the sum of the peak memory of all processes, in GB."""
     parts = plan(Lake(url), [Source(location=location)], parts=cores, budget=Budget())
     return sum(dict(processes.map(partial(collect_one, url, now=datetime.now(UTC)), parts)).values())
 
@@ -81,7 +81,7 @@ def _floor(files: Sequence[Path], processes: ProcessPoolExecutor, cores: int) ->
 
 
 def _unpacked(location: Path, folder: Path) -> Path:
-    """Return a folder as it is, and of an archive the one that it is unpacked to."""
+    """Return a folder unchanged; unpack an archive into `folder` and return `folder`."""
     if location.is_dir():
         return location
     shutil.unpack_archive(location, folder, filter="data")

@@ -1,4 +1,4 @@
-"""What `make up` takes, how good the detector is that it promotes, and how fast that one answers."""
+"""Measures the duration of `make up`, the quality of the detector that it promotes, and the latency of verdicts."""
 
 import io
 import os
@@ -22,14 +22,14 @@ from truegrain_rig.stack import ROOT, running
 SHORT = "make bench"
 FULL = "make bench-full"
 SEED_VARIABLE = "CIFAKE_SEED"
-"""Environment variable naming the folder or archive with the small real set, for those who have it."""
+"""Environment variable that names the folder or archive with the small real set."""
 
 WARM_UP_REQUESTS = 20
 TIMED_REQUESTS = 300
 
 
 def builtin_loop() -> Iterator[Figure]:
-    """Run the loop on the built-in images and ask the service, one request at a time."""
+    """Run the loop on the built-in images, then send requests to the service, one at a time."""
     with running() as stack:
         yield Figure("setup.up_seconds", stack.seconds, "s", SHORT)
         yield Figure("setup.peak_gb", stack.summary["peak_gb"], "GB", SHORT)
@@ -38,7 +38,7 @@ def builtin_loop() -> Iterator[Figure]:
 
 
 def seed_loop() -> Iterator[Figure]:
-    """Run the loop on the small real set that CIFAKE_SEED names; measures nothing without it."""
+    """Run the loop on the small real set that CIFAKE_SEED names; measure nothing without the variable."""
     source = os.environ.get(SEED_VARIABLE)
     if source is None:
         return
@@ -50,9 +50,9 @@ def seed_loop() -> Iterator[Figure]:
 
 
 def cifake_loop() -> Iterator[Figure]:
-    """Run the loop on all of CIFAKE with the recipe made for it; measures nothing without CIFAKE.
+    """Run the loop on all of CIFAKE with the recipe `cifake`; measure nothing without the variable CIFAKE.
 
-    In a home that stays: training takes hours, and goes on when the measurement is repeated.
+    The home is kept: training takes hours, and continues when the measurement is repeated.
     """
     source = os.environ.get(CIFAKE_VARIABLE)
     if source is None:
@@ -72,12 +72,12 @@ def fresh_clone() -> Iterator[Figure]:
 
 
 def _percent(summary: dict[str, dict[str, dict[str, str]]], metric: str) -> float:
-    """Read what was measured on the frozen test split, as the registry's version tag says."""
+    """Return a metric on the frozen test split in per cent, from the registry's version tag."""
     return round(100 * float(summary["version"]["tags"][measured(metric)]), 2)
 
 
 def _median_ms(url: str) -> float:
-    """Median time of a request on a kept connection, the way a client sees it."""
+    """Return the median time of a request on a kept connection, measured by the client, in ms."""
     image = _jpeg(224)
     times = []
     with requests.Session() as session:

@@ -1,4 +1,4 @@
-"""What a dataset version of a million images takes: facts under one picture, assembled, split and validated."""
+"""Measures a dataset version of a million images (made-up facts, one picture): assembly, split and validation."""
 
 import io
 import tempfile
@@ -25,13 +25,12 @@ from truegrain_rig.process import most_held, pool
 
 IMAGES = 1_000_000
 NEAR_DUPLICATES, PIXEL_TWINS, BROKEN = 0.1, 0.01, 0.01
-"""Shares of all images: copies that differ in up to four bits of their hash, others with the same pixels, and files
-that cannot be decoded."""
+"""Shares of all images: near-duplicates (up to four bits of the hash differ), pixel twins, and undecodable files."""
 
 SOURCES = np.array(["shoes", "faces", "cats", "art", "rooms"])
 LICENCES = np.array(["MIT", "CC-BY-4.0", None, "CC-BY-4.0", "CC0-1.0"])
 SPLIT_HINTS = np.array(["train", "test", None, None, None])
-"""What each source says of its images: two of them are split, the others are not."""
+"""The split that each source gives its images: two sources are split, the other sources are not."""
 
 NOW = datetime(2026, 1, 5, 2, tzinfo=UTC)
 LATER = date(2026, 1, 19)
@@ -39,18 +38,18 @@ COMMAND = "make bench-full"
 
 
 def million_rows() -> Iterator[Figure]:
-    """Bring a version of a million images on top of one of half a million, in a process of its own."""
+    """Publish a version of a million images after a version of half a million, in a separate process."""
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder:
         with pool(1) as process:
             process.submit(prepare, folder).result()
-        with pool(1) as process:  # another one, which has held nothing before
+        with pool(1) as process:  # a fresh process, so that its peak is its own
             seconds, gigabytes = process.submit(bring_out, folder, today=LATER).result()
     yield Figure("ingest.manifest_1m_seconds", round(seconds, 1), "s", COMMAND)
     yield Figure("ingest.manifest_1m_gb", round(gigabytes, 2), "GB", COMMAND)
 
 
 def prepare(url: str, images: int = IMAGES) -> None:
-    """Fill a lake with the facts of so many images in two batches, of which the first is published."""
+    """Fill a lake with the facts of so many images in two batches; publish the first batch."""
     lake, facts = Lake(url), make_facts(images, np.random.default_rng(0))
     half = images // 2
     _write_batch(lake, "first", facts.slice(0, half))
@@ -62,7 +61,7 @@ def prepare(url: str, images: int = IMAGES) -> None:
 
 
 def bring_out(url: str, *, today: date) -> tuple[float, float]:
-    """Assemble, validate and publish; returns the seconds it took and the most memory this process ever held, in GB."""
+    """Assemble, validate and publish a version; return the seconds and the peak memory of this process in GB."""
     lake, begin = Lake(url), time.perf_counter()
     version = assemble(lake, today=today)
     validate(lake, version)
@@ -72,11 +71,11 @@ def bring_out(url: str, *, today: date) -> tuple[float, float]:
 
 
 def make_facts(count: int, rng: np.random.Generator) -> pa.Table:
-    """Make up what a lake knows of `count` images; nothing but their hashes tells one from another."""
+    """Make up the facts of `count` images; only hashes identify an image."""
     copies = rng.random(count) < NEAR_DUPLICATES
     twins = rng.random(count) < PIXEL_TWINS
     of = np.where(copies | twins, rng.integers(0, count, count), np.arange(count))
-    of = np.where((copies | twins)[of], np.arange(count), of)  # of one that is itself a copy there is none
+    of = np.where((copies | twins)[of], np.arange(count), of)  # a copy has no copies
     source, is_ai = rng.integers(0, len(SOURCES), count)[of], (rng.random(count) < 0.5)[of]
     second = np.arange(count) >= count // 2
     pixels = _hex(count, rng)
@@ -121,7 +120,7 @@ def make_facts(count: int, rng: np.random.Generator) -> pa.Table:
 
 
 def _draw_smallest() -> bytes:
-    """Draw what stands for every image where a page shows some of them."""
+    """Draw the picture that stands for every image on pages."""
     buffer = io.BytesIO()
     Image.new("L", (1, 1)).save(buffer, "PNG")
     return buffer.getvalue()
@@ -133,7 +132,7 @@ def _hex(count: int, rng: np.random.Generator) -> NDArray[np.str_]:
 
 
 def _hashes(count: int, of: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Make perceptual hashes with half of the bits set; those of copies differ in up to four bits."""
+    """Make perceptual hashes with half of the bits set; hashes of copies differ in up to four bits."""
     bits = rng.permuted(np.tile(np.arange(64) % 2 == 0, (count, 1)), axis=1)[of]
     for row in np.flatnonzero(of != np.arange(count)):
         swapped = [rng.choice(np.flatnonzero(bits[row] == value), 2, replace=False) for value in (True, False)]

@@ -1,4 +1,4 @@
-"""What it costs those who ask that one detector takes the place of another."""
+"""Measures wrong answers while one detector replaces another under load."""
 
 import tempfile
 import time
@@ -26,14 +26,14 @@ CLOSE = 1e-6
 
 @dataclass
 class Answers:
-    """What the clients were told: how many answers were no verdict, or not wholly of one version; the last version."""
+    """What the clients got: `failures` (no verdict, or a mix of two versions) and the `last` version."""
 
     expected: dict[str, float]
     failures: int = 0
     last: str = ""
 
     def take(self, answer: requests.Response) -> None:
-        """Hold an answer against what the version it names says of the photograph."""
+        """Compare an answer with the probability that its version gives the photograph."""
         if answer.status_code != OK:
             self.failures += 1
             return
@@ -43,7 +43,7 @@ class Answers:
 
 
 def swapping() -> Iterator[Figure]:
-    """Put one detector in the other's place again and again while clients ask."""
+    """Replace one detector by another SWAPS times while clients send requests."""
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as torch:
         folder = Path(name)
         photo = draw_photo(folder / "photo.jpg").read_bytes()

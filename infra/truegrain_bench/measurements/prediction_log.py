@@ -1,4 +1,4 @@
-"""What the prediction log holds, and what it costs."""
+"""Measures the prediction log: lost rows, memory, and its cost for a verdict."""
 
 import os
 import tempfile
@@ -28,25 +28,25 @@ from truegrain_rig.served import Service, serving
 COMMAND = "make bench-full"
 ROWS = 1_000_000
 MOST_AHEAD = 20_000
-"""Predictions by which a process may be ahead of its database; no service is as fast as this loop."""
+"""Most predictions that may wait for the database; this loop is faster than any service."""
 
 SETTLED = 0.2
-"""Share of the predictions after which a process has all the memory that it needs."""
+"""Share of the predictions before the measurement of memory growth begins."""
 
 ASKED = 500
-"""How often GET /health is asked."""
+"""Number of requests of GET /health."""
 
 ROUNDS, SECONDS = 30, 1.0
-"""Many and short, for how fast the machine is changes from one second to the next; each asks both services twice."""
+"""Many short rounds, since the machine's speed changes within seconds; each round asks both services twice."""
 
 FEW = 4
-"""Clients who keep both workers busy, and of whom nobody has to be turned away."""
+"""Clients: enough to keep both workers busy, too few for a refusal."""
 
 EMBEDDING_BYTES = 64
 
 
 def logged_predictions() -> Iterator[Figure]:
-    """Send a million predictions through the log, and ask the service that goes on with it how it is."""
+    """Write a million predictions through the log, then time GET /health of a service with this log."""
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as torch:
         folder = Path(name)
         url = f"sqlite:///{folder / 'predictions.db'}"
@@ -65,15 +65,15 @@ def logged_predictions() -> Iterator[Figure]:
 
 
 def log_overhead() -> Iterator[Figure]:
-    """Compare, with a small detector and with a large one, what verdicts cost with log and metrics and without."""
+    """Compare the cost of verdicts with and without log and metrics, for a small and a large detector."""
     for name, recipe in (("log.overhead", SMALL), ("log.b0_224_overhead", LARGE)):
         yield Figure(name, round(100 * _overhead(recipe), 1), "%", COMMAND)
 
 
 def _overhead(recipe: str) -> float:
-    """Return the share that log and metrics have in what a verdict costs; both services are asked in turn.
+    """Return the share of log and metrics in the cost of a verdict; both services are asked in turn.
 
-    In seconds of the workers' cores, for these are all busy: the rates themselves change more from round to round.
+    The cost is CPU time of the workers, since rates of verdicts vary more from round to round.
     """
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as torch:
         folder = Path(name)
@@ -82,20 +82,20 @@ def _overhead(recipe: str) -> float:
         with serving(artifact, workers=CORES) as whole, serving(artifact, workers=CORES, app=APP) as bare:
             for service in (whole, bare):
                 fire(f"{service.url}/predict", photo, seconds=WARM_UP_SECONDS, clients=CLIENTS)
-            # In a mirrored order, so that a machine that gets slower favours neither.
+            # The order is mirrored, so that a machine that slows down favours no service.
             costs = np.array([[_cost(service, photo) for service in (whole, bare, bare, whole)] for _ in range(ROUNDS)])
     return 1 - float(np.median(costs[:, [1, 2]] / costs[:, [0, 3]]))
 
 
 def _cost(service: Service, photo: Path) -> float:
-    """Return the seconds of a core that the workers spend on a verdict."""
+    """Return the CPU seconds that the workers spend on a verdict."""
     begin = service.worker_seconds()
     verdicts = fire(f"{service.url}/predict", photo, seconds=SECONDS, clients=FEW).accepted.sum()
     return float((service.worker_seconds() - begin) / verdicts)
 
 
 def _record(url: str, home: Path, count: int) -> int:
-    """Record so many predictions as one worker does; return by how many bytes it grew once it had settled."""
+    """Record so many predictions as one worker does; return the memory growth in bytes after the share SETTLED."""
     log, process = PredictionLog(url, Metrics(), days=30, home=home), psutil.Process()
     log.start()
     held = []

@@ -1,4 +1,4 @@
-"""Whether production stays one version with an unbroken history while promoters race and are killed."""
+"""Measures whether production stays one version with an unbroken history while promoters race and are killed."""
 
 import os
 import random
@@ -21,26 +21,26 @@ COMMAND = "make bench-full"
 ROUNDS = 50
 RACED_MODELS = 20
 RACERS = (2, 2, 2, 3, 3, 4, 6, 8)
-"""How many race in a round, each as often as it stands here."""
+"""Promoters in a round, drawn at random from these numbers."""
 PROCESSES_EVERY = 25
-"""In one of so many rounds each promoter is a process; in the others it is a thread, which costs a hundredth."""
+"""One round of so many uses a process for each promoter; the other rounds use threads, which cost a hundredth."""
 KILLS = 50
 KILLED_MODELS = 4
 LANES = 4
-"""So many models are at work at once; they share nothing but the server."""
+"""Models that are changed at the same time; they share only the server."""
 VERSIONS = tuple("1234")
 
 
 @dataclass(frozen=True)
 class Tally:
-    """What was done to a model, and what was wrong afterwards."""
+    """Number of rounds or kills on a model, and number of faults found."""
 
     done: int
     wrong: int
 
 
 class Ring:
-    """A model of a server, with versions in it, for promoters to fight over."""
+    """A registered model with versions, which promoters change at the same time."""
 
     def __init__(self, address: str, folder: Path, name: str) -> None:
         self.random = random.Random(name)  # noqa: S311 - which versions race is no secret
@@ -52,15 +52,15 @@ class Ring:
             promote(self.registry, version, reason="a beginning")
 
     def promoter(self, version: str, *, dies_at: int | None = None) -> Promoter:
-        """One who wants `version` in production, or the one before when that is empty."""
+        """Return a promoter of `version`; an empty `version` rolls back."""
         return Promoter(self._address, self._name, self._lock, version, dies_at)
 
     def anyone(self) -> Promoter:
-        """One who promotes any version or rolls back."""
+        """Return a promoter of a random version, or one that rolls back."""
         return self.promoter(self.random.choice(["", *VERSIONS]))
 
     def wrong(self) -> int:
-        """How much is wrong now; what it is goes to stderr."""
+        """Return the number of faults now; write the faults to stderr."""
         found = violations(self.registry)
         if found:
             last = look(self.registry).history.changes[-1]
@@ -69,7 +69,7 @@ class Ring:
 
 
 def racing_and_killed_promoters() -> Iterator[Figure]:
-    """Let promoters race, kill others at every step, and look for what is wrong after each round and each kill."""
+    """Let promoters race, kill others at every step, and count faults after each round and each kill."""
     with (
         patch.dict(os.environ, PATIENCE),
         tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder,
@@ -84,7 +84,7 @@ def racing_and_killed_promoters() -> Iterator[Figure]:
 
 
 def race(ring: Ring, rounds: int = ROUNDS) -> Tally:
-    """Let 2 to 8 promoters at a time change production, each with a client and a handle of the lock of its own."""
+    """Let 2 to 8 promoters at a time change production, each with its own client and its own handle of the lock."""
     wrong = 0
     for number in range(rounds):
         racers = [ring.anyone() for _ in range(ring.random.choice(RACERS))]
@@ -99,10 +99,10 @@ def race(ring: Ring, rounds: int = ROUNDS) -> Tally:
 
 
 def kill(ring: Ring, kills: int = KILLS) -> Tally:
-    """Kill a change before its first call of MLflow, the next before its second, and so on; somebody comes after each.
+    """Kill a change before its first call of MLflow, the next before its second, and so on.
 
-    A change that came to its end had no such call: the next is killed at its first again, promotion and rollback in
-    turn.
+    After each kill another promoter makes a change. Once a change ends before it is killed, all its calls were tried:
+    the next change is killed at its first call again. Promotions and rollbacks take turns.
     """
     step = done = wrong = 0
     back = False

@@ -1,4 +1,4 @@
-"""How near the service comes to what the machine can do, and how it bears too much."""
+"""Measures the service's rate relative to what the machine can do, and its behaviour under overload."""
 
 import tempfile
 import time
@@ -25,22 +25,22 @@ CORES = 2
 CLIENTS = 8
 SECONDS = 12.0
 WARM_UP_SECONDS = 12.0
-"""As long as follower and monitor take to begin."""
+"""As long as follower and monitor take to start."""
 
 CROWD_SECONDS = 30.0
-"""Long enough that its first quarter of a second, while the service cannot know that it stays, is less than 1 %."""
+"""Long enough that the first quarter of a second, before the service detects the overload, is less than 1 %."""
 
 ROUNDS, ROUND_SECONDS = 7, 4.0
 
 CALM, TOO_MUCH = 0.7, 3.0
-"""Shares of the capacity at which latency is measured."""
+"""Loads at which latency is measured, as shares of the capacity."""
 
 CROWD = 64
-"""Clients that make it too much; each waits for its answer before it asks again."""
+"""Clients of the overload; each waits for its answer before it sends another request."""
 
 
 def serving_rates() -> Iterator[Figure]:
-    """Ask the service for verdicts on one photograph, with a small detector and with a large one."""
+    """Request verdicts on one photograph, with a small detector and with a large one."""
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as name, pool(1) as torch:
         folder = Path(name)
         photo = draw_photo(folder / "photo.jpg")
@@ -83,7 +83,7 @@ def _large(artifact: Path, photo: Path) -> Iterator[Figure]:
 
 @dataclass(frozen=True)
 class _Rates:
-    """Verdicts a second of the service, and those of the service and of a bare application over the bound."""
+    """Verdicts a second of the service; and rates of the service and of a bare application, relative to the loop."""
 
     service: float
     service_ratio: float
@@ -91,7 +91,7 @@ class _Rates:
 
 
 def _compare(artifact: Path, photo: Path, service: str, bare: str) -> _Rates:
-    """Measure loop, service and bare application in turn, for machines have better and worse moments; take medians."""
+    """Measure loop, service and bare application in turn, since a machine's speed varies; return medians."""
     for url in (service, bare):
         fire(url, photo, seconds=WARM_UP_SECONDS, clients=CLIENTS)
     rounds = []
@@ -107,9 +107,9 @@ def _compare(artifact: Path, photo: Path, service: str, bare: str) -> _Rates:
 
 
 def _recovery(after: Load, calm: Load) -> float:
-    """Return the seconds until none brings a refusal any more, nor half of its answers later than 99 in 100 in calm.
+    """Return the seconds until recovery: no refusal, and a median latency not above the calm p99.
 
-    Whole seconds: what comes after the sending has ended is late by its nature.
+    Whole seconds count. Answers after the end of sending are left out: they are late by nature.
     """
     late, second = calm.quantile(0.99), np.floor(after.at)
     disturbed = [
@@ -121,7 +121,7 @@ def _recovery(after: Load, calm: Load) -> float:
 
 
 def _loop(artifact: Path, photo: bytes) -> float:
-    """Return the images a second that decoding, preprocessing and scoring in a loop come to on one core."""
+    """Return the images a second of a loop that decodes, preprocesses and scores on one core."""
     detector = Detector.load(artifact)
     for _ in range(20):
         judge(detector, photo)

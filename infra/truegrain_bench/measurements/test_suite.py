@@ -1,4 +1,4 @@
-"""How long the tests take, and how much of the code they reach."""
+"""Measures the duration of the tests, and their coverage."""
 
 import json
 import subprocess
@@ -13,14 +13,14 @@ from truegrain_rig.stack import ROOT
 
 
 def whole_suite() -> Iterator[Figure]:
-    """Run `make test`; a failing test measures nothing."""
+    """Run `make test`; raise CalledProcessError when a test fails."""
     begin = time.monotonic()
     subprocess.run(["make", "test"], cwd=ROOT, check=True)
     yield Figure("tests.seconds", round(time.monotonic() - begin), "s", "make bench-full")
 
 
 def reached_code() -> Iterator[Figure]:
-    """Run `make coverage`; a failing test measures nothing."""
+    """Run `make coverage`; raise CalledProcessError when a test fails."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "coverage.json"
         subprocess.run(["make", "coverage"], cwd=ROOT, check=True)

@@ -1,4 +1,4 @@
-"""How near training comes to what the machine can do, and how far it is ahead of the loop that everybody writes."""
+"""Measures training throughput, relative to its steps alone and to a plain PyTorch loop."""
 
 import statistics
 import tempfile
@@ -29,13 +29,13 @@ COMMAND = "make bench-full"
 RECIPE = "quick"
 ORDER = Order(images=1536)
 SIDE = 512
-"""The images are enlarged to what generators make; the recipe looks at 64 pixels of it. What they show is no matter."""
+"""Pixels of a side of the images, as generators make them; the recipe reduces them to 64. Content does not matter."""
 ROUNDS = 3
-"""Each is timed so often, by turns, after a round that is not timed; the middle one counts."""
+"""Timed rounds, after one round that is not timed; the median counts."""
 
 
 def training_rates() -> Iterator[Figure]:
-    """Train the quick recipe three ways, in a process of its own, for torch leaves threads behind."""
+    """Train the quick recipe in three ways, in a separate process, since torch leaves threads behind."""
     with pool(1) as process:
         ours, raw, plain = process.submit(measure).result()
     yield Figure("train.images_per_second", round(ours), "images/s", COMMAND)
@@ -44,7 +44,7 @@ def training_rates() -> Iterator[Figure]:
 
 
 def measure() -> tuple[float, float, float]:
-    """Return the images a second of our training, of its steps alone on tensors at hand, and of the plain loop."""
+    """Return the images a second of our training, of its steps on data in memory, and of the plain loop."""
     config = read_config(RECIPE)
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder, joined({}):
         samples = write_images(Path(folder), config)
@@ -55,7 +55,7 @@ def measure() -> tuple[float, float, float]:
 
 
 def write_images(folder: Path, config: TrainConfig) -> Samples:
-    """Write the images to `folder`/<class>/ and return what the cache of pixels would hold of them."""
+    """Write the images to `folder`/<class>/ and return their samples as the cache of pixels would hold them."""
     prepare, pixels, labels = Preprocess(config.size), [], []
     for number, image in enumerate(draw_images(ORDER)):
         path = folder / image.label / f"{number}.jpg"
@@ -67,7 +67,7 @@ def write_images(folder: Path, config: TrainConfig) -> Samples:
 
 
 def our_epoch(samples: Samples, config: TrainConfig) -> Callable[[int], int]:
-    """Return what trains the epoch of a number as `model.training` does, and counts its images."""
+    """Return a function that trains an epoch by its number as `model.training` does, and returns its images."""
     learner = _learner(samples, config)
 
     def run(number: int) -> int:
@@ -80,7 +80,7 @@ def our_epoch(samples: Samples, config: TrainConfig) -> Callable[[int], int]:
 
 
 def raw_epoch(samples: Samples, config: TrainConfig) -> Callable[[int], int]:
-    """Return what takes as many of the same steps on one batch that is at hand."""
+    """Return a function that takes the steps of an epoch on one batch in memory, and returns its images."""
     learner = _learner(samples, config)
     pixels, labels = (torch.from_numpy(array[: config.batch_size].copy()) for array in (samples.pixels, samples.labels))
     steps = plan_epoch(samples, config, number=0).steps
@@ -94,7 +94,7 @@ def raw_epoch(samples: Samples, config: TrainConfig) -> Callable[[int], int]:
 
 
 def plain_way(folder: Path, samples: Samples, config: TrainConfig) -> Callable[[int], int]:
-    """Return what trains an epoch of the same network on the same images, as read from `folder`."""
+    """Return a function that trains an epoch with the plain loop on the images in `folder`, and returns its images."""
     size = samples.pixels.shape[1]
     network = build_network(config, size=size, pretrained_file="")
     optimizer = AdamW(network.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)

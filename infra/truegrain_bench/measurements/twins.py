@@ -1,4 +1,4 @@
-"""What is found in the data: the exact twins of CIFAKE, and how long a search for near-duplicates takes."""
+"""Counts CIFAKE's pixel twins, and times a search for near-duplicates."""
 
 import os
 import time
@@ -15,16 +15,16 @@ from model.sources.kinds import read_source
 from truegrain_bench.results.results import Figure
 
 CIFAKE_VARIABLE = "CIFAKE"
-"""Environment variable naming the folder or archive with all of CIFAKE, for those who have it."""
+"""Environment variable that names the folder or archive with all of CIFAKE."""
 CIFAKE_COMMAND = f"{CIFAKE_VARIABLE}=<folder or archive> make bench-full"
 
 HASHES = 1_000_000
 COPY_SWAPS = 3
-"""Set bits of a copy's hash that change places with unset ones."""
+"""Set bits of a copy's hash that are swapped with unset bits."""
 
 
 def near_duplicate_search() -> Iterator[Figure]:
-    """Search a million hashes on one core, among them piles as real lakes and careless sources have them."""
+    """Time the search of a million hashes on one core; they include large groups of copies and of flat images."""
     hashes = _million_hashes(np.random.default_rng(0))
     begin = time.perf_counter()
     near_clusters(hashes)
@@ -32,7 +32,7 @@ def near_duplicate_search() -> Iterator[Figure]:
 
 
 def cifake_twins() -> Iterator[Figure]:
-    """Count the surplus files with the pixels of another, within and across the splits of CIFAKE's publishers."""
+    """Count surplus files with the pixels of another file, within and across CIFAKE's published splits."""
     location = os.environ.get(CIFAKE_VARIABLE)
     if location is None:
         return
@@ -49,7 +49,7 @@ def cifake_twins() -> Iterator[Figure]:
 
 
 def _million_hashes(rng: np.random.Generator) -> NDArray[np.int64]:
-    """Make hashes: half at random, a quarter copies of one picture in poor quality, an eighth equal, an eighth flat."""
+    """Make hashes: half random, a quarter poor copies of one picture, an eighth equal, an eighth of flat images."""
     bits = rng.permuted(np.tile(np.arange(64) % 2 == 0, (HASHES, 1)), axis=1)
     copies = bits[HASHES // 2 : HASHES * 3 // 4]
     copies[:] = picture = bits[0]

@@ -1,4 +1,4 @@
-"""How many planted defects validation catches."""
+"""Counts planted defects that validation catches."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ COMMAND = "make bench"
 
 
 def planted_defects() -> Iterator[Figure]:
-    """Run the tests that plant one defect each, and count those whose own rule caught it."""
+    """Run the tests that plant one defect each; count the defects that their own rule caught."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         subprocess.run(

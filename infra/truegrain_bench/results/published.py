@@ -1,4 +1,4 @@
-"""What others have published on the same test, and ours beside it."""
+"""Published results on CIFAKE's test set, compared with ours."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ OURS = "half-width ResNet-18 from scratch, recipe `cifake`"
 
 @dataclass(frozen=True)
 class Published:
-    """A detector's accuracy and area under the ROC curve on CIFAKE's test, of 100; None: not published."""
+    """A detector's accuracy and area under the ROC curve on CIFAKE's test set, of 100; None: not published."""
 
     detector: str
     accuracy: float
@@ -27,7 +27,7 @@ PUBLISHED = (
 
 
 def comparison(results: Mapping[str, Result]) -> str:
-    """Return what was published and, once it is measured, ours as a Markdown table, the lowest accuracy first."""
+    """Return the published results, and ours once measured, as a Markdown table with the lowest accuracy first."""
     rows = list(PUBLISHED)
     if accuracy := results.get("detector.cifake_accuracy"):
         rows.append(Published(OURS, accuracy.value, results["detector.cifake_auroc"].value, f"`{accuracy.command}`"))

@@ -1,4 +1,4 @@
-"""The measured figures: kept in results.json with where they come from, and shown as a table."""
+"""Keeps the measured figures in results.json, with their origin, and shows them as a table."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """A figure as it is kept: with the machine, the day and the revision of the run that measured it."""
+    """A figure in results.json, with the machine, the day and the revision of the run that measured it."""
 
     value: float
     unit: str
@@ -40,7 +40,7 @@ def read(path: Path) -> dict[str, Result]:
 
 
 def record(path: Path, figures: Iterable[Figure], *, root: Path) -> dict[str, Result]:
-    """Put `figures` in the file, leave all others as they are, and return the whole."""
+    """Write `figures` into the file, leave all other figures unchanged, and return all."""
     origin = {"machine": _machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "revision": _revision(root)}
     measured = {f.name: Result(value=f.value, unit=f.unit, command=f.command, **origin) for f in figures}
     results = dict(sorted({**read(path), **measured}.items()))
@@ -59,7 +59,7 @@ def table(results: Mapping[str, Result], meaning: Mapping[str, str]) -> str:
 
 
 def show_in(readme: Path, part: str, rendered: str) -> None:
-    """Replace what stands between the two markers of `part` in `readme` by `rendered`."""
+    """Replace the text between the two markers of `part` in `readme` by `rendered`."""
     begin, end = markers(part)
     before, _, rest = readme.read_text().partition(begin)
     _, _, after = rest.partition(end)
@@ -67,7 +67,7 @@ def show_in(readme: Path, part: str, rendered: str) -> None:
 
 
 def markers(part: str) -> tuple[str, str]:
-    """Return the lines between which a part of the README is written by the benchmark."""
+    """Return the two lines of README that enclose a part which the benchmark writes."""
     return f"<!-- {part}: written by infra/truegrain_bench/__main__.py -->", f"<!-- end of {part} -->"
 
 
@@ -81,7 +81,7 @@ def _machine() -> str:
 
 
 def _revision(root: Path) -> str:
-    """Name the commit that was measured; what the measurements themselves write does not make it a dirty one."""
+    """Return the short commit id, with '-dirty' after changes other than those that the measurements write."""
     changed = _git(root, "status", "--porcelain", "--", ".", ":!README.md", ":!infra/bench/results.json")
     return _git(root, "rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
 
