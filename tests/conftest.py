@@ -1,4 +1,4 @@
-"""What many tests need: a detector small enough to build by hand, images it can judge, and a real MLflow server."""
+"""Fixtures of many tests: a tiny hand-made detector, images for it, and a real MLflow server."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ TINY_REFERENCE = 200
 
 
 def compute_reference(bias: float) -> Reference:
-    """What the tiny graph says of ordinary images, and labels by which it is calibrated without a bias."""
+    """Return the tiny graph's outputs for ordinary images, and labels by which it is calibrated without a bias."""
     pixels, files = look_at_ordinary(TINY_REFERENCE, seed=11, size=SIZE)
     said = answer(pixels, bias)
     sample = Sample(
@@ -45,8 +45,8 @@ def compute_reference(bias: float) -> Reference:
 def tiny_artifact(tmp_path: Path) -> Callable[..., Path]:
     """`tiny_artifact(bias=0.0)` writes an artifact without any training and returns its folder.
 
-    It calls an image AI when its mean brightness is above one half; a larger bias moves every answer toward AI. Its
-    reference are ordinary images (see `ordinary.draw_ordinary`).
+    The detector calls an image AI when its mean brightness is above one half; a larger bias moves every probability
+    toward AI. Its reference consists of ordinary images (see `ordinary.draw_ordinary`).
     """
 
     def write(bias: float = 0.0, *, dataset_version: str = "20260105-0123456789ab") -> Path:
@@ -61,7 +61,7 @@ def tiny_artifact(tmp_path: Path) -> Callable[..., Path]:
 def brightness_dataset() -> Callable[[Lake], str]:
     """`brightness_dataset(lake)` publishes 60 test images, dark real and bright AI ones, and returns their version.
 
-    The tiny artifact gets all of them right without a bias, and fewer the larger its bias is.
+    Without a bias the tiny artifact gets all images right; the larger its bias, the fewer it gets right.
     """
     return publish_brightness
 
@@ -96,19 +96,19 @@ def draw_flat(level: int) -> bytes:
 
 @pytest.fixture
 def without_plots(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave the plots of a page empty: each takes a third of a second, and most tests are about something else."""
+    """Leave the plots of a page empty: a plot takes a third of a second, and most tests do not need it."""
     for module in ("dataset_plots", "report_plots", "drill_plots"):
         monkeypatch.setattr(f"model.pages.{module}.draw_plot", lambda title, text, _: Plot(title, text, "<svg></svg>"))
 
 
 @pytest.fixture(scope="session")
 def httpserver_listen_address() -> tuple[str, int]:
-    """Where pytest-httpserver listens: on a free port of this machine, by its number."""
+    """Where pytest-httpserver listens: 127.0.0.1, on a free port."""
     return "127.0.0.1", 0
 
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of an MLflow server of its own, empty at first."""
+    """The address of an MLflow server for the tests, empty at first."""
     with running_mlflow(tmp_path_factory.mktemp("mlflow")) as address:
         yield address

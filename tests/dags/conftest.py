@@ -1,4 +1,4 @@
-"""An Airflow of its own for the tests of the DAGs: home, database and settings in a folder that goes away."""
+"""An Airflow for the tests of the DAGs, with home, database and settings in a temporary folder."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def airflow_environment(tmp_path_factory) -> dict[str, str]:
-    """The variables of an Airflow that reads our DAGs and plugin and nothing else of this machine."""
+    """The environment of an Airflow that reads our DAGs and plugin, and nothing else from this machine."""
     home = tmp_path_factory.mktemp("airflow")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "TRUEGRAIN"))}
     return inherited | {
@@ -32,7 +32,7 @@ def airflow_environment(tmp_path_factory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def python(airflow_environment):
-    """`python("program", ...)` runs a Python of its own there and returns the last line it prints."""
+    """`python("program", ...)` runs a Python process in this environment and returns the last line it prints."""
 
     def run(*arguments: str) -> str:
         done = subprocess.run(

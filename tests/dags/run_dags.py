@@ -2,10 +2,11 @@
 
 Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ["scheduler", {}, {"TRUEGRAIN_SOURCE": "..."}], ...]'
 
-Each DAG comes with the form it is triggered with and, if need be, with variables that are set from then on. "scheduler"
-is what Airflow's scheduler has created meanwhile because events asked for it, the last DAG by name first. Training and
-the registry are not here: what the tasks call for them is replaced, and the calls are printed as well. So is who
-logged what. A person who is asked answers as ANSWERS says.
+1. Each DAG has the form that triggers it, and optionally variables that are set from then on.
+2. "scheduler" runs the DAG runs that Airflow's scheduler has created for events, the last DAG by name first.
+3. Training and the registry are replaced. The calls of their replacements are printed, too.
+4. The loggers that wrote a line are printed by level.
+5. Questions to a person are answered by ANSWERS.
 """
 
 import json
@@ -46,11 +47,11 @@ ANSWERS: list[tuple[str, dict[str, object]]] = [
     ("Keep my answers", {"ai": ["9"], "real": [], "no_use": []}),
     ("Leave them all", {"ai": ["1"], "real": [], "no_use": []}),
 ]
-"""What the person says, question by question: an option, and what the fields of the form hold."""
+"""The person's answers, one for each question: an option, and the values of the form's fields."""
 
 
 class Loggers(logging.Handler):
-    """The names of the loggers of which a line got into the log, by the name of its level."""
+    """The names of the loggers that wrote a line into the log, by level."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,7 +88,7 @@ def run_scenario(
 ) -> list[DagRun]:
     os.environ |= environment or {}
     if dag == "scheduler":
-        # Read anew, for `DAG.test` leaves in a DAG what it was triggered with, where Airflow reads it for each task.
+        # The DAG is read again: `DAG.test` leaves the form in the DAG object, and Airflow reads the DAG for each task.
         runs = [run_created(DagBag().dags[run.dag_id], run) for run in created_runs()]
     else:
         runs = [bag.dags[dag].test(run_conf=conf)]
@@ -96,7 +97,7 @@ def run_scenario(
 
 
 def schedule() -> None:
-    """Let the scheduler create the runs that events ask for, as it does all the time."""
+    """Let the scheduler create the runs that events ask for."""
     with create_session() as session, prohibit_commit(session) as guard:
         SchedulerJobRunner(job=Job())._create_dagruns_for_dags(guard, session)
 
@@ -108,7 +109,7 @@ def created_runs() -> list[DagRun]:
 
 
 def run_created(dag: DAG, run: DagRun) -> DagRun:
-    """Run the tasks of a run that is there already, as `DAG.test` does with one that it makes."""
+    """Run the tasks of an existing run, as `DAG.test` does with a run that it makes."""
 
     def take(*, session: Any, **made: Any) -> DagRun:
         taken: DagRun = session.get(DagRun, run.id)
@@ -129,7 +130,7 @@ class Decision(SimpleNamespace):
 
 
 def answer(asked: list[str]) -> None:
-    """Answer each request as Airflow's API does when somebody clicks, and note what was shown."""
+    """Answer each question as Airflow's API does after a click, and note the text that was shown."""
     while len(asked) < len(ANSWERS):
         time.sleep(0.5)
         with create_session() as session:
@@ -146,7 +147,7 @@ def answer(asked: list[str]) -> None:
 
 
 def read_links(bag: DagBag, runs: list[Any]) -> list[tuple[str, str]]:
-    """The buttons of the tasks that have any, and where they lead, as Airflow's webserver finds out."""
+    """The buttons of all tasks and their addresses, as Airflow's webserver finds them."""
     shown = {dag.dag_id: DagSerialization.from_dict(DagSerialization.to_dict(dag)) for dag in bag.dags.values()}
     found = []
     for run in runs:
@@ -157,7 +158,7 @@ def read_links(bag: DagBag, runs: list[Any]) -> list[tuple[str, str]]:
 
 
 def name(task: object) -> str:
-    """The id of a task; of one that was mapped, with its number from 1."""
+    """The id of a task; a mapped task also has its number, counted from 1."""
     return task.task_id if task.map_index < 0 else f"{task.task_id} {task.map_index + 1}"
 
 

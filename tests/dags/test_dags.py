@@ -151,7 +151,7 @@ def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
 
 
 def fields_of(dags: dict) -> Iterator[tuple[str, dict]]:
-    """Each field of each form as `dag.field`, and whether Airflow's form does not send it empty."""
+    """Each field of each form as `dag.field`, and whether Airflow's form refuses an empty value."""
     for dag, form in dags.items():
         for name, field in form["fields"].items():
             yield f"{dag}.{name}", field | {"required": "null" not in field["schema"]["type"]}

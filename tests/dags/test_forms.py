@@ -1,4 +1,4 @@
-"""The trigger forms as a person has them before them, in a browser."""
+"""The trigger forms of the DAGs, in a real browser."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ NEEDED: dict[str, dict[str, Any]] = {
     "rollback_detector": {"reason": "it calls receipts AI"},
     "withdraw_images": {"sha256": ["0" * 64, "1" * 64], "reason": "its author asked"},
 }
-"""What has to be entered before a form is sent."""
+"""Fields that must be filled in before a form can be sent."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IdleAirflow]:
 
 @pytest.fixture(scope="module")
 def chromium(airflow: IdleAirflow) -> Iterator[webdriver.Chrome]:
-    """A browser in which a person has signed in."""
+    """A browser that is signed in to Airflow."""
     with running_chromium() as driver:
         driver.get(airflow.address)
         wait(lambda: find(driver, "[name=password]"), what="the page to sign in")
@@ -50,7 +50,7 @@ def open_form(chromium: webdriver.Chrome, airflow: IdleAirflow) -> Callable[[str
 
 
 class Form:
-    """A trigger form that is open. `untouched` is what its fields hold at first."""
+    """An open trigger form. `untouched` holds the first values of its fields."""
 
     def __init__(self, driver: webdriver.Chrome, airflow: IdleAirflow, dag: str) -> None:
         self.driver = driver
@@ -75,7 +75,7 @@ class Form:
         return need(self.driver, "[data-testid=trigger-dag-submit]")
 
     def paste(self, name: str, text: str) -> None:
-        """Enter text at once, for the form loses one of fifty keys that come without a pause."""
+        """Enter a text at once, since the form loses one of fifty keys that come without a pause."""
         field = need(self.driver, f"[name=element_{name}]")
         field.click()
         self.driver.execute_cdp_cmd("Input.insertText", {"text": text})
@@ -85,7 +85,7 @@ class Form:
         need(self.driver, f"[name=element_{name}]").send_keys(Keys.CONTROL, "a", Keys.BACKSPACE)
 
     def send(self) -> dict[str, Any]:
-        """Press *Trigger* and return what the run that appears was triggered with."""
+        """Press *Trigger* and return the form of the new run."""
         before = self.airflow.api.runs(self.dag)
         self.wait(lambda: self.trigger.is_enabled(), what="*Trigger* to be more than grey", seconds=10)
         self.trigger.click()

@@ -30,7 +30,7 @@ REVIEWED = dict.fromkeys(["settle", "ask", "keep", "erase"], "success")
 UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
 NOTHING_ELSE = {"dataset_version": " ", "overrides": None, "approval": None, "reason": " "}
-"""What the form of `retrain_detector` sends of fields with nothing in them."""
+"""What the form of `retrain_detector` sends for empty fields."""
 MLFLOW = "http://127.0.0.1:5000"
 
 
@@ -38,7 +38,7 @@ AGREED, ASKED, LEFT = (labelled(number, "ai").data for number in range(700, 703)
 
 
 def report_images(lake: Lake) -> None:
-    """Three agree on one image, one speaks of another, and nobody with a key of a third."""
+    """Write reports: three keys agree on one image, one key reports a second, a caller without a key a third."""
     for client in ("ada", "bob", "cyd"):
         write_said(lake.root, say(client), AGREED)
     write_said(lake.root, say("ada", "real"), ASKED)
@@ -47,7 +47,7 @@ def report_images(lake: Lake) -> None:
 
 @pytest.fixture(scope="module")
 def outcome(python, tmp_path_factory, airflow_environment) -> dict:
-    """Every DAG, run in turn against one lake that is empty at first."""
+    """The outcome of every DAG, run in turn against one lake that is empty at first."""
     one_class = tmp_path_factory.mktemp("one_class")
     (one_class / "real").mkdir()
     for grey in range(40):
@@ -102,7 +102,7 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         "reports": ("review_feedback", {}),
         "a wrong number": ("review_feedback", {}),
         "left": ("review_feedback", {}),
-        # In one process Airflow remembers what an earlier run was told to exclude.
+        # Within one process, Airflow remembers the `exclude` of an earlier run.
         "reports ingested": ("ingest_images", {"source": str(declaration), "exclude": [], "parts": 2}),
     }
     report_images(Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake"))
@@ -112,7 +112,7 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
 
 
 def log_of(folder: Path, kind: str) -> dict[str, str]:
-    """A prediction log in which 40 predictions are as they must be, or not, and traffic has drifted, or not."""
+    """Write a prediction log of 40 predictions, valid or not, with or without drift."""
     url = f"sqlite:///{folder / 'predictions.db'}"
     engine, now = open_database(url), datetime.now(UTC)
     predictions.prepare(engine)
@@ -258,7 +258,7 @@ def test_a_drill_of_nothing_in_particular_is_what_its_form_says(outcome):
 
 
 def plans(outcome) -> list[tuple[str, int]]:
-    """The generator and the images of each drill that was prepared."""
+    """Return the generator and the number of images of each drill that was prepared."""
     return [(call[1]["newcomer"], call[1]["images"]) for call in outcome["calls"] if call[0] == "prepare"]
 
 
@@ -289,7 +289,7 @@ def test_each_run_of_a_rollback_is_a_request_of_its_own(outcome):
 
 
 def rollbacks(outcome) -> list[dict]:
-    """What was asked for by each rollback, but for the request that it is known by."""
+    """Return the arguments of each rollback, without the id of its request."""
     asked = [call[1] for call in outcome["calls"] if call[0] == "rollback"]
     return [{name: value for name, value in each.items() if name != "request"} for each in asked]
 

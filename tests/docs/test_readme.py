@@ -1,4 +1,4 @@
-"""README's tables say what the code says."""
+"""README's tables agree with the code."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ README = (ROOT / "README.md").read_text()
 
 
 def rows(heading: str) -> list[list[str]]:
-    """The cells of the table under `heading`, without its head."""
+    """Return the cells of the table under `heading`, without its header row."""
     section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     lines = [line for line in section.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip("|"))] for line in lines[2:]]
 
 
 def dags() -> dict[str, set[str]]:
-    """The tasks of every DAG, as its file names them: each is a function `tasks.<name>` of the plugin."""
+    """Return the tasks of every DAG by its file: each task is a function `tasks.<name>` of the plugin."""
     files = (ROOT / "dags").glob("*.py")
     return {path.stem: set(re.findall(r"\btasks\.(\w+)", path.read_text())) for path in files}
 

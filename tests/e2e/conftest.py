@@ -1,4 +1,4 @@
-"""Truegrain, brought up once for all end-to-end tests."""
+"""Starts Truegrain once for all end-to-end tests."""
 
 import signal
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from truegrain_rig.process import free_ports
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 600 images that their texture tells apart, and one that is broken."""
+    """A folder of 600 images whose texture tells their class, and one broken image."""
     folder = tmp_path_factory.mktemp("images")
     for image in many(600, format_="BMP"):
         path = folder / image.label / image.origin
@@ -26,7 +26,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def stack(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Bring everything up, take the images through to a served verdict; bring it down in the end whatever happened."""
+    """Start everything, take the images to a served verdict, and always stop everything at the end."""
     mlflow, airflow, service = free_ports(3)
     settings = Settings(
         home=tmp_path_factory.mktemp("home"),

@@ -1,6 +1,6 @@
-"""The whole loop with the real parts, in the order of a day: up, served, promoted, rolled back, fed with rubbish, down.
+"""The whole loop with real parts: start, verdicts, promotion, rollback, hostile input, stop.
 
-The tests of this file build on one another and run in their order.
+Each test of this file builds on the test before it, so they run in order.
 """
 
 import json
@@ -48,7 +48,7 @@ def test_up_ends_with_a_verdict_of_the_promoted_version(stack: Stack, registry: 
 def test_nothing_of_it_can_be_read_by_another_user(stack: Stack) -> None:
     home = stack.settings.home
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
-    until((home / "predictions.db").exists)  # the log of the first verdict is written behind its answer
+    until((home / "predictions.db").exists)  # the first verdict is logged after its answer
     written = [path for path in home.rglob("*") if not path.is_symlink()]
     assert {"predictions.db", "airflow.db", "mlflow.db", "service.log"} <= {path.name for path in written}
     assert [path for path in written if path.exists() and path.stat().st_mode & 0o077] == []

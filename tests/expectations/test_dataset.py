@@ -79,7 +79,7 @@ def lake(lake) -> Lake:
 
 @pytest.fixture
 def stage(lake, monkeypatch):
-    """`stage(rows)` makes them the candidates of VERSION, whatever is wrong with them."""
+    """`stage(rows)` makes the rows the candidates of VERSION, even if they are wrong."""
 
     def write(rows: pd.DataFrame) -> None:
         lake.version_path(VERSION).mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ SPOILED = [
 
 @pytest.fixture(scope="module")
 def spoiled(tmp_path_factory) -> tuple[Validation, dict[str, str]]:
-    """The outcome for rows of which each of the first few has one spoiled value; and the reasons, by origin."""
+    """The outcome for rows whose first rows have one wrong value each; and the reasons by origin."""
     rows = good_rows()
     for number, (column, value, _) in enumerate(SPOILED):
         rows.loc[number, column] = value

@@ -1,4 +1,4 @@
-"""The page that lists every rule with what it found."""
+"""The page that lists every rule with its finding."""
 
 from typing import Any
 

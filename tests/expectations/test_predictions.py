@@ -1,4 +1,4 @@
-"""Predictions against their rules: a good log, and one that is spoiled in one place at a time."""
+"""Predictions against their rules: a good log passes, and each single defect is caught."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def good_rows(**changes: Any) -> list[Prediction]:
-    """Twenty predictions, of which the one in the middle may differ."""
+    """Return twenty good predictions; `changes` spoil the one in the middle."""
     kinds = [("ai", 0.93, "ai"), ("real", 0.04, "real"), ("ai", 0.55, "unsure"), ("real", 0.21, "real")]
     rows = []
     for number in range(20):
@@ -45,7 +45,7 @@ def good_rows(**changes: Any) -> list[Prediction]:
 
 @pytest.fixture
 def judge(engine: Engine, lake: Lake) -> Callable[..., str]:
-    """Validate these rows at noon."""
+    """Validate the rows at the time NOON."""
 
     def judge_rows(rows: list[Prediction], *, most: int = 1000) -> str:
         if rows:

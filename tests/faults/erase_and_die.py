@@ -1,6 +1,6 @@
-"""Erase from each of some homes in turn; the process that erases from the n-th is killed at its n-th change.
+"""Erases an image from each of several homes; the process for the n-th home is killed at its n-th change.
 
-Usage: python erase_and_die.py <home> <home> ...   prints how each process ended, as a JSON list of exit statuses.
+Usage: `python erase_and_die.py <home> <home> ...` prints the exit statuses of the processes as a JSON list.
 """
 
 import json
@@ -21,7 +21,7 @@ from model.settings import Settings
 
 
 class NoRuns:
-    """A registry in which nothing was ever logged."""
+    """A registry without runs."""
 
     def runs(self) -> Iterator[object]:
         return iter(())

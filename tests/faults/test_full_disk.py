@@ -1,4 +1,4 @@
-"""A disk that is full at any one change that an ingestion makes, and has room again for the next run."""
+"""The disk is full at any one change of an ingestion, and has room again for the next run."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from support.full_disk import PROTOCOL, ROOM, register
 from support.small_images import NOW, many
 
 OLD, NEW = 24, 6
-"""Images of the version that is published before, and those that come to it; the last of these is broken."""
+"""Images of the version published before, and new images, of which the last is broken."""
 
 FEWEST_CHANGES, MOST_CHANGES = 3, 200
 TODAY = date(2026, 11, 2)
@@ -32,7 +32,7 @@ ASKED: dict[tuple[str, str, int], Examination] = {}
 
 @pytest.fixture(autouse=True)
 def rules_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Great Expectations takes seconds, finds the same each time, and writes nothing itself."""
+    """Run Great Expectations once: it takes seconds, always finds the same, and writes nothing."""
 
     def remember(suite: str, table: pd.DataFrame, rules: list[Expectation], *, run: str) -> Examination:
         key = (suite, run, len(table))
@@ -48,7 +48,7 @@ def few_images_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def page_without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes a second and writes nothing; where the page goes is what counts."""
+    """Draw no pictures: drawing takes a second and writes nothing."""
     monkeypatch.setattr("model.pages.dataset_page._draw", lambda _, version: f"the page of {version}")
 
 
@@ -87,7 +87,7 @@ STEPS: tuple[Step, ...] = (step_collect, step_assemble, step_validate, step_publ
 
 
 def staged(lake: Lake, source: Path) -> str:
-    """Find the version that is assembled of so many images, as the task before would hand it over."""
+    """Return the version assembled of so many images, as the task before passes it on."""
     images = len(list(source.rglob("*.bmp")))
     folders = (lake.root / "datasets").iterdir()
     return next(folder.name for folder in folders if len(read_candidates(lake, folder.name)) == images)
@@ -109,20 +109,20 @@ def write_source(folder: Path, images: int, *, start: int = 0) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Read a lake's files but those in which it remembers what it read, whose names are by chance."""
+    """Read a lake's files except its memory of what was read, whose file names are random."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.parent != folder / "seen")
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
 def assert_nothing_half_done_shows(folder: Path, first: str) -> None:
-    """The first version is the only one, and everything that counts in the lake can be read."""
+    """Check that the first version is the only one, and that all published files of the lake can be read."""
     lake = Lake(str(folder))
     assert lake.versions() == [first]
     assert lake.latest() == first
     assert len(read_manifest(lake, first)) == OLD
     facts = lake.facts()
     assert len(facts) in (OLD, OLD + NEW)
-    kept = facts[facts["decode_error"].isna()]  # of what cannot be decoded no bytes are
+    kept = facts[facts["decode_error"].isna()]  # images that cannot be decoded have no bytes
     assert [fingerprint(data).sha256 for data in lake.read_images(kept)] == list(kept["sha256"])
 
 

@@ -1,4 +1,4 @@
-"""An erasure that is killed at any change it makes leaves a lake that can be read, and the next one completes it."""
+"""An erasure killed at any of its changes leaves a readable lake, and the next erasure completes it."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ SCRIPT = Path(__file__).with_name("erase_and_die.py")
 
 
 class NoRuns:
-    """A registry in which nothing was ever logged."""
+    """A registry without runs."""
 
     def runs(self) -> Iterator[object]:
         return iter(())
@@ -39,7 +39,7 @@ class NoRuns:
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """A published version with its page, a cache, a report and a second batch; an image in all of them must go."""
+    """A published version with page, cache, report and a second batch; each holds an image that must be erased."""
     home = tmp_path / "home"
     settings = Settings(home=home)
     lake = Lake(settings.lake_url)
@@ -55,7 +55,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def assert_readable(lake: Lake) -> None:
-    """Every row of the published version has its bytes, and every row of a batch has them or says that they went."""
+    """Check that each row of the published version has its bytes, and each row of a batch has them or was erased."""
     (version,) = lake.versions()
     manifest = read_manifest(lake, version)
     assert len(manifest) in (19, 20)

@@ -1,4 +1,4 @@
-"""Workers and databases die under the service: verdicts go on, and afterwards every one of them is in the log."""
+"""Workers and databases die under the service: verdicts go on, and the log has every verdict afterwards."""
 
 import contextlib
 import io
@@ -22,7 +22,7 @@ from truegrain_rig.served import Service, serving
 
 SECONDS = 60.0
 SMALL = 600_000
-"""Bytes of a disk that is full soon."""
+"""Bytes of a small disk."""
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def filled(disk: Path) -> Iterator[None]:
-    """Leave no room on a disk for the while."""
+    """Fill a disk until the block ends."""
     filling = disk / "filling"
     with filling.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while file.write(bytes(4096)):
@@ -47,7 +47,7 @@ def filled(disk: Path) -> Iterator[None]:
 
 
 def ask(service: Service, count: int) -> set[str]:
-    """Have so many images judged, each of which must be, and return the ids of the verdicts."""
+    """Have so many images judged, and return the ids of the verdicts; each image must get one."""
     file = io.BytesIO()
     Image.new("RGB", (40, 48), (200,) * 3).save(file, "PNG")
 
@@ -73,7 +73,7 @@ def await_true(condition: Callable[[], bool], *, what: str) -> None:
 
 
 def await_trouble(service: Service, state: str) -> None:
-    """Wait until a worker names the trouble, in words and in numbers."""
+    """Wait until a worker reports the trouble in /health and in the metrics."""
 
     def is_named() -> bool:
         found, scrape = health(service), requests.get(f"{service.url}/metrics", timeout=30).text
@@ -87,7 +87,7 @@ def await_trouble(service: Service, state: str) -> None:
 
 
 def await_logged(url: str, given: set[str]) -> None:
-    """Wait until the database holds these verdicts, and no other."""
+    """Wait until the database holds exactly these verdicts."""
     engine = open_database(url)
 
     def are_there() -> bool:

@@ -1,4 +1,4 @@
-"""docker-compose.yaml and what it mounts fit each other and the code."""
+"""docker-compose.yaml, the files that it mounts and the code fit together."""
 
 import os
 import re
@@ -26,7 +26,7 @@ NEEDS_COMPOSE = pytest.mark.skipif(shutil.which("docker-compose") is None, reaso
 
 
 def compose_config(tmp_path: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """What docker-compose makes of the file with this environment, whatever `.env` lies in the repository."""
+    """Return docker-compose's reading of the file with this environment; a `.env` in the repository has no effect."""
     (tmp_path / "none.env").touch()
     command = ["docker-compose", "--file", str(ROOT / "docker-compose.yaml"), "--env-file", "none.env", "config"]
     base = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -1,4 +1,4 @@
-"""Rules, dashboards, receivers and the runbook fit each other and the programs they are about."""
+"""Rules, dashboards, receivers and the runbook fit each other and the programs that they watch."""
 
 import re
 import shutil
@@ -115,7 +115,7 @@ def test_the_runbook_knows_no_alert_that_does_not_exist() -> None:
 
 
 def find_by_runbook(url: str, *, dialect: int) -> list[tuple[object, ...]]:
-    """Who sent the suspects of the last measurement that had some, by the runbook's first query or its second."""
+    """Return the clients of the last measurement's suspects, by the first or second query in the runbook."""
     engine = open_database(url)
     for table in (predictions, drift_history):
         table.prepare(engine)

@@ -20,19 +20,19 @@ def lake(tmp_path: Path) -> Lake:
 
 @pytest.fixture
 def lock(tmp_path: Path) -> Path:
-    """The lock of all who withdraw images from that lake."""
+    """The lock for withdrawals of images from the lake."""
     return tmp_path / "reports.lock"
 
 
 @pytest.fixture
 def publish_images(lake: Lake) -> Callable[[Iterator[LabelledImage]], str]:
-    """Bring images into a published version as they are, as `collecting.publish` does."""
+    """Publish a version of the images, unchanged, as `collecting.publish` does."""
     return partial(publish, lake)
 
 
 @pytest.fixture
 def settings(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
-    """Settings with a home and a registered model of this test's own."""
+    """Settings with a home and a registered model for this test alone."""
     return Settings(home=tmp_path / "home", tracking_uri=mlflow_server, model_name=request.node.name)
 
 

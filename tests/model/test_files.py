@@ -1,4 +1,4 @@
-"""Files of the lake that are whole or not there, whatever happens while they are written."""
+"""Files of the lake are complete or absent, whatever happens while they are written."""
 
 import errno
 import os

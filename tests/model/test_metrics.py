@@ -10,7 +10,7 @@ from model.labels import AI, REAL
 labels_of_both_classes = st.lists(st.sampled_from([REAL, AI]), max_size=60).map(
     lambda some: np.array([REAL, AI, *some])
 )
-# Rounded, so that ties happen.
+# Rounded, so that there are ties.
 scored = labels_of_both_classes.flatmap(
     lambda labels: st.tuples(
         st.just(labels), arrays(float, len(labels), elements=st.floats(0, 1).map(lambda p: round(p, 1)))

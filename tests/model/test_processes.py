@@ -1,4 +1,4 @@
-"""One at a time, nobody waits for ever, and no child outlives its parent."""
+"""A lock has one holder and bounded waits, and no child outlives its parent."""
 
 import subprocess
 import sys

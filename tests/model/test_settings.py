@@ -1,4 +1,4 @@
-"""Settings from variables."""
+"""Settings from environment variables."""
 
 from pathlib import Path
 

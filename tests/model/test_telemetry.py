@@ -1,4 +1,4 @@
-"""Nothing that Truegrain imports reports to its maker, whoever starts Truegrain and wherever."""
+"""No library that Truegrain imports sends telemetry, however Truegrain is started."""
 
 import os
 import subprocess
@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def run(home: Path, *arguments: str, **variables: str) -> str:
-    """What a Python of its own prints; of this environment it has only the path: `CI` alone would silence reports."""
+    """Return the output of a new Python process. It gets only PATH: the variable CI alone would silence telemetry."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(home), **variables}
     command = [sys.executable, "-c", *arguments]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""Airflow writes to its home when it is imported: give it a folder that goes away."""
+"""Gives Airflow a temporary home, since Airflow writes to its home on import."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""What the service's tests need: images, versions put into production on disk, and the service under gunicorn."""
+"""Fixtures of the service's tests: images, versions in production on disk, and the service under gunicorn."""
 
 import io
 import os
@@ -42,19 +42,19 @@ _DOCUMENT: dict[str, Any] = {}
 
 @pytest.fixture(autouse=True)
 def _own_logging() -> None:
-    """Undo how Airflow, imported for other tests of the same run, has configured structlog for the whole process."""
+    """Undo Airflow's configuration of structlog: other tests of the same run import Airflow in this process."""
     structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
 def _predictions_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no prediction wait for others."""
+    """Write each prediction at once, without waiting for further ones."""
     monkeypatch.setattr(prediction_log, "LINGER_SECONDS", 0.01)
 
 
 @pytest.fixture
 def draw() -> Callable[..., bytes]:
-    """`draw(230)` is a file of noise around that brightness; the tiny detector calls it AI above 128."""
+    """`draw(230)` returns a file of noise around that brightness; above 128 the tiny detector calls it AI."""
 
     def draw_noise(brightness: int = 230, *, size: tuple[int, int] = (48, 40), kind: str = "JPEG") -> bytes:
         noise = np.random.default_rng(brightness).integers(-10, 11, (size[1], size[0], 3))
@@ -72,9 +72,9 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
-    """`publish("2", bias=1.0)` does what the follower does when a version was promoted, without a registry.
+    """`publish("2", bias=1.0)` does what the follower does after a promotion, without a registry.
 
-    With `alias="shadow"` it becomes the shadow.
+    With `alias="shadow"` the version becomes the shadow.
     """
 
     def put_behind_alias(version: str, *, bias: float = 0.0, alias: Alias = "production") -> Pointer:
@@ -85,7 +85,7 @@ def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
 
 @pytest.fixture
 def app(home: Path) -> Iterator[APIFlask]:
-    """The application; what was published before is in service, and it accepts files of up to 200 kB."""
+    """The application, with what was published before in service; it accepts files of up to 200 kB."""
     app = create_app(Settings(home=home, max_upload_bytes=200_000))
     with _checking_problems(app):
         yield app
@@ -94,7 +94,7 @@ def app(home: Path) -> Iterator[APIFlask]:
 
 @contextmanager
 def _checking_problems(app: APIFlask) -> Iterator[None]:
-    """Whatever problem a test provokes, the OpenAPI document has it among the answers of that operation."""
+    """Check that the OpenAPI document lists every problem that a test provokes among the operation's answers."""
     unknown: list[str] = []
 
     @app.after_request
@@ -121,7 +121,7 @@ def _document(app: APIFlask) -> dict[str, Any]:
 
 @pytest.fixture
 def start_client(home: Path) -> Iterator[Callable[..., FlaskClient]]:
-    """`start_client(proxies=1)` gives a client of an application with these settings."""
+    """`start_client(proxies=1)` returns a client of an application with these settings."""
     apps: list[APIFlask] = []
 
     def create(**settings: object) -> FlaskClient:
@@ -158,7 +158,7 @@ def metric(client: FlaskClient) -> Callable[..., float]:
 
 @dataclass(frozen=True)
 class Service:
-    """The service as it runs in production: gunicorn, its workers and those beside, in a session of their own."""
+    """The service as in production: gunicorn, its workers and sidecars, in a session of their own."""
 
     url: str
     process: subprocess.Popen[bytes]
@@ -171,7 +171,7 @@ class Service:
         return requests.post(f"{self.url}/predict", files={"file": image}, timeout=30, **kwargs)  # type: ignore[arg-type]
 
     def await_version(self, version: str) -> None:
-        """Wait until both workers serve, and none serves anything but `version`."""
+        """Wait until both workers serve, and every worker serves `version`."""
         await_true(lambda: self._serves_only(version), what=f"version {version} to be served by both workers")
 
     def _serves_only(self, version: str) -> bool:
@@ -184,7 +184,7 @@ class Service:
         return read_metric(self.get("/metrics").text, name, **labels)
 
     def processes(self) -> list[psutil.Process]:
-        """The living processes of the service, also those whose parent is gone."""
+        """The living processes of the service, also orphaned ones."""
         return [process for process in psutil.process_iter() if self._owns(process)]
 
     def _owns(self, process: psutil.Process) -> bool:
@@ -194,7 +194,7 @@ class Service:
             return False
 
     def beside(self, name: str) -> list[psutil.Process]:
-        """The processes of that name that run beside the workers: 'follower' or 'monitor'."""
+        """The processes of a sidecar: 'follower' or 'monitor'."""
         return [process for process in self.processes() if f"service.sidecars.{name}" in _command(process)]
 
     def workers(self) -> list[psutil.Process]:
@@ -209,7 +209,7 @@ class Service:
 def _command(process: psutil.Process) -> list[str]:
     try:
         return process.cmdline()
-    except psutil.NoSuchProcess:  # it ended while we looked
+    except psutil.NoSuchProcess:  # the process ended meanwhile
         return []
 
 
@@ -223,7 +223,7 @@ def await_true(condition: Callable[[], bool], *, what: str, seconds: float = 90)
 
 @pytest.fixture
 def wait_until() -> Callable[..., None]:
-    """`wait_until(condition, what="...")` fails, naming what was awaited, when it does not come true in time."""
+    """`wait_until(condition, what="...")` fails, and names `what`, when the condition does not become true in time."""
     return await_true
 
 
@@ -247,7 +247,7 @@ def serve(home: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
 
     with ExitStack() as programs:
         yield start
-        # Before whatever is left is killed: the service itself leaves nothing behind.
+        # Checked before remaining processes are killed: the service itself must leave none.
         for service in started:
             if service.process.poll() is None:
                 service.stop()

@@ -1,4 +1,4 @@
-"""What request handlers share: the model that a request is answered with."""
+"""The detector that answers a request."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""The OpenAPI document against the service: whatever it allows to be sent is answered as it says."""
+"""The service answers every request that the OpenAPI document allows as the document says."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = 25
-"""Requests made up for each operation."""
+"""Generated requests for each operation."""
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ def test_a_wrong_method_is_a_problem_that_names_the_right_one(client: FlaskClien
     assert (answer.status_code, answer.content_type) == (405, "application/problem+json")
     assert "POST" in answer.headers["Allow"]
     assert answer.json is not None
-    assert answer.json["detail"] == "'/predict' is not to be asked with GET but with OPTIONS, POST"
+    assert answer.json["detail"] == "'/predict' does not take GET; it takes OPTIONS, POST"
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "/predict"), ("GET", "/model"), ("GET", "/readyz")])

@@ -1,4 +1,4 @@
-"""One client's flood costs another one little: real gunicorn, and two clients told apart by X-Forwarded-For."""
+"""One client's flood hardly slows another client: real gunicorn, two clients identified by X-Forwarded-For."""
 
 import io
 import threading
@@ -19,14 +19,14 @@ Draw = Callable[..., bytes]
 
 FLOODER, VICTIM = "192.0.2.1", "192.0.2.2"
 FLOODING = 8
-"""Connections that the flooding client keeps busy; a worker computes for one of them at a time."""
+"""Connections that the flooding client keeps busy; a worker computes for one connection at a time."""
 SECONDS = 6.0
 PAUSE = 0.2
-"""The victim asks five times a second, of a worker that could give it many times as many verdicts."""
+"""Seconds between requests of the victim, far below what a worker could answer."""
 
 
 def photo(side: int) -> bytes:
-    """A picture of noise, which is a megabyte for each megapixel or two."""
+    """Return a picture of noise, about a megabyte for each one or two megapixels."""
     noise = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).resize((side, side)).save(file, "JPEG", quality=60)
@@ -42,7 +42,7 @@ def send(service: Any, client: str, path: str, images: list[bytes]) -> int:
 
 @contextmanager
 def flooding(service: Any, path: str, images: list[bytes]) -> Iterator[Counter[int]]:
-    """Let the flooding client send without a pause from FLOODING connections; count what it is answered."""
+    """Let the flooding client send without a pause from FLOODING connections; count its answers."""
     enough, statuses = threading.Event(), Counter[int]()
 
     def flood() -> None:
@@ -61,7 +61,7 @@ def flooding(service: Any, path: str, images: list[bytes]) -> Iterator[Counter[i
 
 
 def ask_calmly(service: Any, image: bytes) -> Counter[int]:
-    """Let the victim ask every PAUSE seconds for SECONDS, whenever it is answered; count what it is answered."""
+    """Let the victim send a request every PAUSE seconds for SECONDS, one at a time; count its answers."""
     with ThreadPoolExecutor(int(SECONDS / PAUSE)) as pool:
         asked = []
         for _ in range(int(SECONDS / PAUSE)):

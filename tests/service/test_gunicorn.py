@@ -45,7 +45,7 @@ def test_requests_to_two_workers_add_up_exactly(
     assert {answer.status_code for answer in answers} == {200}
     assert service.metric("truegrain_predictions_total", decision="ai") == 30
     assert service.metric("truegrain_predictions_total", decision="real") == 30
-    # Measurements, unlike counts, are added together every half second.
+    # Measurements, unlike counts, are added every half second.
     wait_until(lambda: service.metric("truegrain_probability_count") >= 60, what="the other worker's measurements")
     assert service.metric("truegrain_probability_count") == 60
     assert service.metric("flask_http_request_duration_seconds_count", url_rule="/predict") == 60
@@ -122,7 +122,7 @@ def test_a_killed_master_takes_those_beside_its_workers_with_it(serve: Serve, wa
     service.process.kill()
     service.process.wait()
     wait_until(lambda: not service.beside("follower") and not service.beside("monitor"), what="both to notice")
-    for worker in service.processes():  # they notice too, but take half their time-out, which no test need wait for
+    for worker in service.processes():  # workers notice, too, but only after half of their time-out
         with contextlib.suppress(psutil.NoSuchProcess):
             worker.kill()
 

@@ -1,4 +1,4 @@
-"""The command `python -m service.keys`, and the keyring of a service that runs meanwhile."""
+"""The command `python -m service.keys`, and the keyring of a running service."""
 
 import json
 import os
@@ -108,7 +108,7 @@ def test_a_running_service_notices_new_and_revoked_keys(command: Command, path: 
     [
         (["add", "shop", "--role", "predict"], "key 'shop' already"),
         (["add", "two words", "--role", "predict"], "name='two words'"),
-        (["add", "anonymous", "--role", "predict"], "callers without a key are called so; choose another name"),
+        (["add", "anonymous", "--role", "predict"], "is the name of callers without a key; choose another name"),
         (["add", "lab", "--role", "predict", "--limit", "often"], "limit='often'"),
         (["rotate", "nobody"], "no key 'nobody'; there are: shop"),
         (["revoke", "nobody"], "no key 'nobody'"),
@@ -178,8 +178,8 @@ def test_a_key_expires_at_its_moment() -> None:
 
 
 def test_a_file_with_a_key_named_like_those_without_one_is_refused_in_words(path: Path) -> None:
-    """Reports and verdicts of such a key would pass for those of anybody."""
+    """Otherwise reports and verdicts of such a key would be taken for those of callers without a key."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"keys": [{"name": "anonymous", "roles": ["predict"], "hashes": [hash_of("x")]}]}))
-    with pytest.raises(SettingsError, match="'anonymous': callers without a key are called so"):
+    with pytest.raises(SettingsError, match="'anonymous' is the name of callers without a key"):
         Keyring(path)

@@ -1,4 +1,4 @@
-"""The log shows no secrets, whoever writes to it."""
+"""The log contains no API keys, whichever program writes to it."""
 
 import json
 import logging

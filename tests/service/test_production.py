@@ -1,4 +1,4 @@
-"""The service behind a real registry: what is promoted is served, whatever happens meanwhile."""
+"""The service with a real registry: promoted versions are served, whatever happens meanwhile."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,7 +42,7 @@ def start(serve: Serve, mlflow_server: str, request: pytest.FixtureRequest) -> S
 
 @pytest.fixture
 def load(draw: Draw) -> Callable[[Any], Any]:
-    """`with load(service) as answers` keeps four clients busy and collects what they are told."""
+    """`with load(service) as answers` keeps four clients busy and collects their answers."""
     image = draw(140)
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""The worker's deadlines, with clients that are slow on purpose."""
+"""The worker's deadlines, tested by slow clients."""
 
 import contextlib
 import json
@@ -82,7 +82,7 @@ def test_whoever_is_turned_away_unread_is_told_logged_and_counted_like_everybody
     image = draw(size=(800, 600))
 
     def predict_for(number: int) -> Any:
-        """Send it as a client of its own: of a single one, Flask would refuse what is too much."""
+        """Send a request as a new client: Flask would refuse the surplus of a single client."""
         return service.predict(image, headers={"X-Forwarded-For": f"192.0.2.{number}"})
 
     with ThreadPoolExecutor(8) as pool:
@@ -166,7 +166,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def test_a_refused_request_whose_body_never_comes_is_answered_soon(serve: Serve) -> None:
-    """Also when a byte of it comes now and then; TRUEGRAIN_UPLOAD_SECONDS are for those who are let in."""
+    """Even if single bytes of the body arrive; TRUEGRAIN_UPLOAD_SECONDS apply only to requests that are let in."""
     service = serve(workers=1, upload_seconds=50)
     head = HALF.replace(b"\r\n\r\n", b"\r\nX-API-Key: x\r\n\r\n")
     clients = [dial(service) for _ in range(2)]

@@ -1,1 +1,1 @@
-"""What several test files share, by plain names."""
+"""Helpers that several test files share."""

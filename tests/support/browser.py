@@ -1,4 +1,4 @@
-"""Debian's Chromium, without a screen."""
+"""Debian's Chromium, headless."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from selenium.webdriver.chrome.service import Service
 
 FLAGS = (
     "--headless=new",
-    "--no-sandbox",  # which wants rights that a container does not have
+    "--no-sandbox",  # the sandbox needs rights that a container does not have
     "--disable-dev-shm-usage",
     "--disable-gpu",
     "--hide-scrollbars",
@@ -20,7 +20,7 @@ FLAGS = (
 
 @contextmanager
 def running_chromium() -> Iterator[webdriver.Chrome]:
-    """Drive a browser of its own until the block ends; skip the test where none is installed."""
+    """Run a new browser until the block ends; skip the test if Chromium is not installed."""
     binaries = shutil.which("chromium"), shutil.which("chromedriver")
     if None in binaries:
         pytest.skip("chromium and chromedriver are not installed")

@@ -1,4 +1,4 @@
-"""Images with Content Credentials, signed by an authority that exists for one test run only."""
+"""Images with Content Credentials, signed by an authority made for one test run."""
 
 import io
 from datetime import UTC, datetime, timedelta
@@ -17,8 +17,8 @@ IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 def sign(image: bytes, *actions: dict[str, str], kind: str = "JPEG", edits: bool = False, url: str = "") -> bytes:
     """Put credentials with these actions into an image of the format `kind`.
 
-    With `edits` the picture is derived from `image`, which has credentials itself. With a `url` the file only says that
-    its credentials are there.
+    With `edits` the picture is derived from `image`, which has its own credentials. With a `url` the file only names
+    the address of its credentials.
     """
     definition = {"claim_generator_info": [{"name": "Dream Machine", "version": "3"}]}
     signed = io.BytesIO()

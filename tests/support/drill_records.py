@@ -1,4 +1,4 @@
-"""Records of drills as they could have been: a newcomer takes accuracy from 95 % to 70 %, and it comes back."""
+"""Made-up records of drills: a new generator lowers accuracy from 95 % to 70 %, and the accuracy recovers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ _TIMES: dict[StepName, tuple[float, float]] = {
 
 
 def make_drill(**changes: object) -> Drill:
-    """A drill that met every goal, but for what `changes` say of it."""
+    """Return a drill that met every goal, except for `changes`."""
     drill = Drill(
         id="20261121-190000-patch",
         began_at=datetime(2026, 11, 21, 19, tzinfo=UTC),
@@ -47,7 +47,7 @@ def make_drill(**changes: object) -> Drill:
 
 
 def make_answers(begin: float, *, by: str, right: int, of: int, version: str = "1") -> list[Answer]:
-    """Verdicts on images that are real and made by turns, of which the last are wrong."""
+    """Return verdicts on images, real and AI by turns; the last verdicts are wrong."""
     made = [(None, by)[number % 2] for number in range(of)]
     return [
         Answer(

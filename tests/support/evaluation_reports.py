@@ -1,4 +1,4 @@
-"""Reports made by hand, good in every respect unless told otherwise."""
+"""Evaluation reports made by hand, good in every respect by default."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,7 +21,7 @@ def make_report(
     overall: Mapping[str, Estimate] | None = None,
     **changes: object,
 ) -> Report:
-    """A report on as many images as there are `rights`, every second of them AI; `degraded` is accuracy by kind."""
+    """Return a report with an image for each of `rights`, every second AI; `degraded` is accuracy by degradation."""
     rows = len(rights)
     labels = tuple(number % 2 for number in range(rows))
     accuracy = proportion(sum(rights), rows)
@@ -56,5 +56,5 @@ def make_report(
 
 
 def right_but(wrong: int, *, of: int, first: int = 0) -> list[bool]:
-    """All right but `wrong` of them, from the image number `first` on."""
+    """Return rights that are all true except `wrong` images from the image number `first` on."""
     return [not first <= number < first + wrong for number in range(of)]

@@ -1,4 +1,4 @@
-"""A disk that fills up: the local file system under a URL of its own, on which there is room for so many changes."""
+"""A disk that fills up: the local file system under its own URL, with room for a set number of changes."""
 
 import errno
 import io
@@ -13,7 +13,7 @@ PROTOCOL = "filling"
 
 
 class Room:
-    """How many changes the disk still takes, and how many it has seen; the one that does not fit raises ENOSPC."""
+    """Counts the changes of a disk that is full from the change number `full_at` on; None: it is never full."""
 
     def __init__(self) -> None:
         self.changes = 0
@@ -23,7 +23,7 @@ class Room:
         self.changes, self.full_at = 0, full_at
 
     def take(self, path: str, *, frees: bool = False) -> None:
-        """Count a change. What frees room fails only when it is the very change; what needs room fails ever after."""
+        """Count a change; raise ENOSPC if the disk is full. A change that frees room fails only as number `full_at`."""
         self.changes += 1
         if self.full_at is not None and (self.changes == self.full_at or (self.changes > self.full_at and not frees)):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
@@ -33,7 +33,7 @@ ROOM = Room()
 
 
 class _FillingFile(io.FileIO):
-    """A file that may be cut off: of the write that does not fit, the first half is on the disk."""
+    """A file that may be truncated: the first half of a write that does not fit reaches the disk."""
 
     def write(self, data: Any) -> int:
         content = memoryview(data).cast("B")
@@ -51,7 +51,7 @@ class _FillingFile(io.FileIO):
 
 
 class FillingDisk(LocalFileSystem):
-    """The local file system, whose changes take room."""
+    """The local file system; each change takes room."""
 
     protocol = PROTOCOL
 
@@ -59,7 +59,7 @@ class FillingDisk(LocalFileSystem):
         if "r" in mode:
             return super()._open(path, mode, **options)
         ROOM.take(path)
-        # Behind a buffer, as every file that Python opens: the disk sees blocks, and the last one as the file closes.
+        # Buffered, like every file that Python opens: the disk sees blocks, and the last block when the file closes.
         return io.BufferedWriter(_FillingFile(self._strip_protocol(path), mode))
 
     def mkdir(self, path: str, create_parents: bool = True, **options: Any) -> None:
@@ -83,6 +83,6 @@ class FillingDisk(LocalFileSystem):
 
 
 def register() -> None:
-    """Make `filling:///a/folder` a URL that a lake can have."""
+    """Register the scheme `filling:` with fsspec, so that a lake can lie at `filling:///a/folder`."""
     register_implementation(PROTOCOL, FillingDisk, clobber=True)
     register_path(PROTOCOL, "upath.implementations.local.FilePath", clobber=True)

@@ -1,4 +1,4 @@
-"""Detectors that nobody should load: complete and unaltered artifacts whose graphs do what they should not."""
+"""Hostile detectors: complete, unaltered artifacts whose graphs compute endlessly or take all memory."""
 
 import json
 from pathlib import Path
@@ -13,12 +13,12 @@ SIZE = 32
 
 
 def make_endless(folder: Path) -> Path:
-    """Put a graph of some hundred bytes that computes for years into the tiny artifact in `folder`, and return it."""
+    """Give the tiny artifact in `folder` a graph of a few hundred bytes that computes for years; return `folder`."""
     return _write_around(_build_loop(2**62), folder)
 
 
 def make_hungry(folder: Path) -> Path:
-    """Put a graph that makes an array of 80 GB into the tiny artifact in `folder`, and return it."""
+    """Give the tiny artifact in `folder` a graph that makes an array of 80 GB; return `folder`."""
     return _write_around(_build_hunger(20_000_000_000), folder)
 
 
@@ -60,7 +60,7 @@ def _build_hunger(values: int) -> bytes:
 
 
 def _build(nodes: list[Any], *constants: Any) -> bytes:
-    """A graph whose nodes make `probability` of `mean`."""
+    """Return a graph whose nodes compute `probability` from `mean`."""
     graph = helper.make_graph(
         [
             helper.make_node("Cast", ["pixels"], ["levels"], to=TensorProto.FLOAT),

@@ -1,4 +1,4 @@
-"""Airflow without a scheduler: it reads the DAGs, shows its pages and makes runs, which stay queued."""
+"""Airflow without a scheduler: it reads the DAGs, shows its pages and creates runs, which stay queued."""
 
 import time
 from collections.abc import Iterator
@@ -24,26 +24,26 @@ _START_SECONDS = 180
 
 @dataclass(frozen=True)
 class IdleAirflow:
-    """Where it answers, the password of its user, and a client of its API."""
+    """The address of an Airflow, the password of its user, and a client of its API."""
 
     address: str
     password: str
     api: AirflowApi
 
     def fields(self, dag: str) -> dict[str, Any]:
-        """What the trigger form of a DAG is made from: `schema`, `description` and first `value` by field."""
+        """Return the fields of a DAG's trigger form, each with `schema`, `description` and first `value`."""
         fields: dict[str, Any] = self.api._call("GET", f"/api/v2/dags/{dag}/details")["params"]
         return fields
 
     def sent(self, dag: str, run: str) -> dict[str, Any]:
-        """What the form of a run held when it was sent."""
+        """Return the values of the form that triggered a run."""
         sent: dict[str, Any] = self.api._call("GET", f"/api/v2/dags/{dag}/dagRuns/{run}")["conf"]
         return sent
 
 
 @contextmanager
 def idle_airflow(home: Path) -> Iterator[IdleAirflow]:
-    """Run the parts that `make up` runs, without those that run tasks; yield once every DAG has been read."""
+    """Run Airflow as `make up` does, without the parts that run tasks; yield once every DAG has been read."""
     (port,) = free_ports(1)
     settings = Settings(home=home, airflow_port=port)
     password = seed_password(settings)

@@ -1,4 +1,4 @@
-"""A lake and a registry in which a test lets dataset versions and detectors come about, without any training."""
+"""A lake and a registry in which tests create dataset versions and detectors without training."""
 
 import tempfile
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from support.small_images import publish
 
 @dataclass(frozen=True)
 class Learning:
-    """What `settings` name."""
+    """The lake and the registry that `settings` name."""
 
     settings: Settings
 
@@ -34,7 +34,7 @@ class Learning:
         return publish(self.lake, images)
 
     def register(self, dataset_version: str, *, failed: Rule | None = None) -> ModelVersion:
-        """Register a detector without an artifact, and what the gate said: that all is well, or what failed."""
+        """Register a detector without an artifact, with the gate's decision: passed, or the rules that failed."""
         decision = Decision(failed is None, (failed or Rule("accuracy", 0.9, 0.85, passed=True, detail="90 %"),))
         with self.registry.run("train", params={}) as run, tempfile.TemporaryDirectory() as aside:
             (Path(aside) / DECISION).write_text(decision.to_json())

@@ -1,4 +1,4 @@
-"""Metrics as text: the series that a scrape holds, and what a PromQL expression asks for."""
+"""Reads metrics as text: the series of a scrape, and the selectors of a PromQL expression."""
 
 import re
 from typing import Final
@@ -16,35 +16,35 @@ _SUFFIX: Final = re.compile(r"_(bucket|sum|count)$")
 
 
 def selectors(expression: str) -> set[str]:
-    """The selectors of an expression, without their windows: 'up', 'up{job="mlflow"}'."""
+    """Return the selectors of an expression, without their windows: 'up', 'up{job="mlflow"}'."""
     bare = _GROUPING.sub("", _WINDOW.sub("", expression))
     return {name + (matchers or "") for name, matchers in _SELECTOR.findall(bare)}
 
 
 def grouping(expression: str) -> set[str]:
-    """The labels by which an expression adds up and matches."""
+    """Return the labels by which an expression groups and matches."""
     return {label.strip() for labels in _GROUPING.findall(expression) for label in labels.split(",") if label.strip()}
 
 
 def metric(selector: str) -> str:
-    """The metric that a selector belongs to, a histogram under its own name."""
+    """Return the metric of a selector; for a series of a histogram, the histogram's name."""
     return _SUFFIX.sub("", selector.partition("{")[0])
 
 
 def labels(selector: str) -> set[str]:
-    """The labels that a selector asks about."""
+    """Return the labels in a selector."""
     return set(_LABEL.findall(selector.partition("{")[2]))
 
 
 def read_metric(scrape: str, name: str, **labels: str) -> float:
-    """The sum of the series of `name` that carry `labels`; fails when there is none."""
+    """Return the sum of the series of `name` with `labels`; fail when there is none."""
     found = read_series(scrape, name, **labels)
     assert found, f"nothing exports {name} {labels}"
     return sum(sample.value for sample in found)
 
 
 def read_series(scrape: str, name: str, **labels: str) -> list[Sample]:
-    """The series of `name` that carry `labels`."""
+    """Return the series of `name` with `labels`."""
     return [
         sample
         for family in text_string_to_metric_families(scrape)

@@ -1,4 +1,4 @@
-"""Predictions, samples of traffic and measurements of drift, made by hand."""
+"""Makes predictions, samples of traffic and measurements of drift by hand."""
 
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
@@ -47,9 +47,11 @@ def jpegs(probability: NDArray[np.float64], embedding: NDArray[np.float32], rand
 
 
 def draw_unseen(images: int, kind: str, *, seed: int = 0) -> Sample:
-    """Draw images of a generator the reference does not hold, by what the detector makes of it.
+    """Draw images of a generator that the reference does not hold.
 
-    It lies 'elsewhere' and is called AI, is 'doubtful', or 'taken_for_real' and lies but little beside what is.
+    - 'elsewhere': called AI, and far from all images of the reference
+    - 'doubtful': with probabilities around one half
+    - 'taken_for_real': called real, and a little apart from real images
     """
     random = np.random.default_rng((1, seed))
     evidence = random.normal({"elsewhere": 1.3, "doubtful": 0.0, "taken_for_real": -1.6}[kind], 0.3, images)
@@ -60,7 +62,7 @@ def draw_unseen(images: int, kind: str, *, seed: int = 0) -> Sample:
 
 
 def join(*samples: Sample) -> Sample:
-    """Put samples, each with an embedding, one behind the other."""
+    """Concatenate samples with embeddings."""
     columns = {field.name: np.concatenate([getattr(one, field.name) for one in samples]) for field in fields(Sample)}
     return Sample(**columns)
 
@@ -98,7 +100,7 @@ _CHANGES: dict[str, dict[str, object]] = {
 
 
 def found(state: str = "drifting", *, minutes_ago: float = 0, now: datetime = NOON, **changes: Any) -> DriftResult:
-    """A measurement of version 7 with that outcome, so many minutes ago."""
+    """Return a measurement of version 7 with that outcome, made so many minutes ago."""
     at = now - timedelta(minutes=minutes_ago)
     return _NEW_GENERATOR.model_copy(update={"measured_at": at, "state": state} | _CHANGES[state] | changes)
 
@@ -125,6 +127,6 @@ _ONE = Prediction(
 
 
 def predict(number: int, *, days_ago: float = 0, **changes: Any) -> Prediction:
-    """The prediction of that number, on an image of its own, given so many days ago."""
+    """Return the prediction of that number, on its own image, given so many days ago."""
     at = datetime.now(UTC) - timedelta(days=days_ago)
     return replace(_ONE, **{"id": f"{number:032x}", "at": at, "image_sha256": f"{number:064x}"} | changes)

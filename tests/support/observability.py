@@ -1,4 +1,4 @@
-"""What the rules, the dashboards and the runbook say, read from their files."""
+"""Reads the queries of the rules, the dashboards and the runbook from their files."""
 
 import json
 import re
@@ -25,7 +25,7 @@ DASHBOARDS: Final[dict[str, dict[str, Any]]] = {
 }
 PANELS: Final = [panel for dashboard in DASHBOARDS.values() for panel in dashboard["panels"]]
 FREE: Final = set(re.findall(r"^\| `(\w+)` \|", RUNBOOK, flags=re.MULTILINE))
-"""Metrics that the runbook lists as used by nothing."""
+"""Metrics that the runbook lists as unused."""
 
 AIRFLOW_PAGE: Final = """\
 airflow_ti_finish{dag_id="ingest_images",task_id="plan",state="success"} 3
@@ -35,12 +35,12 @@ airflow_scheduler_heartbeat 100
 airflow_dag_processor_heartbeat 100
 airflow_triggerer_heartbeat 100
 """
-"""What the StatsD exporter makes of some of Airflow's metrics."""
+"""Some of Airflow's metrics as the StatsD exporter shows them."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """An expression somewhere, and the labels that are made use of there beside those in the expression."""
+    """An expression with the name of its place, and the labels that the place uses in addition to the expression."""
 
     where: str
     expression: str
@@ -48,12 +48,12 @@ class Query:
 
     @property
     def selectors(self) -> set[str]:
-        """What it selects."""
+        """The selectors of the expression."""
         return selectors(self.expression)
 
     @property
     def metrics(self) -> set[str]:
-        """The metrics that it needs."""
+        """The metrics that the expression needs."""
         return {metric(selector) for selector in self.selectors}
 
 
@@ -75,7 +75,7 @@ QUERIES: Final = _queries()
 
 
 def airflows_own() -> dict[str, set[str]]:
-    """Every metric that the installed Airflow says it sends, as the StatsD exporter names it, with its labels."""
+    """Return every metric that the installed Airflow lists, named as the StatsD exporter does, with its labels."""
     spec = find_spec("airflow")
     assert spec is not None
     assert spec.origin is not None
@@ -88,5 +88,5 @@ def airflows_own() -> dict[str, set[str]]:
 
 
 def named_labels(query: Query) -> set[str]:
-    """Every label that a query makes use of."""
+    """Return every label that a query uses."""
     return set(query.shown) | grouping(query.expression) | {name for s in query.selectors for name in labels(s)}

@@ -1,4 +1,4 @@
-"""Ordinary traffic of the tiny detector: noise around any brightness, of which it calls the bright half AI."""
+"""Ordinary traffic for the tiny detector: noise of every brightness; it calls the bright half AI."""
 
 import io
 from functools import cache
@@ -16,7 +16,7 @@ KINDS = (("JPEG", 75), ("JPEG", 90), ("PNG", None))
 
 
 def draw_ordinary(count: int, *, seed: int) -> list[bytes]:
-    """Files of equally many kinds and of all levels of brightness, in random order."""
+    """Return files of several kinds, equally often, of all levels of brightness, in random order."""
     random = np.random.default_rng(seed)
     return [
         _draw(level, number, random) for number, level in enumerate(random.permutation(np.linspace(20, 235, count)))
@@ -25,7 +25,7 @@ def draw_ordinary(count: int, *, seed: int) -> list[bytes]:
 
 @cache
 def look_at_ordinary(count: int, *, seed: int, size: int) -> tuple[NDArray[np.uint8], tuple[Fingerprint, ...]]:
-    """What a detector of that input size sees of them [count, size, size, 3], and the facts of the files."""
+    """Return the pixels that a detector of that input size sees [count, size, size, 3], and the facts of the files."""
     files = draw_ordinary(count, seed=seed)
     preprocess = Preprocess(size)
     return np.stack([preprocess(decode(file).rgb) for file in files]), tuple(map(fingerprint, files))

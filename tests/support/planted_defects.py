@@ -1,4 +1,4 @@
-"""Images with nothing wrong, to plant defects in, and what ingestion and validation make of the defects."""
+"""Clean images to plant defects in, and the outcome of their ingestion and validation."""
 
 import io
 import json
@@ -30,7 +30,7 @@ Spoil = Callable[[pd.DataFrame], pd.DataFrame]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What validation wrote: what refuses the version, the warnings, and why rows were refused, by origin."""
+    """The result of a validation: failed rules, warnings, and the reasons of refused rows by origin."""
 
     failed: list[str]
     warnings: list[str]
@@ -41,7 +41,7 @@ NOTHING_WRONG = Outcome([], [], {})
 
 
 def validated(lake: Lake, images: LabelledImages, spoil: Spoil | None = None) -> Outcome:
-    """Validate the version that follows when `images` enter the lake, its rows spoiled if asked; publish a good one."""
+    """Ingest `images`, optionally spoil the rows, and validate the new version; publish it if it is good."""
     collect(lake, images, now=NOW)
     version = assemble(lake, today=date(2026, 11, 2))
     folder = lake.version_path(version)
@@ -83,19 +83,19 @@ def encoded(picture: Image.Image, format_: str = "JPEG", **options: object) -> b
 
 
 def rotated(picture: Image.Image) -> bytes:
-    """Encode a picture lying on its side, and say so in its EXIF."""
+    """Encode a picture rotated by 90 degrees, with the rotation in its EXIF."""
     exif = Image.Exif()
     exif[0x0112] = 6
     return encoded(picture.rotate(90, expand=True), exif=exif)
 
 
 def recode(image: LabelledImage, encode: Callable[[Image.Image], bytes], **changes: object) -> LabelledImage:
-    """Encode an image of the set anew, in another way."""
+    """Encode an image of the set again, in another way."""
     return replace(image, data=encode(opened(image.data)), **changes)
 
 
 def rows_of(page: str) -> dict[str, tuple[str, str, str]]:
-    """Read the page of a validation: return status, consequence and what was observed, by rule."""
+    """Return status, consequence and observation of each rule on the page of a validation."""
     found = {}
     for row in page.split("<tr>\n<td class=")[1:]:
         (status,) = re.findall(r"<strong>(.*?)</strong>", row)

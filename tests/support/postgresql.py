@@ -1,4 +1,4 @@
-"""A PostgreSQL server of its own, as Debian installs it, to be stopped and started at will."""
+"""A PostgreSQL server for tests, as Debian installs it, which tests can stop and start."""
 
 import os
 import pwd
@@ -23,7 +23,7 @@ START_SECONDS = 60.0
 
 @dataclass
 class Postgresql:
-    """A server on a folder of data; `url` is that of its database."""
+    """A server with its data in a folder; `url` is the address of its database."""
 
     data: Path
     port: int
@@ -44,7 +44,7 @@ class Postgresql:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End the server as a crash does: connections are cut, and nothing is put in order."""
+        """End the server like a crash: connections are cut, without an orderly shutdown."""
         process = self.processes.pop()
         process.send_signal(signal.SIGQUIT)
         process.wait(START_SECONDS)
@@ -69,7 +69,7 @@ def running_postgresql() -> Iterator[Postgresql]:
 
 
 def _as_owner(program: str, *arguments: str) -> "subprocess.Popen[bytes]":
-    """Run a program of PostgreSQL, which refuses to be run by root."""
+    """Run a program of PostgreSQL, as another user than root, whom PostgreSQL refuses."""
     owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
     return subprocess.Popen(
         [_FOUND[-1].with_name(program), *arguments],

@@ -1,4 +1,4 @@
-"""The real Prometheus and Alertmanager, started for one test, and somebody who is told of alerts."""
+"""A real Prometheus and Alertmanager for one test, and a receiver of alerts."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from truegrain_rig.process import await_answer, free_ports, running
 
 RULES: Final = sorted((INFRA / "prometheus" / "rules").glob("*.yml"))
 ALERTMANAGER: Final = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
-"""Debian's name for it, and its own."""
+"""The program under Debian's name, or under its own."""
 
 START_SECONDS: Final = 60.0
 _ANY_PATH: Final = re.compile(".*")
@@ -32,7 +32,7 @@ class Prometheus:
     url: str
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The series that an expression has now."""
+        """Return the present series of an expression."""
         answer = requests.get(f"{self.url}/api/v1/query", params={"query": expression}, timeout=30).json()
         assert answer["status"] == "success", f"{expression}: {answer.get('error')}"
         found: list[dict[str, Any]] = answer["data"]["result"]
@@ -40,7 +40,7 @@ class Prometheus:
 
 
 class Told:
-    """Whom Alertmanager tells: `alerts` are those that fired and how they came, as in ('ServiceDown', 'slack')."""
+    """A receiver for Alertmanager: `alerts` holds each fired alert with its channel, as in ('ServiceDown', 'slack')."""
 
     def __init__(self) -> None:
         self.alerts: set[tuple[str, str]] = set()
@@ -76,14 +76,14 @@ def exporting(page: str) -> Iterator[str]:
 
 
 def hurried(rules: str) -> str:
-    """The same rules in a world where time runs thirty times as fast, and an alert waits for 600 times less."""
+    """Return the rules with time thirty times as fast, and with an alert's waiting time divided by 600."""
     waits = re.sub(r"(?<=for: )(\d+)m", lambda found: f"{100 * int(found[1])}ms", rules)
     return re.sub(r"(?<=\[)(\d+)m(?=\])", lambda found: f"{2 * int(found[1])}s", waits)
 
 
 @contextmanager
 def prometheus(folder: Path, targets: Mapping[str, str], *, alertmanager: str) -> Iterator[Prometheus]:
-    """Scrape the `targets`, addresses by their jobs, every two seconds and apply our rules, hurried."""
+    """Scrape the `targets` (addresses by job) every two seconds, and apply our rules, hurried."""
     folder.mkdir()
     for path in RULES:
         (folder / path.name).write_text(hurried(path.read_text()))
@@ -105,7 +105,7 @@ def prometheus(folder: Path, targets: Mapping[str, str], *, alertmanager: str) -
 
 @contextmanager
 def alertmanager(folder: Path, *, address: str) -> Iterator[str]:
-    """Run Alertmanager with our configuration; pages go to Slack and tickets to a webhook, both played by `address`."""
+    """Run Alertmanager with our configuration; pages go to Slack, tickets to a webhook, and `address` plays both."""
     folder.mkdir()
     secrets, templates = folder / "secrets", INFRA / "alertmanager" / "templates"
     secrets.mkdir()

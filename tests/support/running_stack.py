@@ -1,4 +1,4 @@
-"""A running Truegrain, as end-to-end tests see and load it."""
+"""A running Truegrain for end-to-end tests, and load on its service."""
 
 import os
 import sqlite3
@@ -24,7 +24,7 @@ Wait = Callable[[Callable[[], bool]], None]
 
 @dataclass(frozen=True)
 class Stack:
-    """A running Truegrain and what its `up` printed."""
+    """A running Truegrain, and the output of its `up`."""
 
     settings: Settings
     output: str
@@ -43,7 +43,7 @@ class Stack:
         return api.state(dag, run)
 
     def run(self, dag: str, conf: dict[str, object]) -> str:
-        """Trigger a DAG and return the state it ends in."""
+        """Trigger a DAG and return the final state of its run."""
         return self.finish(dag, self.airflow().trigger(dag, conf))
 
     def await_question(self, dag: str, run: str) -> None:
@@ -54,8 +54,8 @@ class Stack:
     def approve(self, dag: str, run: str) -> None:
         """Approve whenever the run asks, until it goes on.
 
-        Airflow 3.3 loses an answer that comes before its scheduler has heard that the task has paused, within a second
-        or so, on a busy machine within more than five, and asks once more a minute later; no person is as quick.
+        Airflow 3.3 loses an answer that arrives before its scheduler knows that the task has paused. On a busy machine
+        this takes more than five seconds. Airflow asks again a minute later. A person is never that fast.
         """
         api, question = self.airflow(), f"/api/v2/dags/{dag}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
 
@@ -70,7 +70,7 @@ class Stack:
 
     @contextmanager
     def airflow_locked(self, *, seconds: float) -> Iterator[None]:
-        """Let nobody write to Airflow's database for so long, of which the block is a part."""
+        """Lock Airflow's database against writes for so many seconds; the block runs meanwhile."""
         existing = f"file:{self.settings.home}/airflow/airflow.db?mode=rw"
         with closing(sqlite3.connect(existing, uri=True, check_same_thread=False)) as database:
             database.execute("BEGIN IMMEDIATE")
@@ -87,7 +87,7 @@ class Stack:
 
 @dataclass
 class Load:
-    """Answers that a stream of requests got: (status, model version) each."""
+    """The answers to a stream of requests, each as (status, model version)."""
 
     answers: list[tuple[int, str]] = field(default_factory=list)
 
@@ -101,7 +101,7 @@ def until(condition: Callable[[], bool], *, seconds: float = 60) -> None:
 
 @contextmanager
 def load(stack: Stack, image: bytes, *, clients: int = 2) -> Iterator[Load]:
-    """Ask for verdicts without a pause, from several clients, while the block runs."""
+    """Send images for verdicts without a pause, from several clients, while the block runs."""
     seen = Load()
 
     def ask() -> None:
@@ -125,7 +125,7 @@ def launch(program: str, settings: Settings, *, seconds: float) -> subprocess.Co
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
-    """Every process whose environment says that it belongs to `home`."""
+    """Return every process whose environment names `home`."""
 
     def belongs(process: psutil.Process) -> bool:
         try:

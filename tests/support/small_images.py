@@ -1,4 +1,4 @@
-"""Small images that tests make themselves, and take into a lake."""
+"""Makes small images for tests, and brings them into a lake."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 2, 2, tzinfo=UTC)
 def labelled(number: int, label: str, *, split: str | None = None, format_: str = "PNG") -> LabelledImage:
     """Make the `number`-th image: noise, in blocks of 2 x 2 pixels when AI.
 
-    As BMP, nothing but the pixels gives the label away.
+    The format is BMP, so that only the pixels tell the label.
     """
     block = 1 if label == "real" else 2
     noise = np.random.default_rng(number).integers(0, 256, (32 // block, 32 // block, 3), dtype=np.uint8)
@@ -38,7 +38,7 @@ def labelled(number: int, label: str, *, split: str | None = None, format_: str 
 
 
 def scene(number: int, *, quality: int = 95) -> LabelledImage:
-    """Make the `number`-th picture with something to see, as a JPEG: a real image."""
+    """Make the `number`-th picture with some content, as a JPEG labelled real."""
     coarse = np.random.default_rng(number).integers(0, 255, (8, 8, 3), dtype=np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(coarse).resize((64, 64), Image.Resampling.BICUBIC).save(buffer, "JPEG", quality=quality)
@@ -58,7 +58,7 @@ def collect(lake: Lake, images: Iterable[LabelledImage], *, now: datetime) -> Co
 
 
 def publish(lake: Lake, images: Iterable[LabelledImage]) -> str:
-    """Bring images into a published version as they are; what validation does is tested elsewhere."""
+    """Publish a version of the images without validation, which is tested elsewhere."""
     collect(lake, images, now=NOW)
     version = assemble(lake, today=date(2026, 11, 2))
     write_rows(lake, version, read_candidates(lake, version), name="manifest")

@@ -1,4 +1,4 @@
-"""Looks for what should be gone: in every file, in the columns of Parquet files, and as pictures inside pages."""
+"""Searches for erased bytes: in every file, in the columns of Parquet files, and in pictures inside pages."""
 
 import base64
 from collections.abc import Iterable, Iterator
@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 
 def find_traces(folder: Path, needles: Iterable[bytes]) -> list[str]:
-    """Name the files under a folder that hold any of the needles, as they are or in base64."""
+    """Return the files under a folder that contain any of the needles, plain or in base64."""
     wanted = [form for needle in needles for form in (needle, base64.b64encode(needle))]
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return [str(path.relative_to(folder)) for path in files if _holds(path, wanted)]

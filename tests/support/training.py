@@ -1,4 +1,4 @@
-"""Samples that training tests make, and small trainings, alone or by two processes: `torchrun training.py <folder>`."""
+"""Samples and small trainings for tests, by one process, or by two: `torchrun training.py <folder>`."""
 
 import os
 import sys
@@ -38,7 +38,7 @@ def numbered(labels: list[int]) -> Samples:
 
 
 MIXED = Augmentation(mirror=0.5, shift=0.1, jpeg=0.5, mixup=0.5, paired=True)
-"""Everything that could go wrong when a batch is shared out."""
+"""Every augmentation that could go wrong when a batch is divided among processes."""
 VAL = bright_or_dark(51, 1)
 
 
@@ -49,7 +49,7 @@ def configure(*, batch_norm: bool) -> TrainConfig:
 
 
 def begin(*, batch_norm: bool) -> Network:
-    """Build the network as it is before training."""
+    """Build the untrained network."""
     network = build_network(configure(batch_norm=batch_norm), size=32, pretrained_file="")
     if not batch_norm:
         network.norm = nn.Identity()  # type: ignore[assignment]  # the one that is left
@@ -57,9 +57,9 @@ def begin(*, batch_norm: bool) -> Network:
 
 
 def train(folder: Path, process: Process, *, batch_norm: bool) -> np.ndarray:
-    """Train in float32, for bfloat16 is too coarse to compare by, and return the logits on VAL.
+    """Train in float32, since bfloat16 is too coarse for comparisons; return the logits on VAL.
 
-    Leaves the validation loss that was reported in `val_loss.npy`.
+    Writes the reported validation loss into `val_loss.npy`.
     """
 
     def report(epoch: Epoch) -> None:

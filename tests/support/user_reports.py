@@ -1,4 +1,4 @@
-"""What reporters said of images, made by hand."""
+"""Makes reports of users on images by hand."""
 
 import hashlib
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ def hash_of(image: str) -> str:
 
 
 def say(client: str, label: str = "ai", image: str = "cat", **about: Any) -> UserReport:
-    """That `client` said so, with the file, an hour before NOW; later the later it is called."""
+    """Return a statement of `client` with the file, dated an hour before NOW; each call is dated later."""
     number = next(_number)
     values: dict[str, Any] = {
         "id": f"{number:032x}",
@@ -40,7 +40,7 @@ def say_all(clients: Iterable[str], label: str = "ai", image: str = "cat", **abo
 
 
 def write_said(lake: UPath, said: UserReport, image: bytes) -> UserReport:
-    """Write into the lake, as the service does, that it was said of `image`; the file lies with it unless not kept."""
+    """Write a report on `image` into the lake, as the service does; with the image's file unless it is not kept."""
     sha256 = hashlib.sha256(image).hexdigest()
     written = replace(said, image_sha256=sha256)
     values = {name: value for name, value in asdict(written).items() if name not in ("id", "kept")}

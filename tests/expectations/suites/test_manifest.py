@@ -1,4 +1,4 @@
-"""Defects planted in a clean set: each is caught by the rule that is meant for it, and the clean set passes."""
+"""Defects planted in a clean set: each is caught by its own rule, and the clean set passes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -67,7 +67,7 @@ REFUSED_FILES: dict[str, tuple[Encode, str]] = {
     "16-bit": (deep, NO_MODE),
     "floating point": (lambda picture: encoded(picture.convert("F"), "TIFF"), NO_MODE),
 }
-"""What is wrong with a file, and the reason for which its row must be refused."""
+"""Files by their defect: how to encode the file, and the reason for which its row must be refused."""
 
 REFUSED_ROWS: dict[str, tuple[str, object, str]] = {
     "wrong label: no such class": ("label", "dog", "label is none of real, ai"),
@@ -79,12 +79,12 @@ REFUSED_ROWS: dict[str, tuple[str, object, str]] = {
     "no mode": ("mode", None, "mode is missing"),
     "wrong format": ("format", "PSD", "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF"),
 }
-"""The column of a row that is wrong, its value, and the reason."""
+"""Rows by their defect: the wrong column, its value, and the reason for the refusal."""
 
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """The outcome for one set that holds every defect of a single image, each in an image of its own."""
+    """The outcome for one set that holds every single-image defect, each in its own image."""
     images = list(clean_images(300))
     for number, (name, (encode, _)) in enumerate(REFUSED_FILES.items()):
         images[2 * number] = recode(images[2 * number], encode, origin=name)
@@ -119,7 +119,7 @@ def test_a_planted_second_row_for_an_image_is_refused_with_the_first(lake: Lake,
 
 
 def keep(images: LabelledImages, count: int, *, label: str, split: str | None = None) -> LabelledImages:
-    """Leave out all but the first `count` images of a class, in one split or all."""
+    """Keep only the first `count` images of a class, in one split or in all splits."""
     meant = [image for image in images if image.label == label and split in (None, image.split)]
     left_out = {image.origin for image in meant[count:]}
     return [image for image in images if image.origin not in left_out]
@@ -136,7 +136,7 @@ def one_in_twelve_broken(images: LabelledImages) -> LabelledImages:
 
 
 def twins_across(column: str) -> Spoil:
-    """Make near-duplicates of two training images, or of two images that differ in `column`."""
+    """Turn two training images, or two images that differ in `column`, into near-duplicates."""
 
     def spoil(rows: pd.DataFrame) -> pd.DataFrame:
         twins = (rows if column == "split" else rows[rows["split"] == "train"]).drop_duplicates(column).index[:2]

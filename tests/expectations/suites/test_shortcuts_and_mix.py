@@ -1,4 +1,4 @@
-"""Each fact that alone tells the label, and a change of the mix, planted in a clean set, is caught by its own rule."""
+"""A fact that alone tells the label, and a change of the mix, are caught by their own rule in a clean set."""
 
 import re
 from collections.abc import Callable
@@ -30,7 +30,7 @@ def coded(*, ai: Encode, real: Encode = encoded) -> Plant:
 
 
 def with_other_tables(picture: Image.Image) -> bytes:
-    """Quantise with the entries of quality 90 in another order: the signature of another encoder, the same quality."""
+    """Quantise with the entries of quality 90 in another order: the same quality, as if by another encoder."""
     tables = opened(encoded(picture)).quantization  # type: ignore[attr-defined]  # a JPEG has them
     return encoded(picture, qtables={number: table[::-1] for number, table in tables.items()})
 

@@ -1,4 +1,4 @@
-"""What is measured of the conformal band tells a promise that is kept from one that is not."""
+"""The measurement of the conformal band tells a kept promise from a broken one."""
 
 import numpy as np
 from scipy.special import expit

@@ -1,4 +1,4 @@
-"""That what is measured of ingestion is an ingestion: on small numbers of images, it ends in a published version."""
+"""The measurements of ingestion end in a published version, on few images."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What is measured of the prediction log is the log, and what it is compared with is the service without it."""
+"""The measurement of the prediction log compares the service with and without its log."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is kept of a measurement."""
+"""Measured figures are kept with their origin, and shown as a table."""
 
 from pathlib import Path
 

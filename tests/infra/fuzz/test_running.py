@@ -1,4 +1,4 @@
-"""Fuzzing: what breaks a parser is found, named and kept."""
+"""Fuzzing finds, names and keeps an input that breaks a parser."""
 
 import subprocess
 import sys

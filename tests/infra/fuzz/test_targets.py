@@ -1,4 +1,4 @@
-"""The targets of the fuzzing hold their seeds, and the seeds reach past the first check of each parser."""
+"""The fuzzing targets accept their seeds, and the seeds reach past the first check of each parser."""
 
 from pathlib import Path
 

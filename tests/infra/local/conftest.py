@@ -10,5 +10,5 @@ from support.learning import Learning
 
 @pytest.fixture
 def learning(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Learning:
-    """A home and a registered model of this test's own, where nothing was learnt yet."""
+    """A home and a registered model for this test, without datasets and detectors."""
     return Learning(Settings(home=tmp_path / "home", tracking_uri=mlflow_server, model_name=request.node.name))

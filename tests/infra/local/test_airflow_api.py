@@ -1,4 +1,4 @@
-"""How `make up` asks Airflow, whose server stumbles over its own lock of an SQLite file now and then."""
+"""`make up` repeats calls of Airflow, whose server sometimes waits for its own lock of an SQLite file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ DAG_RUNS = "/api/v2/dags/ingest_images/dagRuns"
 
 @dataclass(frozen=True)
 class Airflow:
-    """Who starts runs: `answers` are given one after the other, `runs` those that were asked for."""
+    """A fake Airflow: it gives `answers` one after the other, and notes the `runs` that were requested."""
 
     port: int
     answers: list[int]

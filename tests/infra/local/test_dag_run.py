@@ -17,7 +17,7 @@ TRAIN = Task("train", "failed", 1, 12.0)
 
 
 class RecordedRun(AirflowApi):
-    """Answers with one recorded moment of a run after the other, the way Airflow's REST API would."""
+    """A fake of Airflow's REST API: each call answers with the next recorded state of a run."""
 
     def __init__(self, *moments: tuple[str, list[Task]]) -> None:
         self._moments = list(moments)

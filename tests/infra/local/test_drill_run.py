@@ -1,4 +1,4 @@
-"""`make drill` ends with what came of it, also of a drill that was not passed."""
+"""`make drill` shows the results of a drill, whether it passed or failed."""
 
 import io
 from pathlib import Path
@@ -33,7 +33,7 @@ def test_goals_and_post_mortem_are_shown_also_when_the_drill_was_not_passed(
 
 
 def leave(folder: Path) -> None:
-    """Leave what a drill leaves that noticed nothing."""
+    """Write the files of a drill that noticed nothing."""
     folder.mkdir(parents=True)
     missed = make_drill(readings=())
     (folder / "drill.json").write_text(missed.to_json())

@@ -1,4 +1,4 @@
-"""The main job of `make up`, with a real lake and a real registry; only Airflow is played."""
+"""The main job of `make up`, with a real lake and a real registry, and a fake Airflow."""
 
 import io
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ F1 = Rule("f1", 0.71, 0.8, passed=False, detail="71.00 %, at least 80.00 % is re
 
 @dataclass
 class PlayedAirflow(AirflowApi):
-    """Ends every run at once; `does` happens in the run of a DAG, which returns the states of its last task."""
+    """A fake Airflow that ends every run at once. `does` holds the work of each DAG, which returns task states."""
 
     does: Mapping[str, Callable[[], str]]
     asked: list[tuple[str, dict[str, object]]] = field(default_factory=list)
@@ -44,7 +44,7 @@ class PlayedAirflow(AirflowApi):
         run = f"{dag} {len(self.states)}"
         self.states[run] = self.does[dag]()
         if dag == INGEST and self.states[run] == "success":
-            self._run(RETRAIN)  # as the scheduler does on the event of a dataset
+            self._run(RETRAIN)  # as the scheduler does after the event of a dataset
         return run
 
 
@@ -105,7 +105,7 @@ def test_a_refusal_is_told_again_when_nothing_new_came_in(learning: Learning) ->
     shown = io.StringIO()
     airflow = PlayedAirflow({INGEST: lambda: "skipped"})
     result = run_loop(airflow, named(learning), Progress(shown))
-    assert "nothing new came in, nothing to train" in shown.getvalue()
+    assert "no new images, so nothing to train on" in shown.getvalue()
     assert result.refusal is not None
     assert result.refusal.rules == (F1,)
 

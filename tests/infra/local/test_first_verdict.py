@@ -1,4 +1,4 @@
-"""How `make up` asks a service that wants keys, and about which image."""
+"""How `make up` calls a service that needs API keys, and which image it chooses."""
 
 from collections.abc import Iterable
 from dataclasses import replace

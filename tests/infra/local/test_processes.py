@@ -1,4 +1,4 @@
-"""Programs that outlive the terminal are found again and stopped with all they started."""
+"""Programs that outlive the terminal are found again, and stopped with all their child processes."""
 
 import os
 import socket
@@ -141,7 +141,7 @@ def test_a_process_that_has_ended_holds_nothing(run: Run) -> None:
 
 @pytest.fixture
 def umask() -> Iterator[None]:
-    """Give the process its rights to files back afterwards."""
+    """Restore the process's umask afterwards."""
     before = os.umask(0o022)
     yield
     os.umask(before)

@@ -39,7 +39,7 @@ def test_every_program_is_told_to_report_to_nobody(tmp_path: Path, monkeypatch: 
 
 
 def test_mlflow_answers_to_the_names_of_this_machine_alone(tmp_path: Path) -> None:
-    """MLflow's own list has the pattern 10.*, with which a name of the internet may begin."""
+    """MLflow's default list has the pattern 10.*, which a host name on the internet may match."""
     [port] = free_ports(1)
     (mlflow,) = (part for part in components(Settings(home=tmp_path, mlflow_port=port)) if part.name == "mlflow")
     log, url = tmp_path / "mlflow.log", f"http://127.0.0.1:{port}"

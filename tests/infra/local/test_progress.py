@@ -1,4 +1,4 @@
-"""What a person sees while Truegrain starts."""
+"""The progress that is shown while Truegrain starts."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""What `make up` says of a detector that was not promoted: why, what serves instead, and what to do next."""
+"""`make up` explains why a detector was not promoted, what serves instead, and what to do next."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ def test_it_says_which_images_of_the_users_a_detector_in_production_knows() -> N
 
 def test_where_nothing_is_known_of_the_images_it_says_so() -> None:
     unknown = Trained(version="1", dataset_version=None, sources={}, drawn=0)
-    assert "trained on images of which nothing is known" in explain_refusal(replace(BY_GATE, production=unknown))
+    assert "trained on unknown images" in explain_refusal(replace(BY_GATE, production=unknown))
 
 
 def test_where_nothing_is_in_production_there_are_no_verdicts() -> None:

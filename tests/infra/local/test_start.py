@@ -1,4 +1,4 @@
-"""What was started before is found running, or what is left of it is ended, before anything is started anew."""
+"""Before a start, running programs are found, and the remains of dead programs are stopped."""
 
 import io
 import os
@@ -22,7 +22,7 @@ from truegrain_rig.process import free_ports
 ROOT = Path(__file__).parents[3]
 SERVER = "import socket, sys, time; held = socket.create_server(('127.0.0.1', int(sys.argv[1]))); time.sleep(600)"
 PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SERVER!r}, sys.argv[1]])"
-"""As MLflow does, its child serves and it waits."""
+"""A program that waits while its child serves, as MLflow does."""
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def part() -> Component:
 
 @pytest.fixture
 def launch(tmp_path: Path, part: Component) -> Iterator[Callable[[], Record]]:
-    """Start the part, write that down as `make up` does, and wait until its child holds the port."""
+    """Start the program, record it as `make up` does, and wait until its child listens on the port."""
     records: list[Record] = []
 
     def launch_part() -> Record:
@@ -75,7 +75,7 @@ def test_what_a_killed_program_left_behind_is_ended_so_that_it_can_start_anew(
     assert is_taken(part)
     shown = io.StringIO()
     assert find_running(Settings(home=tmp_path), Progress(shown)) == []
-    assert "mlflow had died and left 1 process behind; it was ended" in shown.getvalue()
+    assert "mlflow had died and left 1 process behind; it was stopped" in shown.getvalue()
     assert members([record]) == set()
     require_free_ports([part])
     assert alive(launch())

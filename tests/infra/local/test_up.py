@@ -1,4 +1,4 @@
-"""`make up` refuses what it could not do before it starts anything."""
+"""`make up` refuses an impossible request before it starts anything."""
 
 import os
 import socket

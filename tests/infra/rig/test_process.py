@@ -1,4 +1,4 @@
-"""Programs for tests, benches and the drill: started, awaited and ended, with everything that they started."""
+"""Programs for tests, benches and the drill are started, awaited and ended with all their child processes."""
 
 import signal
 import sys

@@ -26,8 +26,10 @@ IDENTITY = ["sha256", "label", "split", "source", "generator", "cluster"]
 
 @dataclass(frozen=True)
 class Claim:
-    """A file: pictures that stand at most two places apart look alike; `variant` makes other pixels of the same look,
-    `container` another file of the same pixels."""
+    """A file. Pictures at most two places apart look alike.
+
+    Another `variant` has other pixels but looks the same. Another `container` is another file of the same pixels.
+    """
 
     place: int
     variant: int = 0
@@ -51,13 +53,13 @@ def digest(*parts: object) -> str:
 
 
 def perceptual(place: int) -> int:
-    """32 bits in a row, from `place` on: one place further, two bits differ."""
+    """Return a hash with 32 set bits in a row from `place` on; hashes of neighbouring places differ in two bits."""
     bits = sum(1 << (place + offset) % 64 for offset in range(32))
     return bits - 2**64 if bits >= 2**63 else bits
 
 
 def facts(*batches: list[Claim]) -> pd.DataFrame:
-    """What a lake holds that got each batch a day after the other."""
+    """Return the facts of a lake that got one batch a day."""
     rows = [
         {
             "sha256": claim.sha256,
@@ -79,7 +81,7 @@ def facts(*batches: list[Claim]) -> pd.DataFrame:
 
 
 def remembered(assembly: Assembly) -> pd.DataFrame:
-    """What later versions know of this one, as `read_given` reads it."""
+    """Return what later versions know of this version, as `read_given` reads it."""
     held = assembly.rows[list(GIVEN)].assign(former=False)
     return pd.concat([held, assembly.former.assign(former=True)], ignore_index=True)
 

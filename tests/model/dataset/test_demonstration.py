@@ -1,4 +1,4 @@
-"""Which images are those of the demonstration, when a version does without them, and who has asked for them."""
+"""Which images are built-in ones, when a version leaves them out, and whether a user asked for them."""
 
 import pandas as pd
 import pytest

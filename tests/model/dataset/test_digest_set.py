@@ -11,7 +11,7 @@ def sort_often(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_was_added_is_there_and_nothing_else() -> None:
-    # Among so many some end in a zero byte, which NumPy's strings drop.
+    # Some of so many digests end in a zero byte, which NumPy's strings drop.
     added = [digest("image", number) for number in range(3_000)]
     assert any(each.endswith(b"\0") for each in added)
     found = Digests()

@@ -1,4 +1,4 @@
-"""What earlier versions held."""
+"""The content of earlier dataset versions."""
 
 from collections.abc import Callable, Iterator
 

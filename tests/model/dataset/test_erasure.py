@@ -1,4 +1,4 @@
-"""What is erased from the lake is gone, and everything else is where it was."""
+"""Erased images are gone from the lake, and everything else is unchanged."""
 
 import hashlib
 import os
@@ -41,7 +41,7 @@ def ask(lake: Lake, lock: Path, *images: LabelledImage) -> None:
 
 
 def assert_whole(lake: Lake) -> None:
-    """Every row of a version has the bytes that its hash says; so has every row of a batch, or it says why not."""
+    """Check that every row of a version has the bytes of its hash, and every row of a batch, too, or was erased."""
     facts = lake.facts()
     there = facts[facts["decode_error"] != ERASED]
     for rows in (there, *(read_manifest(lake, version) for version in lake.versions())):
@@ -245,7 +245,7 @@ def take_in(lake: Lake, source: Source, *, now: datetime) -> None:
 
 
 def named(lake: Lake) -> pd.DataFrame:
-    """What the lake holds of one file of the shop: as it came first, then neutralised."""
+    """Return the images of one file of the shop in the lake: the original, then the neutralised one."""
     facts = lake.facts()
     return facts[facts["origin"].str.startswith("ai/0.png")].sort_values("origin", key=lambda names: names.str.len())
 

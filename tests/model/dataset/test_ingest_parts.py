@@ -1,4 +1,4 @@
-"""Sources in parts: what is read, what is remembered, and that the number of parts makes no difference."""
+"""Sources in parts: what is read and remembered does not depend on the number of parts."""
 
 import io
 import json
@@ -46,7 +46,7 @@ def shop(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The origins of all images that are read from now on."""
+    """A list that collects the origins of all images read from now on."""
     taken: list[str] = []
 
     def count(image: LabelledImage, source: Source) -> LabelledImage:
@@ -69,7 +69,7 @@ def hashes(lake: Lake) -> list[str]:
 
 
 def pack(root: Path, kind: str) -> str:
-    """Turn a folder of classes into a source of another kind, and return where it is."""
+    """Turn a folder of classes into a source of another kind, and return its address."""
     if kind == "folder":
         return str(root)
     if kind == "csv":
@@ -196,7 +196,7 @@ def test_only_the_new_image_is_read(lake: Lake, shop: Path, reads: list[str], ki
         shutil.rmtree(shop.with_name("listed"))
     reads.clear()
     assert ingest_all(lake, pack(shop, kind), now=LATER) == 1
-    # A shard that was written anew has no stamps but its own.
+    # A rewritten shard has only its own stamps.
     assert len(reads) == (41 if kind == "parquet" else 1)
 
 

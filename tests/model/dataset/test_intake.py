@@ -1,4 +1,4 @@
-"""From images to rows: what a source claims of each image, again and again, has a bound."""
+"""From images to rows: the memory for a source's repeated claims is bounded."""
 
 from dataclasses import replace
 

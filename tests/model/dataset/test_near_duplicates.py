@@ -1,4 +1,4 @@
-"""Clusters of perceptual hashes, held against comparing every pair."""
+"""Clusters of perceptual hashes agree with a comparison of every pair."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def balanced(rng: np.random.Generator, count: int) -> NDArray[np.bool_]:
 
 
 def swapped(rng: np.random.Generator, bits: NDArray[np.bool_], swaps: int) -> NDArray[np.bool_]:
-    """Swap as many set bits of each hash with unset ones, which moves it by twice as many bits."""
+    """Swap so many set bits of each hash with unset bits, which changes twice as many bits."""
     chance = rng.random(bits.shape)
     on, off = (np.where(side, chance, 2).argsort(axis=1)[:, :swaps] for side in (bits, ~bits))
     moved = bits.copy()

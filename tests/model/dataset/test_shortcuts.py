@@ -1,4 +1,4 @@
-"""How well facts tell labels."""
+"""Facts that alone predict the label are found."""
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ from model.dataset.shortcuts import FACTS, Shortcut, find_shortcuts, name_patter
 
 
 def rows(count: int, **facts: object) -> pd.DataFrame:
-    """Rows of which nothing tells the label, real and AI by turns, but for `facts`."""
+    """Return rows, real and AI by turns, in which only `facts` may predict the label."""
     plain = {
         "sha256": [f"{number * 7919 % 104729:032x}" for number in range(count)],
         "label": ["real", "ai"] * (count // 2),

@@ -1,4 +1,4 @@
-"""What is withdrawn is remembered, with its reason."""
+"""Withdrawn images are remembered with the reason."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -109,7 +109,7 @@ def test_a_withdrawal_needs_a_reason(lake: Lake, lock: Path) -> None:
 
 @pytest.fixture
 def while_reading(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
-    """`while_reading(act)` has `act` called as soon as the lake is read, once."""
+    """`while_reading(act)` calls `act` once, when the lake is next read."""
 
     def arrange(act: Callable[[], object]) -> None:
         def scan(self: Lake, columns: list[str]) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""What validation found of a dataset version, written once and read by all who ask."""
+"""The result of validating a dataset version is written once and can be read again."""
 
 import json
 

@@ -182,7 +182,7 @@ def test_a_header_that_names_more_values_than_there_are_is_refused_before_there_
 
 
 def write_zeros(path: Path, *, shape: tuple[int, ...], zeros: int | None = None) -> None:
-    """An archive whose array claims that shape, and holds so many zeros."""
+    """Write an archive whose array claims that shape, but holds so many zeros."""
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": shape})
     left = int(np.prod(shape)) if zeros is None else zeros
@@ -213,7 +213,7 @@ def test_arrays_that_are_compressed_in_another_way_or_are_many_are_refused(tiny_
 def test_a_file_that_is_larger_than_any_of_its_kind_is_not_read(tiny_artifact: Write, name: str) -> None:
     folder = tiny_artifact()
     with (folder / name).open("r+b") as file:
-        file.truncate(artifact.MOST_BYTES[name] + 1)  # a hole, which takes no room on the disk
+        file.truncate(artifact.MOST_BYTES[name] + 1)  # a hole in the file, which takes no room on the disk
     for look in (artifact.load, artifact.digest):
         with pytest.raises(ArtifactError, match=rf"{name} has [0-9,]+ bytes, at most [0-9,]+ are allowed"):
             look(folder)

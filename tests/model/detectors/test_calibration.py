@@ -77,7 +77,7 @@ def test_equal_scores_do_not_break_the_promise_of_an_operating_point() -> None:
 @pytest.mark.parametrize("distance", [1.0, 3.3, 8.0])
 @pytest.mark.parametrize("lean", [0.0, 2.0])
 def test_the_promise_is_kept_for_both_classes(distance: float, lean: float) -> None:
-    """Averaged over validation splits, few decisions are wrong whether the classes overlap or not, 0.5 fits or not."""
+    """Few decisions are wrong on average over splits, for overlapping and separate classes and for shifted scores."""
     alpha, wrong = 0.1, []
     for seed in range(200):
         limits = calibrate(*draw_scores(78, seed=seed, distance=distance, lean=lean), alpha=alpha)

@@ -19,7 +19,7 @@ Write = Callable[..., Path]
 
 
 def replace_model(folder: Path, change: Callable[[onnx.ModelProto], None]) -> None:
-    """Alter the graph and sign it again, as someone would who may write the whole folder."""
+    """Alter the graph and update its hash, as an attacker could who can write the whole folder."""
     good = artifact.load(folder)
     proto = onnx.load_from_string(good.model)
     change(proto)

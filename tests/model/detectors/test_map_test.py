@@ -1,4 +1,4 @@
-"""Maps of detectors whose ways are known, because they are one line each."""
+"""Heat maps of detectors whose decisions are known, since each detector is one line."""
 
 import numpy as np
 import pytest
@@ -16,12 +16,12 @@ def noise() -> NDArray[np.uint8]:
 
 
 def look_for_detail(rows: slice, columns: slice) -> Score:
-    """A detector that goes by the contrast in one part of the picture alone."""
+    """A detector that decides by the contrast in one part of the picture alone."""
     return lambda pixels: (pixels[:, rows, columns].std((1, 2, 3)) / 128).astype(np.float32)
 
 
 def point_at(row: int, column: int, side: int) -> NDArray[np.float32]:
-    """A map that is high in one corner: 0 or -1 each."""
+    """Return a map that is high in one corner; `row` and `column` are 0 or -1."""
     importance = np.zeros((side, side), np.float32)
     importance[row, column] = 1
     return importance
@@ -67,7 +67,7 @@ def test_each_control_removes_as_much_as_the_map(noise: NDArray[np.uint8]) -> No
     np.testing.assert_array_equal(batch[0], noise)
     changed = (batch[1:] != noise).any(3).mean((1, 2))
     assert deletion.share == SHARE
-    assert changed == pytest.approx(SHARE, abs=0.01)  # a pixel may be of the mean colour before
+    assert changed == pytest.approx(SHARE, abs=0.01)  # a pixel may have the mean colour already
 
 
 def test_the_same_picture_is_measured_the_same_every_time(noise: NDArray[np.uint8]) -> None:

@@ -1,4 +1,4 @@
-"""What travels with a detector arrives as it was, and nothing else is taken for it."""
+"""A detector's reference arrives unchanged, and no other file is accepted in its place."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Who may release a detector."""
+"""Only a detector with a valid signature is accepted where one is required."""
 
 import base64
 import subprocess

@@ -1,4 +1,4 @@
-"""A drill is held against what the platform promises."""
+"""A drill is compared with its goals."""
 
 from dataclasses import replace
 from typing import get_args

@@ -44,7 +44,7 @@ def test_a_detector_without_bias_gets_everything_right(
 def test_a_biased_detector_calls_the_brighter_half_of_the_real_images_ai(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    bias = 10 * (0.5 - 69 / 255)  # puts the turning point between the levels 68 and 70, the middle of the real ones
+    bias = 10 * (0.5 - 69 / 255)  # puts the threshold between the levels 68 and 70, the middle of the real images
     report = evaluate_detector(Detector.load(tiny_artifact(bias)), lake, manifest, dataset_version="v1")
     assert report.overall["accuracy"].value == 45 / 60
     assert report.overall["fpr"].value == 0.5
@@ -112,7 +112,7 @@ def test_images_are_grouped_by_their_shorter_side(manifest: pd.DataFrame, size: 
 
 
 def test_what_is_not_answered_is_no_error(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
-    bias = 10 * (0.5 - 92 / 255)  # real images from level 92 on are called AI, those around it are in the band
+    bias = 10 * (0.5 - 92 / 255)  # real images from level 92 up are called AI, images around this level are in the band
     detector = Detector.load(tiny_artifact(bias))
     overall = evaluate_detector(detector, lake, manifest, dataset_version="v1").overall
     answers = {level: 10 * (level - 92) / 255 for level in range(40, 100, 2)}
@@ -149,7 +149,9 @@ def test_the_battery_runs_and_what_only_moves_pixels_moves_no_verdict(
     assert [each.name for each in report.robustness] == list(DEGRADATIONS)
     found = {each.name: each for each in report.robustness}
     assert found["crop"].flipped.value == 0
-    assert found["brightness"].accuracy.value > report.overall["accuracy"].value  # the tiny artifact likes it bright
+    assert (
+        found["brightness"].accuracy.value > report.overall["accuracy"].value
+    )  # the tiny artifact calls bright images AI
     assert report.stable is not None
     assert report.stable.value > 0.9
     assert report.size_bytes > 0

@@ -47,7 +47,7 @@ def test_with_fewer_than_two_generators_there_is_nothing_to_forecast_from(manife
 def test_the_recall_is_that_of_the_left_out_generators_test_images_at_the_detectors_threshold(
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
-    folder = tiny_artifact(-2.5)  # calls nothing darker than three quarters AI
+    folder = tiny_artifact(-2.5)  # calls no image AI that is darker than three quarters
     assert measure_unseen(kept_from(folder, "glow"), lake, manifest, "glow") == Unseen("glow", 15, proportion(0, 15))
     found = measure_unseen(kept_from(folder, "glare"), lake, manifest, "glare")
     assert (found.rows, found.recall.value) == (15, 14 / 15)

@@ -23,7 +23,7 @@ def make_rows(real: int, ai: int, *, side: int = 10) -> pd.DataFrame:
 
 
 def make_degraded(before: list[float], **changed: list[float]) -> np.ndarray:
-    """Every degradation leaves the probabilities as they were but for those named (with _ for -)."""
+    """Return degraded results: only the named degradations (with _ for -) change the probabilities."""
     columns = dict.fromkeys(DEGRADATIONS, before) | {name.replace("_", "-"): value for name, value in changed.items()}
     return np.array(list(columns.values())).T
 

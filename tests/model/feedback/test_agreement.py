@@ -1,4 +1,4 @@
-"""What reports settle by themselves, what a person is asked, and that nobody gets in alone."""
+"""Which reports settle an image, which go to a person, and that no reporter alone can add an image."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace

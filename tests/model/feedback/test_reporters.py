@@ -1,4 +1,4 @@
-"""How far a reporter's word goes, by what was found before."""
+"""How much a reporter counts, by the outcome of earlier reports."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""The files that hold what was said."""
+"""The files that hold reports."""
 
 from dataclasses import replace
 from datetime import timedelta

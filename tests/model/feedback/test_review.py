@@ -1,4 +1,4 @@
-"""From reports to images that are trained on: nothing enters on one word, and everything can be taken back."""
+"""From reports to training images: one report alone adds nothing, and every addition can be withdrawn."""
 
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
@@ -37,7 +37,7 @@ Report = Callable[..., UserReport]
 
 @pytest.fixture
 def report(lake: Lake) -> Report:
-    """`report("ada", "ai", IMAGE)` puts a report of the reporter into the lake."""
+    """`report("ada", "ai", IMAGE)` writes a report by the reporter into the lake."""
 
     def put(client: str, label: str = "ai", image: bytes = IMAGE, **about: object) -> UserReport:
         return write_said(lake.root, say(client, label, **about), image)
@@ -50,7 +50,7 @@ def settled(lake: Lake, *, now: datetime = NOW, influence: VotingLimits = INFLUE
 
 
 def answered(lake: Lake, answers: Mapping[str, str | None]) -> int:
-    """Have Grace answer."""
+    """Apply Grace's answer to the review."""
     return keep(lake, answers, lock=lock_of(lake), by="Grace", now=NOW)
 
 
@@ -63,7 +63,7 @@ def reviews(lake: Lake) -> list[tuple[str, str | None, str | None]]:
 
 
 def ingest(lake: Lake) -> list[bytes]:
-    """Read what is new, as the DAG does, and return all images of reports that the lake holds."""
+    """Ingest what is new, as the DAG does, and return all reported images in the lake."""
     for part in plan(lake, [], parts=1):
         collect_part(lake, part, now=NOW)
     facts = lake.facts()
@@ -81,7 +81,7 @@ def test_what_enough_say_is_accepted_and_the_next_ingestion_reads_it_for_train(l
 
 
 def test_no_crowd_of_liars_brings_anything_in(lake: Lake, report: Report) -> None:
-    """One key twenty times, two keys, anybody without a key, a majority that one denies."""
+    """One key twenty times; two keys; callers without a key; a majority that one key contradicts."""
     crowds = [["eve"] * 20, ["eve", "mallory"] * 5, [ANONYMOUS] * 20, [f"key{number}" for number in range(10)]]
     for number, crowd in enumerate(crowds):
         for client in crowd:
@@ -189,7 +189,7 @@ def test_a_person_who_agrees_with_an_agreement_ends_the_dispute(lake: Lake, repo
 def test_what_changes_while_it_is_reviewed_waits_for_the_next_review(
     lake: Lake, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One report is withdrawn, one says something else, between the reading and the writing."""
+    """Between reading and writing, one report is withdrawn and another one is changed."""
     withdrawn, replaced, other = (report(client) for client in THREE)
 
     def read(_: object) -> list[UserReport]:

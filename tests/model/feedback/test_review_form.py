@@ -1,4 +1,4 @@
-"""What a person is asked about reports, and how the answer is read."""
+"""The questions to a person about reports, and the reading of the answer."""
 
 import pytest
 

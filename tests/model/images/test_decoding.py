@@ -121,7 +121,7 @@ def test_limits_are_parameters() -> None:
 
 
 def one_colour(side: int) -> bytes:
-    """Some forty bytes, whatever the side."""
+    """Return a picture of one colour: about forty bytes for any side."""
     return encode(Image.new("RGB", (side, side), "red"), "WEBP", lossless=True, method=0)
 
 

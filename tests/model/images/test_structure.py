@@ -1,4 +1,4 @@
-"""No file of an image costs far more than its bytes or its pixels do."""
+"""No image file costs far more than its bytes and pixels justify."""
 
 import io
 import struct
@@ -38,7 +38,7 @@ def with_segments(segment: bytes, count: int) -> bytes:
 
 
 def tiff(tags: dict[int, tuple[int, int, int | None]], behind: bytes = b"", *, big: bool = False) -> bytes:
-    """A TIFF with these tags: type, count and value, None for the place of `behind`."""
+    """Return a TIFF with these tags (type, count, value); the value None stands for the offset of `behind`."""
     head = struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16) if big else struct.pack("<2sHI", b"II", 42, 8)
     size, place = (
         (20 if big else 12),
@@ -53,7 +53,7 @@ def tiff(tags: dict[int, tuple[int, int, int | None]], behind: bytes = b"", *, b
 
 
 def tiled(width: int, height: int, tile: tuple[int, int], *, big: bool = False) -> bytes:
-    """A grey TIFF whose tiles, all alike, lie at one place."""
+    """Return a grey TIFF whose equal tiles are stored at one offset."""
     data = zlib.compress(bytes(tile[0] * tile[1]))
     count = -(-width // tile[0]) * -(-height // tile[1])
     long = 16 if big else 4

@@ -5,7 +5,7 @@ from model.monitoring.terms import Signal
 
 
 def signals(**values: float) -> list[Signal]:
-    """Signals by name, of which those above a limit of 0.5 are over it."""
+    """Return signals by name, each with a limit of 0.5."""
     return [Signal.against(name, value, 0.5) for name, value in values.items()]
 
 

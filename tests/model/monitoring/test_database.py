@@ -1,4 +1,4 @@
-"""Engines wait for nobody for ever, are let go of, and say nothing of passwords or rows."""
+"""Connections time out and are closed, and errors contain no passwords and no rows."""
 
 import os
 import socket

@@ -26,13 +26,13 @@ def traffic(rows: int, *, seed: int = 1, ai_share: float = 0.5) -> Sample:
 
 
 def displaced(sample: Sample) -> Sample:
-    """The same files, with pictures of something else in them."""
+    """Return the same files with pictures of other content."""
     assert sample.embedding is not None
     return replace(sample, embedding=sample.embedding + np.float32(4.0))
 
 
 def reshipped(sample: Sample) -> Sample:
-    """The same images as small WebP files, of which the detector has another opinion."""
+    """Return the same images as small WebP files, with other probabilities by the detector."""
     assert sample.embedding is not None
     return replace(
         sample,
@@ -78,7 +78,7 @@ def test_a_generator_nobody_has_seen_is_suspected_whatever_the_detector_takes_it
 
     assert found.attribution == "new_generator"
     first = np.array(found.suspects[:20])
-    assert np.mean(first >= 600 - unseen) > 0.7  # it is the last images
+    assert np.mean(first >= 600 - unseen) > 0.7  # the suspects are the last images
 
 
 def test_a_generator_of_its_own_is_noticed_among_images_shipped_otherwise() -> None:

@@ -19,7 +19,7 @@ EVER = NOON - timedelta(days=365)
 def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = open_database(f"sqlite:///{tmp_path / 'predictions.db'}")
     prepare(engine)
-    prepare(engine)  # another process has done so before
+    prepare(engine)  # another process has created the table before
     yield engine
     engine.dispose()
 

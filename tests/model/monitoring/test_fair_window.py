@@ -1,4 +1,4 @@
-"""No sender has more than a share of what drift is measured on, and an honest one has all of it."""
+"""No client has more than a share of the window of drift, and an honest client alone fills the window."""
 
 import itertools
 from collections import Counter
@@ -27,14 +27,14 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 class Log:
-    """Predictions that are given to version 7, each under a number of its own."""
+    """A log of predictions by version 7, each with its own number."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._number = 0
 
     def send(self, count: int, client: str, *, ago: timedelta, over: timedelta, **facts: object) -> list[str]:
-        """Log so many, evenly over a time that ended some time ago; return their ids."""
+        """Log so many predictions, evenly spread over a past period; return their ids."""
         rows: list[Prediction] = []
         for step in range(count):
             self._number += 1

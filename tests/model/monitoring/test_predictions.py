@@ -1,4 +1,4 @@
-"""The rows of the prediction log: kept as they were given, read as windows, in the table of an earlier version too."""
+"""Rows of the prediction log are stored unchanged and read as windows, also in the table of an earlier release."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -59,7 +59,7 @@ def engine(request: pytest.FixtureRequest, file: Path) -> Iterator[Engine]:
 
 @pytest.fixture
 def earlier(file: Path) -> Path:
-    """A database that an earlier version made, with one row."""
+    """A database of an earlier release, with one row."""
     file.parent.mkdir()
     connection = sqlite3.connect(file)
     connection.execute(EARLIER_TABLE)

@@ -1,4 +1,4 @@
-"""When a training is asked for, and why not."""
+"""When drift asks for a training, and the reason when it does not."""
 
 from datetime import timedelta
 

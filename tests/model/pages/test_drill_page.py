@@ -1,4 +1,4 @@
-"""The post-mortem tells a drill from its record, the good and the bad."""
+"""The post-mortem describes a drill from its record, whether it passed or failed."""
 
 from pathlib import Path
 

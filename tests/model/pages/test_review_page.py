@@ -1,4 +1,4 @@
-"""The page of the images that a person is asked about."""
+"""The page of the images that a person reviews."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""After an erasure no byte of an image is left: lake, pages, reports, caches, a real MLflow and the prediction log."""
+"""After an erasure no byte of an image is left in lake, pages, reports, caches, MLflow and the prediction log."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ SLIGHTLY_WRONG = 10 * (0.5 - 93 / 255)
 
 @pytest.fixture(scope="module")
 def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
-    """The address of an MLflow server of its own, and the folder in which that keeps everything."""
+    """The address of an MLflow server for this file's tests, and the folder in which it keeps everything."""
     folder = tmp_path_factory.mktemp("mlflow")
     with running_mlflow(folder) as address:
         yield address, folder
@@ -85,7 +85,7 @@ def test_an_image_that_is_forgotten_is_nowhere_any_more(
     tiny_artifact: Callable[..., Path],
     brightness_dataset: Callable[[Lake], str],
 ) -> None:
-    """It is a mistake of a detector, so the gallery shows it; it is on a contact sheet, reported, and in a cache."""
+    """The image is in a gallery (a detector's mistake), on a contact sheet, in a report and in a cache."""
     version = brightness_dataset(lake)
     dataset_page.write_page(lake, version)
     with registry.run("train", params={}) as run:
@@ -178,7 +178,7 @@ def test_a_run_that_cannot_be_understood_keeps_no_other_run_from_being_erased(
     tmp_path: Path,
     content: bytes | str,
 ) -> None:
-    """Its gallery is garbage, larger than a gallery may be, or beside a report that is garbage."""
+    """The run's gallery is garbage or too large, or its report is garbage."""
     monkeypatch.setattr(Registry, "read_file", partialmethod(Registry.read_file, most_bytes=20_000))
     image = labelled(0, "ai")
     sha256 = hashlib.sha256(image.data).hexdigest()
@@ -263,7 +263,7 @@ def test_an_image_that_the_lake_never_held_is_done_with_at_once(eraser: Eraser, 
 
 
 def test_what_was_taken_in_while_it_was_erased_is_found_by_the_next_erasure(eraser: Eraser, lake: Lake) -> None:
-    """A collection that had begun before the tombstone was set does not know of it."""
+    """A collection that began before the tombstone was set does not know the tombstone."""
     sha256 = hashlib.sha256(labelled(0, "ai").data).hexdigest()
     withdraw(lake, [sha256], lock=eraser.lock, reason="private", now=NOW, erase=True)
     without = replace(eraser, registry=lambda: NoRuns())  # type: ignore[arg-type,return-value]
@@ -279,14 +279,14 @@ def test_what_was_taken_in_while_it_was_erased_is_found_by_the_next_erasure(eras
 
 
 class NoRuns:
-    """A registry in which nothing was ever logged."""
+    """A registry without runs."""
 
     def runs(self) -> Iterator[object]:
         return iter(())
 
 
 def shows(sha256: str) -> Gallery:
-    """A gallery with one image."""
+    """Return a gallery with one image."""
     facts = {"origin": "0.png", "label": "ai", "generator": None, "probability": 0.1}
     return Gallery((Mistake(sha256=sha256, picture="data:picture", overlay="data:overlay", **facts),))  # type: ignore[arg-type]
 
@@ -308,7 +308,7 @@ def image_of(lake: Lake, version: str, sha256: str) -> bytes:
 
 
 def sheets_of(lake: Lake, version: str, sha256: str) -> list[bytes]:
-    """The contact sheets on the page of a version that show an image, as the page holds them."""
+    """Return the contact sheets on a version's page that show an image, as they are encoded in the page."""
     page = (lake.version_path(version) / "docs" / "version.html").read_text()
     sheets = page.split('<img src="')[1:]
     return [sheet.split('"')[0].encode() for sheet in sheets if sha256 in sheet]
@@ -329,7 +329,7 @@ def log_predictions(settings: Settings, sha256: str) -> None:
 
 
 def test_traces_are_found_where_they_are(tmp_path: Path) -> None:
-    """The search itself: plain, in a compressed column, and in a page."""
+    """The search itself finds plain bytes, bytes in a compressed column, and bytes in a page."""
     lake, image = Lake(str(tmp_path / "lake")), labelled(0, "ai").data
     collect(lake, [labelled(0, "ai")], now=NOW)
     write_said(lake.root, say("ada"), image)

@@ -1,4 +1,4 @@
-"""What is kept of whom: counted, not changed; and the commands of an operator."""
+"""Kept data are counted by client without a change; and the operator's commands."""
 
 import json
 from collections.abc import Callable
@@ -37,7 +37,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Told:
-    """`told("report")` is what the command prints."""
+    """`told("report")` returns the output of the command."""
 
     def call(*arguments: str, status: int = 0) -> str:
         assert main(["privacy", *arguments]) == status
@@ -94,7 +94,7 @@ def test_the_command_says_it_to_a_person_and_to_a_program(settings: Settings, to
 
 
 def test_an_image_is_forgotten_by_its_sum_and_the_rest_stays(settings: Settings, told: Told) -> None:
-    """Of an image in no dataset version MLflow cannot know anything, but it is asked, for nobody can tell."""
+    """MLflow is searched even for an image in no dataset version, since it may hold one anyway."""
     fill(settings)
     lake = Lake(settings.lake_url)
     with opened(settings.predictions_url) as engine:

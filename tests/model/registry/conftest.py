@@ -8,13 +8,13 @@ from model.registry import ModelVersion, Registry
 
 @pytest.fixture
 def models(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Registry:
-    """A registry in which this test's model is the only one."""
+    """A registry with a registered model for this test alone."""
     return Registry(mlflow_server, model_name=request.node.name, lock=tmp_path / "lock", experiment="tests")
 
 
 @pytest.fixture
 def add(models: Registry) -> Callable[..., ModelVersion]:
-    """Register a run about which the gate says `gate`; there is no artifact in it, for nobody loads one."""
+    """Register a run with the gate's verdict `gate`, without an artifact, since nobody loads it."""
 
     def add_version(gate: str = "passed") -> ModelVersion:
         with models.run("train", params={}) as run:

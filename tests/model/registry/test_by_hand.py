@@ -1,4 +1,4 @@
-"""What somebody did in MLflow's UI, which calls what its client calls, is respected and written down."""
+"""Changes made by hand in MLflow's UI, played by MLflow's client, are respected and recorded."""
 
 import warnings
 from collections.abc import Callable
@@ -14,13 +14,13 @@ Add = Callable[..., ModelVersion]
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else is at work on these models, so that a second look need not wait."""
+    """Skip the wait before a second look: nobody else changes these models."""
     monkeypatch.setattr(promotion, "SECOND_LOOK_SECONDS", 0)
 
 
 @pytest.fixture
 def name(models: Registry, add: Add) -> str:
-    """A model with four versions, of which 1 and then 2 were promoted."""
+    """A model with four versions; version 1 was promoted, then version 2."""
     name = {add().name for _ in range(4)}.pop()
     for version in ("1", "2"):
         promote(models, version, reason="better")
@@ -28,7 +28,7 @@ def name(models: Registry, add: Add) -> str:
 
 
 def situation(models: Registry, name: str) -> tuple[dict[str, str], list[str]]:
-    """The aliases, and the versions in stage Production."""
+    """Return the aliases, and the versions in stage Production."""
     found = models.client.search_model_versions(f"name = '{name}'")
     aliases = {alias: str(version) for alias, version in models.client.get_registered_model(name).aliases.items()}
     return aliases, [str(version.version) for version in found if version.current_stage == "Production"]

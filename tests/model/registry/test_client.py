@@ -19,7 +19,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture(params=["nobody listens", "nobody answers"])
 def dead_address(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A port that refuses, or one that accepts and keeps silent."""
+    """The address of a port that refuses connections, or of one that accepts them and stays silent."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -54,7 +54,7 @@ def test_importing_the_registry_does_not_import_mlflow() -> None:
 
 @pytest.fixture
 def refusals() -> list[int]:
-    """The error codes with which the next writes are refused, the last one first."""
+    """Error codes with which the next writes are refused, used from the end."""
     return []
 
 

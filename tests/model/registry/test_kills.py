@@ -1,4 +1,4 @@
-"""Promoters that race or are killed at any step leave one version in production and a history without gaps."""
+"""Promoters that race, or are killed at any step, leave one version in production and a history without gaps."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -13,7 +13,7 @@ from truegrain_bench.measurements.promotion import Ring, Tally, kill, race
 from truegrain_rig.promoters import KILLED, PATIENCE, Promoter, violations
 
 WRITTEN = 4
-"""A promotion that is killed before this call has written the history and moved nothing."""
+"""A promotion killed before this call has written the history but moved no alias."""
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +24,13 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def ring(mlflow_server: str, tmp_path_factory: pytest.TempPathFactory) -> Ring:
-    """A model with four versions, of which 1 and then 2 were promoted."""
+    """A model with four versions; version 1 was promoted, then version 2."""
     return Ring(mlflow_server, tmp_path_factory.mktemp("ring"), "ring")
 
 
 @pytest.fixture
 def fresh_ring(mlflow_server: str, tmp_path: Path, request: pytest.FixtureRequest) -> Ring:
-    """The same for one test alone."""
+    """A model like `ring`, for one test alone."""
     return Ring(mlflow_server, tmp_path, request.node.name)
 
 

@@ -1,4 +1,4 @@
-"""What changes production, what may, and what the history says of it."""
+"""Changes of production: which are allowed, and what the history records."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -196,7 +196,7 @@ def test_of_two_who_write_the_next_entry_one_loses(models: Registry, add: Add) -
     history = look(models).history
     entries = [history.follow("promotion", "1", reason="better", by="twins") for _ in range(2)]
     assert [append(models, history, entry) for entry in entries] == [True, False]
-    assert append(models, history, entries[0])  # it asks again because the answer was lost
+    assert append(models, history, entries[0])  # the same request again, since the answer was lost
     assert look(models).history.changes[1:] == (entries[0],)
 
 

@@ -77,7 +77,7 @@ def test_a_file_that_becomes_a_folder_while_it_is_fetched_is_refused(
         run.log_artifact(tiny_artifact())
 
     class Replaced:
-        """A client of a server on which each file is a folder by the time it is asked for."""
+        """A client of a server on which each file has become a folder when it is downloaded."""
 
         list_artifacts = staticmethod(models.client.list_artifacts)
 
@@ -104,7 +104,7 @@ def test_mlflow_serves_a_logged_artifact_with_the_detectors_own_answers(
     models: Registry, release: Add, tmp_path: Path
 ) -> None:
     run_id = release(1.0).run_id
-    from mlflow import pyfunc  # after the registry, which silences what this import warns about
+    from mlflow import pyfunc  # after the registry, which silences the warnings of this import
 
     models.client.download_artifacts(run_id, registry.FULL, str(tmp_path))
     served = pyfunc.load_model(str(tmp_path / registry.FULL))

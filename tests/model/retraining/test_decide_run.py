@@ -1,4 +1,4 @@
-"""Deciding on a run, against a real registry; what the reports say is written by hand."""
+"""The decision on a run, with a real registry and hand-written reports."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -62,7 +62,7 @@ def trainer(registry: Registry, lake: Lake, tiny_artifact: Callable[..., Path]) 
 
 @pytest.fixture
 def evaluated(trainer: Trainer, tmp_path: Path) -> Callable[..., str]:
-    """`evaluated(bias, rights)` is a run with a report, and reports on others by their file's name."""
+    """`evaluated(bias, rights)` makes a run with its report, and with reports on other versions by file name."""
 
     def make(bias: float, rights: list[bool] = GOOD, *, others: Mapping[str, Report] = MappingProxyType({})) -> str:
         run_id = trainer.train(bias)

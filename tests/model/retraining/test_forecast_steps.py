@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("without_plots")
 
 Write = Callable[..., Path]
 TOO_STRICT = -2.5
-"""Calls nothing darker than three quarters AI."""
+"""A bias with which no image darker than three quarters is called AI."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Where the pipeline stands, read from a lake and from what a registry lists."""
+"""The state of the pipeline, read from a lake and from the versions of a registry."""
 
 import os
 from collections.abc import Callable

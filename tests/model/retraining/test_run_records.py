@@ -1,4 +1,4 @@
-"""What the steps leave in a run: judged without a registry, kept in one."""
+"""The records that the steps leave in a run: compared without a registry, stored in one."""
 
 from dataclasses import replace
 
@@ -17,7 +17,7 @@ SLOW, FAST = Latency(10.0, 12.0), Latency(5.0, 6.0)
 
 
 def evaluated(*, rights: list[bool] = GOOD, int8: Latency | None = None) -> RunRecords:
-    """The records of a run whose 8-bit variant, if it has one, is as good and takes so long."""
+    """Return the records of a run; its 8-bit variant, if it has one, is as good and takes so long."""
     smaller = make_report(rights, name="smaller", latency=int8) if int8 is not None else None
     return RunRecords(run_id="run", report=make_report(rights, latency=SLOW), report_int8=smaller)
 

@@ -9,7 +9,7 @@ Grow = Callable[[Iterable[str]], Path]
 
 
 def draw(shade: int) -> bytes:
-    """A tiny JPEG, another one for every shade."""
+    """Return a tiny JPEG, a different one for every shade."""
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8), (shade % 256, 90, 40)).save(buffer, "JPEG")
     return buffer.getvalue()
@@ -17,7 +17,7 @@ def draw(shade: int) -> bytes:
 
 @pytest.fixture
 def grow(tmp_path: Path) -> Grow:
-    """Plant tiny images at the given paths of a folder 'shop', each different; return the folder."""
+    """Write different tiny images to the given paths in a folder 'shop'; return the folder."""
 
     def plant(paths: Iterable[str]) -> Path:
         root = tmp_path / "shop"

@@ -250,7 +250,7 @@ def test_a_tar_whose_header_announces_gigabytes_of_header_is_refused(tmp_path: P
 
 
 def sparse(name: str, size: int) -> bytes:
-    """One file of a tar, 512 bytes of it and a header that announces `size` bytes, all others a hole (GNU's 'S')."""
+    """Return a sparse tar member (GNU's 'S'): 512 bytes, and a header that announces `size` bytes, the rest a hole."""
     header = bytearray(tarfile.TarInfo(name).tobuf(tarfile.GNU_FORMAT))
     header[156:157] = tarfile.GNUTYPE_SPARSE
     fields = {124: 512, 386: 0, 398: 512, 410: size, 422: 0, 483: size}

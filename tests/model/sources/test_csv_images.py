@@ -15,7 +15,7 @@ KINDS = {"": "", ".zip": "zip", ".tar": "tar", ".tar.gz": "gztar"}
 
 @pytest.fixture
 def shoes(grow: Callable[[Iterable[str]], Path]) -> Path:
-    """A shop with a table for every split, each with spellings of its own, and one for all of them above."""
+    """A shop with a table for every split, each with its own spellings, and a common table in the folder above."""
     root = grow(["data/Test/c.jpg", "data/Train/a.jpg", "data/Train/b (2).jpg", "data/Valid/d.jpg"])
     (root / "data" / "Data.csv").write_text("Name,label\na.jpg,Real\nb (2).jpg,AI\nc.jpg,AI\nd.jpg,Real\n")
     (root / "data" / "Train" / "Train.csv").write_text("Name,label\nb (2).jpg,1\na.jpg,0\n")
@@ -200,13 +200,13 @@ def test_tables_that_macos_adds_to_archives_are_ignored(shoes: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("b/x.png", "a/b/x.png"),  # from the table's folder, although others end so, too
+        ("b/x.png", "a/b/x.png"),  # relative to the table's folder, although other paths end like this, too
         ("../b/x.png", "b/x.png"),
         ("./b//x.png", "a/b/x.png"),
         ("c/x.png", "a/c/x.png"),
         ("/d/c/x.png", "d/c/x.png"),
-        ("e/x.png", None),  # two end so
-        ("f/x.png", None),  # one is there twice
+        ("e/x.png", None),  # two paths end like this
+        ("f/x.png", None),  # one name is there twice
         ("x.png", None),
         ("y.png", "g/y.png"),
         ("g/h/../y.png", "g/y.png"),

@@ -13,7 +13,7 @@ from model.sources.kinds import make_absolute, read_source
 
 @pytest.fixture
 def kagglehub(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A kagglehub that asks nobody; set its `dataset_download`."""
+    """A fake kagglehub without a network; tests set its `dataset_download`."""
     module = ModuleType("kagglehub")
     monkeypatch.setitem(sys.modules, "kagglehub", module)
     return module
@@ -77,7 +77,7 @@ def test_what_goes_wrong_at_kaggle_is_said_with_the_way_out(kagglehub: Any, erro
 
 
 def test_without_kagglehub_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "kagglehub", None)  # as where it is not installed
+    monkeypatch.setitem(sys.modules, "kagglehub", None)  # as if kagglehub were not installed
     with pytest.raises(
         SourceError, match=r"needs kagglehub, which is not installed.*pip install 'truegrain\[kaggle\]'"
     ):

@@ -27,7 +27,7 @@ PATHS = ("train/REAL/a (2).jpg", "train/FAKE/b.jpg", "Valid/REAL/ä c.jpg", "not
 
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[str]:
-    """The address of a web server for the temporary folder, which lists folders and does not know ranges."""
+    """The address of a web server for the temporary folder; it lists folders, but does not support ranges."""
 
     def answer(request: Request) -> Response:
         path = tmp_path / request.path.lstrip("/")

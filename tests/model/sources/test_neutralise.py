@@ -15,7 +15,7 @@ from model.sources.neutralise import QUALITIES, SCALES, neutralise
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 SWAPPED = SRGB.replace(b"rXYZ", b"????").replace(b"gXYZ", b"rXYZ").replace(b"????", b"gXYZ")
-"""A profile of a screen whose red is green."""
+"""A screen's colour profile with red and green swapped."""
 
 
 def _labelled(data: bytes, *, label: str = "ai", origin: str = "train/ai/mj_0001.png") -> LabelledImage:
@@ -67,7 +67,7 @@ def test_the_grid_of_an_earlier_jpeg_is_gone() -> None:
 
 
 def _strength_of_grid(grey: np.ndarray) -> float:
-    """How much larger the steps between blocks of eight pixels are than all others."""
+    """Return the ratio of steps between blocks of eight pixels to all other steps."""
     steps = np.abs(np.diff(grey, axis=1)).mean(axis=0)
     edges = np.arange(len(steps)) % 8 == 7
     return float(steps[edges].mean() / steps[~edges].mean())

@@ -23,7 +23,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a shard as Hugging Face does, with two rows a group; `names` are those of the ClassLabel."""
+    """Write a shard as Hugging Face does, with two rows a group; `names` are the names of the ClassLabel."""
 
     def shard(path: str, labels: list[Any], *, names: list[str] | None = None, image: Any = None) -> Path:
         target = tmp_path / "hub" / path
@@ -241,7 +241,7 @@ def test_a_shard_with_a_damaged_word_is_refused(write: Write) -> None:
 
 
 def shared(path: Path, value: bytes, rows: int, *, words: str = "ai") -> Path:
-    """Write rows that share one value, which lies in the file once, and is packed."""
+    """Write rows that share one value, which is stored once and compressed."""
     column = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([value], pa.binary()))
     image = pa.StructArray.from_arrays([column, pa.array(["x"] * rows)], names=["bytes", "path"])
     table = pa.table({"image": image, "label": pa.array([words] * rows)})

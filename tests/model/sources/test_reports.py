@@ -30,7 +30,7 @@ REPORTS = [
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write reports into a file of the folder `feedback`, as the service will; `drop` are columns left out."""
+    """Write reports into a file of the folder `feedback`, as the service does; `drop` names columns to leave out."""
 
     def reports(rows: list[dict[str, Any]], *, name: str = "2026-11.parquet", drop: tuple[str, ...] = ()) -> Path:
         folder = tmp_path / "feedback"

@@ -45,7 +45,7 @@ def test_another_seed_draws_other_images(images: list[LabelledImage]) -> None:
 
 def test_the_jpeg_settings_do_not_give_the_label_away(images: list[LabelledImage]) -> None:
     real, ai = ([_jpeg_settings(image.data) for image in images if image.label == label] for label in CLASSES)
-    # With 300 images a class, chance alone parts the means by some 0.04 in subsampling and 3 % in coarseness.
+    # With 300 images a class, the means differ by chance by about 0.04 in subsampling and 3 % in coarseness.
     assert np.mean([subsampled for _, subsampled in real]) == pytest.approx(np.mean([s for _, s in ai]), abs=0.12)
     assert np.mean([coarseness for coarseness, _ in real]) == pytest.approx(np.mean([c for c, _ in ai]), rel=0.1)
     assert {coarseness for coarseness, _ in real} == {coarseness for coarseness, _ in ai}

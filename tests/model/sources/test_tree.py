@@ -1,4 +1,4 @@
-"""Which files of a tree are images, and which are not shown at all."""
+"""Which files of a tree count as images, and which are hidden."""
 
 from pathlib import PurePosixPath
 

@@ -16,7 +16,7 @@ from support.small_images import many
 
 @pytest.fixture
 def dataset(publish_images: Callable[[Iterator[LabelledImage]], str]) -> str:
-    """A version of 240 images that their texture tells apart; the licence of the last 40 is not stated."""
+    """A version of 240 images whose texture tells their class; the last 40 images state no licence."""
     stated = (replace(image, licence="CC0-1.0") for image in many(200))
     return publish_images(chain(stated, many(40, start=200)))
 

@@ -1,4 +1,4 @@
-"""Recipes and what may be laid over them."""
+"""Recipes and their overrides."""
 
 import re
 import tomllib
@@ -25,7 +25,7 @@ def test_readme_tells_what_each_recipe_is_for() -> None:
 
 
 def test_a_recipe_names_nothing_that_is_so_anyway() -> None:
-    """What stands in a recipe is a decision; a line that repeats a default would hide the others."""
+    """A line in a recipe is a decision; lines that repeat a default would hide the decisions."""
     for recipe in recipes():
         text = (files("model.training") / "recipes" / f"{recipe}.toml").read_text()
         for key, value in tomllib.loads(text).get("augmentation", {}).items():

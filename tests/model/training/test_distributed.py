@@ -1,4 +1,4 @@
-"""Several processes do what one would; batch normalisation over all of them is torch's own, and on GPUs alone."""
+"""Several processes train as one would. Batch normalisation over processes is torch's own, and only on GPUs."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ from support import training
 
 @pytest.fixture(scope="module")
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What two processes trained, `with` batch normalisation and `without`."""
+    """The networks that two processes trained, `with` and `without` batch normalisation."""
     folder = tmp_path_factory.mktemp("together")
     paths = os.pathsep.join((str(Path(training.__file__).parent), *filter(None, sys.path)))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
@@ -45,7 +45,7 @@ def test_without_batch_normalisation_two_processes_train_the_weights_that_one_tr
     assert one.keys() == two.keys() == begun.keys()
     for name in ("output.weight", "hidden.weight", "backbone.stem.0.weight"):
         apart, moved = (one[name] - two[name]).norm(), (one[name] - begun[name]).norm()
-        assert apart < 0.1 * moved, name  # not equal: Adam makes much of the rounding of a gradient near zero
+        assert apart < 0.1 * moved, name  # not equal: Adam magnifies the rounding of a gradient near zero
 
 
 def test_with_batch_normalisation_two_processes_judge_the_network_that_is_kept(together: Path) -> None:

@@ -146,7 +146,7 @@ def test_the_run_names_the_dataset_version_it_was_trained_on(
     (logged,) = logged_datasets(settings, str(run_id))
     manifest = read_manifest(Lake(settings.lake_url), dataset)
     assert (logged.name, logged.digest) == (dataset, dataset.partition("-")[2])
-    # The server knows a dataset by its name and digest and keeps the source it was first logged with.
+    # The server identifies a dataset by name and digest, and keeps the source that was logged first.
     assert json.loads(logged.source)["uri"].endswith(f"/lake/datasets/{dataset}")
     columns = {column["name"]: column["type"] for column in json.loads(logged.schema)["mlflow_colspec"]}
     assert list(columns) == list(manifest.columns)

@@ -1,4 +1,4 @@
-"""What a run of `ingest_images` asks for decides what its dataset version holds."""
+"""The form of a run of `ingest_images` decides whether its dataset version holds built-in images."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ DRAWN = "synthetic?images=12&size=32"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of images; its images and those of the demonstration are in the lake."""
+    """A folder of images, which are in the lake together with the built-in images."""
     monkeypatch.setenv("TRUEGRAIN_HOME", str(tmp_path))
     folder = tmp_path / "mine"
     for image in many(10):
@@ -38,7 +38,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def assemble(folder: Path) -> Assemble:  # noqa: ARG001 - the images have to be in the lake
-    """Stage a version as a run does whose form says this."""
+    """Stage a version as a run with this form does."""
 
     def assemble_for(source: str, exclude: Sequence[str] = ()) -> str:
         forms.get_current_context()["params"] |= {"source": source, "exclude": list(exclude)}

@@ -1,4 +1,4 @@
-"""What a task makes of a form that a person has filled in."""
+"""How tasks read a form that a person has filled in."""
 
 import pytest
 from pydantic import JsonValue

@@ -1,4 +1,4 @@
-"""What passes between the tasks of an ingestion, and what becomes of the images."""
+"""What the tasks of an ingestion pass to each other, and where the images end up."""
 
 import contextlib
 import json
@@ -34,7 +34,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(autouse=True)
 def form(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the form of the run says; nothing at first."""
+    """The form of the run, empty at first."""
     fields: dict[str, Any] = {"source": None, "parts": None, "exclude": None}
     context = {
         "params": fields,
@@ -103,7 +103,7 @@ def test_a_secret_in_the_source_reaches_the_server_and_neither_the_log_nor_other
     with caplog.at_level(logging.INFO):
         (part,) = ingest_images.plan()
         assert "added=1" in ingest_images.collect(part)
-    logged = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]  # that is the server
+    logged = [record.getMessage() for record in caplog.records if record.name != "werkzeug"]  # this is the server
     for told in (json.dumps(part), *logged):
         assert "s3cret" not in told
         assert "PRESIGNED" not in told

@@ -1,4 +1,4 @@
-"""What of the past counts as a training on drift."""
+"""Which past runs count as trainings on drift."""
 
 from datetime import UTC, datetime
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""Where the button of a task leads."""
+"""The address behind a task's button."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""Why a run trains, as its events tell it, and what follows on the decision about what it has trained."""
+"""The reason of a training, from the events of its run, and the steps after the decision on its detector."""
 
 from types import SimpleNamespace
 

@@ -1,4 +1,4 @@
-"""When a person is asked about reports, and what is left for them to see."""
+"""When a person is asked about reports, and what the page then shows."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 @pytest.fixture
 def pushed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What the task leaves as XCom."""
+    """The XComs that the task pushed."""
     left: dict[str, Any] = {}
     context = {"ti": SimpleNamespace(xcom_push=left.__setitem__)}
     monkeypatch.setattr(review_feedback, "get_current_context", lambda: context)

@@ -1,4 +1,4 @@
-"""A drill in small: everything for real but the training and what the monitor says."""
+"""A small drill: everything is real except the training and the monitor's results."""
 
 from collections.abc import Callable, Collection
 from contextlib import nullcontext, suppress
@@ -44,11 +44,11 @@ degraded_margin = 1
 answered_margin = 1
 stable_margin = 1
 """
-"""A gate that lets every detector through that is another one."""
+"""Limits of a gate that passes every new detector."""
 
 
 class Alert(Watch):
-    """Suspects a new generator from the second look at it on."""
+    """A fake monitor that suspects a new generator from the second look on."""
 
     def await_result(self, ids: Collection[str]) -> DriftResult:  # noqa: ARG002
         self.looks = getattr(self, "looks", 0) + 1
@@ -77,7 +77,7 @@ def production(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.fixture
 def untrained(monkeypatch: pytest.MonkeyPatch, tiny_artifact: Callable[..., Path]) -> None:
-    """Take a tiny artifact for what training makes, another one each time."""
+    """Replace training by a tiny artifact, a different one each time."""
     biases = iter((0.0, 0.01))
 
     def train(settings: Settings, dataset_version: str) -> str:
@@ -95,7 +95,7 @@ def test_people_label_the_newcomer_and_what_they_agree_on_is_learnt_and_served(p
     name = steps.prepare(production, PLAN)
     own = settings_of(production, name, port=free_port())
     exercise.run(PLAN, own, Diary.open(own.home))
-    with suppress(TruegrainError):  # what so small a drill measures is chance
+    with suppress(TruegrainError):  # the figures of so small a drill are random
         steps.report(production, name)
     assert (own.home / "post-mortem.html").exists()
 

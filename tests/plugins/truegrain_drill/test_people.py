@@ -1,4 +1,4 @@
-"""People share the newcomer's images out among themselves, so that as many as must agree see each."""
+"""Reporters share the newcomer's images so that each image gets as many reports as must agree."""
 
 from collections import Counter
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ IMAGES = [
 
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bytes, str]]:
-    """What was reported to a service that takes everything: each image with the key that it came with."""
+    """The reports to a fake service that accepts everything: each image with its API key."""
     taken: list[tuple[bytes, str]] = []
 
     def post(_url: str, *, data: dict[str, str], files: dict[str, bytes], headers: dict[str, str]) -> object:

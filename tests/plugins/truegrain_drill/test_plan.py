@@ -1,4 +1,4 @@
-"""A drill's plan keeps its platform away from production, and its images apart."""
+"""A drill's plan separates its platform from production, and the images of its phases."""
 
 from dataclasses import asdict
 from itertools import islice

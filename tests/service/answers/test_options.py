@@ -1,4 +1,4 @@
-"""Options in the query: what is understood, and what is refused with the way out."""
+"""Options in the query: which are accepted, and which are refused with the way out."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A verdict's receipt: given when asked for, checked by the service or by anyone, worthless once altered."""
+"""A verdict's receipt: signed on request, checked by the service or by anyone, invalid once altered."""
 
 import base64
 import hashlib
@@ -33,12 +33,12 @@ Draw = Callable[..., bytes]
 NOW = datetime(2026, 11, 23, 9, 41, 7, tzinfo=UTC)
 SEED = bytes(range(32))
 OURS = "c3" * 16
-"""The service's own name for a request."""
+"""The service's own id of a request."""
 KID = str(Notary(Ed25519PrivateKey.from_private_bytes(SEED)).public_jwk["kid"])
 
 
 def decoded(receipt: str, key: dict[str, Any]) -> dict[str, Any]:
-    """Check a receipt with another library, which has to be told the name that RFC 9864 gives to the algorithm."""
+    """Check a receipt with another library, which must be told RFC 9864's name of the algorithm."""
     other = jwt.PyJWS()
     other.register_algorithm("Ed25519", OKPAlgorithm())
     return dict(json.loads(other.decode(receipt, OKPAlgorithm.from_jwk(key), algorithms=[key["alg"]])))
@@ -128,7 +128,7 @@ def test_a_receipt_with_any_character_changed_is_refused(notary: Notary, receipt
 
 
 def test_another_spelling_of_the_same_receipt_is_refused(notary: Notary, receipt: str) -> None:
-    """The last of the 86 characters of a signature holds four bits that are not part of it."""
+    """The last of the 86 characters of a signature has four unused bits."""
     last = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".index(receipt[-1])
     assert last % 16 == 0
     respelt = [receipt[:-1] + chr(ord(receipt[-1]) + 1), receipt + "=", receipt + "\n", " " + receipt]
@@ -158,7 +158,7 @@ def test_a_header_that_is_not_ours_is_refused(notary: Notary, receipt: str, head
 
 @pytest.mark.parametrize("name", ["kid", "typ"])
 def test_a_header_that_is_no_text_is_refused_in_words(signing: FlaskClient, draw: Draw, name: str) -> None:
-    """JSON can escape half of a character, which no answer could repeat."""
+    """JSON can escape a lone surrogate, which UTF-8 cannot encode in the answer."""
     _, payload, signature = predict(signing, draw())["receipt"].split(".")
     header = f'{{"alg": "Ed25519", "{name}": "half \\ud800"}}'
     answer = verify(signing, f"{encode(header)}.{payload}.{signature}")
@@ -180,7 +180,7 @@ def test_a_receipt_that_asks_not_to_be_checked_is_refused(notary: Notary) -> Non
 
 
 def one_way(id_: str) -> str:
-    """What a receipt calls a verdict: whoever is shown the receipt must not learn the id, which names its report."""
+    """Return the hash of a verdict's id in a receipt: readers must not learn the id, which names a report."""
     return hashlib.sha256(id_.encode()).hexdigest()
 
 

@@ -25,7 +25,7 @@ def version_4(publish: Callable[..., object]) -> None:
 
 
 def send(client: FlaskClient, images: list[bytes], field: str = "files", **kwargs: Any) -> TestResponse:
-    # Encoded here, since Werkzeug's client would leave a temporary file of a large form open.
+    # Encoded here, since Werkzeug's client would leave a temporary file open for a large form.
     boundary, body = encode_multipart(
         MultiDict((field, FileStorage(io.BytesIO(image), f"{number}.jpg")) for number, image in enumerate(images))
     )
@@ -114,7 +114,7 @@ def test_a_request_without_files_is_told_how_to_send_them(client: FlaskClient, d
 def test_a_few_bytes_do_not_hold_the_turn_for_seconds(
     start_client: Callable[..., FlaskClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Four pictures of one colour with 50 megapixels each, in 152 bytes, took nine seconds of a core."""
+    """Four one-colour pictures of 50 megapixels each, in 152 bytes, took nine seconds of a core."""
     file = io.BytesIO()
     Image.new("RGB", (7_070, 7_070), "red").save(file, "WEBP", lossless=True, method=0)
     assert len(file.getvalue()) < 100

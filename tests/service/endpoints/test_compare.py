@@ -13,7 +13,7 @@ Metric = Callable[..., float]
 
 @pytest.fixture
 def both(publish: Callable[..., object]) -> None:
-    """Version 1 in production, and 2, which sees AI where that is in doubt, as its shadow."""
+    """Version 1 in production, and as its shadow version 2, which says AI where version 1 is unsure."""
     publish("1")
     publish("2", bias=2.0, alias="shadow")
 

@@ -1,4 +1,4 @@
-"""The documentation: complete, and without another host."""
+"""The documentation is complete, and loads nothing from other hosts."""
 
 import html
 import json
@@ -53,7 +53,7 @@ def test_the_document_says_how_a_report_is_changed_without_a_key(spec: dict[str,
     for operation in (spec["paths"]["/feedback"]["post"], spec["paths"]["/feedback/{report_id}"]["delete"]):
         assert "X-Report-Token" in [each["name"] for each in operation["parameters"] if each["in"] == "header"]
         problems = operation["responses"]["403"]["description"]
-        assert {"The report is another caller's", "The API key may not do this"} <= set(problems.split("; "))
+        assert {"The report belongs to another caller", "The API key may not do this"} <= set(problems.split("; "))
 
 
 def test_every_reference_of_the_document_leads_somewhere(spec: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A map of what spoke for the verdict, given only when removing its places shows that it is one."""
+"""The heat map of a verdict is given only if it passes the deletion test."""
 
 import base64
 import io
@@ -21,7 +21,7 @@ def version_7(publish: Callable[..., object]) -> None:
 
 
 def paint(*, ground: int, patch: int, corner: tuple[int, int] = (0, 0), size: tuple[int, int] = (64, 64)) -> bytes:
-    """A picture of one brightness with a square of another, a quarter of its height, in it."""
+    """Return a picture of one brightness with a square of another brightness, a quarter of its height."""
     levels = np.full((size[1], size[0], 3), ground, np.uint8)
     side, (x, y) = size[1] // 4, corner
     levels[y : y + side, x : x + side] = patch

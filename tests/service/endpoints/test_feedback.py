@@ -1,4 +1,4 @@
-"""What users say an image is: taken down for a review, replaced, withdrawn, and never trained on unseen."""
+"""Users' reports of what an image is: stored for a review, replaced, withdrawn, never trained on without a review."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ REQUEST = {"prediction_id": "0" * 32, "label": "real"}
 
 @pytest.fixture
 def judge(client: FlaskClient, publish: Callable[..., object], wait_until: Callable[..., None]) -> Judge:
-    """`judge(image)` has it judged, with a key or without, waits until that is remembered, and returns its id."""
+    """`judge(image)` gets a verdict, with or without a key, waits until it is logged, and returns its id."""
     publish("1")
     shared = client.application.extensions["truegrain"]
     shared.store.refresh()
@@ -67,7 +67,7 @@ def send_image(client: FlaskClient, prediction: str, image: bytes, **fields: str
 
 
 def licence(answer: TestResponse) -> Licence:
-    """The header with which whoever got this answer to a report may change it."""
+    """Return the header that allows to change the report with this answer."""
     assert answer.json is not None
     return {"X-Report-Token": answer.json["report_token"]}
 
@@ -77,7 +77,7 @@ def kept(lake: Lake) -> list[dict[str, Any]]:
 
 
 def review(lake: Lake, verdict: str) -> None:
-    """Do what a reviewer does to the one report there is."""
+    """Review the only report."""
     (path,) = (lake.root / "feedback").glob("*")
     table = pq.read_table(path)
     column = table.schema.get_field_index("review")
@@ -196,7 +196,7 @@ def test_an_accepted_report_that_is_withdrawn_leaves_a_tombstone(
 def test_three_keys_that_agree_are_believed_and_one_alone_is_not(
     client: FlaskClient, judge: Judge, draw: Draw, lake: Lake, home: Path, give_keys: Callable[..., None]
 ) -> None:
-    """Each on a verdict of their own, the first of them ten times over."""
+    """Each key reports on its own verdict, the first key ten times."""
     image, settings = draw(240), Settings(home=home)
     names = ("ada", "bob", "cyd")
     give_keys(*(Key(name=name, roles=("predict", "feedback"), hashes=(hash_of(name),)) for name in names))
@@ -230,7 +230,7 @@ def test_a_report_that_never_was_cannot_be_withdrawn(client: FlaskClient, name: 
 
 @pytest.mark.parametrize("prediction", ["0" * 32, "never", "'; drop table predictions", "\0"])
 def test_a_prediction_that_never_was_cannot_be_reported_on(client: FlaskClient, prediction: str) -> None:
-    assert_problem(report(client, prediction), 404, "unknown_prediction", "in the last 30 days")
+    assert_problem(report(client, prediction), 404, "unknown_prediction", "of the last 30 days has no prediction")
 
 
 def test_a_prediction_that_is_too_old_cannot_be_reported_on(client: FlaskClient) -> None:

@@ -73,7 +73,7 @@ def test_health_names_what_troubles_the_prediction_log(client: FlaskClient, monk
         told = Health.model_validate_json(client.get("/health").data)
     assert told.log == away
     waits, lost = told.troubles[-2:]
-    assert "the prediction log is gone" in waits and "1,200 predictions wait, since 61 s" in waits
+    assert "the prediction log is gone" in waits and "1,200 predictions wait, the oldest for 61 s" in waits
     assert "lost 7 predictions" in lost
 
 

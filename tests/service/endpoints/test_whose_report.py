@@ -1,4 +1,4 @@
-"""A report belongs to who made it: nobody else replaces or withdraws it, or gives the image of another's verdict."""
+"""Only the maker of a report can replace or withdraw it, and only a verdict's own client can store its image."""
 
 import base64
 import io
@@ -38,7 +38,7 @@ def guarded(
     start_client: Callable[..., FlaskClient],
     tmp_path: Path,
 ) -> FlaskClient:
-    """A service that signs receipts, with keys of alice, mallory and an admin."""
+    """A service that signs receipts, with keys for alice, mallory and an admin."""
     publish("1")
     roles = ROLES | {"root": ("admin",)}
     give_keys(*(Key(name=name, roles=held, hashes=(hash_of(name),)) for name, held in roles.items()))
@@ -50,7 +50,7 @@ def guarded(
 
 @pytest.fixture
 def judge(guarded: FlaskClient, wait_until: Callable[..., None]) -> Callable[..., dict[str, Any]]:
-    """`judge(image, by="alice")` has an image judged with a receipt, and waits until that is remembered."""
+    """`judge(image, by="alice")` gets a verdict with a receipt, and waits until the verdict is logged."""
 
     def predict(image: bytes, *, by: str | None) -> dict[str, Any]:
         sent = {"data": image, "content_type": "image/jpeg"}
@@ -204,7 +204,7 @@ def test_an_admin_withdraws_the_report_of_anybody_but_the_own_one_first(
 
 
 def earlier_release(lake: UPath, id_: str, client: str, **about: object) -> None:
-    """Make a report as releases before tokens did: under the id of the prediction, without an owner."""
+    """Write a report as releases without tokens did: named by the id of the prediction, without an owner."""
     (name,) = list_ids(lake)
     report = read_report(lake, name)
     assert report is not None

@@ -1,4 +1,4 @@
-"""The page in Debian's Chromium, which nothing but the application answers."""
+"""The page in Debian's Chromium, which can reach only the application."""
 
 import io
 import threading
@@ -27,7 +27,7 @@ def chromium() -> Iterator[webdriver.Chrome]:
 
 
 class Page:
-    """The page as a person has it before them."""
+    """The page as a user sees it."""
 
     def __init__(self, driver: webdriver.Chrome, url: str, folder: Path) -> None:
         self.driver = driver
@@ -45,7 +45,7 @@ class Page:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
     def text(self, selector: str) -> str:
-        """What a reader sees of it: nothing when it is hidden."""
+        """The visible text of an element, empty when it is hidden."""
         element = self.find(selector)
         assert element is not None, f"the page has no {selector}"
         return element.text
@@ -63,13 +63,13 @@ class Page:
             time.sleep(0.02)
 
     def run(self, script: str, *arguments: object) -> Any:
-        """The value of the body of an asynchronous JavaScript function, in which `given` are the arguments."""
+        """Run the body of an asynchronous JavaScript function with the arguments `given`; return its value."""
         return self.driver.execute_script(
             f"const given = [...arguments]; return (async () => {{ {script} }})()", *arguments
         )
 
     def module(self, name: str, expression: str, *arguments: object) -> Any:
-        """The value of an `expression` in which `it` is one of the page's modules."""
+        """Return the value of an `expression` in which `it` is one of the page's modules."""
         return self.run(f"const it = await import('/static/js/{name}.js'); return {expression}", *arguments)
 
     def choose(self, *files: tuple[str, bytes]) -> None:
@@ -86,7 +86,7 @@ class Page:
         self.wait(lambda: not self.all("[data-state=waiting]"), what="the verdicts")
 
     def await_saved(self, count: int) -> None:
-        """Wait until the browser has written down as many checks as that."""
+        """Wait until the browser has stored so many checks."""
         saved = "(await (await it.openArchive()).read()).filter(({ thumbnail }) => thumbnail).length"
         self.wait(lambda: self.module("archive", saved) == count, what=f"{count} checks to be saved")
 
@@ -96,7 +96,7 @@ class Page:
         return path
 
     def complaints(self) -> Sequence[str]:
-        """What the browser wrote to its console since it was last asked: errors, refused addresses."""
+        """What the browser wrote to its console since the last call: errors, refused addresses."""
         return [entry["message"] for entry in self.driver.get_log("browser")]
 
     def _write(self, name: str, data: bytes) -> Path:
@@ -107,7 +107,7 @@ class Page:
 
 @pytest.fixture
 def spotlight() -> bytes:
-    """A grey picture with a bright disc, by which alone the tiny detector calls it AI: its map is faithful."""
+    """A grey picture with a bright disc, which alone makes the tiny detector say AI: its map is faithful."""
     row, column = np.mgrid[:96, :96]
     levels = np.where((row - 30) ** 2 + (column - 40) ** 2 < 24**2, 255, 110).astype(np.uint8)
     file = io.BytesIO()
@@ -117,7 +117,7 @@ def spotlight() -> bytes:
 
 @contextmanager
 def serving(app: APIFlask) -> Iterator[str]:
-    """Serve the application at the yielded address; a new port each time, so that the browser's memory is empty."""
+    """Serve the application at the yielded address; a new port each time, for which the browser has stored nothing."""
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -145,13 +145,13 @@ def open_page(chromium: webdriver.Chrome, tmp_path: Path) -> Iterator[Callable[[
 
 @pytest.fixture
 def empty_page(open_page: Callable[[APIFlask], Page], app: APIFlask) -> Page:
-    """The page before anything was promoted, unless it was published."""
+    """The page before the first promotion, unless the test has published a version."""
     return open_page(app)
 
 
 @pytest.fixture
 def page(publish: Callable[..., object], request: pytest.FixtureRequest) -> Page:
-    """The page before the tiny detector: above half of full brightness a picture is AI."""
+    """The page with the tiny detector in service: above half of full brightness a picture is AI."""
     publish("7")
     loaded: Page = request.getfixturevalue("empty_page")
     return loaded
@@ -159,7 +159,7 @@ def page(publish: Callable[..., object], request: pytest.FixtureRequest) -> Page
 
 @pytest.fixture
 def phone(page: Page) -> Iterator[Page]:
-    """The page on a narrow screen that is touched."""
+    """The page on a narrow touch screen."""
     screen = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
     page.driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})

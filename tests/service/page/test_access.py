@@ -1,4 +1,4 @@
-"""The page for everybody: keyboard, screen reader, dark rooms, small screens, no other host."""
+"""The page is accessible: keyboard, screen reader, dark mode, small screens; it contacts no other host."""
 
 import re
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Page = Any  # the class is in conftest.py, which cannot be imported
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds serious or worse, with the elements it is about."""
+    """Return axe's findings of impact serious or worse, with their elements."""
     page.driver.execute_script(AXE_SCRIPT)
     found = page.run("return (await axe.run()).violations")
     return [

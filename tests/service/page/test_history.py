@@ -1,4 +1,4 @@
-"""What is kept, taken away and told back: history, downloads, CSV, feedback, many pictures at once."""
+"""The page's history, downloads, CSV and feedback, and many pictures at once."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ Draw = Callable[..., bytes]
 Page = Any  # the class is in conftest.py, which cannot be imported
 
 
-# A service that judges the first picture of a batch and has no room for the pixels of the others.
+# A service that judges the first picture of a batch, and refuses the others for too many pixels.
 ONE_AT_A_TIME = """
     const whole = window.fetch;
     window.sizes = [];
@@ -116,7 +116,7 @@ def test_a_picture_of_many_shows_its_map_when_asked(page: Page, draw: Draw, spot
 
 @pytest.fixture
 def judged(page: Page, draw: Draw, client: FlaskClient) -> bytes:
-    """A picture that was judged to be AI, which the service remembers by now."""
+    """A picture that was judged to be AI, whose verdict is in the prediction log."""
     image = draw(230)
     page.judge(("photo.jpg", image))
     written = 'truegrain_predictions_logged_total{outcome="written"} 1.0'

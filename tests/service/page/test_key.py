@@ -1,4 +1,4 @@
-"""A service that wants API keys: the page asks for one, says why, and forgets it with the tab."""
+"""A service that needs API keys: the page asks for a key, says why, and forgets it with the tab."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ def guarded(
     start_client: Callable[..., Any],
     open_page: Callable[..., Page],
 ) -> Page:
-    """The page of a service that wants a key; 'judge' may have pictures judged, 'both' may give feedback too."""
+    """The page of a service that needs a key; the key 'judge' gets verdicts, the key 'both' may give feedback too."""
     publish("7")
     give_keys(
         Key(name="judge", roles=("predict",), hashes=(hash_of("judge"),)),

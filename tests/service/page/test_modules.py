@@ -25,7 +25,7 @@ def test_a_verdict_is_explained_by_what_brought_it_about(empty_page: Page) -> No
     )
     assert "Too close to call" in explain(decision="unsure", stability=1)
     assert "copies of the picture get another verdict" in explain(decision="unsure", stability=0.75)
-    assert "At 40 % it is on this side of the threshold, 30 %" in explain(probability=0.4, threshold=0.3)
+    assert "is 40 %, on this side of the threshold 30 %" in explain(probability=0.4, threshold=0.3)
 
 
 def test_at_an_operating_point_doubt_ends_where_ai_begins(empty_page: Page) -> None:

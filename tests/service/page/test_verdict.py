@@ -1,4 +1,4 @@
-"""One picture: how it gets in, and what a person is told about it."""
+"""One picture: the ways to hand it over, and what the page says about it."""
 
 import hashlib
 import io
@@ -78,7 +78,7 @@ def test_the_arrow_keys_draw_the_heat_map_over_the_picture(page: Page, spotlight
 
 def test_a_heat_map_comes_with_its_test_and_without_passing_not_at_all(page: Page, spotlight: bytes) -> None:
     page.judge(("spotlight.png", spotlight))
-    assert "The redder a place, the more it spoke for AI" in page.text(".caption")
+    assert "The redder a place, the more it speaks for AI" in page.text(".caption")
     assert "25 % of the picture" in page.text(".caption")
     even = io.BytesIO()
     Image.new("RGB", (48, 48), (230, 230, 230)).save(even, "PNG")
@@ -99,7 +99,7 @@ def test_metadata_is_told_apart_from_the_verdict_it_contradicts(page: Page) -> N
 
 def test_a_file_that_says_nothing_of_itself_leaves_no_conflict(page: Page, draw: Draw) -> None:
     page.judge(("photo.jpg", draw(230)))
-    assert page.text(".evidence") == "Nothing about where it comes from."
+    assert page.text(".evidence") == "Nothing about where the picture comes from."
     assert page.text(".conflict") == ""
 
 

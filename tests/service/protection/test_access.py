@@ -1,4 +1,4 @@
-"""Every route, every role."""
+"""Every route with every role."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Load: which requests compute, which wait, and which are refused with a word when to come back."""
+"""Load: which requests compute, which wait, and which are refused with a time to try again."""
 
 import io
 import json
@@ -21,7 +21,7 @@ from service.protection.uploads import BATCH_FIELD, FIELD
 Draw = Callable[..., bytes]
 
 OTHER = "key:another"
-"""A client that is not the one of the test."""
+"""A client other than the test's own."""
 
 ADDRESS = "192.0.2.1"
 HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -1,4 +1,4 @@
-"""Every body has the bound of its route."""
+"""The size of every body is bounded by its route."""
 
 import io
 import json
@@ -18,7 +18,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 
 
 def wide(keys: int) -> bytes:
-    """A JSON object of so many names that nobody knows."""
+    """Return a JSON object with so many unknown names."""
     return b"{" + b",".join(b'"%x":1' % number for number in range(keys)) + b"}"
 
 
@@ -28,7 +28,7 @@ def refused(answer: TestResponse) -> tuple[int, str]:
 
 
 def operations(client: FlaskClient) -> Iterator[tuple[str, str]]:
-    """Every method of every route whose requests may carry something."""
+    """Return every method of every route whose requests may have a body."""
     for rule in client.application.url_map.iter_rules():
         yield from ((rule.rule, method) for method in (rule.methods or set()) - BODILESS)
 
@@ -41,7 +41,7 @@ def test_every_route_that_takes_a_body_declares_what_it_carries(client: FlaskCli
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_no_route_reads_more_than_its_bound(client: FlaskClient, publish: Callable[..., object], chunked: bool) -> None:
-    """A body of 20 MB, of which a route reads what an image may weigh (here 200 kB) at most, and most routes 16 kB."""
+    """Of a body of 20 MB, a route reads at most the largest image (here 200 kB), and most routes read 16 kB."""
     publish("1")
     client.application.extensions["truegrain"].store.refresh()
     sent = {"headers": {"Transfer-Encoding": "chunked"}} if chunked else {"content_length": 20 * MB}
@@ -58,7 +58,7 @@ def test_no_route_reads_more_than_its_bound(client: FlaskClient, publish: Callab
                 environ_overrides=terminated,
                 **sent,  # type: ignore[arg-type]
             )
-            swallowed = 4 * MB if chunked else 0  # to throw it away, for the sender to see the answer
+            swallowed = 4 * MB if chunked else 0  # read and discarded, so that the sender can read the answer
             assert body.tell() <= 4 * 300_000 + swallowed, (rule, kind)
             assert answer.status_code < 500, (rule, kind)
 

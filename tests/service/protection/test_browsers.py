@@ -1,4 +1,4 @@
-"""What browsers are told, and whom the service believes."""
+"""The headers for browsers, and which names, sites and proxies the service trusts."""
 
 from collections.abc import Callable
 from email import message_from_bytes
@@ -14,7 +14,7 @@ from service.protection.browsers import SECURITY_HEADERS
 Start = Callable[..., FlaskClient]
 SHOP = "https://shop.example"
 NEEDED = "X-API-Key, X-Report-Token"
-"""What a page needs to send a key, and to change a report that was made without one."""
+"""Headers that a page needs to send a key, and to change a report that was made without a key."""
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_only_trusted_names_are_answered_to(start_client: Start) -> None:
 
 @pytest.mark.parametrize("pattern", ["https://*.shop.example", "https://shop.example/", "shop.example", "https://a b"])
 def test_an_origin_that_is_none_keeps_the_service_from_starting(start_client: Start, pattern: str) -> None:
-    """flask-cors would take the first for a regular expression, and let https://xshop.example.evil.org in."""
+    """flask-cors would read the first as a regular expression, and allow https://xshop.example.evil.org."""
     with pytest.raises(SettingsError, match=r"TRUEGRAIN_CORS_ORIGINS='.*' is not allowed: .* https://shop\.example"):
         start_client(cors_origins=f"{SHOP}, {pattern}")
 
@@ -126,7 +126,7 @@ def test_without_a_list_a_service_for_this_machine_alone_has_only_local_names(st
 
 
 def ask_as(client: FlaskClient, name: str, bound: str) -> TestResponse:
-    """Ask under a name; gunicorn calls the address that its socket is bound to SERVER_NAME."""
+    """Send a request to a host name; SERVER_NAME is the address that gunicorn's socket is bound to."""
     return client.get("/healthz", headers={"Host": name}, environ_overrides={"SERVER_NAME": bound})
 
 
@@ -154,7 +154,7 @@ def test_a_page_of_another_site_can_change_nothing(start_client: Start, method: 
 
 
 def test_a_browser_that_names_only_the_origin_is_believed_as_far(start_client: Start) -> None:
-    """Over plain HTTP browsers send no Sec-Fetch-Site, unless it is to this machine."""
+    """Over plain HTTP, browsers send Sec-Fetch-Site to localhost alone."""
     client = start_client(cors_origins="https://lab.example")
 
     def ask(origin: str, host: str = "truegrain.lan:8000", method: str = "POST") -> int:

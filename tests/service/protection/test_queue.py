@@ -1,4 +1,4 @@
-"""The queue: one request at a time, clients in turn, and never more waiting than there are places."""
+"""The queue: one request computes at a time, clients take turns, and no more wait than there are places."""
 
 import threading
 import time
@@ -140,7 +140,7 @@ def test_a_turn_that_comes_as_patience_ends_is_not_lost() -> None:
 
 
 class Line:
-    """Requests of clients that each compute for a given time, by a clock of the test's own."""
+    """Requests of clients that each compute for a given time, on a clock that the test moves."""
 
     def __init__(self, queue: Queue, clock: list[float], wait_until: WaitUntil) -> None:
         self.queue, self.clock, self.wait_until = queue, clock, wait_until
@@ -148,7 +148,7 @@ class Line:
         self.refused: list[str] = []
 
     def arrive(self, *clients: str) -> None:
-        """Let a request of each client come, one after the other; each waits or is refused before the next comes."""
+        """Send a request of each client, one after the other; each waits or is refused before the next is sent."""
         for client in clients:
             before, done = self.queue._arrived, threading.Event()
             thread = threading.Thread(target=self._come, args=(client, done), daemon=True)
@@ -159,7 +159,7 @@ class Line:
         return any(place.number == number for place in self.queue._waiting)
 
     def compute(self, seconds: float) -> None:
-        """Let the request that has the turn compute for so long."""
+        """Let the request with the turn compute for so long."""
         self.clock[0] += seconds
         before = len(self.order)
         waiting = bool(self.queue._waiting)

@@ -1,4 +1,4 @@
-"""How often a client may ask: in memory, in a real Redis, and when that is away."""
+"""Rate limits of a client: counted in memory, in a real Redis, and while Redis is away."""
 
 import io
 import shutil
@@ -29,7 +29,7 @@ def keys(give_keys: Callable[..., None]) -> None:
 
 
 def granted(client: FlaskClient, **kwargs: object) -> int:
-    """How many of ten requests are let through."""
+    """Return how many of ten requests are let through."""
     answers = [client.get("/model", **kwargs) for _ in range(10)]  # type: ignore[arg-type]
     return sum(answer.status_code != 429 for answer in answers)
 
@@ -107,7 +107,7 @@ def test_a_batch_costs_as_many_units_as_it_has_images(start_client: Start, publi
     assert predict(client, draw(), path="/predict/batch", times=64).status_code == 200
     refused = predict(client, draw(), path="/predict/batch", times=64)
     assert refused.status_code == 429
-    assert "100 per 1 hour are granted to this address, this request takes 64: an image is one" in refused.text
+    assert "100 per 1 hour are granted to this address, this request costs 64 units: one an image" in refused.text
     assert 3_000 < int(refused.headers["Retry-After"]) <= 3_600
     for _ in range(36):
         assert predict(client, draw()).status_code == 200
@@ -156,7 +156,7 @@ def test_who_is_refused_for_want_of_units_loses_none(start_client: Start, publis
 def test_uploads_that_are_refused_for_want_of_units_are_read_as_often_as_requests_are_granted(
     start_client: Start, publish: Publish, draw: Draw, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Or whoever leaves one unit could have uploads read and opened without end."""
+    """Otherwise a client with one unit left could have uploads read and opened without end."""
     publish("1")
     client = start_client(rate_limit="4/hour")
     assert predict(client, draw(size=(2_000, 1_100))).status_code == 200
@@ -173,7 +173,7 @@ def test_uploads_that_are_refused_for_want_of_units_are_read_as_often_as_request
 def test_a_request_that_costs_more_than_is_granted_at_a_time_takes_all_of_it(
     start_client: Start, publish: Publish, draw: Draw
 ) -> None:
-    """Or a limit such as 10/second would refuse every photograph of a telephone, for ever."""
+    """Otherwise a limit such as 10/second would always refuse a telephone's photograph."""
     publish("1")
     client = start_client(rate_limit="3/hour;100/day")
     assert predict(client, draw(size=(3_000, 2_000))).status_code == 200

@@ -1,4 +1,4 @@
-"""What is sent wrongly is refused with the reason and the way out."""
+"""A wrong upload is refused with the reason and the way out."""
 
 import io
 import struct
@@ -31,7 +31,7 @@ def named(image: bytes, name: str = "photo.jpg") -> tuple[io.BytesIO, str]:
 
 
 def build_png_bomb(side: int = 9000) -> bytes:
-    """A PNG of a few kB that unpacks to side x side one-bit pixels."""
+    """Return a PNG of a few kB that unpacks to side x side one-bit pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,4 +1,4 @@
-"""What an earlier release left in journals is read once, and by nobody while a worker of that release lives."""
+"""Journals of an earlier release are read once, and not while their worker still lives."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def leave_behind(root: Path, folder: str, *numbers: int) -> Path:
-    """Leave a journal as the earlier release did, two rows a file, and return its folder."""
+    """Write a journal as the earlier release did, two rows a file, and return its folder."""
     (root / folder).mkdir(parents=True)
     for number in numbers:
         file = root / folder / f"{number // 2:09d}.jsonl"

@@ -1,4 +1,4 @@
-"""The outbox gives back what was put into it, in order: to its own process or, once that has ended, to another."""
+"""The outbox returns its predictions in order: to its own process or, after its end, to another process."""
 
 import os
 import resource
@@ -53,7 +53,7 @@ def numbers(rows: list[Prediction | None]) -> list[int | None]:
 
 
 def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a program of Python in a process of its own, in which `Outbox`, `root` and `predict` are there."""
+    """Run a Python program in a separate process with `Outbox`, `root` and `predict` defined."""
     begin = (
         "import os, signal, sys; from pathlib import Path; from support.monitoring import predict;"
         "from service.records.outbox import Outbox; root = Path(sys.argv[1]);"
@@ -65,7 +65,7 @@ def run(program: str, *arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def leave_behind(root: Path, count: int) -> Path:
-    """Fill an outbox, let go of it, and return its file, which holds all that a killed process leaves in two."""
+    """Fill an outbox, close it, and return its file, which holds all rows (a killed process leaves two files)."""
     outbox = Outbox(root)
     fill(outbox, *range(count))
     [file] = root.glob("*.outbox")
@@ -74,12 +74,12 @@ def leave_behind(root: Path, count: int) -> Path:
 
 
 def count_elsewhere(root: Path) -> int:
-    """How many outboxes another process can take over."""
+    """Return how many outboxes another process can take over."""
     return int(run("print(len(list(Outbox.abandoned(root))))", root).stdout)
 
 
 def harm(file: Path, *, start: int = 0, length: int = 200) -> None:
-    """Overwrite a part of the file of an outbox whose process has ended."""
+    """Damage a part of the file of an outbox whose process has ended."""
     with file.open("r+b") as opened:
         opened.seek(start)
         opened.write(b"\xa5" * length)
@@ -87,14 +87,14 @@ def harm(file: Path, *, start: int = 0, length: int = 200) -> None:
 
 @contextmanager
 def no_free_descriptors() -> Iterator[None]:
-    """Let this process open no file for the while, which a service under load may come to (EMFILE)."""
+    """Let this process open no further file within the block (EMFILE), as in a service under load."""
     with limited(resource.RLIMIT_NOFILE, 0):
         yield
 
 
 @contextmanager
 def no_room() -> Iterator[None]:
-    """Let no file of this process grow for the while."""
+    """Let no file of this process grow within the block."""
     with limited(resource.RLIMIT_FSIZE, 0):
         yield
 

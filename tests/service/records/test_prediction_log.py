@@ -1,4 +1,4 @@
-"""What was predicted is remembered, whatever becomes of the database, and no request waits for that."""
+"""Predictions are kept even if the database fails, and no request waits for the database."""
 
 import contextlib
 import sqlite3
@@ -46,7 +46,7 @@ def metrics() -> Metrics:
 
 @pytest.fixture
 def open_log(database: Path, metrics: Metrics) -> Iterator[Callable[[], PredictionLog]]:
-    """`open_log()` gives a log of that database; several share their home, as workers do."""
+    """`open_log()` returns a log of that database; several logs share one home, as workers do."""
     logs: list[PredictionLog] = []
 
     def open_() -> PredictionLog:
@@ -66,7 +66,7 @@ def predictions(open_log: Callable[[], PredictionLog]) -> PredictionLog:
 
 @pytest.fixture
 def locked(database: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that has the database, which is there already, to itself."""
+    """A connection that holds the lock on the existing database within the block."""
     engine = engines.open_database(f"sqlite:///{database}")
     table.prepare(engine)
     engine.dispose()
@@ -77,7 +77,7 @@ def locked(database: Path) -> Iterator[sqlite3.Connection]:
 
 
 def count(database: Path) -> int:
-    """How many predictions it holds; 0 as long as it is not there or half made."""
+    """Return the number of predictions in a database, 0 while it is missing or half made."""
     try:
         return _count(database)
     except sqlite3.OperationalError:
@@ -193,7 +193,7 @@ def test_a_database_that_was_deleted_is_made_anew(predictions: PredictionLog, da
 
 @contextlib.contextmanager
 def no_room(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let no outbox be made for the while: not even its table finds room."""
+    """Let no outbox be created within the block: not even its table has room."""
     with monkeypatch.context() as full:
         full.setattr(outbox, "MOST_BYTES", 4096)
         yield
@@ -252,7 +252,7 @@ def test_what_waits_in_memory_at_the_end_goes_into_the_outbox_if_it_can(
 
 @pytest.fixture
 def hung(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """The database hangs in whatever is written to it, until `hung()`."""
+    """Writes to the database hang until `hung()` is called."""
     released, write = threading.Event(), table.add
 
     def hang(engine: Engine, batch: list[Prediction]) -> None:
@@ -308,7 +308,7 @@ def test_what_waits_in_memory_for_a_database_that_hangs_is_left_to_the_next_star
 
 
 def leave_behind(root: Path, count: int) -> Path:
-    """Leave the outbox of a worker that ended, and return its file."""
+    """Write the outbox of a worker that ended, and return its file."""
     left = Outbox(root)
     for number in range(count):
         assert left.append(predict(number))

@@ -1,4 +1,4 @@
-"""How many reports of one reporter may wait, what they may weigh, and how much of the disk must stay free."""
+"""Limits on reports: how many of a reporter may wait, how large they may be, and how much disk must stay free."""
 
 import random
 import shutil
@@ -33,7 +33,7 @@ def lake(tmp_path: Path) -> UPath:
 
 @pytest.fixture
 def put(lake: UPath, tmp_path: Path) -> Put:
-    """`put(ADA, reports=2)` takes a report on a prediction of its own, where so many may wait."""
+    """`put(ADA, reports=2)` stores a report on a new prediction, with a limit of two waiting reports."""
 
     def take(
         reporter: Reporter, *, image: bytes | None = None, prediction: Prediction | None = None, **granted: int
@@ -67,7 +67,7 @@ def test_a_reporter_who_has_used_up_the_share_is_told_and_takes_nothing_from_oth
 def test_all_without_a_key_have_one_share_together(put: Put) -> None:
     for _ in range(3):
         assert put(NOBODY)
-    assert "those who send no key, all together" in refusal(put, NOBODY).detail
+    assert "all callers without a key together" in refusal(put, NOBODY).detail
 
 
 def test_a_report_in_the_place_of_an_earlier_one_needs_no_more_room(put: Put, lake: UPath) -> None:

@@ -1,4 +1,4 @@
-"""Old predictions go, a few at a time, and those of the future; only when the clock can be believed."""
+"""Old predictions and future-dated ones are deleted, a few at a time, and only while the clock is steady."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ NOW = datetime.now(UTC)
 
 
 class Clocks:
-    """The wall clock and the one that never jumps."""
+    """The wall clock, and the clock that never jumps."""
 
     wall = NOW
     ticks = 1000.0
@@ -46,7 +46,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
 
 
 def put_ahead(engine: Engine, *days: float) -> None:
-    """Add a prediction for each of so many days ahead."""
+    """Add a prediction for each number of days ahead."""
     add(engine, [predict(100 + number, at=NOW + timedelta(days=ahead)) for number, ahead in enumerate(days)])
 
 

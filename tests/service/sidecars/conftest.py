@@ -1,4 +1,4 @@
-"""Detectors that nobody should load."""
+"""Hostile detectors."""
 
 from collections.abc import Callable
 from pathlib import Path

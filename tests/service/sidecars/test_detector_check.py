@@ -1,4 +1,4 @@
-"""A detector is checked in a process of its own, which ends within its bounds whatever the detector does."""
+"""A detector is checked in a separate process, which ends within its bounds whatever the detector does."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""What the follower does with what the registry says. The registry here is a folder of artifacts on the disk."""
+"""How the follower acts on answers of the registry, which is a fake over a folder of artifacts."""
 
 import itertools
 import json
@@ -58,7 +58,7 @@ def registry() -> FakeRegistry:
 
 @pytest.fixture
 def clock() -> list[float]:
-    """The time, as a list of one so that a test can move it."""
+    """The time, as a list of one number that a test can change."""
     return [1000.0]
 
 
@@ -71,7 +71,7 @@ def metrics() -> Metrics:
 def build(
     registry: FakeRegistry, home: Path, tmp_path: Path, metrics: Metrics, clock: list[float]
 ) -> Callable[..., Follower]:
-    """`build("shadow")` is a new follower of that alias, as after a restart; detectors are checked in this process."""
+    """`build("shadow")` returns a new follower of that alias, as after a restart; it checks detectors in-process."""
 
     def make(
         alias: Alias = "production", *, public_key: PublicKey | None = None, check: Check = Detector.load

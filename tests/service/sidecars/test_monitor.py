@@ -1,4 +1,4 @@
-"""The monitor: what it finds in the prediction log, and every reason why it may find nothing."""
+"""The monitor: its results on the prediction log, and every cause of an unknown result."""
 
 import math
 import sqlite3
@@ -32,7 +32,7 @@ EVER = NOON - timedelta(days=365)
 
 @dataclass
 class Clock:
-    """A clock that stands still but for what a test does to it."""
+    """A clock that moves only when the test moves it."""
 
     at: datetime = NOON
     running: float = 1000.0
@@ -70,7 +70,7 @@ class Watched:
         version: str = "1",
         sha256: str | None = None,
     ) -> None:
-        """Write down predictions of these images, one a second up to `at`, by the detector in service or another."""
+        """Log predictions of these images, one a second up to `at`, by the detector in service or another one."""
         predictions.prepare(self.engine)
         ends = at or self.clock.at
         rows = []
@@ -110,7 +110,7 @@ def watched(home: Path, publish: Callable[..., Pointer]) -> Iterator[Watched]:
 
 @pytest.fixture
 def known(watched: Watched) -> Sample:
-    """Traffic that is like the reference, for it is the reference."""
+    """Traffic that equals the reference."""
     reference = read_reference(artifact_of(watched))
     assert reference is not None
     return reference.sample
@@ -118,7 +118,7 @@ def known(watched: Watched) -> Sample:
 
 @pytest.fixture
 def bright(known: Sample) -> Sample:
-    """Traffic of images that are all called AI."""
+    """Traffic of bright images, which are all called AI."""
     return known.take(np.flatnonzero(known.probability > 0.5))
 
 
@@ -324,7 +324,7 @@ def test_too_few_predictions_say_how_many_there_are(watched: Watched, known: Sam
     if rows:
         watched.log(known.take(slice(0, rows)))
     result = watched.monitor.step()
-    assert (result.cause, result.reason) == ("too_few", f"version 1 gave {rows} predictions, it takes 100")
+    assert (result.cause, result.reason) == ("too_few", f"version 1 gave {rows} predictions, 100 are needed")
 
 
 def test_a_window_smaller_than_the_least_is_measured_when_it_is_full(

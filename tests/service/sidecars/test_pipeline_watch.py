@@ -1,4 +1,4 @@
-"""What the follower exports about the pipeline."""
+"""The metrics of the pipeline that the follower exports."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +13,7 @@ from service.sidecars.pipeline_watch import PipelineWatch
 
 
 class Listed:
-    """A registry of two versions, of which the older is in production; it can be out of reach."""
+    """A fake registry of two versions, the older one in production; it can be made unreachable."""
 
     def __init__(self) -> None:
         self.down = False

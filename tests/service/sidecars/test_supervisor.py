@@ -1,4 +1,4 @@
-"""A child is restarted when it ends, and ended when its time has come."""
+"""A child is restarted when it ends, and ended by `stop`."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""The service watched by the real Prometheus: what rules and panels ask for is there, and alerts reach somebody."""
+"""A real Prometheus watches the service: all rules and panels have data, and alerts are delivered."""
 
 import io
 import math
@@ -38,12 +38,12 @@ TROUBLES: Final = {
     "truegrain_prediction_log_waiting",
     "truegrain_shadow_skipped",
 }
-"""Zero as long as all is well."""
+"""Metrics that are zero while all is well."""
 
 
 @pytest.fixture
 def models(mlflow_server: str, tmp_path: Path, tiny_artifact: Callable[..., Path]) -> Registry:
-    """A registry with one detector in production, one beside it, and three in a row that the gate refused."""
+    """A registry with a detector in production, a shadow, and three detectors in a row that the gate refused."""
     registry = Registry(mlflow_server, model_name="watched", lock=tmp_path / "lock", experiment="watched")
     for gate, bias in (("passed", 0.0), ("failed", 0.5), ("failed", None), ("failed", None)):
         with registry.run("train", params={}) as run:
@@ -57,7 +57,7 @@ def models(mlflow_server: str, tmp_path: Path, tiny_artifact: Callable[..., Path
 
 @pytest.fixture
 def lake(home: Path, brightness_dataset: Callable[[Lake], str]) -> Lake:
-    """A lake with a published dataset version, and a newer one that validation refused."""
+    """A lake with a published dataset version, and a newer version that validation refused."""
     lake = Lake(str(home / "lake"))
     brightness_dataset(lake)
     refused = home / "lake" / "datasets" / "20260119-refused" / "validation.json"
@@ -73,7 +73,7 @@ def told() -> Told:
 
 @pytest.fixture
 def watcher(tmp_path: Path, told: Told) -> Iterator[Callable[..., Any]]:
-    """`watcher(truegrain=address, …)` is a context with a Prometheus that watches these; `told` hears of its alerts."""
+    """`watcher(truegrain=address, …)` runs a Prometheus that scrapes these addresses; `told` gets its alerts."""
 
     def watch(**targets: str) -> Any:
         return prometheus(tmp_path / "prometheus", targets, alertmanager=address)
@@ -133,7 +133,7 @@ def shadowed(service: Any) -> bool:
 
 
 def ask_everything(service: Any, draw: Draw, wait_until: Wait) -> None:
-    """Send a service one of everything that it can be asked."""
+    """Send a service one request of every kind."""
     service.predict(draw(128))
     verdict = service.predict(with_camera(draw(230))).json()
     assert verdict["conflict"] is True
@@ -155,7 +155,7 @@ def with_camera(image: bytes) -> bytes:
 
 
 def await_data(watching: Prometheus, *, meanwhile: Callable[[], object]) -> None:
-    """Wait until every panel, and every share that is recorded, has data."""
+    """Wait until every panel and every recording rule has data."""
     empty = [query for query in QUERIES if ":" in query.where]
     deadline = time.monotonic() + 90
     while empty := [query for query in empty if not has_data(watching.query(query.expression))]:
@@ -168,7 +168,7 @@ def has_data(series: list[dict[str, Any]]) -> bool:
 
 
 def check(query: Query, watching: Prometheus) -> None:
-    """Every selector of a query finds series, and every label that it makes use of is one of theirs."""
+    """Check that every selector of a query finds series, and that the series have every label that the query uses."""
     known: set[str] = set()
     for selector in query.selectors:
         series = watching.query(f"last_over_time({selector}[1m])")
@@ -182,7 +182,7 @@ def check(query: Query, watching: Prometheus) -> None:
 def test_what_goes_wrong_reaches_somebody(
     serve: Serve, publish: Publish, home: Path, watcher: Callable[..., Any], told: Told, wait_until: Wait
 ) -> None:
-    gone = f"sqlite:///{home}"  # a folder, which is no database
+    gone = f"sqlite:///{home}"  # a folder in place of a database
     sick = serve(predictions=gone, drift_seconds=0.5)
     with watcher(truegrain=sick.url):
 

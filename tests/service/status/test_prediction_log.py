@@ -1,4 +1,4 @@
-"""The errors of databases and disks are told apart, and from those of the program; a log that is late says so."""
+"""Errors of databases, disks and the program lead to different states; a late log reports its delay."""
 
 import errno
 import os
@@ -57,7 +57,7 @@ def test_a_log_that_is_well_has_no_troubles() -> None:
 
 def test_a_log_that_writes_nothing_for_long_is_in_trouble_though_nothing_failed() -> None:
     [trouble] = LogStatus(state="ok", waiting=12, lag_seconds=LATE_SECONDS + 1, dropped=0).troubles()
-    assert "the prediction log is late" in trouble and "12 predictions wait, since 121 s" in trouble
+    assert "the prediction log is late" in trouble and "12 predictions wait, the oldest for 121 s" in trouble
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A verdict says what the detector found, beside it what the file says of itself; the prediction log remembers it."""
+"""A verdict holds the detector's result and the file's evidence, and the prediction log keeps it."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Judgements: the detector's own numbers, decided as the options ask."""
+"""Judgements: the detector's scores, decided as the options ask."""
 
 import gc
 import hashlib
@@ -38,7 +38,7 @@ def model(publish: Callable[..., Pointer], home: Path) -> ServedModel:
 
 @pytest.fixture
 def framed() -> bytes:
-    """A dark picture in a bright frame: bright enough to be called AI, until the frame is cut off."""
+    """Return a dark picture in a bright frame: it is called AI until the frame is cut off."""
     levels = np.full((100, 100, 3), 255, np.uint8)
     levels[12:-12, 12:-12] = 60
     return encode(levels)
@@ -134,7 +134,7 @@ def test_the_images_of_a_batch_share_a_bound_on_pixels(model: ServedModel, draw:
     judged_only([*within, last])
     assert isinstance(beyond, InvalidImage)
     assert beyond.reason == "too_many_pixels"
-    assert "left 9,900 of the batch's" in str(beyond)
+    assert "left 9,900 to the batch" in str(beyond)
 
 
 def test_damaged_images_use_the_pixels_of_a_batch_up_too(model: ServedModel, draw: Draw) -> None:

@@ -1,4 +1,4 @@
-"""Which detector is in service, and what changes it."""
+"""Which detector is in service, and which events change it."""
 
 import threading
 import time

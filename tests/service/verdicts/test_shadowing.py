@@ -1,4 +1,4 @@
-"""The shadow judges a share of the images, and nobody waits for it."""
+"""The shadow judges a share of the images, and no request waits for it."""
 
 import hashlib
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ Metric = Callable[..., float]
 
 @pytest.fixture
 def app(home: Path, publish: Publish) -> Iterator[APIFlask]:
-    """The application with a shadow that sees AI where production is in doubt, and that judges every image."""
+    """The application with a shadow that judges every image, and says AI where production is unsure."""
     publish("1")
     publish("2", bias=2.0, alias="shadow")
     app = create_app(Settings(home=home, shadow_share=1.0))
@@ -41,7 +41,7 @@ def test_what_the_shadow_says_is_counted_and_changes_no_answer(
         answer = client.post("/predict", data=draw(brightness), content_type="image/jpeg").json
         assert answer is not None
         assert answer["model"]["version"] == "1"
-    app.extensions["truegrain"].shadowing.stop()  # which it does when all is judged
+    app.extensions["truegrain"].shadowing.stop()  # `stop` returns when all images are judged
     assert metric("truegrain_shadow_verdicts_total", production="unsure", shadow="ai") == 1
     assert metric("truegrain_shadow_verdicts_total", production="ai", shadow="ai") == 1
     assert metric("truegrain_shadow_verdicts_total", production="real", shadow="real") == 1

@@ -1,4 +1,4 @@
-"""The child that reads sources, but for a flaw that nobody knows of: it never comes back from a file that says SPIN."""
+"""A child that reads sources, with a planted fault: it never returns from a file that says SPIN."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Frames come back as they were sent, and what is none ends the conversation."""
+"""Frames arrive as they were sent, and bytes that are no frame end the connection."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Sources are read by a real child: the same comes of it, and what is over a limit costs one file."""
+"""A child process reads sources: the result is the same, and a file over a limit costs only this file."""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ SHORT = Budget(seconds=1)
 LATER = NOW + timedelta(days=14)
 
 SPIN = b"spin for ever"
-"""What the child of `spinning_child.py` never comes back from."""
+"""Bytes from which the child of `spinning_child.py` never returns."""
 
 
 def grow(root: Path, numbers: Iterable[int]) -> Path:
@@ -63,7 +63,7 @@ def swelling(path: Path, *, size: int) -> Path:
 
 
 def spin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the child a flaw that nobody knows of."""
+    """Use the child of `spinning_child.py`."""
     monkeypatch.setattr(child, "_MODULE", "spinning_child")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
 

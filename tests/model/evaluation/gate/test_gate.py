@@ -1,4 +1,4 @@
-"""The gate rule by rule, each at its limit, and what must hold whatever the reports say."""
+"""The gate's rules, each at its limit, and properties that hold for all reports."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -182,7 +182,7 @@ def split_evenly(rows: int, into: int) -> tuple[str, ...]:
 
 @pytest.mark.parametrize(("lost", "passed"), [(19, True), (21, False)])
 def test_a_slice_vetoes_when_its_fall_is_beyond_the_margin_and_no_accident(lost: int, passed: bool) -> None:
-    """4 slices of 500: a fall of 3.8 points is material and certain; 20 images won elsewhere hide it from accuracy."""
+    """4 slices of 500: a fall of 3.8 points is large and significant; 20 images won elsewhere hide it in accuracy."""
     policy = with_champion(slice_margin=0.04)
     groups = {"generator": split_evenly(2_000, 4)}
     ours = make_report(right_but(lost, of=2_000), groups=groups)
@@ -194,7 +194,7 @@ def test_a_slice_vetoes_when_its_fall_is_beyond_the_margin_and_no_accident(lost:
 
 @pytest.mark.parametrize(("slices", "passed"), [(1, False), (30, True)])
 def test_the_more_slices_are_looked_at_the_less_an_accident_in_one_counts(slices: int, passed: bool) -> None:
-    """9 of 300 images lost and none won has a chance of 0.4 %: little for one slice, to be expected among thirty."""
+    """9 of 300 images lost and none won has a p-value of 0.4 %: rare for one slice, expected among thirty slices."""
     rows = 300 * slices
     groups = {"generator": split_evenly(rows, slices)}
     ours = make_report(right_but(9, of=rows), groups=groups)
@@ -229,7 +229,7 @@ def test_images_outside_every_group_of_a_column_and_columns_without_any_are_left
 
 
 def test_what_users_reported_cannot_make_up_for_a_loss_on_the_canary() -> None:
-    """A hundred images gained that users reported, ten lost of those from elsewhere."""
+    """A hundred images reported by users are gained, ten images from elsewhere are lost."""
     sources = {"source": ("shop",) * 100 + (REPORTS,) * 100}
     ours = make_report(right_but(10, of=200), groups=sources)
     rule = get_rule(judge(ours, champion(right_but(100, of=200, first=100), groups=sources), POLICY), CANARY)

@@ -40,7 +40,7 @@ def test_the_interval_is_the_one_that_drawing_resamples_comes_to(pair: Paired) -
     shares = [(pair.won + 1) / drawn, (pair.lost + 1) / drawn, 1 - (pair.won + pair.lost + 2) / drawn]
     resamples = np.random.default_rng(0).multinomial(pair.images, shares, size=200_000)
     expected = np.quantile((resamples[:, 0] - resamples[:, 1]) / pair.images, [0.025, 0.975])
-    # To a step of the grid that sums of whole images lie on: at its edge the drawn quantile may fall on either side.
+    # Rounded to the grid of sums of whole images: at a step the drawn quantile may fall on either side.
     assert (pair.difference.low, pair.difference.high) == pytest.approx(tuple(expected), abs=1.01 / pair.images)
     assert pair.difference.value == pair.gain
 
@@ -51,7 +51,7 @@ def test_the_interval_misses_the_truth_on_either_side_no_more_often_than_it_may(
 ) -> None:
     counts = np.random.default_rng(1).multinomial(images, [won, lost, 1 - won - lost], size=300)
     found = [Paired(images, int(a), int(b)).difference for a, b, _ in counts]
-    assert np.mean([each.low > won - lost for each in found]) <= 0.045  # 0.025, and what 300 tries add by chance
+    assert np.mean([each.low > won - lost for each in found]) <= 0.045  # 0.025, plus the random error of 300 tries
     assert np.mean([each.high < won - lost for each in found]) <= 0.045
 
 
@@ -65,7 +65,7 @@ def test_a_few_images_prove_nothing_even_when_the_detectors_never_disagree() -> 
 def test_exchanging_the_detectors_turns_the_comparison_around(pair: Paired) -> None:
     other = Paired(pair.images, pair.lost, pair.won)
     assert other.chance == pytest.approx(pair.chance)
-    step = 1.01 / pair.images  # at the very quantile, rounding may choose the neighbouring sum
+    step = 1.01 / pair.images  # at the quantile itself, rounding may choose the neighbouring sum
     assert (-other.difference.high, -other.difference.low) == pytest.approx(
         (pair.difference.low, pair.difference.high), abs=step
     )
@@ -99,7 +99,7 @@ def test_a_perfectly_calibrated_detector_stays_within_what_chance_adds(images: i
         probabilities = random.beta(0.3, 0.3, images)
         labels = (random.random(images) < probabilities).astype(int)
         within += calibration_error(labels, probabilities) <= chance_calibration_error(probabilities)
-    assert within >= 33  # 38 are expected; fewer than 33 come about once in a thousand times
+    assert within >= 33  # 38 are expected; fewer than 33 happen once in a thousand times
 
 
 def test_what_chance_adds_to_the_calibration_error_shrinks_with_more_images_and_knows_no_order() -> None:

@@ -1,4 +1,4 @@
-"""Content Credentials are believed as far as their signature goes, and nothing is fetched for them."""
+"""Content Credentials are trusted as far as their signature reaches, and nothing is downloaded for them."""
 
 import io
 import sys
@@ -84,7 +84,7 @@ def test_the_address_a_file_names_is_not_visited(photo: bytes, httpserver: HTTPS
     address = httpserver.url_for("/manifest.c2pa")
     elsewhere = sign(photo, GENERATED, url=address)
     assert address.encode() in elsewhere
-    # With the type of a manifest store in a comment, as an attacker could have it.
+    # A comment contains the type of a manifest store, as an attacker could write it.
     baited = elsewhere[:2] + b"\xff\xfe\x00\x12" + bytes.fromhex("6332706100110010800000AA00389B71") + elsewhere[2:]
     with pytest.raises(c2pa.C2paError, match="must fetch"):
         read_credentials(baited, format_="JPEG")

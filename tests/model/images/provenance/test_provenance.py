@@ -1,4 +1,4 @@
-"""What files say of themselves, each written by the means that cameras and generators use."""
+"""Metadata about the origin of files, written as cameras and generators write it."""
 
 import io
 import json

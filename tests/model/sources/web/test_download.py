@@ -1,4 +1,4 @@
-"""Downloads end, whatever a server sends."""
+"""Downloads always end, whatever a server sends."""
 
 import io
 import time
@@ -80,7 +80,7 @@ def test_a_page_without_end_is_refused(endless: HTTPServer, monkeypatch: pytest.
 def test_a_copy_leaves_room_on_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_copy(io.BytesIO(PIECE)) as copy:
         assert copy.read() == PIECE
-    disk = SimpleNamespace(f_blocks=1_000_000, f_frsize=4096, f_bavail=100_010)  # 10 % of it and 40 kB are free
+    disk = SimpleNamespace(f_blocks=1_000_000, f_frsize=4096, f_bavail=100_010)  # 10 % of the disk and 40 kB are free
     monkeypatch.setattr(download.os, "fstatvfs", lambda _: disk)
     with pytest.raises(StorageFull, match=r"0\.4 GB of the disk must stay free.*TMPDIR"), open_copy(io.BytesIO(PIECE)):
         pass

@@ -1,4 +1,4 @@
-"""What a page links to, and that no page takes longer than its length."""
+"""The links of a page, found in a time that grows only with the page's length."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""Whom a source on the web may reach, with real servers: a foreign one, and one of the own network."""
+"""Which addresses a source on the web may reach, with real servers: a foreign one, and one in our own network."""
 
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -22,7 +22,7 @@ INTERNAL = "for the own network only"
 
 @pytest.fixture
 def foreign(httpserver: HTTPServer) -> HTTPServer:
-    """A server that a person names as a source; tests say what it answers."""
+    """A server that a user names as a source; tests set its answers."""
     httpserver.expect_request("/set/").respond_with_data(PAGE, content_type="text/html")
     httpserver.expect_request("/set/ai/").respond_with_data(FOLDER, content_type="text/html")
     return httpserver
@@ -30,7 +30,7 @@ def foreign(httpserver: HTTPServer) -> HTTPServer:
 
 @pytest.fixture
 def internal() -> Iterator[HTTPServer]:
-    """A server of the own network, which nobody named."""
+    """A server in our own network, which no user names."""
     with HTTPServer("127.0.0.1", threaded=True) as server:
         server.expect_request("/latest").respond_with_data(INTERNAL)
         yield server
@@ -79,7 +79,7 @@ def test_a_host_that_the_settings_name_may_be_led_to(foreign: HTTPServer, intern
 
 
 class Rebinding:
-    """The name server of an attacker, which must not be asked twice for a connection: it answers as it likes."""
+    """An attacker's name server, which may change its answer: it must not be asked twice for one connection."""
 
     asked = 0
 

@@ -1,4 +1,4 @@
-"""What people read names no password and no signature."""
+"""Texts for people contain no passwords and no signatures of URLs."""
 
 import shutil
 import traceback

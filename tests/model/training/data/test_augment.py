@@ -1,4 +1,4 @@
-"""What each augmentation does to an image, and what it leaves alone."""
+"""What each augmentation changes in an image, and what it does not."""
 
 from dataclasses import fields, replace
 
@@ -18,7 +18,7 @@ DEGRADING = ["colour", "resize", "blur", "noise", "jpeg", "webp"]
 
 @pytest.fixture(scope="module")
 def pixels() -> np.ndarray:
-    """Coarse noise: something to see, with edges."""
+    """Coarse noise, which has edges."""
     return noise(COUNT, size=SIZE // 4).pixels.repeat(4, axis=1).repeat(4, axis=2)
 
 
@@ -44,7 +44,7 @@ def test_a_probability_is_the_share_of_images_that_are_changed(pixels: np.ndarra
     )
     assert never == 0.0
     assert 0.2 < sometimes < 0.8
-    assert always > 0.8  # a blend can be so near one of its images that nothing changes
+    assert always > 0.8  # a blend can be so close to one of its images that nothing changes
 
 
 @pytest.mark.parametrize("chance", DEGRADING)

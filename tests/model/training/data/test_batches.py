@@ -1,4 +1,4 @@
-"""Batches are drawn and augmented, and remain the same images."""
+"""Batches are drawn and augmented, and their images stay the same images."""
 
 import threading
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Pixels are decoded once, whoever asks and whatever went wrong before."""
+"""Pixels are decoded once for all processes, also after a failure."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ def load(lake: Lake, dataset: str, cache: Path, *, leave_out: str = "") -> Sampl
 
 
 def stored_in(cache: Path) -> Path:
-    """The one array in a cache, and nothing beside it but its lock."""
+    """Return the only array in a cache, beside which only its lock may lie."""
     (array,) = (path for path in cache.iterdir() if path.suffix != ".lock")
     return array
 

@@ -1,4 +1,4 @@
-"""What training minimises, by hand."""
+"""The training loss, compared with values computed by hand."""
 
 from dataclasses import replace
 

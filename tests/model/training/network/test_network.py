@@ -1,4 +1,4 @@
-"""Networks are built from any backbone that gives a map, or it is said why not."""
+"""Networks are built from any backbone that gives a map; for others the error names the reason."""
 
 from pathlib import Path
 

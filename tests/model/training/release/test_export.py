@@ -1,4 +1,4 @@
-"""The exported graph says what the network says, whatever its backbone."""
+"""The exported graph agrees with the network for every backbone."""
 
 import numpy as np
 import onnxruntime
@@ -37,7 +37,7 @@ def pixels() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def whitening(network: Network) -> Whitening:
-    """Fitted to other images than those that are embedded."""
+    """A whitening, fitted to other images than the embedded ones."""
     pixels = np.random.default_rng(1).integers(0, 255, (64, SIZE, SIZE, 3), dtype=np.uint8)
     return fit_whitening(pool(network, pixels))
 
@@ -57,7 +57,7 @@ def test_the_graph_gives_the_networks_probability_its_gradient_map_and_its_embed
 
 
 def pool(network: Network, pixels: np.ndarray) -> np.ndarray:
-    """Return what the network's hidden layer is given [N, C]."""
+    """Return the input [N, C] of the network's hidden layer."""
     seen: list[Tensor] = []
     hook = network.hidden.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     with torch.no_grad():
@@ -67,22 +67,22 @@ def pool(network: Network, pixels: np.ndarray) -> np.ndarray:
 
 
 def grad_cam(network: Network, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Return logits [N] and maps [N, 4, 4] by autograd, from what a hook sees the backbone give."""
+    """Return logits [N] and maps [N, 4, 4] by autograd, from the backbone's output in a hook."""
     seen: list[Tensor] = []
     hook = network.backbone.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
     logits = network(normalise(torch.from_numpy(pixels)))
     hook.remove()
     gradients = torch.autograd.grad(logits.sum(), seen)
     maps = [weigh(*map(on_grid, pair)) for pair in zip(seen, gradients, strict=True)]
-    # The second, if there is one, is that of the mirror image.
+    # A second output, if there is one, belongs to the mirror image.
     return logits.detach(), sum((found.flip(2) for found in maps[1:]), maps[0]).detach()
 
 
 def on_grid(features: Tensor) -> Tensor:
-    """Bring a class token and the 16 places of the vision transformer, too, to [N, C, 4, 4]."""
+    """Return features as [N, C, 4, 4], also from a vision transformer's class token and 16 places."""
     return features if features.ndim == 4 else features[:, 1:].reshape(len(features), 4, 4, -1).permute(0, 3, 1, 2)
 
 
 def weigh(features: Tensor, gradient: Tensor) -> Tensor:
-    """Sum features up, each by its gradient."""
+    """Return the sum of the features, weighted by their gradients."""
     return (gradient.sum((2, 3), keepdim=True) * features).sum(1)

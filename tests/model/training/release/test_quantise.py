@@ -1,4 +1,4 @@
-"""The int8 variant is an artifact of its own, smaller, and on offer only when it is clearly faster."""
+"""The int8 variant is a separate, smaller artifact, offered only when it is clearly faster."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Whitened features have no direction that counts more than another."""
+"""Whitened features have the same variance in every direction."""
 
 import numpy as np
 import pytest
