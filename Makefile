@@ -15,7 +15,7 @@ lock := $(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-ann
         --overrides $(locks)/overrides.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down drill check test test-unit coverage fuzz bench bench-full lock format
+.PHONY: help install up down drill check test test-unit coverage docs fuzz bench bench-full lock format
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,18 +59,22 @@ test-unit: install  ## Run the tests that start no platform, as for a second Pyt
 coverage: install  ## Run every test and say which lines and branches they reach; takes half as long again
 	$(bin)/pytest --cov --cov-report=term:skip-covered
 
+docs: install  ## Write the reference from the code, and build the manual into infra/docs/build
+	$(bin)/python -m truegrain_docs
+	$(bin)/sphinx-build -q -W --keep-going --jobs auto infra/docs infra/docs/build
+
 fuzz: install  ## Fuzz every parser of what strangers send (SECONDS=<for all together>; an hour by hand, a minute in CI)
 	$(bin)/uv pip install --quiet --python $(bin)/python --requirement $(locks)/fuzz.txt
 	$(bin)/python -m truegrain_fuzz --seconds $(SECONDS)
 
-bench: install  ## Measure the figures of the README and write infra/bench/results.json
+bench: install  ## Measure the figures of the manual and write infra/bench/results.json; then `make docs`
 	$(bin)/python -m truegrain_bench
 
 bench-full: install  ## Measure everything, which takes long (CIFAKE_SEED=<folder or archive> for the small real set)
 	$(bin)/python -m truegrain_bench --full
 
 lock: install  ## Compile infra/requirements/ from pyproject.toml
-	$(lock) --extra service --extra c2pa --extra pipeline --extra training --extra local --group dev --output-file $(locks)/all.txt
+	$(lock) --extra service --extra c2pa --extra pipeline --extra training --extra local --extra docs --group dev --output-file $(locks)/all.txt
 	$(lock) --extra service --extra c2pa --extra postgres --constraint $(locks)/all.txt --output-file $(locks)/service.txt
 	$(lock) --extra pipeline --extra service --extra training --extra postgres --extra accounts --extra statsd \
 		--constraint $(locks)/all.txt \

@@ -1,19 +1,25 @@
 """Defines every error that Truegrain raises on purpose.
 
 - TruegrainError
+
   - SettingsError: a TRUEGRAIN_* variable is unknown or its value is not allowed.
   - InvalidImage: bytes are not an image that is accepted; carries a short `reason`.
   - SourceError: a source of labelled images cannot be read or understood.
+
     - ContradictingLabels: a source labels one image as real and as AI.
+
   - FeedbackError: an answer to a review of users' reports cannot be understood.
   - DatasetError: a batch, a manifest or a dataset version is missing, broken or empty.
   - StorageFull: there is no room for a file.
   - LockHeld: another process has held a lock for too long.
   - ValidationFailed: a dataset version may not be trained on, or the newest predictions break a rule.
   - TrainingError: training cannot start, resume or finish.
+
     - TrainingInterrupted: training was ended from outside; the same call may resume it.
+
   - ArtifactError: a released detector is incomplete, was altered, or does not reproduce its golden outputs.
   - RegistryError: the model registry refused, or holds no such model, version or alias.
+
     - RegistryUnavailable: the registry did not answer.
 """
 

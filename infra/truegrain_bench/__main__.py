@@ -1,18 +1,17 @@
-"""`make bench`: measures the figures of README, and writes them into results.json and README."""
+"""`make bench`: measures the figures of the manual, and writes them into results.json."""
 
 import argparse
 import sys
 
 from truegrain_bench.results.catalog import LONG, MEANING, SHORT
-from truegrain_bench.results.published import comparison
-from truegrain_bench.results.results import record, show_in, table
+from truegrain_bench.results.results import record, table
 from truegrain_rig.stack import ROOT
 
 RESULTS = ROOT / "infra" / "bench" / "results.json"
 
 
 def main() -> None:
-    """Run the named measurements, print all figures, and update results.json and README."""
+    """Run the named measurements, update results.json, and print all figures."""
     known = {**SHORT, **LONG}
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="measure everything, which takes long")
@@ -22,8 +21,6 @@ def main() -> None:
         parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(known)}")
     for name in arguments.names or (known if arguments.full else SHORT):
         results = record(RESULTS, list(known[name]()), root=ROOT)
-        show_in(ROOT / "README.md", "figures", table(results, MEANING))
-        show_in(ROOT / "README.md", "comparison", comparison(results))
     sys.stdout.write(table(results, MEANING) + "\n")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from model.settings import Settings
+from support.manual import blocks, run_block
 from support.running_stack import Stack, launch, processes_of
 from support.small_images import many
 from truegrain_rig.process import free_ports
@@ -14,11 +15,11 @@ from truegrain_rig.process import free_ports
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 600 images whose texture tells their class, and one broken image."""
-    folder = tmp_path_factory.mktemp("images")
+    """A folder of 600 images whose texture tells their class, and one broken image, in the place that the manual names."""
+    folder = tmp_path_factory.mktemp("reader") / "pictures" / "labelled"
     for image in many(600, format_="BMP"):
         path = folder / image.label / image.origin
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(image.data)
     (folder / "ai" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 not really")
     return folder
@@ -41,7 +42,8 @@ def stack(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         service_port=service,
     )
     try:
-        up = launch("up", settings, seconds=600)
+        [up_with_own_images] = blocks("train/own-images.md")
+        up = run_block(up_with_own_images, settings, folder=images, seconds=600, HOME=str(images.parents[1]))
         assert up.returncode == 0, up.stdout + up.stderr
         yield Stack(settings, up.stdout)
     finally:

@@ -4,7 +4,10 @@ Each test of this file builds on the test before it, so they run in order.
 """
 
 import json
+import re
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,10 +18,16 @@ import requests
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from model.registry import Registry, connect
-from support.running_stack import Stack, launch, load, processes_of, until
+from support.manual import blocks, run_block
+from support.running_stack import Stack, load, processes_of, until
 from support.small_images import labelled
 from truegrain_local.programs import API_LOCK_SECONDS
 from truegrain_local.start import require_alive
+
+ANSWERED = ("start/first-ten-minutes.md", "integrate/api.md")
+"""Pages of the manual that call the service."""
+
+MANUAL_API = (Path(__file__).parents[2] / "infra" / "docs" / "integrate" / "api.md").read_text()
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -109,6 +118,35 @@ def test_bad_uploads_get_a_clear_answer(stack: Stack, data: bytes, status: int) 
     assert answer.json()["request_id"]
 
 
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with the files that the manual sends."""
+    (tmp_path / "photo.jpg").write_bytes(labelled(0, "ai", format_="JPEG").data)
+    (tmp_path / "other.png").write_bytes(labelled(1, "real", format_="PNG").data)
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", [block for page in ANSWERED for block in blocks(page) if "curl" in block])
+def test_every_call_that_the_manual_shows_is_answered_as_the_manual_says(
+    stack: Stack, photos: Path, block: str
+) -> None:
+    called = run_block(block, stack.settings, folder=photos)
+    assert called.returncode == 0, called.stderr
+    answers = [json.loads(answer) for answer in re.split(r"(?<=\})\s*(?=\{)", called.stdout)]
+    assert len(answers) == block.count("curl ")
+    if "/dev/null" in block:
+        assert [answer["reason"] for answer in answers] == ["empty"]
+    else:
+        assert all("decision" in answer or "items" in answer for answer in answers)
+
+
+def test_the_program_that_the_manual_shows_prints_a_decision(stack: Stack, photos: Path) -> None:
+    [program] = re.findall(r"```python\n(.*?)```", MANUAL_API, flags=re.DOTALL)
+    text = program.replace("http://localhost:8000", stack.service)
+    done = subprocess.run([sys.executable, "-c", text], cwd=photos, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] in {"ai", "real", "unsure"}
+
+
 def test_a_second_version_is_approved_and_promoted_under_load_without_a_failed_request(
     stack: Stack, registry: Registry
 ) -> None:
@@ -176,7 +214,15 @@ def test_a_bad_source_fails_validation_or_is_refused_and_touches_nothing(
     assert production(registry) == "1"
 
 
-def test_down_leaves_no_process(stack: Stack) -> None:
+def test_up_again_goes_on_with_the_source_that_everything_was_started_with(stack: Stack, tmp_path: Path) -> None:
+    [up, _, _] = blocks("start/first-ten-minutes.md")
+    again = run_block(up, stack.settings, folder=tmp_path, seconds=600)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"of source '{Path(stack.settings.source).name}'" in again.stdout
+
+
+def test_down_leaves_no_process(stack: Stack, tmp_path: Path) -> None:
     assert processes_of(stack.settings.home)
-    assert launch("down", stack.settings, seconds=120).returncode == 0
+    [_, _, down] = blocks("start/first-ten-minutes.md")
+    assert run_block(down, stack.settings, folder=tmp_path, seconds=120).returncode == 0
     assert processes_of(stack.settings.home) == []

@@ -1,4 +1,4 @@
-"""Keeps the measured figures in results.json, with their origin, and shows them as a table."""
+"""The measured figures: kept in results.json with where they come from, and shown as a table."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """A figure in results.json, with the machine, the day and the revision of the run that measured it."""
+    """A figure as it is kept: with the machine, the day and the revision of the run that measured it."""
 
     value: float
     unit: str
@@ -40,7 +40,7 @@ def read(path: Path) -> dict[str, Result]:
 
 
 def record(path: Path, figures: Iterable[Figure], *, root: Path) -> dict[str, Result]:
-    """Write `figures` into the file, leave all other figures unchanged, and return all."""
+    """Put `figures` in the file, leave all others as they are, and return the whole."""
     origin = {"machine": _machine(), "date": f"{datetime.now(UTC):%Y-%m-%d}", "revision": _revision(root)}
     measured = {f.name: Result(value=f.value, unit=f.unit, command=f.command, **origin) for f in figures}
     results = dict(sorted({**read(path), **measured}.items()))
@@ -51,27 +51,15 @@ def record(path: Path, figures: Iterable[Figure], *, root: Path) -> dict[str, Re
 def table(results: Mapping[str, Result], meaning: Mapping[str, str]) -> str:
     """Return the results as a Markdown table, in the order of `meaning`."""
     rows = [
-        f"| {text} | {_write(result)} | `{name}`, `{result.command}`, {result.machine}, {result.date} |"
+        f"| {text} | {write_value(result)} | `{name}`, `{result.command}`, {result.machine}, {result.date} |"
         for name, text in meaning.items()
         if (result := results.get(name))
     ]
     return "\n".join(["| what | measured | how |", "|---|---|---|", *rows])
 
 
-def show_in(readme: Path, part: str, rendered: str) -> None:
-    """Replace the text between the two markers of `part` in `readme` by `rendered`."""
-    begin, end = markers(part)
-    before, _, rest = readme.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    readme.write_text(f"{before}{begin}\n{rendered}\n{end}{after}")
-
-
-def markers(part: str) -> tuple[str, str]:
-    """Return the two lines of README that enclose a part which the benchmark writes."""
-    return f"<!-- {part}: written by infra/truegrain_bench/__main__.py -->", f"<!-- end of {part} -->"
-
-
-def _write(result: Result) -> str:
+def write_value(result: Result) -> str:
+    """Write a value with its unit, as in '97.72 %'."""
     number = f"{result.value:,.0f}" if float(result.value).is_integer() else f"{result.value:.4g}"
     return f"{number} {result.unit}".strip()
 
@@ -81,7 +69,7 @@ def _machine() -> str:
 
 
 def _revision(root: Path) -> str:
-    """Return the short commit id, with '-dirty' after changes other than those that the measurements write."""
+    """Name the commit that was measured; what the measurements themselves write does not make it a dirty one."""
     changed = _git(root, "status", "--porcelain", "--", ".", ":!README.md", ":!infra/bench/results.json")
     return _git(root, "rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
 
