@@ -37,6 +37,6 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-skip-member", _is_imported)
 
 
-def _is_imported(_app: Sphinx, _kind: str, _name: str, member: object, skip: bool, _options: object) -> bool | None:  # noqa: FBT001
-    home = getattr(member, "__module__", None)
-    return True if skip or (home and not str(home).startswith("model")) else None
+def _is_imported(_app: Sphinx, owner: str, _name: str, member: object, skip: bool, _options: object) -> bool | None:  # noqa: FBT001
+    home = str(getattr(member, "__module__", None) or "model")
+    return True if skip or (owner == "module" and not home.startswith("model")) else None

@@ -1,8 +1,7 @@
 """The pages of the API: its endpoints, and the problems that it answers with."""
 
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 from model.settings import Settings
 from service.answers.options import describe_options
@@ -16,8 +15,8 @@ from truegrain_docs.markdown import code, literal, page, table
 def endpoints() -> str:
     """Return each endpoint with what it does, the role it needs and the reasons it may be refused for."""
     with TemporaryDirectory() as home:
-        app = create_app(Settings(home=Path(home)))
-        described: dict[str, Any] = app.spec["paths"]
+        app = create_app(Settings.from_environment({"TRUEGRAIN_HOME": home}))
+        described = cast(dict[str, Any], app.spec)["paths"]
         served = sorted(
             (rule.rule, method)
             for rule in app.url_map.iter_rules()
