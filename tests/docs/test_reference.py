@@ -93,15 +93,8 @@ def test_every_metric_that_a_page_names_exists() -> None:
 def test_every_figure_that_a_page_names_was_measured() -> None:
     known = MEANING.keys()
     prefixes = "|".join(sorted({name.partition(".")[0] for name in known}))
-    assert [each for each in names(rf"`((?:{prefixes})\.[a-z_0-9]+)`") if each[1] not in known] == []
-
-
-def table(path: str, heading: str) -> list[str]:
-    """The names in the first column of a table of a page written by hand."""
-    section = (DOCS / path).read_text().split(f"{heading}\n", 1)[1]
-    lines = section[section.index("|---") :].splitlines()
-    rows = [line for line in lines[1:] if line.startswith("|")]
-    return [name for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    named = names(rf"`((?:{prefixes})\.(?!json\b)[a-z_0-9]+)`")
+    assert [each for each in named if each[1] not in known] == []
 
 
 def test_every_cause_and_attribution_of_drift_is_explained_once() -> None:

@@ -15,7 +15,7 @@ from truegrain_rig.process import free_ports
 
 @pytest.fixture(scope="session")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of 600 images whose texture tells their class, and one broken image, in the place that the manual names."""
+    """A folder of 600 images whose texture tells their class, and one broken image, where the manual has it."""
     folder = tmp_path_factory.mktemp("reader") / "pictures" / "labelled"
     for image in many(600, format_="BMP"):
         path = folder / image.label / image.origin

@@ -99,7 +99,7 @@ def test_who_is_inhibited_exists() -> None:
 def test_an_alert_says_how_bad_it_is_what_is_wrong_and_where_to_read_on(name: str) -> None:
     alert = ALERTS[name]
     assert alert["labels"]["severity"] in {"page", "ticket"}
-    assert alert["annotations"]["runbook"] == f"infra/runbook.md#{name.lower()}"
+    assert alert["annotations"]["runbook"] == f"infra/docs/operate/on-call.md#{name.lower()}"
     section = RUNBOOK.split(f"\n## {name}\n")[1].split("\n## ")[0]
     for heading in ("**Means**", "**Look**", "**Do**"):
         assert heading in section

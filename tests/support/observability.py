@@ -12,7 +12,7 @@ import yaml
 from support.metrics import grouping, labels, metric, selectors
 
 INFRA: Final = Path(__file__).parents[2] / "infra"
-RUNBOOK: Final = (INFRA / "runbook.md").read_text()
+RUNBOOK: Final = (INFRA / "docs" / "operate" / "on-call.md").read_text()
 RULES: Final[list[dict[str, Any]]] = [
     rule
     for path in sorted((INFRA / "prometheus" / "rules").glob("*.yml"))
