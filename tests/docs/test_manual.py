@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from truegrain_docs.pictures import PICTURE, digest_in_picture, digest_of_page
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "infra" / "docs"
 
@@ -55,6 +57,12 @@ def test_every_link_inside_the_manual_leads_to_a_place_on_its_page(site: Path) -
             if page.suffix == ".html" and f'id="{link[1]}"' not in page.read_text():
                 wrong.append((str(path.relative_to(site)), link))
     assert wrong == []
+
+
+def test_the_picture_of_the_page_shows_the_page_as_it_is() -> None:
+    assert digest_in_picture() == digest_of_page(), (
+        f"{PICTURE.name} is older than the page: run `make up`, then `python -m truegrain_docs.pictures`"
+    )
 
 
 def test_every_picture_of_the_manual_is_shown_on_a_page() -> None:

@@ -8,7 +8,7 @@ import pytest
 from truegrain_bench.__main__ import RESULTS
 from truegrain_bench.results.catalog import MEANING
 from truegrain_bench.results.results import read
-from truegrain_docs.readme import FIGURES, with_figures
+from truegrain_docs.readme import BEGIN, FIGURES, with_figures
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -24,6 +24,11 @@ def test_readme_is_read_in_three_minutes() -> None:
 def test_the_figures_of_readme_are_those_that_were_measured() -> None:
     assert with_figures(README, read(RESULTS)) == README
     assert all(name in README for name in FIGURES)
+
+
+def test_only_the_figures_of_readme_are_replaced() -> None:
+    spoiled = README.replace(f"{BEGIN}\n", f"{BEGIN}\nold\n")
+    assert with_figures(spoiled, read(RESULTS)) == README
 
 
 def test_every_measured_figure_has_a_meaning() -> None:

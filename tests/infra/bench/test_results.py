@@ -6,7 +6,7 @@ import pytest
 
 from truegrain_bench.results.catalog import LONG, MEANING, SHORT
 from truegrain_bench.results.published import OURS, PUBLISHED, comparison
-from truegrain_bench.results.results import Figure, markers, read, record, show_in, table
+from truegrain_bench.results.results import Figure, read, record, table
 
 ROOT = Path(__file__).parents[3]
 P50 = Figure("serve.p50_ms", 12.5, "ms", "make bench")
@@ -38,13 +38,6 @@ def test_the_table_has_a_row_for_what_was_measured_and_none_for_the_rest(tmp_pat
 def test_the_table_writes_numbers_to_be_read(tmp_path: Path, value: float, unit: str, written: str) -> None:
     rendered = table(record(tmp_path / "results.json", [Figure("log.rows", value, unit, "")], root=ROOT), MEANING)
     assert f" | {written} | " in rendered
-
-
-def test_only_what_is_between_the_markers_of_a_document_is_replaced(tmp_path: Path) -> None:
-    readme, (begin, end) = tmp_path / "README.md", markers("figures")
-    readme.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
-    show_in(readme, "figures", "new")
-    assert readme.read_text() == f"before\n{begin}\nnew\n{end}\nafter\n"
 
 
 def test_ours_stands_among_the_published_once_it_is_measured(tmp_path: Path) -> None:
