@@ -1,1 +1,1 @@
-"""The figures that README states: their measurements, and the list of their results."""
+"""Measures the figures that the manual states."""

@@ -27,7 +27,7 @@ _AFTER_A_PERSON = """\
 To go on, do one of these:
   1. Trigger retrain_detector in Airflow once more, and approve what it asks about.
   2. Promote this version: python -m model.registry promote {version} --reason "<why>"
-     README says more under "Changing production by hand"."""
+     infra/docs/train/put-back.md says more."""
 
 
 @dataclass(frozen=True, kw_only=True)

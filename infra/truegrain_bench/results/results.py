@@ -70,7 +70,7 @@ def _machine() -> str:
 
 def _revision(root: Path) -> str:
     """Name the commit that was measured; what the measurements themselves write does not make it a dirty one."""
-    changed = _git(root, "status", "--porcelain", "--", ".", ":!README.md", ":!infra/bench/results.json")
+    changed = _git(root, "status", "--porcelain", "--", ".", ":!infra/bench/results.json")
     return _git(root, "rev-parse", "--short", "HEAD") + ("-dirty" if changed else "")
 
 

@@ -1,6 +1,5 @@
 """Recipes and their overrides."""
 
-import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -10,18 +9,10 @@ import pytest
 from model.errors import TrainingError
 from model.training.config import read_config, recipes
 
-README = Path(__file__).parents[3] / "README.md"
-
 
 @pytest.mark.parametrize("recipe", recipes())
 def test_every_recipe_can_be_read(recipe: str) -> None:
     assert read_config(recipe).backbone
-
-
-def test_readme_tells_what_each_recipe_is_for() -> None:
-    training = README.read_text().partition("## Training")[2].partition("\n## ")[0]
-    named = {name for row in training.splitlines() if row.startswith("| `") for name in re.findall("`(.+?)`", row)}
-    assert named == set(recipes())
 
 
 def test_a_recipe_names_nothing_that_is_so_anyway() -> None:
