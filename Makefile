@@ -22,7 +22,8 @@ help:  ## List the commands
 
 install: $(installed)  ## Build .venv (PYTHON=<3.11 or 3.12>, VENV=<another folder>, TORCH_INDEX=<index to take torch from>)
 
-# torch comes first and from the index of the user's choice, so that the lock serves CPU and GPU alike: infra/adr/0001.
+# torch comes first and from the index of the user's choice, so that the lock serves CPU and GPU alike.
+# infra/docs/decisions/0001-torch-outside-the-lock.md gives the reasons.
 $(installed): pyproject.toml $(locks)/torch.txt $(locks)/all.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' \
 		|| { echo "Truegrain needs Python 3.11 or 3.12; name one with PYTHON=<path>"; exit 1; }

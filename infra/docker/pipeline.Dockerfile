@@ -1,7 +1,8 @@
 # Airflow with everything its tasks need: ingestion, validation and training.
 FROM python:3.11-slim
 
-# The index that torch comes from: PyTorch's own has builds for CPU and for every CUDA. See infra/adr/0001.
+# The index that torch comes from: PyTorch's own has builds for CPU and for every CUDA.
+# infra/docs/decisions/0001-torch-outside-the-lock.md gives the reasons.
 ARG TORCH_INDEX=
 RUN useradd --create-home --uid 1000 truegrain && mkdir -p /data/lake && chown -R truegrain /data
 WORKDIR /app

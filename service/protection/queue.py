@@ -3,8 +3,8 @@
 onnxruntime fills a core, so requests that compute side by side only delay each other. A client that is refused at once
 can try again, and requests in the queue are answered as fast as ever.
 
-Clients share the core fairly (infra/adr/0021-a-client-has-a-share.md). The turn goes to the client that has computed
-least. A full queue makes room by refusing a request of the client with the most places.
+Clients share the core fairly (infra/docs/decisions/0021-a-client-has-a-share.md). The turn goes to the client that has
+computed least. A full queue makes room by refusing a request of the client with the most places.
 """
 
 import math

@@ -36,7 +36,7 @@ def judge(challenger: Report, champion: Report | None, policy: Policy, *, origin
 
     For a challenger that is a smaller variant of a detector, `original` is the report of that detector. The variant
     must be no worse than the original, and faster. All reports must be of the same images; their order does not matter.
-    infra/adr/0005 says why the rules are as they are.
+    infra/docs/decisions/0005-what-a-new-detector-must-prove.md says why the rules are as they are.
     """
     rules = list(judge_alone(challenger, policy.alone))
     if champion is None:
