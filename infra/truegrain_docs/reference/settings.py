@@ -12,8 +12,8 @@ def settings() -> str:
     )
     return page(
         "Settings",
-        "A setting is an environment variable, or a line of the file `.env`. Start from `.env.example`."
-        f" An unknown name that begins with `{PREFIX}` is refused.",
+        "A setting is an environment variable. `make up` and `docker-compose` also read the file `.env`: start from"
+        f" `.env.example`. An unknown name that begins with `{PREFIX}` is refused.",
         "The telemetry of Airflow, Great Expectations, MLflow and onnxruntime is switched off by `model/__init__.py`."
         " `mlflow models serve` runs without Truegrain: set `ORT_DISABLE_TELEMETRY=1` before you start it.",
         table(("variable", "default", "meaning"), rows),
