@@ -298,7 +298,11 @@ def test_a_key_that_cannot_be_used_stops_the_start_with_the_way_out(tmp_path: Pa
     other = ec.generate_private_key(ec.SECP256R1())
     (tmp_path / "ec.pem").write_bytes(other.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (tmp_path / "text.pem").write_text("no key")
-    for name, words in {"absent.pem": "No such file", "ec.pem": "Ed25519", "text.pem": "no private key"}.items():
+    for name, words in {
+        "absent.pem": "No such file",
+        "ec.pem": "Ed25519",
+        "text.pem": "no PEM file of a private key",
+    }.items():
         with pytest.raises(SettingsError, match=f"TRUEGRAIN_RECEIPT_KEY.*{words}.*new-key"):
             create_app(Settings(home=tmp_path / "home", receipt_key=str(tmp_path / name)))
 
