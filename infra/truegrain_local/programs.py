@@ -11,9 +11,11 @@ from pathlib import Path
 from model import TELEMETRY_OFF
 from model.settings import Settings
 from truegrain_local.environment import PATIENT_WITH_MLFLOW, ROOT
+from truegrain_rig.mlflow_server import UNDER_GUNICORN
 
 USER = "admin"
 HOST = "127.0.0.1"
+"""Where all listen, and where a browser is sent; it looks for `localhost` at ::1 first, where others may listen."""
 ALLOWED_HOSTS = "localhost:*,127.0.0.1:*"
 """Host names that MLflow answers to. MLflow's default contains 10.*, which a host name on the internet may match."""
 BIN = Path(sys.executable).parent
@@ -108,8 +110,8 @@ def _mlflow_command(settings: Settings) -> tuple[str, ...]:
         *("--backend-store-uri", f"sqlite:///{home / 'mlflow.db'}"),
         *("--artifacts-destination", str(home / "artifacts")),
         *("--host", HOST, "--port", str(settings.mlflow_port)),
-        *("--allowed-hosts", ALLOWED_HOSTS),
         *("--workers", "1"),
+        *("--gunicorn-opts", UNDER_GUNICORN),
     )
 
 
@@ -117,6 +119,7 @@ def _mlflow_environment(settings: Settings) -> dict[str, str]:
     return {
         **_shared_environment(settings),
         "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+        "MLFLOW_SERVER_ALLOWED_HOSTS": ALLOWED_HOSTS,  # the option of that name goes with uvicorn alone
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
 
@@ -133,7 +136,7 @@ def _airflow_environment(settings: Settings) -> dict[str, str]:
     port = settings.airflow_port
     at_once = str(max(2, os.cpu_count() or 1))  # ingestion has a task for each core
     options = {
-        "AIRFLOW__API__BASE_URL": f"http://localhost:{port}",
+        "AIRFLOW__API__BASE_URL": f"http://{HOST}:{port}",
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",

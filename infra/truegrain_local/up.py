@@ -24,7 +24,7 @@ from truegrain_local.first_run import run_loop
 from truegrain_local.first_verdict import predict, service_url, take_sample, wait_until_served
 from truegrain_local.memory import PeakMemory
 from truegrain_local.processes import members, read_records
-from truegrain_local.programs import USER, logs, seed_password
+from truegrain_local.programs import HOST, USER, logs, seed_password
 from truegrain_local.progress import Progress
 from truegrain_local.refusal import explain_refusal
 from truegrain_local.start import bring_up, records_path
@@ -96,8 +96,8 @@ def _report(settings: Settings, outcome: Outcome, progress: Progress, memory: Pe
 Truegrain is up after {progress.seconds:.0f} s; its processes held {memory.gigabytes:.1f} GB at most.
 
   service   {service_url(settings)}          try  curl -F file=@<image> {service_url(settings)}/predict
-  Airflow   http://localhost:{settings.airflow_port}          sign in as {USER} with {seed_password(settings)}
-  MLflow    http://localhost:{settings.mlflow_port}
+  Airflow   http://{HOST}:{settings.airflow_port}          sign in as {USER} with {seed_password(settings)}
+  MLflow    http://{HOST}:{settings.mlflow_port}
   logs      {logs(settings)}
 
 `make down` stops Truegrain.

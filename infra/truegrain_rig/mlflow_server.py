@@ -8,6 +8,12 @@ from pathlib import Path
 from model import TELEMETRY_OFF
 from truegrain_rig.process import await_answer, free_ports, running
 
+UNDER_GUNICORN = "--worker-class=gthread --threads=16 --no-control-socket"
+"""Options of gunicorn with which MLflow serves its tracking server and registry alone.
+
+Under uvicorn, the default, MLflow also serves an assistant and a gateway. The assistant runs a shell for anyone who
+reaches the port from this machine. The gateway sends requests anywhere.
+"""
 QUIET = {**TELEMETRY_OFF, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_SECONDS = 200.0
 """The first start on a machine compiles and migrates; later starts take a twentieth of the time."""
@@ -20,6 +26,7 @@ def running_mlflow(folder: Path, *, workers: int = 1) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", f"{folder}/artifacts", "--expose-prometheus", f"{folder}/metrics"]
+    command += ["--gunicorn-opts", UNDER_GUNICORN]
     with running(command, log=folder / "log", environment=QUIET, folder=folder) as server:
         await_answer(f"http://127.0.0.1:{port}/health", server, folder / "log", seconds=START_SECONDS)
         yield f"http://127.0.0.1:{port}"

@@ -12,6 +12,7 @@ import yaml
 
 from model import TELEMETRY_OFF
 from model.settings import PREFIX, Settings
+from truegrain_rig.mlflow_server import UNDER_GUNICORN
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -58,10 +59,15 @@ def test_every_service_that_stays_has_a_health_check(services: dict[str, Any]) -
 
 @NEEDS_COMPOSE
 def test_mlflow_accepts_the_address_that_the_others_call(services: dict[str, Any]) -> None:
-    (allowed,) = [part for part in services["mlflow"]["command"] if part.startswith("--allowed-hosts=")]
+    allowed = services["mlflow"]["environment"]["MLFLOW_SERVER_ALLOWED_HOSTS"]
     called = {service["environment"]["TRUEGRAIN_TRACKING_URI"] for name, service in services.items() if asks(service)}
     assert called == {"http://mlflow:5000"}
-    assert "mlflow:5000" in allowed.partition("=")[2].split(",")
+    assert "mlflow:5000" in allowed.split(",")
+
+
+@NEEDS_COMPOSE
+def test_mlflow_runs_as_it_does_under_make_up(services: dict[str, Any]) -> None:
+    assert f"--gunicorn-opts={UNDER_GUNICORN}" in services["mlflow"]["command"]
 
 
 def asks(service: dict[str, Any]) -> bool:

@@ -1,6 +1,8 @@
 """The programs that `make up` starts."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -38,15 +40,42 @@ def test_every_program_is_told_to_report_to_nobody(tmp_path: Path, monkeypatch: 
     assert told == dict.fromkeys(told, True)
 
 
-def test_mlflow_answers_to_the_names_of_this_machine_alone(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def mlflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of MLflow as `make up` starts it, with a home of its own."""
+    folder, [port] = tmp_path_factory.mktemp("up"), free_ports(1)
+    (mlflow,) = (part for part in components(Settings(home=folder, mlflow_port=port)) if part.name == "mlflow")
+    log, environment = folder / "log", {**mlflow.environment, "HOME": str(folder)}
+    with running([*mlflow.command], log=log, environment=environment) as process:
+        await_answer(f"http://127.0.0.1:{port}/health", process, log, seconds=120)
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_mlflow_answers_to_the_names_of_this_machine_alone(mlflow: str) -> None:
     """MLflow's default list has the pattern 10.*, which a host name on the internet may match."""
-    [port] = free_ports(1)
-    (mlflow,) = (part for part in components(Settings(home=tmp_path, mlflow_port=port)) if part.name == "mlflow")
-    log, url = tmp_path / "mlflow.log", f"http://127.0.0.1:{port}"
+    port = urlsplit(mlflow).port
     hosts = {f"localhost:{port}": 200, f"127.0.0.1:{port}": 200}
     hosts |= {f"{name}:{port}": 403 for name in ("10.evil.example", "192.168.evil.example", "evil.example")}
-    with running([*mlflow.command], log=log, environment=dict(mlflow.environment)) as process:
-        await_answer(f"{url}/health", process, log, seconds=120)
-        search = f"{url}/api/2.0/mlflow/experiments/search?max_results=1"
-        found = {host: requests.get(search, headers={"Host": host}, timeout=60).status_code for host in hosts}
+    search = f"{mlflow}/api/2.0/mlflow/experiments/search?max_results=1"
+    found = {host: requests.get(search, headers={"Host": host}, timeout=60).status_code for host in hosts}
     assert found == hosts
+
+
+def test_mlflow_runs_no_command_and_fetches_nothing_for_whoever_reaches_its_port(mlflow: str) -> None:
+    """Its assistant runs a shell, and sends a GET wherever a page on the web has a browser ask it to."""
+    assistant = f"{mlflow}/ajax-api/3.0/mlflow/assistant"
+    model = {"providers": {"ollama": {"base_url": "http://127.0.0.1:9", "permissions": {"full_access": True}}}}
+    answers = [
+        requests.put(f"{assistant}/config", json=model, timeout=60),
+        requests.post(f"{assistant}/message", json={"message": "run it"}, timeout=60),
+        requests.get(f"{assistant}/providers/ollama/models?base_url=http://127.0.0.1:9", timeout=60),
+        requests.post(f"{mlflow}/gateway/any/mlflow/invocations", json={}, timeout=60),
+    ]
+    found = [(answer.status_code, "The requested URL was not found" in answer.text) for answer in answers]
+    assert found == [(404, True)] * 4
+
+
+def test_a_browser_is_sent_to_the_address_that_the_programs_listen_on(tmp_path: Path) -> None:
+    """It would look for `localhost` at ::1 first, where any user of the machine may listen."""
+    (server,) = (part for part in components(Settings(home=tmp_path)) if part.name == "airflow-api-server")
+    assert server.environment["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:8080"

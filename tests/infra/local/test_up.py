@@ -1,5 +1,6 @@
 """`make up` refuses an impossible request before it starts anything."""
 
+import io
 import os
 import socket
 import subprocess
@@ -7,6 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from model.registry import ModelVersion
+from model.settings import Settings
+from truegrain_local import up
+from truegrain_local.memory import PeakMemory
+from truegrain_local.progress import Progress
 
 ROOT = Path(__file__).parents[3]
 
@@ -32,3 +39,14 @@ def test_a_source_without_any_image_is_refused_before_anything_starts(tmp_path: 
     assert f"The source '{tmp_path / 'empty'}' holds no image at all. Put images into it" in finished.stderr
     assert "starting Truegrain" not in finished.stdout
     assert not (home / "run").exists()
+
+
+def test_no_address_that_it_ends_with_is_localhost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A browser would look for that at ::1 first, where any user of the machine may listen."""
+    (tmp_path / "run").mkdir()
+    version = ModelVersion(name="detector", version="1", run_id="", tags={}, aliases=())
+    with PeakMemory(lambda: iter(())) as memory:
+        up._report(Settings(home=tmp_path), up.Outcome(version, {}, ""), Progress(io.StringIO()), memory)
+    told = capsys.readouterr().out
+    assert {f"http://127.0.0.1:{port}" in told for port in (5000, 8000, 8080)} == {True}
+    assert "localhost" not in told
