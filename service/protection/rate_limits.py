@@ -17,7 +17,7 @@ from limits.errors import ConfigurationError
 
 from model.errors import SettingsError
 from model.settings import Settings
-from service.answers.problems import PROBLEMS, Refusal
+from service.answers.problems import Refusal
 from service.protection.access import role_needed
 from service.protection.api_keys import check_limit
 from service.protection.clients import current_client
@@ -125,9 +125,9 @@ def _take_units() -> None:
     """Do nothing, like `_check_units`; flask-limiter needs a function of another name."""
 
 
-def _is_unpaid(response: Response) -> bool:
+def _is_unpaid(_: Response) -> bool:
     """Whether an answered request must still pay its one unit; a request refused by the rate limit pays none."""
-    return not g.get("paid") and response.status_code != PROBLEMS[_REASON][0]
+    return not g.get("paid") and not g.get("breached")
 
 
 def _is_unaffordable(_: Response) -> bool:
@@ -147,7 +147,11 @@ def _options(storage: str) -> dict[str, float]:
 
 
 def describe_breach(error: RateLimitExceeded) -> Refusal:
-    """Return the refusal that names the client's limit, the cost of the request and when to try again."""
+    """Return the refusal that names the client's limit, the cost of the request and when to try again.
+
+    Marks the request, so that it pays no unit.
+    """
+    g.breached = True
     [limiter] = current_app.extensions["limiter"]
     breached = limiter.current_limit
     seconds = (

@@ -247,3 +247,22 @@ def test_units_are_counted_in_redis_too_and_without_it_as_well(
     process.wait()
     assert predict(other, draw(), path="/predict/batch", times=9).status_code == 200
     assert predict(other, draw(), path="/predict/batch", times=2).status_code == 429
+
+
+def test_a_report_that_is_refused_for_want_of_room_takes_its_unit(
+    start_client: Start, give_keys: Callable[..., None], publish: Publish, draw: Draw, wait_until: Callable[..., None]
+) -> None:
+    """Its answer has the status of a request that is over the limit, which takes none."""
+    give_keys(Key(name="shop", roles=("predict", "feedback"), hashes=(hash_of("shop"),)))
+    publish("1")
+    client = start_client(rate_limit="6/hour", feedback_waiting=1)
+    log = client.application.extensions["truegrain"].predictions
+    judged = [
+        client.post("/predict", data=draw(230 + n), content_type="image/jpeg", **with_key("shop")) for n in (0, 1)
+    ]
+    ids = [(answer.json or {})["id"] for answer in judged]
+    wait_until(lambda: log.find(ids[1]), what="the prediction to be remembered")
+    said = [{"prediction_id": ids[n > 0], "label": "ai"} for n in range(6)]
+    answers = [client.post("/feedback", json=each, **with_key("shop")) for each in said]
+    reasons = [(answer.json or {}).get("reason") for answer in answers]
+    assert reasons == [None, *["too_many_reports"] * 3, *["too_many_requests"] * 2]
