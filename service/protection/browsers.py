@@ -55,6 +55,11 @@ _CACHE: Final = {"Cache-Control": "no-store"}
 """On every answer but the static files of the page, which browsers may cache."""
 
 _EXPOSED: Final = (REQUEST_ID, "Retry-After")
+_OWN_PAGES: Final = ("same-origin", "none")
+"""Sec-Fetch-Site of requests by the service's own page, and of an address that a person typed.
+
+'same-site' is a page at another port of the same host, or at a sibling domain.
+"""
 _ONE_YEAR: Final = 31_536_000
 _TEN_MINUTES: Final = 600
 
@@ -147,7 +152,7 @@ def _refuse_other_sites(origins: set[str]) -> None:
         return
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin", "")
     # Over plain HTTP, browsers send Sec-Fetch-Site to localhost alone. Schemes may differ: a proxy may have ended TLS.
-    is_other = site == "cross-site" if site else bool(origin) and origin.lower().partition("://")[2] != _own_host()
+    is_other = site not in _OWN_PAGES if site else bool(origin) and origin.lower().partition("://")[2] != _own_host()
     if is_other and origin.lower() not in origins:
         raise Refusal(
             "cross_site",

@@ -144,8 +144,11 @@ def test_a_page_of_another_site_can_change_nothing(start_client: Start, method: 
     assert "'https://evil.example'" in refused.text
     assert ask(Sec_Fetch_Site="cross-site").status_code == 403
     assert ask(Sec_Fetch_Site="cross-site", Origin="null").status_code == 403
+    assert ask(Sec_Fetch_Site="same-site", Origin="http://localhost:3000").status_code == 403, "another port"
+    assert ask(Sec_Fetch_Site="same-site", Origin="http://wiki.localhost").status_code == 403
     for allowed in (
         ask(Sec_Fetch_Site="cross-site", Origin="https://lab.example"),
+        ask(Sec_Fetch_Site="same-site", Origin="https://lab.example"),
         ask(Sec_Fetch_Site="same-origin", Origin="http://localhost"),
         ask(Sec_Fetch_Site="none"),
         ask(),
