@@ -55,9 +55,18 @@ class Withdrawal:
 
 
 def withdraw(
-    lake: Lake, images: Iterable[str], *, lock: Path, reason: str, now: datetime, erase: bool = False
+    lake: Lake,
+    images: Iterable[str],
+    *,
+    lock: Path,
+    reason: str,
+    now: datetime,
+    scope: str = EVERYWHERE,
+    erase: bool = False,
 ) -> Withdrawal:
     """Withdraw the images with these SHA-256 sums: neither they nor their pixel twins are in any later version.
+
+    With the `scope` REPORTED, only copies that came by reports are withdrawn.
 
     Published versions stay as they are. The bytes stay in the lake unless `erase` is true: then `model.privacy.erasing`
     erases the bytes. An image that the lake does not hold is recorded too, and kept out if it comes later. Withdrawing
@@ -75,7 +84,7 @@ def withdraw(
         raise DatasetError("say why the images are withdrawn: the reason is kept with them")
     pixels = find_pixel_hashes(lake, hashes)  # before the lock, because it reads the whole lake
     with locked(lock):
-        added = record(lake, hashes, reason=reason.strip(), now=now, erase=erase, pixels=pixels)
+        added = record(lake, hashes, reason=reason.strip(), now=now, scope=scope, erase=erase, pixels=pixels)
     unseen = tuple(sha256 for sha256 in hashes if sha256 not in pixels)
     return Withdrawal(added, len(hashes) - added, unseen)
 

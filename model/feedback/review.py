@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from model.dataset.kept_out import REPORTED
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from model.dataset.tombstones import withdraw
@@ -39,7 +40,7 @@ def keep(lake: Lake, answers: Mapping[str, str | None], *, lock: Path, by: str, 
     """Write what the person `by` found into the reports, and return how many reports changed.
 
     `answers` holds the label of each image, by its hash; None: of no use. An answer overrules an agreement. An image
-    that was accepted by mistake is withdrawn for good. Raises what `settle` raises.
+    that was accepted by mistake is withdrawn for good, as a copy that came by reports. Raises what `settle` raises.
     """
     rulings = [ruling for image, label in answers.items() for ruling in answer(image, label, by=by)]
     asked = [each for each in read_statements(lake.root) if each.image_sha256 in answers]
@@ -47,7 +48,7 @@ def keep(lake: Lake, answers: Mapping[str, str | None], *, lock: Path, by: str, 
         each.image_sha256 for each in asked if each.review == ACCEPTED and each.label != answers[each.image_sha256]
     }
     if mistaken:  # first of all: the images may be ingested already, and only a tombstone keeps them out
-        withdraw(lake, mistaken, lock=lock, reason=_OVERRULED, now=now)
+        withdraw(lake, mistaken, lock=lock, reason=_OVERRULED, now=now, scope=REPORTED)
     return _write(lake, asked, rulings, lock=lock, now=now)
 
 

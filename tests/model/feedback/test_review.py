@@ -174,6 +174,22 @@ def test_a_person_overrules_an_agreement_and_the_image_is_withdrawn(lake: Lake, 
     assert REPORTS not in set(read_candidates(lake, assemble(lake, today=date(2026, 11, 21)))["source"])
 
 
+def test_no_mistake_of_reporters_takes_the_same_picture_of_another_source_with_it(lake: Lake, report: Report) -> None:
+    """Three agree on the pixels of an image under the wrong label, a fourth denies it, and a person overrules."""
+    collect(lake, many(10), now=NOW)
+    before = read_candidates(lake, assemble(lake, today=date(2026, 11, 21)))
+    image = next(lake.read_images(before[before["label"] == "real"]))
+    for client in THREE:
+        report(client, "ai", image + b"x")
+    assert settled(lake).accepted == 1
+    ingest(lake)
+    report("eve", "real", image + b"x")
+    (question,) = settled(lake).questions
+    answered(lake, {question.image_sha256: "real"})
+    after = read_candidates(lake, assemble(lake, today=date(2026, 11, 22)))
+    assert set(after["sha256"]) == set(before["sha256"])
+
+
 def test_a_person_who_agrees_with_an_agreement_ends_the_dispute(lake: Lake, report: Report) -> None:
     for client in THREE:
         report(client)
