@@ -34,14 +34,12 @@ class VotingLimits:
 def find_mistrusted(statements: Iterable[UserReport], known: Mapping[str, str]) -> frozenset[str]:
     """Find the reporters who erred too often, by a reviewer's decision or the `known` label of an image's hash.
 
-    One error is forgiven, and one more for every ten correct reports. An agreement does not count as correct or wrong,
-    because reporters who lie together would vouch for each other.
+    One error is forgiven, and one more for every ten correct reports. An image counts once, however often it is
+    reported. An agreement does not count as correct or wrong, because reporters who lie together would vouch for each
+    other.
     """
-    right, wrong = Counter[str](), Counter[str]()
-    for each in statements:
-        found = _was_right(each, known)
-        if found is not None:
-            (right if found else wrong)[each.client] += 1
+    found = {(each.client, each.image_sha256, _was_right(each, known)) for each in statements}
+    right, wrong = (Counter(client for client, _, was_right in found if was_right is so) for so in (True, False))
     return frozenset(client for client in wrong if wrong[client] > 1 + right[client] // _RIGHT_FOR_AN_ERROR)
 
 
@@ -57,13 +55,21 @@ def find_expired_reports(statements: Iterable[UserReport], *, since: datetime) -
 
     1. An accepted report never expires, because whoever withdraws it must still have the image withdrawn.
     2. A report with a key that a reviewer or a known label has judged never expires. It counts for or against its
-       reporter.
+       reporter. Of several reports that say the same of an image, one is kept.
     3. All other reviewed reports expire. An agreement counts only for images that it brought in since then
        (`count_entered`).
     """
     reviewed = (each for each in statements if each.review is not None and each.review != ACCEPTED)
     old = (each for each in reviewed if (each.reviewed_at or each.reported_at) < since)
-    return [each for each in old if each.client == ANONYMOUS or not each.was_looked_at]
+    told: set[tuple[str, str, str, bool]] = set()
+    expired: list[UserReport] = []
+    for each in old:
+        what = (each.client, each.image_sha256, each.label, each.holds)
+        if each.client == ANONYMOUS or not each.was_looked_at or what in told:
+            expired.append(each)
+        else:
+            told.add(what)
+    return expired
 
 
 def _was_right(said: UserReport, known: Mapping[str, str]) -> bool | None:

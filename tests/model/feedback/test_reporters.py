@@ -24,6 +24,20 @@ def test_an_error_is_forgiven_and_one_more_for_every_ten_right(right: int, wrong
     assert find_mistrusted(judged(right, wrong), {}) == ({"ada"} if mistrusted else set())
 
 
+def test_an_image_that_is_reported_often_is_one_that_was_told_right() -> None:
+    often = [replace(say("ada", image="cat"), review=CONFIRMED, reviewed_by=KNOWN) for _ in range(20)]
+    assert find_mistrusted([*often, *judged(0, 2)], {}) == {"ada"}
+    waiting = [say("ada", "ai", "dog"), say("ada", "ai", "dog")]
+    assert find_mistrusted(waiting, {hash_of("dog"): "real"}) == set(), "nor is it several errors"
+
+
+def test_of_what_tells_the_same_of_a_reporter_one_report_is_needed() -> None:
+    about = {"reviewed_at": NOW - timedelta(days=31), "reviewed_by": KNOWN}
+    alike = [replace(say("ada"), review=CONFIRMED, **about) for _ in range(3)]
+    others = [replace(said, review=REJECTED, **about) for said in (say("ada", "real"), say("ada", image="dog"))]
+    assert find_expired_reports([*alike, *others], since=NOW - timedelta(days=30)) == alike[1:]
+
+
 def test_the_lake_judges_as_a_person_does_and_an_agreement_judges_nobody() -> None:
     assert find_mistrusted(judged(0, 2, by=KNOWN), {}) == {"ada"}
     assert find_mistrusted(judged(0, 2, by=AGREEMENT), {}) == set()
