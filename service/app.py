@@ -52,7 +52,12 @@ def create_app(settings: Settings | None = None) -> APIFlask:
         if settings.shadow_share
         else None,
         predictions=PredictionLog(settings.predictions_url, metrics, days=settings.prediction_days, home=settings.home),
-        reports=Reports(settings.lake_url, lock=settings.reports_lock, room=ReportRoom.of(settings)),
+        reports=Reports(
+            settings.lake_url,
+            lock=settings.reports_lock,
+            room=ReportRoom.of(settings),
+            agreement=settings.feedback_agreement,
+        ),
         keyring=keyring,
         notary=Notary.load(Path(settings.receipt_key)) if settings.receipt_key else None,
     )

@@ -86,11 +86,23 @@ def review(
         full = {each.client for each in open_ if entered[each.client] >= influence.images}
         reason = _why_ask(said, open_, influence, mistrusted=mistrusted, full=full)
         if reason:
-            questions.append(Question(image_sha256=said[0].image_sha256, statements=said, reason=reason))
+            voices = tuple(each for each in said if not each.withdrawn)
+            questions.append(Question(image_sha256=said[0].image_sha256, statements=voices, reason=reason))
         else:
             rulings.append(_rule(open_[0], holds=True, by=AGREEMENT))
             entered.update({each.client for each in open_})
     return Review(rulings=tuple(rulings), questions=tuple(questions), without_file=without_file)
+
+
+def is_borne(said: Iterable[UserReport], *, agreement: int) -> bool:
+    """Tell whether these reports on one image are enough to accept it.
+
+    They are if a person found them right, or `agreement` reporters with a key agree, and the file lies with one of them.
+    """
+    holding = [each for each in said if each.holds and not each.withdrawn]
+    named = {each.client for each in holding} - {ANONYMOUS}
+    found = len(named) >= agreement or any(each.was_looked_at for each in holding)
+    return found and any(each.kept for each in holding)
 
 
 def answer(image_sha256: str, label: str | None, *, by: str) -> list[Ruling]:
@@ -119,8 +131,8 @@ def _find_standing(said: Said, truth: str | None) -> dict[str, Ruling]:
         return {label: Ruling(image_sha256=image, label=label, holds=label in right, by=by) for label in CLASSES}
     if looked_at:
         return {label: _rule(each, holds=False, by=each.reviewed_by or REVIEWER) for label, each in looked_at.items()}
-    disputed = len({each.label for each in said}) > 1
-    agreed = [each for each in said if each.holds]
+    disputed = len({each.label for each in said if not each.withdrawn}) > 1
+    agreed = [each for each in said if each.holds and not each.withdrawn]
     return {} if disputed else {each.label: _rule(each, holds=True, by=AGREEMENT) for each in agreed[:1]}
 
 
@@ -128,7 +140,8 @@ def _why_ask(
     said: Said, open_: Iterable[UserReport], influence: VotingLimits, *, mistrusted: Set[str], full: Set[str]
 ) -> str:
     """Return why a person must be asked; '' if the reporters agree and may settle the image."""
-    labels = Counter(each.label for each in said if each.review is None or each.holds)
+    voices = {(each.client, each.label) for each in said if each.review is None or (each.holds and not each.withdrawn)}
+    labels = Counter(label for _, label in voices)
     if len(labels) > 1:
         return "disputed: " + ", ".join(f"{count} say {label}" for label, count in sorted(labels.items()))
     named = {each.client for each in open_} - {ANONYMOUS}

@@ -52,13 +52,14 @@ COLUMNS: Final = pa.unify_schemas(
                 pa.field("reported_at", _WHEN, nullable=False),
                 pa.field("reviewed_by", pa.string()),
                 pa.field("reviewed_at", _WHEN),
+                pa.field("withdrawn", pa.bool_()),
             ]
         ),
     ]
 )
 """The columns that a source of reports reads, and the columns that a reviewer needs. The image's bytes are null without
-consent, and after a review that did not accept the image. `owner` says who may change the report; reports of earlier
-releases lack the column."""
+consent, and after a review that did not accept the image. `owner` says who may change the report. `withdrawn`
+is true of a report that was withdrawn after its review. Reports of earlier releases lack the last two columns."""
 
 _BYTES: Final = "image.bytes"
 _READERS: Final = 8
@@ -71,6 +72,7 @@ class UserReport:
 
     `kept` says whether the file is stored with the report. `review` is None while the report waits for its review.
     `reviewed_by` and `reviewed_at` say who or what reviewed it, and when.
+    A report that was `withdrawn` after its review is no voice any more, but its finding still counts.
     """
 
     id: str
@@ -84,6 +86,7 @@ class UserReport:
     review: str | None = None
     reviewed_by: str | None = None
     reviewed_at: datetime | None = None
+    withdrawn: bool = False
 
     @property
     def holds(self) -> bool:
@@ -148,6 +151,7 @@ def read_statement(lake: UPath, id_: str) -> UserReport | None:
     with suppress(FileNotFoundError), _naming_damage(path), path.open("rb") as file, pq.ParquetFile(file) as report:
         known = [name for name in _STORED if name in report.schema_arrow.names]
         (values,) = report.read(columns=known).to_pylist()
+        values["withdrawn"] = bool(values.get("withdrawn"))
         return UserReport(id=id_, kept=_has_image(report.metadata.row_group(0)), **values)
     return None
 

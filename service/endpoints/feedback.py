@@ -70,13 +70,13 @@ class Reported(BaseModel):
 
 
 class Withdrawn(BaseModel):
-    """A report that was deleted with its image."""
+    """A report that was withdrawn; its image was deleted."""
 
     id: str = Field(description="The report that was withdrawn")
     kept_out: bool = Field(
         description="Whether the report had been accepted: then its image is kept out of all later dataset versions"
     )
-    left: list[str] = Field(description="What still exists of the image, and until when; empty: nothing")
+    left: list[str] = Field(description="What still exists of the report and its image, and until when; empty: nothing")
 
 
 FEEDBACK: Final = Feedback(prediction_id=EXAMPLE_VERDICT.id, label="real")
@@ -118,7 +118,8 @@ def withdraw_feedback(report_id: str) -> Withdrawn:
     """Withdraw a report of yours.
 
     The report is deleted with its image. If the report had been accepted, the image is kept out of all later dataset
-    versions, and the pipeline erases it. Until then `left` says what exists. A report under an API key is withdrawn
+    versions, and the pipeline erases it. Of a reviewed report the finding stays,
+    without image and comment. `left` says what still exists. A report under an API key is withdrawn
     with the same key, a report without a key with its `report_token`. An admin's key withdraws its own report, or else
     all reports on the verdict.
     """

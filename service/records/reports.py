@@ -1,6 +1,6 @@
 """Stores and withdraws users' reports of what an image is; each report is a file in the lake that awaits its review."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +8,23 @@ from typing import Any, Final, Literal
 
 from upath import UPath
 
-from model.feedback.reports import ANONYMOUS, ID, NAME, list_ids, path_of, read_report, reporter_mark, write_report
+from model.feedback.agreement import is_borne
+from model.feedback.reports import (
+    ANONYMOUS,
+    ID,
+    NAME,
+    list_ids,
+    path_of,
+    read_report,
+    read_statement,
+    read_statements,
+    reporter_mark,
+    write_report,
+)
 from model.files import remove
 from model.monitoring.predictions import Prediction
 from model.processes import locked
-from model.sources.reports import ACCEPTED, FOLDER
+from model.sources.reports import ACCEPTED, CONFIRMED, FOLDER
 from model.sources.shard_columns import REVIEW
 from service.answers.problems import Refusal
 from service.protection.access import REPORT_HEADER
@@ -21,6 +33,10 @@ from service.records.reporter import Reporter
 
 _LATER: Final = "the image stays in the lake, and on pages that show it, until the pipeline erases it, within a day"
 _PUBLISHED: Final = "detectors that were trained on the image stay; later dataset versions are without the image"
+_GIVEN: Final = "the image stays where other reporters have given it as well"
+_REMEMBERED: Final = (
+    "the finding of the review stays, without image and comment, because it tells how often its reporter was right"
+)
 _LOOKED_AT: Final = "the reviewers' page may show the image until the present review ends, within a day"
 
 
@@ -49,10 +65,11 @@ class Reports:
     API key are one reporter; a token gives the right to change their report.
     """
 
-    def __init__(self, lake: str, *, lock: Path, room: ReportRoom) -> None:
+    def __init__(self, lake: str, *, lock: Path, room: ReportRoom, agreement: int) -> None:
         self._lake = lake
         self._lock = lock
         self._room = room
+        self._agreement = agreement
 
     def put(self, report: Report, reporter: Reporter) -> str | None:
         """Store a report; return the token by which it can be changed, None for a caller with a key.
@@ -69,8 +86,8 @@ class Reports:
             if earlier is not None and earlier[REVIEW] is not None:
                 raise Refusal(
                     "already_reviewed",
-                    f"the report on '{prediction}' was reviewed; to make a new report, withdraw this one first: DELETE"
-                    " /feedback/<id>",
+                    f"the report on '{prediction}' was reviewed; to make a new report, have the image judged again, and"
+                    " report on that verdict",
                 )
             token = reporter.token_of(earlier)
             self._room.require(root, reporter, replacing=name, size=len(report.image or b""))
@@ -80,24 +97,52 @@ class Reports:
     def withdraw(self, id_: str, reporter: Reporter) -> Withdrawal | None:
         """Delete a report and its image, by the id of the prediction; return None when there is no such report.
 
+        Of a reviewed report the finding stays, or a reporter could have errors forgotten. An admin deletes the finding
+        as well.
+
         The image of an accepted report may be in the lake already. A tombstone keeps this copy out of all later
-        dataset versions, and asks the pipeline to erase it. Raises Refusal `not_your_report`, StorageFull and LockHeld
-        as `put` does.
+        dataset versions, and asks the pipeline to erase it. No tombstone is set while the reports of others are enough
+        to accept the image (`is_borne`), unless an admin withdraws. Raises Refusal `not_your_report`, StorageFull and
+        LockHeld as `put` does.
         """
         root = UPath(self._lake)
+        alike = self._ids_alike(self._of(id_, reporter))  # before the lock, because it reads all reports
         with locked(self._lock):
-            found = list(self._of(id_, reporter))
+            found = dict(self._of(id_, reporter))
             if not found:
                 return None
-            accepted = {report["image_sha256"] for _, report in found if report[REVIEW] == ACCEPTED}
-            if accepted:
-                self._ask_for_erasure(sorted(accepted))
-            for name, _ in found:
-                remove(path_of(root, name))
-        kept = any(report["image"]["bytes"] is not None for _, report in found)
-        looked_at = kept and (root / FOLDER / "review.html").exists()
-        left = (_LATER, _PUBLISHED) if accepted else ()
-        return Withdrawal(kept_out=bool(accepted), left=(*left, _LOOKED_AT) if looked_at else left)
+            accepted = {report["image_sha256"] for report in found.values() if report[REVIEW] == ACCEPTED}
+            given = set() if reporter.is_admin else accepted & self._borne_without(found, alike)
+            if accepted - given:
+                self._ask_for_erasure(sorted(accepted - given))
+            for name, report in found.items():
+                if report[REVIEW] is None or reporter.is_admin:
+                    remove(path_of(root, name))
+                else:
+                    write_report(root, name, _finding_of(report))
+        kept = any(report["image"]["bytes"] is not None for report in found.values())
+        left = [_LATER, _PUBLISHED] if accepted - given else []
+        left += [_GIVEN] if given else []
+        left += [_REMEMBERED] if not reporter.is_admin and any(report[REVIEW] for report in found.values()) else []
+        left += [_LOOKED_AT] if kept and (root / FOLDER / "review.html").exists() else []
+        return Withdrawal(kept_out=bool(accepted - given), left=tuple(left))
+
+    def _ids_alike(self, found: Iterator[tuple[str, dict[str, Any]]]) -> list[str]:
+        """Return the ids of all reports on the images of the accepted reports among `found`."""
+        images = {report["image_sha256"] for _, report in found if report[REVIEW] == ACCEPTED}
+        said = read_statements(UPath(self._lake)) if images else []
+        return [each.id for each in said if each.image_sha256 in images]
+
+    def _borne_without(self, found: Collection[str], alike: Iterable[str]) -> set[str]:
+        """Return the images for which the reports `alike` are enough (`is_borne`) without those of `found`."""
+        others = [read_statement(UPath(self._lake), id_) for id_ in alike if id_ not in found]
+        said = [each for each in others if each is not None]
+        images = {each.image_sha256 for each in said}
+        return {
+            image
+            for image in images
+            if is_borne((each for each in said if each.image_sha256 == image), agreement=self._agreement)
+        }
 
     def _of(self, id_: str, reporter: Reporter) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the reports that a reporter withdraws by an id: its own report, else for an admin all of them."""
@@ -106,7 +151,8 @@ class Reports:
             return
         name, own = self._find(prediction, reporter)
         if own is not None and reporter.owns(own) and id_ in (prediction, name):
-            yield name, own
+            if reporter.is_admin or not own.get("withdrawn"):
+                yield name, own
         elif reporter.is_admin:
             pattern = f"{id_}*" if ID.fullmatch(id_) else id_
             for each in list_ids(UPath(self._lake), pattern):
@@ -162,6 +208,13 @@ def _row(report: Report, reporter: Reporter, owner: str) -> dict[str, Any]:
         "owner": owner,
         "reported_at": _now(),
     }
+
+
+def _finding_of(report: dict[str, Any]) -> dict[str, Any]:
+    """Return what stays of a reviewed report that is withdrawn: its finding, without image and comment."""
+    found = CONFIRMED if report[REVIEW] == ACCEPTED else report[REVIEW]
+    gone = {"image": {"bytes": None, "path": report["image"]["path"]}, "comment": ""}
+    return report | gone | {REVIEW: found, "withdrawn": True}
 
 
 def _now() -> datetime:

@@ -235,7 +235,7 @@ def test_an_accepted_report_that_is_withdrawn_leaves_no_byte_of_its_image(settin
     publish_again(lake)
     folder = Path(str(lake.root))
     assert {path.split("/")[0] for path in find_traces(folder, [image])} == {"batches", "feedback"}
-    reports = Reports(settings.lake_url, lock=settings.reports_lock, room=ReportRoom.of(settings))
+    reports = Reports(settings.lake_url, lock=settings.reports_lock, room=ReportRoom.of(settings), agreement=3)
     (own,) = (each.id for each in read_statements(lake.root) if each.client == "ada")
     withdrawn = reports.withdraw(own, Reporter(key="ada"))
     assert withdrawn is not None
@@ -246,7 +246,7 @@ def test_an_accepted_report_that_is_withdrawn_leaves_no_byte_of_its_image(settin
     assert done is not None
     assert done.rows == 1
     assert find_traces(folder, [image]) == []
-    assert len(list_ids(lake.root)) == 2, "what others have said stays"
+    assert len(list_ids(lake.root)) == 3, "what others have said stays, and what was found"
 
 
 def test_nothing_is_asked_for_and_nothing_done(eraser: Eraser, lake: Lake) -> None:

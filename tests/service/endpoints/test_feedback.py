@@ -24,7 +24,7 @@ from model.monitoring.predictions import add, prepare
 from model.processes import locked
 from model.settings import Settings
 from model.sources.kinds import read_source
-from model.sources.reports import ACCEPTED, REJECTED
+from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
 from service.protection.api_keys import Key, hash_of
 from support.monitoring import predict
 
@@ -151,7 +151,7 @@ def test_a_report_that_was_reviewed_is_not_replaced(
     prediction = judge(draw(240))
     own = licence(report(client, prediction))
     review(lake, verdict)
-    assert_problem(report(client, prediction, "ai", of=own), 409, "already_reviewed", "DELETE /feedback/")
+    assert_problem(report(client, prediction, "ai", of=own), 409, "already_reviewed", "judged again")
 
 
 def test_a_withdrawn_report_is_gone_with_its_image(client: FlaskClient, judge: Judge, draw: Draw, lake: Lake) -> None:
@@ -187,8 +187,11 @@ def test_an_accepted_report_that_is_withdrawn_leaves_a_tombstone(
     review(lake, ACCEPTED)
     answer = client.delete(f"/feedback/{prediction}", headers=own).json
     assert answer is not None
-    assert (answer["kept_out"], len(answer["left"])) == (True, 2)
-    assert kept(lake) == []
+    assert (answer["kept_out"], len(answer["left"])) == (True, 3)
+    (left,) = kept(lake)
+    assert (left["image"]["bytes"], left["comment"], left["review"], left["withdrawn"]) == (None, "", CONFIRMED, True)
+    assert_problem(client.delete(f"/feedback/{prediction}", headers=own), 404, "unknown_report")
+    assert_problem(report(client, prediction, "ai", of=own), 409, "already_reviewed")
     (stone,) = read_tombstones(lake).to_dict("records")
     assert (stone["sha256"], stone["scope"], stone["erase"]) == (row["image_sha256"], REPORTED, True)
 

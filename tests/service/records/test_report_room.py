@@ -42,7 +42,7 @@ def put(lake: UPath, tmp_path: Path) -> Put:
         room = ReportRoom(reports=most["reports"], bytes=most["bytes"], free=most["free"])
         about = prediction or predict(next(_number))
         report = Report(prediction=about, label="ai", comment="", image=image)
-        return Reports(str(lake), lock=tmp_path / "reports.lock", room=room).put(report, reporter)
+        return Reports(str(lake), lock=tmp_path / "reports.lock", room=room, agreement=3).put(report, reporter)
 
     return take
 
