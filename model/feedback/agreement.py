@@ -97,7 +97,7 @@ def review(
 def is_borne(said: Iterable[UserReport], *, agreement: int) -> bool:
     """Tell whether these reports on one image are enough to accept it.
 
-    They are if a person found them right, or `agreement` reporters with a key agree, and the file lies with one of them.
+    They are if a person found them right, or `agreement` reporters with a key agree. One of them must hold the file.
     """
     holding = [each for each in said if each.holds and not each.withdrawn]
     named = {each.client for each in holding} - {ANONYMOUS}

@@ -1,7 +1,9 @@
 """Words the questions that a person is asked about reports, and reads the answers."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from math import inf
 from typing import Final
 
 from model.errors import FeedbackError
@@ -25,8 +27,18 @@ _RANGE: Final = re.compile(r"(\d{1,4})(?:\s*-\s*(\d{1,4}))?")
 
 
 def choose(questions: Iterable[Question]) -> list[Question]:
-    """Choose at most MOST_ASKED questions: most reporters with a key first, so that a flood without keys is last."""
-    return sorted(questions, key=lambda question: -len(_reporters(question)))[:MOST_ASKED]
+    """Choose at most MOST_ASKED questions: one of each reporter with a key, then another of each, and so on.
+
+    In each round, questions with the most reporters come first. A flood without keys is last.
+    """
+    ordered = sorted(questions, key=lambda question: -len(_reporters(question)))
+    asked = Counter[str]()
+    turns: list[float] = []
+    for question in ordered:
+        names = _reporters(question)
+        turns.append(min((asked[name] for name in names), default=inf))
+        asked.update(names)
+    return [ordered[place] for place in sorted(range(len(ordered)), key=turns.__getitem__)[:MOST_ASKED]]
 
 
 def describe(review: Review, asked: Sequence[Question], page: str) -> str:

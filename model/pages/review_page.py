@@ -9,7 +9,7 @@ from upath import UPath
 
 from model.errors import InvalidImage
 from model.feedback.agreement import Question
-from model.feedback.reports import read_report
+from model.feedback.reports import UserReport, read_report
 from model.files import remove, write_text
 from model.images.decoding import SOURCE_LIMITS, decode
 from model.pages.rendering import picture, render_page
@@ -26,6 +26,11 @@ class Shown:
     question: Question
     picture: str = ""
     problem: str = ""
+
+    @property
+    def said(self) -> list[UserReport]:
+        """What was said, the last word of each reporter on each label."""
+        return list({(each.client, each.label): each for each in self.question.statements}.values())
 
 
 def write_page(lake: UPath, questions: Sequence[Question]) -> UPath:

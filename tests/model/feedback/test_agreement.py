@@ -72,6 +72,10 @@ def test_one_who_disagrees_with_any_majority_brings_in_a_person(dissenter: str) 
     assert questions(found) == ["disputed: 101 say ai, 1 say real"]
 
 
+def test_a_person_is_told_how_many_reporters_disagree_and_not_how_many_reports() -> None:
+    assert questions(judge([*say_all(["eve"] * 12), say("ada", "real")])) == ["disputed: 1 say ai, 1 say real"]
+
+
 def test_a_flood_enters_up_to_the_number_of_images_of_each_reporter() -> None:
     flood = [said for number in range(100) for said in say_all(THREE, image=f"image {number}")]
     found = judge(flood)

@@ -23,6 +23,14 @@ def test_a_flood_without_keys_does_not_hide_what_reporters_with_keys_say() -> No
     assert len(chosen) == MOST_ASKED
 
 
+def test_one_reporter_with_many_images_hides_no_other_reporter() -> None:
+    flood = [question(["eve"], image=f"{number}") for number in range(50)]
+    others = [question([name], image=f"{name} {number}") for name in ("ada", "bob") for number in range(2)]
+    chosen = [each.image_sha256 for each in choose([*flood, *others])]
+    assert {each.image_sha256 for each in others} <= set(chosen[:6])
+    assert len(chosen) == MOST_ASKED
+
+
 def test_the_question_numbers_the_images_and_says_who_says_what_and_why_it_is_asked() -> None:
     disputed = Question(
         image_sha256=IMAGES[0],

@@ -52,6 +52,15 @@ def test_only_some_of_many_reports_are_listed(lake: Lake) -> None:
     assert "and 2 more reports" in write_page(lake.root, [ask(lake)]).read_text()
 
 
+def test_one_reporter_who_reports_often_hides_nobody_else(lake: Lake) -> None:
+    for number in range(10):
+        write_said(lake.root, say("eve", comment=f"word {number}"), IMAGE)
+    write_said(lake.root, say("ada", "real", comment="mine"), IMAGE)
+    page = write_page(lake.root, [ask(lake)]).read_text()
+    assert ("mine" in page, page.count("word "), "word 9" in page) == (True, 1, True)
+    assert "and 9 more reports" in page
+
+
 def test_it_is_removed_with_the_pictures(lake: Lake) -> None:
     write_said(lake.root, say("ada"), IMAGE)
     page = write_page(lake.root, [ask(lake)])
