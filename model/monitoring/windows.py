@@ -1,18 +1,21 @@
 """Reads the predictions that drift is measured on from their table."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Row, RowMapping, Select, and_, func, select
 
 from model.detectors.traffic_sample import EMBEDDING, FACTS, Sample
 from model.monitoring.database import in_utc
 from model.monitoring.fair_window import REACHES, Candidate, FairWindow
 from model.monitoring.predictions import ANONYMOUS, PREDICTIONS, Packed
+
+_LOOKED_AT: Final = 25
+"""How many times the share of a time slice is read, so that one client's flood in it hides no other client."""
 
 _AT_ONCE: Final = 500
 """Most ids that a query names; SQLite takes 32,766 at most."""
@@ -66,17 +69,17 @@ def _of_version(model_version: str, model_sha256: str) -> ColumnElement[bool]:
 def _choose(connection: Connection, ours: ColumnElement[bool], window: FairWindow) -> list[Candidate]:
     """Return the predictions of a window, newest first.
 
-    Each time slice is queried on its own for a few rows, so a burst in one slice neither hides other slices nor costs
-    more. Whether only one client sends is known once all slices were queried.
+    Each time slice is queried on its own for a few rows of each client. So a flood in one slice hides neither other
+    slices nor other clients, and costs no more. Whether only one client sends is known once all slices were queried.
     """
-    found = set(_find(connection, ours, after=None, until=window.until, most=2 * window.most))
+    found = set(_find_newest(connection, ours, until=window.until, most=2 * window.most))
     at = PREDICTIONS.c.at
     oldest = connection.execute(select(at).where(ours).order_by(at).limit(1)).scalar_one_or_none()
     if oldest is None:
         return []
     for reach in REACHES:
         for begin, end in window.slices(reach):
-            found.update(_find(connection, ours, after=begin, until=end, most=window.share_of_slice))
+            found.update(_find_of_each(connection, ours, after=begin, until=end, most=window.share_of_slice))
         if in_utc(oldest) > window.until - reach:
             break
         if len({one.client for one in found}) > 1 and window.is_filled(found, reach):
@@ -84,15 +87,29 @@ def _choose(connection: Connection, ours: ColumnElement[bool], window: FairWindo
     return window.choose(found)
 
 
-def _find(
-    connection: Connection, ours: ColumnElement[bool], *, after: datetime | None, until: datetime, most: int
+def _find_newest(connection: Connection, ours: ColumnElement[bool], *, until: datetime, most: int) -> list[Candidate]:
+    """Return the newest `most` predictions given up to `until`."""
+    return _to_candidates(connection.execute(_newest(ours, until=until).limit(most)))
+
+
+def _find_of_each(
+    connection: Connection, ours: ColumnElement[bool], *, after: datetime, until: datetime, most: int
 ) -> list[Candidate]:
-    """Return the newest `most` predictions given after `after` (None: at any time) and up to `until`."""
+    """Return the newest `most` predictions of each client in a time slice, among its newest _LOOKED_AT * `most`."""
+    newest = _newest(ours, until=until).where(PREDICTIONS.c.at > after).limit(_LOOKED_AT * most).subquery()
+    order = (newest.c.at.desc(), newest.c.id)
+    place = func.row_number().over(partition_by=newest.c.client, order_by=order).label("place")
+    placed = select(newest, place).subquery()
+    return _to_candidates(connection.execute(select(placed).where(placed.c.place <= most)))
+
+
+def _newest(ours: ColumnElement[bool], *, until: datetime) -> Select[tuple[str, datetime, str, str]]:
     columns = PREDICTIONS.c
     wanted = select(columns.id, columns.at, columns.client, columns.image_sha256).where(ours, columns.at <= until)
-    if after is not None:
-        wanted = wanted.where(columns.at > after)
-    rows = connection.execute(wanted.order_by(columns.at.desc(), columns.id).limit(most))
+    return wanted.order_by(columns.at.desc(), columns.id)
+
+
+def _to_candidates(rows: Iterable[Row[Any]]) -> list[Candidate]:
     return [Candidate(row.id, in_utc(row.at), row.client, row.image_sha256) for row in rows]
 
 

@@ -119,6 +119,15 @@ def test_an_image_counts_once_however_often_it_is_sent(log: Log) -> None:
     assert len(window & set(others)) >= 50
 
 
+def test_a_client_who_never_stops_makes_what_is_seen_of_others_no_older(log: Log) -> None:
+    """It sends thirty images for each one of theirs."""
+    log.send(1_000, "shop", ago=96 * HOUR, over=600 * HOUR)
+    recent = log.send(160, "shop", ago=timedelta(), over=96 * HOUR)
+    log.send(4_800, "eve", ago=timedelta(), over=96 * HOUR)
+    window = log.window(100)
+    assert share(window, recent) >= 0.5
+
+
 def test_the_window_is_oldest_first_and_the_newest_is_known_though_it_is_of_the_future(
     log: Log, engine: Engine
 ) -> None:
