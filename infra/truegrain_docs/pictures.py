@@ -82,5 +82,5 @@ def _await(condition: Callable[[], object]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m truegrain_docs.pictures", description=__doc__)
-    parser.add_argument("--url", default="http://localhost:8000/", help="the page [http://localhost:8000/]")
+    parser.add_argument("--url", default="http://127.0.0.1:8000/", help="the page [http://127.0.0.1:8000/]")
     take(parser.parse_args().url)
