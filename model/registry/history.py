@@ -7,14 +7,16 @@ last change says what production has to be.
 
 import dataclasses
 import getpass
+import re
 import socket
 import uuid
 from collections.abc import Container
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from model.errors import RegistryError
 from model.registry import Registry
@@ -104,12 +106,13 @@ class History:
 
 
 _CHANGE = TypeAdapter(Change)
+_KEY: Final = re.compile("[0-9]{6}")
 
 
 def read(registry: Registry, run_id: str | None) -> History | None:
-    """Read the history in the run `run_id`; None if there is no such run.
+    """Read the history that a run holds; None when there is no such run.
 
-    Raises RegistryError if the run was deleted.
+    Raises RegistryError when the run was put in the bin, or when somebody else has written to it.
     """
     if run_id is None:
         return None
@@ -119,8 +122,8 @@ def read(registry: Registry, run_id: str | None) -> History | None:
             raise RegistryError(
                 f"run {run_id}, the history of promotions, was deleted: `mlflow runs restore --run-id {run_id}` first"
             )
-        found = sorted((key, text) for key, text in run.data.params.items() if key.isdecimal())
-        changes = tuple(_CHANGE.validate_json(text) for _, text in found)
+        found = sorted((key, text) for key, text in run.data.params.items() if _KEY.fullmatch(key))
+        changes = tuple(_parse(run_id, number, *param) for number, param in enumerate(found, start=1))
         return History(run.info.run_id, changes, done=not changes or changes[-1].done_key in run.data.params)
     return None
 
@@ -150,6 +153,20 @@ def append(registry: Registry, history: History, change: Change) -> bool:
 def mark_done(registry: Registry, history: History) -> None:
     """Record that aliases and stages match the last change."""
     registry.client.log_param(history.run_id, history.changes[-1].done_key, "yes")
+
+
+def _parse(run_id: str, number: int, key: str, text: str) -> Change:
+    """Return the change of that `number`; RegistryError for a parameter that no promotion of ours has written."""
+    change: Change | None = None
+    with suppress(ValidationError):
+        change = _CHANGE.validate_json(text)
+    if change is None or not key == change.key == f"{number:06d}":
+        raise RegistryError(
+            f"the history of promotions cannot be believed: parameter {key} of run {run_id} is not change {number}."
+            f" Somebody else wrote to the run: look who. Then delete the tag '{TAG}' of the registered model in MLflow:"
+            " the next change begins a new history with what is in production"
+        )
+    return change
 
 
 def _whoami() -> str:

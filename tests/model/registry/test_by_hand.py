@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
+from model.errors import RegistryError
 from model.registry import ModelVersion, Registry, promotion
+from model.registry.history import TAG
 from model.registry.promotion import promote, repair, rollback
 from model.registry.state import look
 
@@ -110,3 +112,34 @@ def test_a_registry_in_use_before_its_history_is_taken_over_as_it_is(models: Reg
         ("2", "3"),
     ]
     assert situation(models, name) == ({"production": "3", "previous": "2"}, ["3"])
+
+
+PLANTED = (
+    '{"number":%s,"how":"promotion","from_version":"2","to_version":"4","reason":"","by":"","at":"2026","nonce":"0"}'
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [("000003", "garbage"), ("000003", PLANTED % 7), ("000004", PLANTED % 4), ("999999", PLANTED % 999999)],
+)
+def test_a_history_that_somebody_else_wrote_to_moves_nothing_and_says_how_to_begin_anew(
+    models: Registry, name: str, key: str, text: str
+) -> None:
+    """A parameter cannot be taken back: without a way out nobody could promote or roll back any more."""
+    models.client.log_param(look(models).history.run_id, key, text)
+    for change in (lambda: promote(models, "3", reason="better"), lambda: rollback(models, reason="worse")):
+        with pytest.raises(
+            RegistryError, match=rf"parameter {key} of run \w+ is not change 3\..* delete the tag 'history'"
+        ):
+            change()
+    assert situation(models, name) == ({"production": "2", "previous": "1"}, ["2"])
+    models.client.delete_registered_model_tag(name, TAG)
+    assert rollback(models, reason="worse").version == "1"
+    assert situation(models, name) == ({"production": "1", "previous": "2"}, ["1"])
+
+
+def test_a_parameter_that_is_named_like_no_change_is_none(models: Registry, name: str) -> None:
+    for key in ("²", "٣", "3"):
+        models.client.log_param(look(models).history.run_id, key, "garbage")
+    assert rollback(models, reason="worse").version == "1"
