@@ -17,7 +17,7 @@ from model.estimate import CONFIDENCE, Estimate
 from model.evaluation.scoring import score_images
 from model.labels import AI, CLASSES
 from model.metrics import proportion
-from model.record import Record
+from model.record import Record, Sequenced
 
 LEAST_IMAGES: Final = 30
 """Fewest test images of a generator that is left out. With fewer images the interval of its recall is too wide to be of
@@ -46,7 +46,7 @@ class Forecast(Record):
     indent: ClassVar = 2
 
     dataset_version: str
-    unseen: tuple[Unseen, ...]
+    unseen: Sequenced[Unseen]
     recall: Estimate
 
     def __str__(self) -> str:

@@ -1,11 +1,10 @@
 """The Report of an evaluation, which the gate judges, pages show and MLflow stores."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
 from model.estimate import Estimate
-from model.record import Record
+from model.record import Named, Record, Sequenced
 
 _MEGABYTE: Final = 1e6
 
@@ -62,10 +61,10 @@ class Predictions:
     `groups` holds a column for each that reports are sliced by; None: the image is in no group of the column.
     """
 
-    sha256: tuple[str, ...]
-    label: tuple[int, ...]
-    probability: tuple[float, ...]
-    groups: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
+    sha256: Sequenced[str]
+    label: Sequenced[int]
+    probability: Sequenced[float]
+    groups: Named[Sequenced[str | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,19 +78,21 @@ class Report(Record):
     """
 
     kind: ClassVar = "evaluation report"
+    most_bytes: ClassVar = 100_000_000
+    """Its predictions take 150 bytes an image."""
 
     dataset_version: str
     split: str
     rows: int
     onnx_sha256: str
     threshold: float
-    overall: Mapping[str, Estimate]
-    slices: tuple[Slice, ...]
+    overall: Named[Estimate]
+    slices: Sequenced[Slice]
     latency: Latency
     size_bytes: int
     predictions: Predictions
-    operating_points: tuple[OperatingPoint, ...] = ()
-    robustness: tuple[Degraded, ...] = ()
+    operating_points: Sequenced[OperatingPoint] = ()
+    robustness: Sequenced[Degraded] = ()
     stable: Estimate | None = None
 
     @property

@@ -16,7 +16,7 @@ from model.images.decoding import SOURCE_LIMITS, decode
 from model.labels import AI, CLASSES, REAL
 from model.pages.plots import COLOURS
 from model.pages.rendering import picture
-from model.record import Record
+from model.record import Record, Sequenced
 
 MOST_MISTAKES: Final = 8
 """Most mistakes shown of each class."""
@@ -50,8 +50,10 @@ class Gallery(Record):
     """A detector's worst mistakes: first on real images, then on AI images, each with the worst first."""
 
     kind: ClassVar = "gallery of mistakes"
+    most_bytes: ClassVar = 4_000_000
+    """Five times what 32 pictures of its size take."""
 
-    mistakes: tuple[Mistake, ...] = ()
+    mistakes: Sequenced[Mistake] = ()
 
 
 def draw_gallery(detector: Detector, lake: Lake, manifest: pd.DataFrame, report: Report) -> Gallery:

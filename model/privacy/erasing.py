@@ -13,10 +13,11 @@ from model.dataset.erasure import Erased, erase_from_lake, remove_abandoned
 from model.dataset.kept_out import EVERYWHERE
 from model.dataset.lake import Lake
 from model.dataset.tombstones import note_erased, read_tombstones
-from model.errors import RegistryUnavailable, StorageFull, TruegrainError, in_one_line
+from model.errors import LockHeld, RegistryUnavailable, StorageFull, in_one_line
 from model.feedback.reports import path_of, read_statements
 from model.files import remove, write_text
 from model.pages.dataset_page import write_page
+from model.pages.gallery import Gallery
 from model.pages.review_page import remove_page
 from model.processes import locked
 from model.registry import Registry, Run
@@ -165,15 +166,9 @@ class Eraser:
             try:
                 if _leave_run(registry, run, images):
                     yield run.id
-            except (RegistryUnavailable, StorageFull):
+            except (RegistryUnavailable, StorageFull, LockHeld, OSError):
                 raise
-            except (
-                TruegrainError,
-                ValueError,
-                LookupError,
-                TypeError,
-                ArithmeticError,
-            ) as error:  # a malformed report may raise any of them
+            except Exception as error:  # whatever a stranger's files provoke, in the template that draws them too
                 not_understood.append(_NOT_UNDERSTOOD.format(run.id, in_one_line(f"{error!s:.500}")))
 
     def _remove_abandoned(self, now: datetime) -> Iterator[str]:
@@ -185,8 +180,8 @@ class Eraser:
 
 
 def _leave_run(registry: Registry, run: Run, images: Collection[str]) -> bool:
-    """Remove the images from the gallery and the report of a run; return whether the gallery showed any of them."""
-    gallery = registry.read_file(run.id, GALLERY) or b""
+    """Take the images out of the gallery and the report of a run; return whether these showed any."""
+    gallery = registry.read_file(run.id, GALLERY, most_bytes=Gallery.most_bytes) or b""
     if not any(sha256.encode() in gallery for sha256 in images):
         return False
     RunRecords.load(registry, run.id).erase(run, images)

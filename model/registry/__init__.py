@@ -4,7 +4,7 @@ The only part that talks to MLflow. Start with `Registry`; `model.registry.promo
 """
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
@@ -96,12 +96,15 @@ class Registry:
         """
         return fetch_file(self.client, run_id, artifact_file, most_bytes=most_bytes)
 
-    def read_files(self, run_id: str, names: Collection[str]) -> dict[str, bytes]:
-        """Return the content of the files in `names` that were logged to a run, by name; the run may lack some."""
+    def read_files(self, run_id: str, names: Mapping[str, int]) -> dict[str, bytes]:
+        """Return the files that were logged to a run under one of `names`; those that it has not are missing.
+
+        `names` says how many bytes each may have; raises RegistryError for a larger one.
+        """
         logged: set[str] = set()
         with skipped_on(*MISSING):
             logged = {entry.path for entry in self.client.list_artifacts(run_id)}
-        found = {name: self.read_file(run_id, name) for name in names if name in logged}
+        found = {name: self.read_file(run_id, name, most_bytes=most) for name, most in names.items() if name in logged}
         return {name: content for name, content in found.items() if content is not None}
 
     def runs(self) -> Iterator[Run]:

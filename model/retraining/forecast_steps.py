@@ -51,8 +51,9 @@ def publish_forecast(registry: Registry, lake: Lake, trained: Sequence[tuple[str
         for training, left_out in trained
     ]
     forecast = summarise(version, unseen)
+    records = RunRecords.load(registry, run_id)  # once more: while it was measured, images may have been erased
     with registry.run("forecast", params={}, run_id=run_id) as run:
-        replace(records, forecast=forecast).save(run, since=records)
+        replace(records, forecast=forecast).save_with_page(registry, run, since=records)
         run.log_metrics({"unseen_generator_recall": forecast.recall.value})
     return forecast
 

@@ -28,6 +28,9 @@ _FILES: Final[Mapping[str, tuple[str, type[Record]]]] = {
 }
 """For each field of RunRecords, its file and the type of record in it."""
 
+_ATTEMPTS: Final = 10
+"""How often a page is drawn whose gallery changes meanwhile; an erasure changes it once."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class RunRecords:
@@ -48,8 +51,8 @@ class RunRecords:
 
     @classmethod
     def load(cls, registry: Registry, run_id: str) -> Self:
-        """Read all records of a run; raises TruegrainError for a file that cannot be understood."""
-        found = registry.read_files(run_id, [file for file, _ in _FILES.values()])
+        """Read all records of a run; raises TruegrainError for a file that cannot be understood or is too large."""
+        found = registry.read_files(run_id, {file: kind.most_bytes for file, kind in _FILES.values()})
         records: dict[str, Any] = {
             field: kind.from_json(found[file]) for field, (file, kind) in _FILES.items() if file in found
         }
@@ -98,11 +101,26 @@ class RunRecords:
                 (Path(aside) / PAGE).write_text(self._draw_page(self.decision), encoding="utf-8")
             run.log_folder(Path(aside))
 
+    def save_with_page(self, registry: Registry, run: Run, *, since: "RunRecords") -> None:
+        """Save, and draw the page once more where the gallery has changed meanwhile: an erasure may take pictures out.
+
+        An erasure writes the gallery last. So the page shows no picture that has left the gallery.
+        """
+        self.save(run, since=since)
+        shown = self
+        for _ in range(_ATTEMPTS):
+            there = read_gallery(registry, self.run_id)
+            if there == shown.gallery:
+                return
+            shown = replace(shown, gallery=there)
+            shown.save(run, since=shown)
+        raise RegistryError(f"the gallery of run {self.run_id} keeps changing: look who writes to the run")
+
     def erase(self, run: Run, images: Collection[str]) -> bool:
         """Remove `images` (their SHA-256) from the gallery and its page; return whether the gallery showed any of them.
 
-        The page is replaced first. If the call is interrupted, the gallery still shows the images, so repeating the
-        call replaces both.
+        The page goes first: whoever repeats what was cut short knows by the gallery that there is something to do. It
+        goes last, too: whoever has read the gallery before may have drawn a page of it meanwhile.
         """
         shown = self.gallery.mistakes if self.gallery is not None else ()
         left = tuple(mistake for mistake in shown if mistake.sha256 not in images)
@@ -111,9 +129,16 @@ class RunRecords:
         without = replace(self, gallery=Gallery(left))
         without.save(run, since=without)
         without.save(run, since=self)
+        without.save(run, since=without)
         return True
 
     def _draw_page(self, decision: Decision) -> str:
         return render(
             self.require_report(), decision, champion=self.champion, forecast=self.forecast, gallery=self.gallery
         )
+
+
+def read_gallery(registry: Registry, run_id: str) -> Gallery | None:
+    """Return the gallery that a run holds now, None for one without; raises TruegrainError for anything else."""
+    content = registry.read_file(run_id, GALLERY, most_bytes=Gallery.most_bytes)
+    return None if content is None else Gallery.from_json(content)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
-from model.detectors.artifact import CARD, Card
+from model.detectors.artifact import CARD, MOST_BYTES, Card
 from model.detectors.detector import Detector
 from model.errors import RegistryError
 from model.evaluation.evaluate import evaluate_detector
@@ -42,10 +42,8 @@ def evaluate_run(registry: Registry, lake: Lake, run_id: str) -> None:
 
     with registry.run("evaluate", params={}, run_id=run_id) as run:
         report = measure(challenger)
-        int8 = registry.read_file(run_id, f"{INT8}/{CARD}") is not None
-        promotion.repair(
-            registry
-        )  # if somebody moved the alias by hand, the history gets the change before the champion is used
+        int8 = _read_card(registry, run_id, INT8) is not None
+        promotion.repair(registry)  # a champion that somebody moved by hand is in the history before it is used
         production = registry.resolve(PRODUCTION)
         champion = production if production is not None and production.run_id != run_id else None
         records = RunRecords(
@@ -56,6 +54,9 @@ def evaluate_run(registry: Registry, lake: Lake, run_id: str) -> None:
             gallery=draw_gallery(challenger, lake, manifest, report),
         )
         records.save(run)
+        # An erasure takes images out of the manifest first: what left it meanwhile may have been looked for in vain.
+        there = read_manifest(lake, dataset_version, columns=("sha256",))
+        records.erase(run, set(manifest["sha256"]) - set(there["sha256"]))
         run.log_metrics({tags.measured(name): report.overall[name].value for name in LOGGED_METRICS})
 
 
@@ -85,7 +86,7 @@ def decide_run(
     decision = decided.require_decision()
     why = {tags.RETRAIN_REASON: reason} if reason else {}
     with registry.run("decide", params={}, tags=why, run_id=run_id) as run:
-        decided.save(run, since=records)
+        decided.save_with_page(registry, run, since=records)
     told = _describe(decided, decision) | why
     told[tags.GIT_SHA] = read_card(registry, run_id, variant=decided.variant).git_revision
     told[tags.GATE_CHAMPION] = production.version if production is not None else tags.NOTHING
@@ -122,11 +123,15 @@ def load_detector(registry: Registry, version_or_run_id: str, *, variant: str = 
 
 
 def read_card(registry: Registry, run_id: str, *, variant: str = FULL) -> Card:
-    """Read the card of a run's detector; raises RegistryError if the run has no such variant."""
-    content = registry.read_file(run_id, f"{variant}/{CARD}")
+    """Read the card of a run's detector; raises RegistryError when the run holds none of that variant."""
+    content = _read_card(registry, run_id, variant)
     if content is None:
         raise RegistryError(f"run {run_id} holds no detector '{variant}'")
     return Card.from_json(content)
+
+
+def _read_card(registry: Registry, run_id: str, variant: str) -> bytes | None:
+    return registry.read_file(run_id, f"{variant}/{CARD}", most_bytes=MOST_BYTES[CARD])
 
 
 def _compare_with(champion: ModelVersion | None, records: RunRecords, registry: Registry, lake: Lake) -> RunRecords:

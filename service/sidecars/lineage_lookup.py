@@ -1,21 +1,33 @@
 """Looks up how a version came about: its DAG run, the gate's decision, the validation of its dataset version."""
 
-import json
-from typing import Final, Protocol
+from dataclasses import dataclass, replace
+from typing import ClassVar, Final, Protocol
 
 import structlog
 
 from model.dataset.lake import Lake
 from model.dataset.validation import read_validation
+from model.evaluation.gate.rule import Rule
+from model.record import Record, Sequenced
 from model.registry import ModelVersion
 from model.registry import version_tags as tags
 from model.registry.run_files import DECISION
 from service.status.lineage import Lineage, Validation
 
-MOST_BYTES: Final = 1_000_000
-"""Largest size of the gate's decision, which has a line for each rule."""
+_MOST_RULES: Final = 100
+_MOST_CHARACTERS: Final = 1_000
+"""Of what the registry says, so that GET /model stays small: the gate has some 30 rules, of 250 characters each."""
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Decision(Record):
+    """What is read of a `model.evaluation.gate.decision.Decision`, whose module would bring SciPy with it."""
+
+    kind: ClassVar = "decision of the gate"
+
+    rules: Sequenced[Rule]
 
 
 class RunFiles(Protocol):
@@ -28,21 +40,27 @@ class RunFiles(Protocol):
 def look_up_lineage(version: ModelVersion, runs: RunFiles, *, lake: str, dataset_version: str) -> Lineage:
     """Return the lineage of `version` from the registry, its run and the lake (a folder or URL).
 
-    Raises RegistryError when the registry does not answer or the gate's decision is too large, ValueError when the
-    decision cannot be understood.
+    Whoever writes to the registry may have written all of it, so it is cut short. Raises RegistryError when the
+    registry does not answer or the run's decision is too large, TruegrainError when the decision cannot be understood,
+    ValueError for a time that is none.
     """
-    decision = runs.read_file(version.run_id, DECISION, most_bytes=MOST_BYTES)
-    rules = json.loads(decision)["rules"] if decision else []
+    decision = runs.read_file(version.run_id, DECISION, most_bytes=_Decision.most_bytes)
+    rules = _Decision.from_json(decision).rules if decision else ()
+    told = {name: value[:_MOST_CHARACTERS] for name, value in version.tags.items()}
     return Lineage(
-        dag_run_id=version.tags.get(tags.DAG_RUN_ID),
-        gate=version.tags.get(tags.GATE),
-        gate_reason=version.tags.get(tags.GATE_REASON),
-        gate_champion=version.tags.get(tags.GATE_CHAMPION),
-        promotion_reason=version.tags.get(tags.PROMOTION_REASON),
-        promoted_at=version.tags.get(tags.PROMOTED_AT),  # type: ignore[arg-type]  # pydantic reads the time
-        gate_lines=rules,
+        dag_run_id=told.get(tags.DAG_RUN_ID),
+        gate=told.get(tags.GATE),
+        gate_reason=told.get(tags.GATE_REASON),
+        gate_champion=told.get(tags.GATE_CHAMPION),
+        promotion_reason=told.get(tags.PROMOTION_REASON),
+        promoted_at=told.get(tags.PROMOTED_AT),  # type: ignore[arg-type]  # pydantic reads the time
+        gate_lines=[_cut(rule) for rule in rules[:_MOST_RULES]],
         validation=_validation(lake, dataset_version),
     )
+
+
+def _cut(rule: Rule) -> Rule:
+    return replace(rule, name=rule.name[:_MOST_CHARACTERS], detail=rule.detail[:_MOST_CHARACTERS])
 
 
 def _validation(lake: str, dataset_version: str) -> Validation | None:

@@ -8,7 +8,7 @@ from model.evaluation.gate.floors import judge_alone
 from model.evaluation.gate.policy import Policy
 from model.evaluation.gate.rule import Rule
 from model.evaluation.report import Report
-from model.record import Record
+from model.record import Record, Sequenced
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Decision(Record):
     indent: ClassVar = 2
 
     promote: bool
-    rules: tuple[Rule, ...]
+    rules: Sequenced[Rule]
 
     @property
     def reason(self) -> str:

@@ -2,11 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partialmethod
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -15,23 +15,29 @@ from model.dataset.ingest import assemble, collect_part, plan
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates, read_manifest, write_rows
 from model.dataset.tombstones import read_tombstones, withdraw
+from model.evaluation.forecast import Unseen
 from model.evaluation.gate.policy import read_policy
 from model.feedback.agreement import Question
 from model.feedback.reporters import VotingLimits
 from model.feedback.reports import list_ids, read_statements
 from model.feedback.review import settle
+from model.metrics import proportion
 from model.monitoring.database import opened
 from model.monitoring.predictions import add, prepare
 from model.pages import dataset_page, review_page
-from model.pages.gallery import Gallery, Mistake
+from model.pages.gallery import Gallery, Mistake, draw_gallery
 from model.privacy.erasing import RECORDS, Eraser
 from model.privacy.forgetting import eraser_of, forget
-from model.registry import Registry, connect
+from model.registry import Registry, Run, connect
+from model.retraining import forecast_steps, steps
+from model.retraining.forecast_steps import LeftOut, publish_forecast
+from model.retraining.run_records import RunRecords
 from model.retraining.steps import decide_run, evaluate_run
 from model.settings import Settings
 from service.records.report_room import ReportRoom
 from service.records.reporter import Reporter
 from service.records.reports import Reports
+from support.evaluation_reports import exactly, make_report
 from support.monitoring import predict
 from support.small_images import NOW, collect, labelled, many
 from support.traces import find_traces
@@ -169,7 +175,10 @@ def test_what_was_cut_short_is_finished_by_the_next_call(
     assert eraser_of(settings).erase(now=datetime.now(UTC)) is None
 
 
-@pytest.mark.parametrize("content", [b"no gallery, but it names %s", b"%s" + bytes(50_000), "report.json"])
+@pytest.mark.parametrize(
+    "content",
+    [b"no gallery, but it names %s", b"%s" + bytes(50_000), "a report of garbage", "a report with a new metric"],
+)
 def test_a_run_that_cannot_be_understood_keeps_no_other_run_from_being_erased(
     registry: Registry,
     lake: Lake,
@@ -178,8 +187,8 @@ def test_a_run_that_cannot_be_understood_keeps_no_other_run_from_being_erased(
     tmp_path: Path,
     content: bytes | str,
 ) -> None:
-    """The run's gallery is garbage or too large, or its report is garbage."""
-    monkeypatch.setattr(Registry, "read_file", partialmethod(Registry.read_file, most_bytes=20_000))
+    """Its gallery is garbage, larger than a gallery may be, or beside a report that is garbage or cannot be drawn."""
+    monkeypatch.setattr(Gallery, "most_bytes", 20_000)
     image = labelled(0, "ai")
     sha256 = hashlib.sha256(image.data).hexdigest()
     collect(lake, [image], now=NOW)
@@ -187,6 +196,9 @@ def test_a_run_that_cannot_be_understood_keeps_no_other_run_from_being_erased(
     files = {"gallery.json": shows(sha256).to_json().encode(), "report.json": b"\x1b[2Kgarbage"}
     if isinstance(content, bytes):
         files = {"gallery.json": content.replace(b"%s", sha256.encode())}
+    elif "metric" in content:
+        report = make_report([True] * 4, overall={"novelty": exactly(1.0)})
+        files |= {"report.json": report.to_json().encode(), "decision.json": b'{"promote":true,"rules":[]}'}
     broken = log_files(registry, tmp_path / "broken", files)
     assert [run.id for run in registry.runs()] == [broken, honest], "the broken run comes first"
     withdraw(lake, [sha256], lock=eraser.lock, reason="private", now=NOW, erase=True)
@@ -206,6 +218,70 @@ def test_a_run_that_cannot_be_understood_keeps_no_other_run_from_being_erased(
     assert again is not None
     assert again.left == ()
     assert read_tombstones(lake)["erased_at"].notna().tolist() == [True]
+
+
+def test_an_image_that_is_erased_while_a_forecast_is_measured_does_not_come_back_with_its_page(
+    settings: Settings,
+    registry: Registry,
+    lake: Lake,
+    tiny_artifact: Callable[..., Path],
+    brightness_dataset: Callable[[Lake], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    version = brightness_dataset(lake)
+    with registry.run("train", params={}) as run:
+        run.log_artifact(tiny_artifact(SLIGHTLY_WRONG, dataset_version=version))
+    evaluate_run(registry, lake, run.id)
+    decide_run(registry, lake, run.id, policy=read_policy())
+    measured, saved, other = Gallery.from_json(registry.read_file(run.id, "gallery.json") or b"").mistakes[:3]
+
+    def measure(*_: object) -> Unseen:
+        forget(settings, [measured.sha256], reason="the person in it asked")
+        return Unseen("glow", 10, proportion(5, 10))
+
+    save = RunRecords.save
+
+    def save_late(self: RunRecords, run: Run, *, since: RunRecords | None = None) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(RunRecords, "save", save)
+            if self.forecast is not None and find_traces_in(registry, run.id, [saved]):
+                forget(settings, [saved.sha256], reason="the person in it asked")
+        save(self, run, since=since)
+
+    monkeypatch.setattr(forecast_steps, "measure_unseen", measure)
+    monkeypatch.setattr(RunRecords, "save", save_late)
+    publish_forecast(registry, lake, [(run.id, LeftOut(run.id, version, "glow"))])
+    assert find_traces_in(registry, run.id, [measured, saved]) == set()
+    assert find_traces_in(registry, run.id, [other]) == {"gallery.json", "report.html"}
+
+
+def find_traces_in(registry: Registry, run_id: str, shown: Sequence[Mistake]) -> set[str]:
+    files = {name: registry.read_file(run_id, name) or b"" for name in ("gallery.json", "report.html")}
+    return {name for name, content in files.items() if any(each.picture.encode() in content for each in shown)}
+
+
+def test_an_image_that_is_erased_while_its_detector_is_evaluated_is_in_no_gallery(
+    settings: Settings,
+    registry: Registry,
+    lake: Lake,
+    tiny_artifact: Callable[..., Path],
+    brightness_dataset: Callable[[Lake], str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    version = brightness_dataset(lake)
+    with registry.run("train", params={}) as run:
+        run.log_artifact(tiny_artifact(SLIGHTLY_WRONG, dataset_version=version))
+    drawn: list[Mistake] = []
+
+    def draw_and_forget(*given: Any) -> Gallery:
+        gallery = draw_gallery(*given)
+        drawn.extend(gallery.mistakes)
+        forget(settings, [drawn[0].sha256], reason="the person in it asked")
+        return gallery
+
+    monkeypatch.setattr(steps, "draw_gallery", draw_and_forget)
+    evaluate_run(registry, lake, run.id)
+    assert Gallery.from_json(registry.read_file(run.id, "gallery.json") or b"").mistakes == tuple(drawn[1:])
 
 
 def test_a_run_that_was_deleted_shows_no_erased_image_when_it_is_restored(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from model.errors import RegistryError
 from model.registry import Registry
 
 Write = Callable[..., Path]
@@ -58,8 +59,10 @@ def test_of_several_files_those_are_returned_that_were_logged(models: Registry, 
     (tmp_path / "report" / "page.html").write_text("<p>")
     with models.run("train", params={}) as run:
         run.log_folder(tmp_path / "report")
-    assert models.read_files(run.id, ["page.html", "report.json"]) == {"page.html": b"<p>"}
-    assert models.read_files("0" * 32, ["page.html"]) == {}
+    assert models.read_files(run.id, {"page.html": 10, "report.json": 10}) == {"page.html": b"<p>"}
+    assert models.read_files("0" * 32, {"page.html": 10}) == {}
+    with pytest.raises(RegistryError, match=r"'page\.html' of the run has 3 bytes, at most 2 are read"):
+        models.read_files(run.id, {"page.html": 2})
 
 
 def test_a_file_that_was_never_logged_is_none(models: Registry) -> None:

@@ -450,6 +450,38 @@ def test_a_version_whose_story_cannot_be_read_serves_all_the_same(
     assert read_lineage(pointer_path(home).parent / Pointer.read(pointer_path(home)).folder) is None
 
 
+@pytest.mark.parametrize("decision", [b'{"promote":true,"rules":[' + b"1," * 400_000 + b"1]}", b"[" * 900_000])
+def test_a_story_that_is_all_faults_takes_little_room_in_the_log(
+    follower: Follower,
+    registry: FakeRegistry,
+    artifact_of: Callable[[int], Path],
+    capfd: pytest.CaptureFixture[str],
+    decision: bytes,
+) -> None:
+    """Nobody signs it, and a tag that changes has it read anew at each poll: it was 100 MB of log each time."""
+    registry.files["run-1", "decision.json"] = decision
+    for number in range(3):
+        registry.promote("1", artifact_of(1), promotion_reason=str(number))
+        assert follower.step() in ("switched", "current")
+    assert len("".join(capfd.readouterr())) < 50_000
+
+
+def test_a_story_is_cut_short(
+    follower: Follower, registry: FakeRegistry, home: Path, artifact_of: Callable[[int], Path]
+) -> None:
+    rule = {"name": "n" * 2000, "value": 1.0, "limit": 1.0, "passed": True, "detail": "d" * 2000}
+    registry.files["run-1", "decision.json"] = json.dumps({"promote": True, "rules": [rule] * 200}).encode()
+    registry.promote("1", artifact_of(1), gate_reason="g" * 100_000)
+    assert follower.step() == "switched"
+    lineage = read_lineage(pointer_path(home).parent / Pointer.read(pointer_path(home)).folder)
+    assert lineage is not None
+    assert (len(lineage.gate_lines), len(lineage.gate_lines[0].detail), len(lineage.gate_reason or "")) == (
+        100,
+        1000,
+        1000,
+    )
+
+
 def test_a_story_that_the_registry_did_not_tell_is_asked_for_again(
     follower: Follower,
     registry: FakeRegistry,
