@@ -1,12 +1,12 @@
 """Explains why a detector was not promoted, what is in production instead, and what the user can do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from model.dataset.demonstration import is_drawn
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
-from model.errors import DatasetError
+from model.errors import DatasetError, in_one_line
 from model.evaluation.gate.decision import Decision
 from model.evaluation.gate.rule import Rule
 from model.registry import PRODUCTION, ModelVersion, connect
@@ -78,7 +78,7 @@ def find_refusal(settings: Settings, *, trained: bool) -> Refusal | None:
     version = registry.find_trained(newest)
     if version is None or look(registry).history.has_served(version.version):
         return None
-    found = registry.read_file(version.run_id, DECISION)
+    found = registry.read_file(version.run_id, DECISION, most_bytes=Decision.most_bytes)
     rules = Decision.from_json(found).rules if found is not None else ()
     by_gate = version.tags.get(tags.GATE) == tags.FAILED
     root = settings.mlflow_url or settings.tracking_uri
@@ -113,10 +113,15 @@ def _tell_why(refusal: Refusal) -> list[str]:
     by_person = "passed the gate, but a person refused it in Airflow, or nobody answered in time"
     return [
         f"Version {refusal.refused.version} {'was refused by the gate' if refusal.rules else by_person}:",
-        *(f"  {rule}" for rule in refusal.rules),
+        *(f"  {_printable(rule)}" for rule in refusal.rules),
         f"  {refusal.refused}",
         f"  its report is {refusal.report}",
     ]
+
+
+def _printable(rule: Rule) -> Rule:
+    """Return a rule that a terminal may print; who may write to the registry may have written it."""
+    return replace(rule, name=in_one_line(rule.name), detail=in_one_line(rule.detail))
 
 
 def _tell_instead(production: Trained | None) -> list[str]:

@@ -139,7 +139,8 @@ def test_a_history_that_somebody_else_wrote_to_moves_nothing_and_says_how_to_beg
     assert situation(models, name) == ({"production": "1", "previous": "2"}, ["1"])
 
 
-def test_a_parameter_that_is_named_like_no_change_is_none(models: Registry, name: str) -> None:
+@pytest.mark.usefixtures("name")
+def test_a_parameter_that_is_named_like_no_change_is_none(models: Registry) -> None:
     for key in ("²", "٣", "3"):
         models.client.log_param(look(models).history.run_id, key, "garbage")
     assert rollback(models, reason="worse").version == "1"

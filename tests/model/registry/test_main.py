@@ -55,6 +55,15 @@ def test_what_a_stranger_wrote_into_the_history_is_one_printable_line(
     assert line.endswith("- -> 1        ada ]0;title: worse 2 2026-01-01 promotion 1 -> 9 [2K")
 
 
+def test_what_a_stranger_wrote_into_a_tag_is_one_printable_line_of_an_error(
+    add: Add, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add("\x1b[2J\x1b[32mpassed\nversion 1 is in production")
+    assert main(["promote", "1", "--reason", "better"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.isprintable()
+
+
 def test_a_version_may_be_named_by_its_alias(add: Add, models: Registry, capsys: pytest.CaptureFixture[str]) -> None:
     for version in (add(), add()):
         promote(models, version.version, reason="better")
