@@ -10,7 +10,7 @@ from dataclasses import KW_ONLY, dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from model.errors import RegistryError
 from model.processes import locked
@@ -108,15 +108,16 @@ class Registry:
         return {name: content for name, content in found.items() if content is not None}
 
     def runs(self) -> Iterator[Run]:
-        """Yield all runs of the experiment, also deleted runs, whose files stay; nothing if there is no experiment."""
+        """Yield the runs of all experiments whose files the server keeps, also deleted ones, whose files stay.
+
+        Not of the experiment alone that has our name by now: whoever renames an experiment would hide its runs.
+        """
         from mlflow.entities import ViewType
 
-        found = self.client.get_experiment_by_name(self.experiment)
-        token: str | None = ""
-        while found is not None and token is not None:
-            page = self.client.search_runs([found.experiment_id], run_view_type=ViewType.ALL, page_token=token or None)
-            yield from (Run(run.info.run_id, self.client) for run in page)
-            token = page.token or None
+        for experiment in _paged(partial(self.client.search_experiments, view_type=ViewType.ALL)):
+            if self.client.keeps(experiment.artifact_location):  # type: ignore[attr-defined]  # of our own client
+                search = partial(self.client.search_runs, [experiment.experiment_id], run_view_type=ViewType.ALL)
+                yield from (Run(run.info.run_id, self.client) for run in _paged(search))
 
     def page_address(self, run_id: str, artifact_file: str, *, root: str) -> str:
         """Return the address at which MLflow's UI shows a file of a run; `root` is the address of the UI."""
@@ -214,6 +215,15 @@ class Registry:
             aliases = self.client.get_registered_model(self.model_name).aliases
             return describe(aliases, [str(entity.version) for entity in self.search()])
         return describe({}, [])
+
+
+def _paged(search: Callable[..., Any]) -> Iterator[Any]:
+    """Yield what a search of MLflow finds, page by page."""
+    token: str | None = ""
+    while token is not None:
+        page = search(page_token=token or None)
+        yield from page
+        token = page.token or None
 
 
 def connect(settings: Settings) -> Registry:

@@ -26,9 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         registry = connect(Settings.from_environment(os.environ))
         sys.stdout.write(_carry_out(registry, asked))
     except RegistryUnavailable as error:
-        sys.stderr.write(
-            f"{in_one_line(str(error))}\nThe change may have been made: look at `python -m model.registry history` first.\n"
-        )
+        told = in_one_line(str(error))
+        sys.stderr.write(f"{told}\nThe change may have been made: look at `python -m model.registry history` first.\n")
         return 1
     except TruegrainError as error:
         sys.stderr.write(f"{in_one_line(str(error))}\n")  # it may quote what a stranger wrote into a tag

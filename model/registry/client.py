@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
+from urllib.parse import urlsplit
 
-from model.errors import RegistryError, RegistryUnavailable
+from model.errors import RegistryError, RegistryUnavailable, in_one_line
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -28,14 +29,56 @@ RACED = "BAD_REQUEST"
 """MLflow 3.17 looks for a tag or an alias and then adds it. The loser of a race between two writers gets this code."""
 
 
+_OF_FILES: Final = frozenset({"list_artifacts", "download_artifacts", "log_artifact", "log_artifacts"})
+"""Calls about the files of a run, whose id is the first argument."""
+
+_PROXIED: Final = "mlflow-artifacts"
+_FIRST: Final = "0"
+"""The experiment that a server makes at its first start, where it keeps files unless told otherwise."""
+
+
 class Translating:
-    """A client of MLflow whose calls raise RegistryUnavailable or RegistryError, never an error of MLflow."""
+    """A client of MLflow whose calls raise RegistryUnavailable or RegistryError, never an error of MLflow.
+
+    Files are read and written only where the server itself keeps files. Whoever may write to MLflow can make an
+    experiment whose files are anywhere: MLflow's client would go there, to a folder of this machine, say, or a bucket.
+    """
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._within: set[str] = set()
 
     def __getattr__(self, name: str) -> Any:
-        return translated()(getattr(self._client, name))
+        method = translated()(getattr(self._client, name))
+        if name not in _OF_FILES:
+            return method
+
+        def call(run_id: str, *values: Any, **named: Any) -> Any:
+            self._require_within(run_id)
+            return method(run_id, *values, **named)
+
+        return call
+
+    def keeps(self, place: str) -> bool:
+        """Tell whether the server keeps files at `place`, a URI of an experiment or a run, unless told otherwise."""
+        parts = urlsplit(place)
+        if ".." in parts.path.split("/"):
+            return False
+        if parts.scheme == _PROXIED and not parts.netloc:
+            return True
+        root: str = self.get_experiment(_FIRST).artifact_location
+        return place.startswith(f"{root.removesuffix(_FIRST).rstrip('/')}/")
+
+    def _require_within(self, run_id: str) -> None:
+        if run_id in self._within:
+            return
+        place: str = self.get_run(run_id).info.artifact_uri
+        if not self.keeps(place):
+            raise RegistryError(
+                f"run {run_id} has its files at '{in_one_line(place[:200])}', where this MLflow keeps none by itself:"
+                " look who made its experiment, and make the experiment anew, without an artifact location"
+            )
+        self._within.add(run_id)
 
 
 def open_client(tracking_uri: str) -> "MlflowClient":

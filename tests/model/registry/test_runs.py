@@ -1,6 +1,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -79,3 +80,24 @@ def test_a_file_of_a_run_has_an_address_for_browsers(models: Registry, root: str
     assert re.fullmatch(
         rf"https://mlflow\.example\.org/#/experiments/\d+/runs/{run.id}/artifacts/report\.html", address
     )
+
+
+@pytest.mark.parametrize(
+    "place", ["{folder}", "file://{folder}", "s3://somebody/else", "mlflow-artifacts:/../{folder}"]
+)
+def test_nothing_is_read_or_written_where_the_server_keeps_no_files(
+    models: Registry, tmp_path: Path, request: pytest.FixtureRequest, place: str
+) -> None:
+    """Whoever may write to MLflow says where the files of an experiment are; its client would go anywhere."""
+    (tmp_path / "page.html").write_text("<p>")
+    elsewhere = replace(models, experiment=request.node.name)
+    models.client.create_experiment(request.node.name, place.format(folder=tmp_path / "elsewhere"))
+    keeps_none = pytest.raises(RegistryError, match="where this MLflow keeps none by itself")
+    with keeps_none, elsewhere.run("train", params={}) as run:
+        run.log_folder(tmp_path)
+    with pytest.raises(RegistryError, match="where this MLflow keeps none by itself"):
+        elsewhere.read_file(run.id, "page.html")
+    with pytest.raises(RegistryError, match="where this MLflow keeps none by itself"):
+        elsewhere.download(run.id, tmp_path / "fetched")
+    assert not (tmp_path / "elsewhere").exists()
+    assert run.id not in [found.id for found in models.runs()]
