@@ -28,7 +28,7 @@ REFERENCE = "reference.npz"
 """The images that traffic is compared with. Artifacts of earlier releases have none, and are served without."""
 
 MOST_BYTES: Final[Mapping[str, int]] = MappingProxyType(
-    {MODEL: 2_147_483_647, CARD: 1_000_000, GOLDEN: 256_000_000, REFERENCE: MOST_BYTES_OF_REFERENCE}
+    {MODEL: 2_147_483_647, CARD: 100_000, GOLDEN: 256_000_000, REFERENCE: MOST_BYTES_OF_REFERENCE}
 )
 """Largest size of each file, and of the arrays in an archive. For the model it is what ONNX allows in one file."""
 
@@ -43,7 +43,7 @@ class Card(Record):
     is empty without this file. `training` is the configuration the network was trained with.
     """
 
-    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=1_000)
     kind: ClassVar = f"{CARD} of a detector"
     indent: ClassVar = 2
     refusal: ClassVar = ArtifactError
@@ -134,17 +134,16 @@ def read_reference(folder: Path) -> Reference | None:
 
     Raises ArtifactError if the file is missing, cannot be read, or has another hash than the card says.
     """
-    path = folder / REFERENCE
-    try:
-        card = read_card(folder)
-        if not path.is_file() and "sha256" not in card.reference:
-            return None
-        check_size(REFERENCE, path.stat().st_size)
-        data = path.read_bytes()
-    except OSError as error:
-        raise ArtifactError(f"{path} and its {CARD} cannot be read: {error}") from error
-    _check_reference(data, card)
-    return unpack_reference(data)
+    data = _read_reference(folder)
+    return None if data is None else unpack_reference(data)
+
+
+def check_reference(folder: Path) -> None:
+    """Raise ArtifactError when reference.npz in `folder` is not that of the card, or is missing although there is one.
+
+    Understands no format but the card's. Verdicts do without a reference, but no drift could be measured.
+    """
+    _read_reference(folder)
 
 
 def list_files(folder: Path) -> tuple[str, ...]:
@@ -201,6 +200,20 @@ def sha256(data: bytes) -> str:
 def _check_hash(model: bytes, card: Card) -> None:
     if (found := sha256(model)) != card.onnx_sha256:
         raise ArtifactError(f"{MODEL} was altered: its SHA-256 is {found}, the card says {card.onnx_sha256}")
+
+
+def _read_reference(folder: Path) -> bytes | None:
+    path = folder / REFERENCE
+    try:
+        card = read_card(folder)
+        if not path.is_file() and "sha256" not in card.reference:
+            return None
+        check_size(REFERENCE, path.stat().st_size)
+        data = path.read_bytes()
+    except OSError as error:
+        raise ArtifactError(f"{path} and its {CARD} cannot be read: {error}") from error
+    _check_reference(data, card)
+    return data
 
 
 def _check_reference(data: bytes, card: Card) -> None:

@@ -65,6 +65,8 @@ def unpack_reference(data: bytes) -> Reference:
     """Read the bytes of `pack_reference`; raises ArtifactError for anything else, and for more than MOST_BYTES."""
     try:
         arrays = read_arrays(data, most_bytes=MOST_BYTES)
+        if (images := arrays[_LABEL].size) > MOST_IMAGES:
+            raise ArtifactError(f"the reference has {images:,} images, at most {MOST_IMAGES:,} are read")
         return Reference(sample=Sample.of(arrays), label=arrays[_LABEL].astype(np.uint8))
     except (KeyError, ValueError) as error:
         raise ArtifactError(f"the reference cannot be read: {error}") from error

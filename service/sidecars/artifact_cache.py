@@ -106,6 +106,7 @@ class ArtifactCache:
         if (promised := wanted.tags.get(ONNX_SHA256, found)) != found:
             raise ArtifactError(f"version {wanted.version} is {found}, the registry promised {promised}")
         self._check(folder)
+        artifact.check_reference(folder)  # the signature is of the card, and the card names the reference
         return artifact.read_card(folder)
 
     def _verify(self, folder: Path, wanted: ModelVersion) -> int:

@@ -224,3 +224,11 @@ def test_one_hash_stands_for_all_files_as_sha256sum_computes_it(tiny_artifact: W
     sums = subprocess.run(["sha256sum", *FILES], cwd=folder, capture_output=True, check=True).stdout
     told = subprocess.run(["sha256sum"], input=sums, capture_output=True, check=True).stdout
     assert artifact.digest(folder) == told.decode().split()[0]
+
+
+def test_what_a_card_says_is_short_and_finite(tiny_artifact: Write) -> None:
+    """It stands in every verdict and in a label of every scrape, and NaN is no JSON."""
+    card = json.loads((tiny_artifact() / CARD).read_text())
+    for wrong in ({"dataset_version": "x" * 1001}, {"threshold": float("nan")}, {"band": [0, float("inf")]}):
+        with pytest.raises(ArtifactError, match=next(iter(wrong))):
+            artifact.Card.from_json(json.dumps(card | wrong))

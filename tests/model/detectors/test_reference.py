@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.detectors.reference import choose_images, make_reference, pack_reference, unpack_reference
+from model.detectors.reference import MOST_IMAGES, choose_images, make_reference, pack_reference, unpack_reference
 from model.detectors.traffic_sample import Reference, Sample
 from model.errors import ArtifactError
 
@@ -34,6 +34,16 @@ def spoil(reference: Reference, **changes: object) -> bytes:
     arrays = vars(reference.sample) | {"label": reference.label} | changes
     np.savez(file, **{name: array for name, array in arrays.items() if array is not None})
     return file.getvalue()
+
+
+def test_more_images_than_training_chooses_are_refused() -> None:
+    """A measurement of drift would not end."""
+    images = MOST_IMAGES + 1
+    columns = dict.fromkeys(("probability", "width", "height", "bytes", "jpeg_quality", "label"), np.ones(images))
+    file = io.BytesIO()
+    np.savez(file, **columns, format=np.full(images, "JPEG"))
+    with pytest.raises(ArtifactError, match="the reference has 2,001 images, at most 2,000 are read"):
+        unpack_reference(file.getvalue())
 
 
 @pytest.mark.parametrize("seed", range(3))

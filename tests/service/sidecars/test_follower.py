@@ -4,10 +4,12 @@ import itertools
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from model.detectors import artifact
 from model.detectors.detector import Detector
 from model.detectors.signature import PrivateKey, PublicKey, sign
 from model.errors import RegistryError, RegistryUnavailable, SettingsError
@@ -525,6 +527,35 @@ def test_with_a_required_key_only_what_its_owner_signed_is_taken(
         assert not pointer_path(home).exists()
     registry.promote("1", folder, signature=signed(folder, key, "1"))
     assert follower.step() == "switched", "it need not wait, for the registry says something new"
+
+
+@pytest.mark.parametrize("change", ["altered", "removed", "added"])
+def test_a_signed_version_whose_reference_is_not_its_own_is_refused_until_that_is_mended(
+    build: Callable[..., Follower],
+    registry: FakeRegistry,
+    key: PrivateKey,
+    artifact_of: Callable[[int], Path],
+    change: str,
+) -> None:
+    """Its verdicts would be right, and nobody would notice any more that its traffic drifts."""
+    folder, other = artifact_of(1), artifact_of(2)
+    own = (folder / artifact.REFERENCE).read_bytes()
+    if change == "added":
+        card = replace(artifact.read_card(folder), reference={})
+        (folder / artifact.CARD).write_text(card.to_json())
+        registry.promote("1", folder, signature=signed(folder, key, "1"))
+    elif change == "altered":
+        shutil.copy(other / artifact.REFERENCE, folder)
+    else:
+        (folder / artifact.REFERENCE).unlink()
+    follower = build(public_key=key.public_key())
+    registry.promote("1", folder, signature=signed(folder, key, "1"))
+    assert follower.step() == "refused"
+    if change == "added":
+        (folder / artifact.REFERENCE).unlink()
+    else:
+        (folder / artifact.REFERENCE).write_bytes(own)
+    assert build(public_key=key.public_key()).step() == "switched"
 
 
 def test_nothing_unsigned_is_looked_into(
