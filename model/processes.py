@@ -57,6 +57,14 @@ def die_with_parent() -> None:
         _PRCTL(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def limit_memory(memory_bytes: int) -> None:
+    """Have the kernel refuse this process memory beyond a bound, on Linux; a child may raise its own bound again."""
+    if sys.platform == "linux":
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = memory_bytes if hard == resource.RLIM_INFINITY else min(memory_bytes, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
 def limit_this_process(*, memory_bytes: int, step_seconds: int) -> None:
     """Limit the memory of this process, and kill it if it computes for `step_seconds` without a call of `beat`.
 

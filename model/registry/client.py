@@ -108,6 +108,8 @@ def translated() -> Iterator[None]:
                 f" The cause: {error}"
             ) from error
         raise RegistryError(f"the model registry refused: {error}") from error
+    except MemoryError as error:  # an answer has no bound: a version may have any number of tags of 100 kB
+        raise RegistryError("the model registry's answer does not fit into memory: look who wrote so much") from error
 
 
 def upsert(write: Callable[[], None]) -> None:

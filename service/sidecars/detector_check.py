@@ -91,7 +91,7 @@ def _limit(most_bytes: int, seconds: float) -> None:
     """Bound the time, files and memory of this process; only Linux has a bound of memory that holds."""
     limits = {resource.RLIMIT_FSIZE: _WRITES_AT_MOST, resource.RLIMIT_CORE: 0, resource.RLIMIT_CPU: int(seconds) + 1}
     if sys.platform == "linux":
-        limits[resource.RLIMIT_AS] = most_bytes
+        limits |= {resource.RLIMIT_AS: most_bytes, resource.RLIMIT_DATA: most_bytes}  # the follower's own is another
     for limit, most in limits.items():
         _, hard = resource.getrlimit(limit)
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -18,6 +18,7 @@ import structlog
 
 from model.detectors.signature import PublicKey, find_public_key
 from model.errors import ArtifactError, RegistryError, RegistryUnavailable, StorageFull
+from model.processes import limit_memory
 from model.registry import ModelVersion, connect
 from model.settings import Settings
 from service.logs import configure_logging
@@ -33,6 +34,9 @@ from service.status.pointer import Alias, Pointer, pointer_path
 
 LONGEST_PAUSE: Final = 300.0
 """Most seconds between attempts at a refused version. The first pause is one poll; each further pause doubles."""
+
+MOST_MEMORY: Final = 2_000_000_000
+"""Bytes that the process may take; it lives with a tenth. What the registry answers may be as large as MLflow holds."""
 
 log = structlog.get_logger("service.sidecars.follower")
 
@@ -183,6 +187,7 @@ def follow_all(followers: Mapping[Alias, Follower], home: Path) -> None:
 def main() -> None:
     """Follow the registry until SIGTERM, or until the parent process is gone."""
     configure_logging()
+    limit_memory(MOST_MEMORY)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     settings = Settings.from_environment(os.environ)
     followers = build_followers(settings)

@@ -83,3 +83,9 @@ def test_a_tag_that_is_refused_for_good_is_an_error(
     refusals.extend(refused)
     with pytest.raises(RegistryError, match="UNIQUE constraint failed"):
         upsert(write)
+
+
+def test_an_answer_that_does_not_fit_into_memory_is_an_error_of_the_registry() -> None:
+    """Whoever may write to MLflow makes it as large as they like; the follower has a bound and goes on."""
+    with pytest.raises(RegistryError, match="does not fit into memory"), translated():
+        raise MemoryError
