@@ -67,6 +67,7 @@ class Detector:
         self.size_bytes = size_bytes
         self.preprocess = Preprocess(**card.preprocess)
         self._session = session
+        self._running = onnxruntime.RunOptions()
 
     @classmethod
     def load(cls, folder: Path, *, threads: int = 1) -> Self:
@@ -81,8 +82,12 @@ class Detector:
         return detector
 
     def score(self, pixels: NDArray[np.uint8]) -> Scores:
-        """Score a batch [N, size, size, 3] of images that `preprocess` returned."""
-        return score(self._session, pixels)
+        """Score a batch [N, size, size, 3] of what `preprocess` returns; fails once it was told to `stop`."""
+        return score(self._session, pixels, self._running)
+
+    def stop(self) -> None:
+        """End what is being scored, in whatever thread, between two nodes of the graph."""
+        self._running.terminate = True
 
     def _check(self, golden: Golden) -> None:
         if golden.pixels.shape[1:] != (self.preprocess.size, self.preprocess.size, 3):
@@ -114,11 +119,13 @@ def open_session(model: bytes, *, threads: int) -> onnxruntime.InferenceSession:
         raise ArtifactError(f"onnxruntime refuses {artifact.MODEL}: {error}") from error
 
 
-def score(session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> Scores:
-    """Run a graph on a batch [N, size, size, 3]; `embedding` is None if the graph has no such output."""
+def score(
+    session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8], options: onnxruntime.RunOptions | None = None
+) -> Scores:
+    """Run a graph on a batch [N, size, size, 3]; without an embedding where it gives none."""
     given = {output.name for output in session.get_outputs()}
     outputs = [*_OUTPUTS, _EMBEDDING] if _EMBEDDING in given else _OUTPUTS
-    return Scores(*session.run(outputs, {"pixels": pixels}))
+    return Scores(*session.run(outputs, {"pixels": pixels}, options))
 
 
 def _compare(output: str, found: NDArray[np.float32] | None, golden: NDArray[np.float32], tolerance: float) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from truegrain_airflow import training_process
+from truegrain_airflow.deadline import ended_late
 from truegrain_airflow.environment import open_lake, read_settings
 from truegrain_airflow.forms import read
 
@@ -30,6 +31,7 @@ def train(left_out: dict[str, str]) -> dict[str, Any]:
     return {"training": training, "left_out": left_out}
 
 
+@ended_late()
 def publish(trained: list[dict[str, Any]]) -> None:
     """Measure each detector on the generator that it has not seen, and add the forecast to the run's report."""
     from model.registry import connect

@@ -21,6 +21,7 @@ from truegrain_airflow.assets import (
     choose_dataset_version,
     read_drift,
 )
+from truegrain_airflow.deadline import ended_late
 from truegrain_airflow.environment import open_lake, read_settings
 from truegrain_airflow.forms import read
 from truegrain_airflow.retries import name_request
@@ -71,6 +72,7 @@ def train(dataset_version: str) -> str:
     return training_process.train(dataset_version, recipe, overrides, log=log.info)
 
 
+@ended_late()
 def evaluate(training: str) -> str:
     """Evaluate the detector of a training run, and return the run."""
     from model.registry import connect
@@ -80,6 +82,7 @@ def evaluate(training: str) -> str:
     return training
 
 
+@ended_late()
 def decide(training: str, reason: str) -> str | None:
     """Apply the gate to the detector of a training run; returns the next task, as `follow` does."""
     from model.evaluation.gate.policy import read_policy

@@ -1,11 +1,14 @@
 """Defines the defaults of all tasks: owner, time limit, and which errors are retried. Names a run's request."""
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule, get_current_context
 
 from model.errors import LockHeld, RegistryUnavailable, TrainingInterrupted, TruegrainError
+
+TIME_LIMIT: Final = timedelta(hours=1)
+"""Of a task, unless it has another."""
 
 MENDABLE = ExceptionRetryPolicy(
     rules=[
@@ -37,5 +40,5 @@ def task_defaults() -> dict[str, Any]:
         "retries": 2,
         "retry_delay": timedelta(minutes=1),
         "retry_policy": MENDABLE,
-        "execution_timeout": timedelta(hours=1),
+        "execution_timeout": TIME_LIMIT,
     }

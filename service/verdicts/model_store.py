@@ -13,6 +13,9 @@ from model.files import signature
 from service.metrics.service import Metrics
 from service.status.pointer import Alias, Pointer
 
+STOP_SECONDS = 60.0
+"""How long a detector that was replaced may go on with the requests that have it; a batch takes a few seconds."""
+
 LOOK_SECONDS = 1.0
 """How often a worker looks at the pointer file; a look is one `stat`."""
 
@@ -93,11 +96,21 @@ class ModelStore:
 
     def _replace(self, model: ServedModel) -> None:
         previous, self.current = self.current, model
+        if previous is not None:
+            _stop_later(previous.detector)
         self._metrics.model_loaded(self._alias, model.version, previous.version if previous else None)
         log.info("detector in service", alias=self._alias, version=model.version.version, sha256=model.version.sha256)
 
     def _lose(self) -> None:
         if self._alias == "shadow" and self.current is not None:
             self._metrics.model_dropped(self._alias, self.current.version)
+            _stop_later(self.current.detector)
             log.info("shadow ended", version=self.current.version.version)
             self.current = None
+
+
+def _stop_later(detector: Detector) -> None:
+    """Let a rollback take a detector that never ends from the request, and the worker, that it holds."""
+    timer = threading.Timer(STOP_SECONDS, detector.stop)
+    timer.daemon = True
+    timer.start()

@@ -3,16 +3,21 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from model.detectors.detector import open_session
 from model.detectors.signature import PrivateKey, sign
 from service.metrics.service import Metrics
 from service.status.pointer import Pointer, pointer_path
+from service.verdicts import model_store
 from service.verdicts.model_store import ModelStore
+from support.hostile_detectors import make_endless
 
 Publish = Callable[..., Pointer]
 
@@ -54,6 +59,27 @@ def test_production_outlives_its_pointer_and_a_shadow_ends_with_its_own(home: Pa
     publish("2", bias=1.0, alias="shadow")
     shadow.refresh()
     assert version_of(shadow) == "2", "it may come back"
+
+
+def test_a_detector_that_was_replaced_stops_a_while_later_and_frees_who_waits_for_it(
+    store: ModelStore, publish: Publish, monkeypatch: pytest.MonkeyPatch, tiny_artifact: Callable[..., Path]
+) -> None:
+    """One that never ends on some images passes its check: a rollback must take the workers' turns back."""
+    monkeypatch.setattr(model_store, "STOP_SECONDS", 0.5)
+    publish("1")
+    store.refresh()
+    first = store.current
+    assert first is not None
+    endless = make_endless(tiny_artifact(9.0))
+    first.detector._session = open_session((endless / "model.onnx").read_bytes(), threads=1)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(first.detector.score, np.zeros((1, 32, 32, 3), np.uint8))
+        publish("2", bias=1.0)
+        store.refresh()
+        assert store.current is not None
+        with pytest.raises(Exception, match="terminate flag"):
+            waiting.result(timeout=30)
+    assert len(store.current.detector.score(np.zeros((1, 32, 32, 3), np.uint8)).probability) == 1
 
 
 def test_an_unchanged_pointer_loads_nothing(store: ModelStore, publish: Publish) -> None:
