@@ -18,7 +18,7 @@ from typing import Final, Literal, Self
 
 from pydantic import TypeAdapter, ValidationError
 
-from model.errors import RegistryError
+from model.errors import RegistryError, in_one_line
 from model.registry import Registry
 from model.registry.client import MISSING, skipped_on
 from model.registry.runs import create_run
@@ -28,7 +28,9 @@ TAG = "history"
 
 NOTE = "Every change of production, written by Truegrain. Do not delete: `python -m model.registry history` reads it."
 LONGEST_REASON = 2_000
-"""Most characters of a reason. MLflow would cut a parameter at 6,000 characters, which would break its JSON."""
+LONGEST_NAME = 300
+"""Characters of a reason, and of who or what asked. MLflow would cut a parameter, and so its JSON, at 6,000, and JSON
+takes two for a quote, six for what cannot be printed."""
 
 How = Literal["promotion", "override", "rollback", "by hand"]
 
@@ -85,8 +87,9 @@ class History:
         return any(version in (change.from_version, change.to_version) for change in self.changes)
 
     def has_carried_out(self, request: str) -> bool:
-        """Return whether a change was made for `request`; False for an empty one."""
-        return request != "" and any(change.request == request for change in self.changes)
+        """Tell whether a change was made for the request; nothing is known of an empty one."""
+        wanted = _fit(request, LONGEST_NAME)
+        return wanted != "" and any(change.request == wanted for change in self.changes)
 
     def follow(self, how: How, to_version: str | None, *, reason: str, by: str = "", request: str = "") -> Change:
         """Return the next change, which puts `to_version` into production."""
@@ -95,9 +98,9 @@ class History:
             how=how,
             from_version=self.production,
             to_version=to_version,
-            reason=reason[:LONGEST_REASON],
-            by=by or _whoami(),
-            request=request,
+            reason=_fit(reason, LONGEST_REASON),
+            by=_fit(by or _whoami(), LONGEST_NAME),
+            request=_fit(request, LONGEST_NAME),
         )
 
     def extended(self, change: Change) -> Self:
@@ -153,6 +156,10 @@ def append(registry: Registry, history: History, change: Change) -> bool:
 def mark_done(registry: Registry, history: History) -> None:
     """Record that aliases and stages match the last change."""
     registry.client.log_param(history.run_id, history.changes[-1].done_key, "yes")
+
+
+def _fit(text: str, most: int) -> str:
+    return in_one_line(text)[:most]
 
 
 def _parse(run_id: str, number: int, key: str, text: str) -> Change:

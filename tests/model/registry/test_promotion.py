@@ -174,6 +174,17 @@ def test_a_named_version_is_restored_even_when_nothing_is_in_production(models: 
     assert rollback(models, reason="the alias was deleted", to=version.version).aliases == ("production",)
 
 
+@pytest.mark.parametrize("text", ["\x01", '"', "\\", "\U0001f600", "x"])
+def test_whatever_is_said_of_a_change_fits_into_the_history(models: Registry, add: Add, text: str) -> None:
+    """MLflow cuts a longer parameter, and cut JSON would be the end of the history."""
+    long = text * 50_000
+    promote(models, add().version, reason=long, by=long, request=f"1{long}")
+    promote(models, add().version, reason="better", request=f"1{long}")
+    assert [change.to_version for change in look(models).history.changes] == ["1"], "the request was carried out before"
+    assert promote(models, "2", reason="better").version == "2"
+    assert rollback(models, reason="worse").version == "1"
+
+
 def test_a_long_reason_is_cut_rather_than_refused(models: Registry, add: Add) -> None:
     promote(models, add().version, reason="worse on “naïve” photos; " * 1_000)
     assert len(look(models).history.changes[-1].reason) == LONGEST_REASON
