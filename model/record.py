@@ -40,9 +40,9 @@ class Record:
     indent: ClassVar[int | None] = None
     """Spaces of indentation a level, for records that people read, too; None: compact."""
     refusal: ClassVar[type[TruegrainError]] = TruegrainError
-    """What is raised for something else."""
+    """The error that `from_json` raises for any other text."""
     most_bytes: ClassVar[int] = 1_000_000
-    """How large a file with it may be where a stranger may have written the file."""
+    """Largest size in bytes of a file with the record, if a stranger may have written the file."""
 
     def to_json(self) -> str:
         """Return the record as JSON, indented if `indent` is set."""
@@ -50,7 +50,7 @@ class Record:
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
-        """Read what `to_json` wrote; raises `refusal`, which names the faulty fields, when it is something else."""
+        """Read a record that `to_json` wrote; raises `refusal`, naming the faulty fields, for any other text."""
         try:
             # Not `validate_json`, whose error holds a copy of the whole text for each field that is missing.
             record: Self = cls._adapter().validate_python(from_json(text))

@@ -82,11 +82,11 @@ class Detector:
         return detector
 
     def score(self, pixels: NDArray[np.uint8]) -> Scores:
-        """Score a batch [N, size, size, 3] of what `preprocess` returns; fails once it was told to `stop`."""
+        """Score a batch [N, size, size, 3] of images that `preprocess` returned; fails after `stop`."""
         return score(self._session, pixels, self._running)
 
     def stop(self) -> None:
-        """End what is being scored, in whatever thread, between two nodes of the graph."""
+        """End every call of `score`, in whatever thread, between two nodes of the graph."""
         self._running.terminate = True
 
     def _check(self, golden: Golden) -> None:
@@ -122,7 +122,7 @@ def open_session(model: bytes, *, threads: int) -> onnxruntime.InferenceSession:
 def score(
     session: onnxruntime.InferenceSession, pixels: NDArray[np.uint8], options: onnxruntime.RunOptions | None = None
 ) -> Scores:
-    """Run a graph on a batch [N, size, size, 3]; without an embedding where it gives none."""
+    """Run a graph on a batch [N, size, size, 3]; `embedding` is None if the graph has no such output."""
     given = {output.name for output in session.get_outputs()}
     outputs = [*_OUTPUTS, _EMBEDDING] if _EMBEDDING in given else _OUTPUTS
     return Scores(*session.run(outputs, {"pixels": pixels}, options))

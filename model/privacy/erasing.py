@@ -180,7 +180,7 @@ class Eraser:
 
 
 def _leave_run(registry: Registry, run: Run, images: Collection[str]) -> bool:
-    """Take the images out of the gallery and the report of a run; return whether these showed any."""
+    """Remove the images from the gallery and the report of a run; return whether the gallery showed any of them."""
     gallery = registry.read_file(run.id, GALLERY, most_bytes=Gallery.most_bytes) or b""
     if not any(sha256.encode() in gallery for sha256 in images):
         return False

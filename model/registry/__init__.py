@@ -97,7 +97,7 @@ class Registry:
         return fetch_file(self.client, run_id, artifact_file, most_bytes=most_bytes)
 
     def read_files(self, run_id: str, names: Mapping[str, int]) -> dict[str, bytes]:
-        """Return the files that were logged to a run under one of `names`; those that it has not are missing.
+        """Return the content of the files in `names` that were logged to a run, by name; the run may lack some.
 
         `names` says how many bytes each may have; raises RegistryError for a larger one.
         """
@@ -110,7 +110,7 @@ class Registry:
     def runs(self) -> Iterator[Run]:
         """Yield the runs of all experiments whose files the server keeps, also deleted ones, whose files stay.
 
-        Not of the experiment alone that has our name by now: whoever renames an experiment would hide its runs.
+        All experiments are read, because a renamed experiment would otherwise hide its runs.
         """
         from mlflow.entities import ViewType
 

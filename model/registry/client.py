@@ -40,8 +40,8 @@ _FIRST: Final = "0"
 class Translating:
     """A client of MLflow whose calls raise RegistryUnavailable or RegistryError, never an error of MLflow.
 
-    Files are read and written only where the server itself keeps files. Whoever may write to MLflow can make an
-    experiment whose files are anywhere: MLflow's client would go there, to a folder of this machine, say, or a bucket.
+    Files are read and written only where the server itself keeps files. Anyone who can write to MLflow can make an
+    experiment whose files are in a bucket, or in a folder of this machine. MLflow's own client would go there.
     """
 
     def __init__(self, client: Any) -> None:

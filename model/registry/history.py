@@ -87,7 +87,7 @@ class History:
         return any(version in (change.from_version, change.to_version) for change in self.changes)
 
     def has_carried_out(self, request: str) -> bool:
-        """Tell whether a change was made for the request; nothing is known of an empty one."""
+        """Return whether a change was made for `request`; False for an empty one."""
         wanted = _fit(request, LONGEST_NAME)
         return wanted != "" and any(change.request == wanted for change in self.changes)
 
@@ -113,9 +113,9 @@ _KEY: Final = re.compile("[0-9]{6}")
 
 
 def read(registry: Registry, run_id: str | None) -> History | None:
-    """Read the history that a run holds; None when there is no such run.
+    """Read the history in the run `run_id`; None if there is no such run.
 
-    Raises RegistryError when the run was put in the bin, or when somebody else has written to it.
+    Raises RegistryError if the run was deleted, or if somebody else has written to the run.
     """
     if run_id is None:
         return None

@@ -119,8 +119,8 @@ class RunRecords:
     def erase(self, run: Run, images: Collection[str]) -> bool:
         """Remove `images` (their SHA-256) from the gallery and its page; return whether the gallery showed any of them.
 
-        The page goes first: whoever repeats what was cut short knows by the gallery that there is something to do. It
-        goes last, too: whoever has read the gallery before may have drawn a page of it meanwhile.
+        The page is replaced first. If the call is interrupted, the gallery still shows the images, so repeating the
+        call replaces both. The page is replaced last, too, because another process may have drawn an older gallery.
         """
         shown = self.gallery.mistakes if self.gallery is not None else ()
         left = tuple(mistake for mistake in shown if mistake.sha256 not in images)

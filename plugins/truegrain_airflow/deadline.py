@@ -16,10 +16,10 @@ _STDERR: Final = 2
 
 @contextmanager
 def ended_late(after: timedelta = TIME_LIMIT + GRACE) -> Iterator[None]:
-    """End this process if the block takes longer; where it was goes to the task's log.
+    """End this process if the block takes longer than `after`; the task's log then shows where the block was.
 
-    Airflow's time limit is an exception, and no exception reaches a detector that computes in onnxruntime: the task
-    would hang, and with it every later training.
+    Airflow's time limit is an exception. No exception reaches a detector that computes in onnxruntime. Without this
+    deadline the task would hang, and with it every later training.
     """
     faulthandler.dump_traceback_later(after.total_seconds(), exit=True, file=_STDERR)
     try:

@@ -40,9 +40,10 @@ class RunFiles(Protocol):
 def look_up_lineage(version: ModelVersion, runs: RunFiles, *, lake: str, dataset_version: str) -> Lineage:
     """Return the lineage of `version` from the registry, its run and the lake (a folder or URL).
 
-    Whoever writes to the registry may have written all of it, so it is cut short. Raises RegistryError when the
-    registry does not answer or the run's decision is too large, TruegrainError when the decision cannot be understood,
-    ValueError for a time that is none.
+    Texts of the registry are cut, because anyone who can write to the registry may have written them.
+
+    Raises RegistryError if the registry does not answer, or if the run's decision is too large. Raises TruegrainError
+    if the decision cannot be understood, and ValueError for a malformed time.
     """
     decision = runs.read_file(version.run_id, DECISION, most_bytes=_Decision.most_bytes)
     rules = _Decision.from_json(decision).rules if decision else ()
