@@ -83,8 +83,8 @@ def rollback(
     """Put the previous version, or `to`, back into production; the version that it replaces becomes 'previous'.
 
     `to` is a number or an alias. If the previous version was deleted, the version before it is taken. Raises
-    RegistryError if there is no such version, or if `to` neither was in production nor passed the gate. If the version
-    is already in production, nothing changes.
+    RegistryError if there is no such version, or if `to` was never in production: a rollback must not stand in for the
+    approval that a promotion may need. If the version is already in production, nothing changes.
 
     A `request`, such as the id of a DAG run, is carried out once. A repeated call finishes what an earlier call began,
     and returns the version in production.
@@ -152,9 +152,11 @@ def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
     if wanted is None:
         raise RegistryError(f"there is no version to go back to: {scene}")
     version = scene.require(wanted)
-    if not scene.history.has_served(version) and scene.gates[version] not in ADMITTED:
-        gate = scene.gates[version] or "not decided"
-        raise RegistryError(f"version {version} was never in production, and the gate says '{gate}', not 'passed'")
+    if not scene.history.has_served(version):
+        raise RegistryError(
+            f"version {version} was never in production: promote it instead, `python -m model.registry promote {version}"
+            " --reason <why>`. A rollback goes back to what served"
+        )
     return Wish("rollback", version)
 
 
