@@ -154,8 +154,8 @@ def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
     version = scene.require(wanted)
     if not scene.history.has_served(version):
         raise RegistryError(
-            f"version {version} was never in production: promote it instead, `python -m model.registry promote {version}"
-            " --reason <why>`. A rollback goes back to what served"
+            f"version {version} was never in production, and a rollback goes back to what was. Promote it instead:"
+            f" `python -m model.registry promote {version} --reason <why>`"
         )
     return Wish("rollback", version)
 

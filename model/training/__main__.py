@@ -6,13 +6,12 @@ import os
 import sys
 
 import torch
-from torch.distributed import run as torchrun
-from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 
 from model.errors import HOPELESS_STATUS, LockHeld, RegistryUnavailable, TrainingError, TruegrainError
 from model.settings import Settings
 from model.training.config import read_config, recipes
 from model.training.distributed import joined
+from model.training.launch import launch
 from model.training.loop.train import train_detector
 
 
@@ -29,10 +28,12 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(given)
     processes = options.processes or torch.cuda.device_count()
     if processes > 1 and "WORLD_SIZE" not in os.environ:
-        return _launch(given, processes=processes)
+        return launch(given, processes=processes)
     try:
         settings = Settings.from_environment(os.environ)
         config = read_config(options.recipe or settings.recipe, _overrides(options.set))
+        # Else torch.compile would keep code and pickles in a folder of /tmp that another user may have made before.
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.home.resolve() / "compiled"))
         with joined(os.environ) as process:
             result = train_detector(settings, config, dataset_version=options.dataset, process=process)
     except TruegrainError as error:
@@ -40,21 +41,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 1 if isinstance(error, (LockHeld, RegistryUnavailable)) else HOPELESS_STATUS
     if process.first:
         print(json.dumps(result), flush=True)
-    return 0
-
-
-def _launch(arguments: list[str], *, processes: int) -> int:
-    """Train in `processes` processes of this machine; returns the exit status of the first process that fails, or 0.
-
-    The command torchrun would return 1 for any failure.
-    """
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))  # torchrun would set 1
-    options = ["--standalone", f"--nproc-per-node={processes}", "-m", "model.training", *arguments]
-    try:
-        torchrun.run(torchrun.parse_args(options))  # type: ignore[no-untyped-call]  # torch leaves both untyped
-    except ChildFailedError as error:
-        _, first = error.get_first_failure()
-        return int(first.exitcode)
     return 0
 
 

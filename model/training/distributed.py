@@ -1,4 +1,4 @@
-"""Connects the processes of one training that torchrun started, and shares images and results among them."""
+"""Joins processes into one training, and shares images and results among them."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,6 +16,8 @@ from model.errors import TrainingError
 from model.processes import die_with_parent
 from model.training.config import TrainConfig
 
+STORE: Final = "TRAINING_STORE"
+"""Variable that names the private file in which processes of one machine meet; torchrun's meet at a port."""
 _MOST_HELPERS: Final = 8
 """Most threads that prepare batches. More threads would only wait for Python's global interpreter lock."""
 PATIENCE: Final = timedelta(hours=2)
@@ -57,7 +59,7 @@ ALONE: Final = Process()
 
 @contextmanager
 def joined(environment: Mapping[str, str]) -> Iterator[Process]:
-    """Yield the process that torchrun's variables describe, or ALONE without them; leave the group at the end.
+    """Yield the process that the variables of `launch` or torchrun name, ALONE without; leaves the group at the end.
 
     The processes communicate through NCCL on GPUs and through gloo on CPUs.
     """
@@ -67,7 +69,13 @@ def joined(environment: Mapping[str, str]) -> Iterator[Process]:
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     process = Process(*(int(environment[name]) for name in names))
     die_with_parent()  # torchrun may be killed outright and unable to end this process
-    group.init_process_group("nccl" if process.device.type == "cuda" else "gloo", timeout=PATIENCE)
+    group.init_process_group(
+        "nccl" if process.device.type == "cuda" else "gloo",
+        init_method=f"file://{environment[STORE]}" if STORE in environment else "env://",
+        rank=process.rank,
+        world_size=process.world,
+        timeout=PATIENCE,
+    )
     try:
         yield _settled(process)
     finally:

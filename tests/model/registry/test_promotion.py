@@ -119,7 +119,7 @@ def test_a_rollback_goes_to_what_has_served(models: Registry, add: Add) -> None:
     refused, passed = add("failed"), add("passed")
     with pytest.raises(RegistryError, match="version 2 was never in production"):
         rollback(models, reason="try this", to=refused.version)
-    with pytest.raises(RegistryError, match="version 3 was never in production: promote it instead"):
+    with pytest.raises(RegistryError, match=r"version 3 was never in production, .* Promote it instead"):
         rollback(models, reason="nobody has approved it", to=passed.version)
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset
@@ -101,6 +102,26 @@ def test_what_is_wrong_with_every_process_is_the_status_of_them_all(settings: Se
     assert finished.returncode == HOPELESS_STATUS
     assert "there is no recipe 'nonsense'" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_processes_of_one_machine_open_no_port_to_others(settings: Settings, dataset: str) -> None:
+    """torchrun's store asks for no password, listens everywhere, and unpickles what anybody writes into it."""
+    command = [sys.executable, "-m", "model.training", "--dataset", dataset, "--processes", "2", "--set", "epochs=500"]
+    environment = os.environ | settings.to_environment()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        try:
+            assert run.stdout is not None
+            while (line := run.stdout.readline()) and "epoch 1/" not in line:
+                pass
+            assert line
+            process = psutil.Process(run.pid)
+            family = [process, *process.children(recursive=True)]
+            open_ = [connection for each in family for connection in each.net_connections("tcp")]
+            assert len(family) == 3
+            assert {each.laddr.ip for each in open_ if each.status == psutil.CONN_LISTEN} == {"127.0.0.1"}
+        finally:
+            run.kill()
+    assert not psutil.wait_procs(family, timeout=10)[1]
 
 
 def test_a_registry_that_does_not_answer_is_worth_another_try(
