@@ -4,11 +4,14 @@ import tomllib
 from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from model.errors import SettingsError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 Options = TypeVar("Options")
 
@@ -17,6 +20,11 @@ ShareAboveZero = Annotated[float, Field(gt=0, le=1)]
 ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
 AtMostHalf = Annotated[float, Field(gt=0, le=0.5)]
 Count = Annotated[int, Field(ge=1)]
+
+_MOST_PROBLEMS: Final = 10
+_LONGEST_SHOWN: Final = 200
+_WITHOUT_VALUE: Final = ("missing", "extra_forbidden", "unexpected_keyword_argument")
+"""Problems of a key alone. As the value of a missing key pydantic gives the whole table."""
 
 
 def read_options(type_: type[Options], shipped: Traversable, path: str, *, name: str) -> Options:
@@ -55,8 +63,20 @@ def lay_over(table: Mapping[str, Any], replacements: Mapping[str, object]) -> di
 
 
 def list_problems(error: ValidationError) -> str:
-    """Name each key that is unknown or whose value is not allowed, with the value and what is wrong with it."""
-    return "; ".join(f"{'.'.join(map(str, p['loc']))}={p['input']!r}: {p['msg']}" for p in error.errors())
+    """Name the first keys that are unknown, missing or have a value that is not allowed, and what is wrong with each.
+
+    The value is shown of a key that is known, and no more of it than a line: the file that was named may be no file of
+    options, and hold what nobody should read in a log.
+    """
+    problems = error.errors()
+    told = "; ".join(map(_tell, problems[:_MOST_PROBLEMS]))
+    return f"{told}; and {len(problems) - _MOST_PROBLEMS:,} more" if problems[_MOST_PROBLEMS:] else told
+
+
+def _tell(problem: "ErrorDetails") -> str:
+    key = ".".join(map(str, problem["loc"]))[:_LONGEST_SHOWN]
+    shown = "" if problem["type"] in _WITHOUT_VALUE else f"={repr(problem['input'])[:_LONGEST_SHOWN]}"
+    return f"{key}{shown}: {problem['msg']}"
 
 
 def _read(file: Traversable, name: str) -> dict[str, Any]:

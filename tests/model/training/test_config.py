@@ -43,13 +43,13 @@ def test_a_table_is_overridden_value_by_value() -> None:
 @pytest.mark.parametrize(
     ("overrides", "complaint"),
     [
-        ({"epoch": 3}, "epoch=3"),
+        ({"epoch": 3}, "epoch: Unexpected"),
         ({"epochs": "many"}, "epochs='many'"),
         ({"dropout": 1.5}, "dropout=1.5"),
         ({"learning_rate": "inf"}, "learning_rate='inf'"),
         ({"batch_size": 33}, "batch_size=33"),
         ({"pretrained": "maybe"}, "pretrained='maybe'"),
-        ({"augmentation.jpg": 0.5}, "augmentation.jpg=0.5"),
+        ({"augmentation.jpg": 0.5}, "augmentation.jpg: Unexpected"),
         ({"augmentation": {"jpeg": 2}}, "augmentation.jpeg=2"),
         ({"augmentation": 1}, "augmentation=1"),
     ],
@@ -85,3 +85,18 @@ def test_a_config_is_logged_flat_under_the_names_that_override_it() -> None:
     flat = read_config("quick").flat()
     assert flat["augmentation.mirror"] == 0.5
     assert read_config("production", flat) == read_config("quick")
+
+
+def test_what_is_no_recipe_is_not_quoted(tmp_path: Path) -> None:
+    """Whoever may trigger a training may name any file, and reads what the task logs."""
+    path = tmp_path / "credentials.toml"
+    path.write_text('[registry]\ntoken = "t0ps3cret"\n')
+    with pytest.raises(TrainingError, match="backbone: Field required") as refused:
+        read_config(str(path))
+    assert "t0ps3cret" not in str(refused.value)
+
+
+def test_many_wrong_keys_are_not_all_listed() -> None:
+    with pytest.raises(TrainingError, match="and 19,990 more") as refused:
+        read_config("quick", {f"key{number}": "x" * 1_000 for number in range(20_000)})
+    assert len(str(refused.value)) < 5_000
