@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final, Literal
 
+from model.errors import SourceError
 from model.settings import Settings
 from model.sources.labelled_image import LabelledImage
 from model.sources.studio.artefacts import FAMILIES
@@ -54,8 +55,9 @@ class Plan:
     again: int = 600
 
     def __post_init__(self) -> None:
-        """Raise SourceError for a generator that is not built in."""
-        Order.parse(f"generators={self.newcomer}")
+        """Raise SourceError for a generator that is not built in: its name becomes that of a folder."""
+        if self.newcomer not in FAMILIES:
+            raise SourceError(f"'{self.newcomer}' is no built-in generator; known generators are {', '.join(FAMILIES)}")
 
     @property
     def known(self) -> tuple[str, ...]:

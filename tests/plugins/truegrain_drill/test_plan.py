@@ -15,9 +15,10 @@ from truegrain_drill.plan import Plan, settings_of
 PLAN = Plan(newcomer="patch", images=12, ordinary=12, incident=12, reported=12, again=12)
 
 
-def test_an_unknown_generator_is_refused_with_those_there_are() -> None:
+@pytest.mark.parametrize("newcomer", ["dalle", "patch nearest", "x/../../..&generators=patch", "patch&seed=1"])
+def test_an_unknown_generator_is_refused_with_those_there_are(newcomer: str) -> None:
     with pytest.raises(SourceError, match="known generators are checkerboard"):
-        Plan(newcomer="dalle")
+        Plan(newcomer=newcomer)
 
 
 def test_nothing_by_the_newcomer_is_trained_on_and_all_later_traffic_is_half_by_it() -> None:
