@@ -8,21 +8,25 @@ from typing import Any
 
 from airflow.sdk import Param, get_current_context
 
-_ENTRY = {"type": "string"}
+_LONGEST = 2_000
+_ENTRY = {"type": "string", "maxLength": _LONGEST}
+_MOST_ENTRIES = 10_000
+"""Of a field with one entry a line: who has more sends the form again. Every field is kept, shown and logged."""
 
 
 def text(title: str, description: str, *, required: bool = False) -> Param:
     """Return a field for one line of text."""
     if required:
-        return Param(type="string", minLength=1, title=title, description=description)
-    return _optional(title, description, "string")
+        return Param(type="string", minLength=1, maxLength=_LONGEST, title=title, description=description)
+    return _optional(title, description, "string", maxLength=_LONGEST)
 
 
 def lines(title: str, description: str, *, required: bool = False) -> Param:
     """Return a field for a list, one entry a line."""
     if required:
-        return Param(type="array", items=_ENTRY, minItems=1, title=title, description=description)
-    return _optional(title, description, "array", items=_ENTRY)
+        rules: dict[str, Any] = {"items": _ENTRY, "minItems": 1, "maxItems": _MOST_ENTRIES}
+        return Param(type="array", title=title, description=description, **rules)
+    return _optional(title, description, "array", items=_ENTRY, maxItems=_MOST_ENTRIES)
 
 
 def number(title: str, description: str, *, least: int, most: int | None = None) -> Param:
@@ -55,6 +59,8 @@ def clean(value: Any) -> Any:
         return [line for line in map(clean, value) if line is not None] or None
     if isinstance(value, str):
         return value.strip() or None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # to JSON schema 2.0 is an integer
     return None if value == {} else value
 
 
