@@ -39,10 +39,9 @@ def keep_private(home: Path) -> None:
     """
     os.umask(OTHERS)
     home.mkdir(parents=True, exist_ok=True)
-    try:
-        home.chmod(0o700)
-    except PermissionError as error:
-        raise LaunchError(f"{home} belongs to another user; TRUEGRAIN_HOME names a folder of your own") from error
+    if home.stat().st_uid != os.getuid():  # root may change the rights of any folder, and its owner still enters
+        raise LaunchError(f"{home} belongs to another user; TRUEGRAIN_HOME names a folder of your own")
+    home.chmod(0o700)
 
 
 def require_free_ports(components: Iterable[Component]) -> None:

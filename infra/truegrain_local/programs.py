@@ -136,6 +136,7 @@ def _airflow_environment(settings: Settings) -> dict[str, str]:
     port = settings.airflow_port
     at_once = str(max(2, os.cpu_count() or 1))  # ingestion has a task for each core
     options = {
+        # Not localhost: browsers ask [::1] first, where another user of this machine may listen on the same port.
         "AIRFLOW__API__BASE_URL": f"http://{HOST}:{port}",
         "AIRFLOW__API__HOST": HOST,
         "AIRFLOW__API__PORT": str(port),

@@ -161,9 +161,6 @@ def test_what_is_started_writes_for_this_user_alone(tmp_path: Path, run: Run) ->
 
 @pytest.mark.usefixtures("umask")
 def test_a_home_of_somebody_else_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise PermissionError(1, "Operation not permitted")
-
-    monkeypatch.setattr(Path, "chmod", refuse)
+    monkeypatch.setattr(os, "getuid", lambda: tmp_path.stat().st_uid + 1)
     with pytest.raises(LaunchError, match="belongs to another user; TRUEGRAIN_HOME names a folder of your own"):
         keep_private(tmp_path)
