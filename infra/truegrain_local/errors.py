@@ -15,8 +15,10 @@ class LaunchError(TruegrainError):
 
 
 def explain(error: TruegrainError) -> None:
-    """Write to stderr what failed and where to look."""
-    sys.stderr.write(f"\n{error}\n")
+    """Tell the person at the terminal what failed and where to look."""
+    # A task's log quotes names that strangers have chosen, and a terminal would obey control characters.
+    told = "".join(character if character.isprintable() or character == "\n" else " " for character in str(error))
+    sys.stderr.write(f"\n{told}\n")
     if isinstance(error, LaunchError) and error.log is not None:
         sys.stderr.write(f"Read {error.log}\n")
     sys.stderr.write("The programs that were started go on, so that you can look at them; `make down` stops them.\n")

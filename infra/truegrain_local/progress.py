@@ -27,7 +27,7 @@ class Progress:
     def say(self, text: str) -> None:
         """Print a line that stays."""
         self._clear()
-        self._stream.write(f"{self._stamp()} {text}\n")
+        self._stream.write(f"{self._stamp()} {_fit(text)}\n")
         self._stream.flush()
         self._told = ("", self._clock())
 
@@ -35,7 +35,7 @@ class Progress:
         """Show what happens now: on a terminal the next line replaces it, elsewhere it is printed now and then."""
         if self._stream.isatty():
             self._clear()
-            self._stream.write(f"{self._stamp()} {text}"[: shutil.get_terminal_size().columns - 1])
+            self._stream.write(f"{self._stamp()} {_fit(text)}"[: shutil.get_terminal_size().columns - 1])
             self._stream.flush()
             self._moving = True
         elif text != self._told[0] and self._clock() - self._told[1] >= QUIET_SECONDS:
@@ -58,3 +58,8 @@ class Progress:
         if self._moving:
             self._stream.write("\r\x1b[2K")
             self._moving = False
+
+
+def _fit(text: str) -> str:
+    """Return a text without what a terminal would obey: a task's log quotes names that strangers have chosen."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -28,6 +28,12 @@ def test_a_line_carries_the_time_since_the_beginning() -> None:
     assert stream.getvalue() == "[ 1:15] MLflow answers\n"
 
 
+def test_a_terminal_is_told_nothing_to_obey() -> None:
+    stream = Terminal()
+    Progress(stream, clock=Clock()).show("  ai/\x1b[2J\x1b]0;mine\x07\n.jpg")
+    assert stream.getvalue() == "[ 0:00]   ai/ [2J ]0;mine  .jpg"
+
+
 def test_on_a_terminal_the_moving_line_is_wiped_before_the_next_one() -> None:
     stream = Terminal()
     progress = Progress(stream, clock=Clock())
