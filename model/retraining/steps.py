@@ -98,10 +98,11 @@ def decide_run(
     return decision
 
 
-def promote_run(registry: Registry, run_id: str, *, reason: str, request: str = "") -> ModelVersion:
+def promote_run(registry: Registry, run_id: str, *, reason: str, by: str = "", request: str = "") -> ModelVersion:
     """Put the detector of a run into production, once for each `request`; return the version in production.
 
-    Raises RegistryError unless the gate passed the detector against the version that is still in production.
+    `by` names who asks, by default the DAG run that judged the detector.
+    Raises RegistryError unless the gate has passed it against the version that is in production still.
     """
     version = registry.find(run_id)
     if version is None:
@@ -110,7 +111,7 @@ def promote_run(registry: Registry, run_id: str, *, reason: str, request: str = 
         registry,
         version.version,
         reason=reason,
-        by=version.tags.get(tags.DAG_RUN_ID, ""),
+        by=by or version.tags.get(tags.DAG_RUN_ID, ""),
         judged_against=version.tags.get(tags.GATE_CHAMPION),
         request=request,
     )

@@ -2,14 +2,15 @@
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Metadata, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
+from model.errors import RegistryError
 from truegrain_airflow import training_process
 from truegrain_airflow.assets import (
     DATASET,
@@ -122,16 +123,33 @@ def approve() -> ApprovalOperator:
     )
 
 
+def tell_approval(response: Mapping[str, Any] | None, *, asked: bool) -> str:
+    """Return who approved, as the end of a reason; empty if nobody was `asked`.
+
+    Raises RegistryError if somebody has to approve and nobody has: the task that asks can be marked as a success.
+    """
+    if response is not None and response["chosen_options"] == [ApprovalOperator.APPROVE]:
+        return f", approved by {response['responded_by_user']['name']}"
+    if asked:
+        raise RegistryError(f"nobody has approved this detector: clear the task '{_APPROVE}' and answer what it asks")
+    return ""
+
+
 def promote(training: str) -> Iterator[Metadata]:
     """Put the detector of a training run into production. DETECTOR's event names its version.
 
-    The history records why: the gate, and the person who approved the detector, if a person was asked.
+    The history says why: the gate, and who approved it when a person was asked. It also says who triggered the run.
+    Raises RegistryError when a person has to approve and has not.
     """
     from model.registry import connect
     from model.retraining.steps import promote_run
 
-    response = get_current_context()["ti"].xcom_pull(_APPROVE)
-    reason = f"gate, approved by {response['responded_by_user']['name']}" if response else "gate"
-    version = promote_run(connect(read_settings()), training, reason=reason, request=name_request()).version
+    context, settings = get_current_context(), read_settings()
+    asked = settings.approval or bool(context["params"]["approval"])
+    approved = tell_approval(context["ti"].xcom_pull(_APPROVE), asked=asked)
+    user, run_id = context["dag_run"].triggering_user_name, context["run_id"]
+    by = f"{user}, {run_id}" if user else run_id  # whoever triggers a run may choose its id
+    reason, request = f"gate{approved}", name_request()
+    version = promote_run(connect(settings), training, reason=reason, by=by, request=request).version
     log.info("version %s is in production", version)
     yield Metadata(DETECTOR, {"version": version})

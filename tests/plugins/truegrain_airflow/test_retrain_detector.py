@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from model.errors import SettingsError
+from model.errors import RegistryError, SettingsError
 from model.evaluation.gate.decision import Decision
 from model.evaluation.gate.rule import Rule
 from truegrain_airflow import retrain_detector
 from truegrain_airflow.assets import DATASET, DRIFT, read_drift
-from truegrain_airflow.retrain_detector import decide, explain
+from truegrain_airflow.retrain_detector import decide, explain, tell_approval
 
 DRIFTED = "version 7: a group of images is like none of the reference"
 
@@ -80,3 +80,15 @@ def test_a_person_is_asked_about_what_passed_when_the_setting_or_the_form_says_s
     decision = Decision(promote, (Rule("accuracy", 0.9, 0.85, promote, "90.00 %"),))
     assert retrain_detector.follow(decision) == following
     assert pushed == {"decision": str(decision)}
+
+
+@pytest.mark.parametrize("response", [None, {"chosen_options": ["Reject"], "responded_by_user": {"name": "Ada"}}])
+def test_marking_the_question_as_answered_promotes_nothing(response):
+    with pytest.raises(RegistryError, match="nobody has approved this detector: clear the task 'approve'"):
+        tell_approval(response, asked=True)
+    assert tell_approval(None, asked=False) == ""
+
+
+def test_the_reason_names_who_approved():
+    response = {"chosen_options": ["Approve"], "responded_by_user": {"name": "Ada"}}
+    assert tell_approval(response, asked=True) == ", approved by Ada"
