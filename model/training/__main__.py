@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         settings = Settings.from_environment(os.environ)
         config = read_config(options.recipe or settings.recipe, _overrides(options.set))
         # Else torch.compile would keep code and pickles in a folder of /tmp that another user may have made before.
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(settings.home.resolve() / "compiled"))
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(settings.home.resolve() / "compiled")
         with joined(os.environ) as process:
             result = train_detector(settings, config, dataset_version=options.dataset, process=process)
     except TruegrainError as error:

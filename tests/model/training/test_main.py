@@ -12,6 +12,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Dataset
+from torch._inductor.runtime.cache_dir_utils import cache_dir
 
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest, split_rows
@@ -122,6 +123,17 @@ def test_processes_of_one_machine_open_no_port_to_others(settings: Settings, dat
         finally:
             run.kill()
     assert not psutil.wait_procs(family, timeout=10)[1]
+
+
+def test_what_torch_compiles_lies_where_nobody_else_can_swap_it(
+    settings: Settings, dataset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch's own choice is a folder of /tmp with a name that everybody knows, and pickles in it."""
+    seen: list[str] = []
+    monkeypatch.setattr(os, "environ", os.environ | settings.to_environment())
+    monkeypatch.setattr("model.training.__main__.train_detector", lambda *_, **__: seen.append(cache_dir()) or {})
+    assert main(["--dataset", dataset]) == 0
+    assert seen == [str(settings.home.resolve() / "compiled")]
 
 
 def test_a_registry_that_does_not_answer_is_worth_another_try(
