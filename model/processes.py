@@ -35,7 +35,7 @@ def locked(path: Path, *, seconds: float = LOCK_SECONDS) -> Iterator[None]:
     process holds the lock for longer than `seconds`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    lock = FileLock(path, mode=0o600)  # whoever may read the file may hold it
     try:
         lock.acquire(timeout=seconds)
     except Timeout as error:

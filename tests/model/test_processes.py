@@ -1,5 +1,6 @@
 """A lock has one holder and bounded waits, and no child outlives its parent."""
 
+import stat
 import subprocess
 import sys
 import time
@@ -75,3 +76,8 @@ print("done", flush=True)
 def test_a_process_ends_that_computes_for_long_without_a_beat(how: str, said: str, code: int) -> None:
     ended = subprocess.run([sys.executable, "-c", LIMITED, how], capture_output=True, text=True, check=False)
     assert (ended.stdout, ended.returncode) == (said, code)
+
+
+def test_a_lock_cannot_be_held_by_another_user(tmp_path: Path) -> None:
+    with locked(tmp_path / "lock"):
+        assert stat.S_IMODE((tmp_path / "lock").stat().st_mode) == 0o600
