@@ -21,6 +21,7 @@ from model.sources.web.secrets import without_secrets
         ("http://alice:s3cret@host:9/x.zip?sig=PRESIGNED", "http://…@host:9/x.zip?…"),
         ("csv:s3://key:a@b@bucket/shoes", "csv:s3://…@bucket/shoes"),
         ("404, url='https://host/a?b=c/d#e', and http://u:p@h/", "404, url='https://host/a?…', and http://…@h/"),
+        ("https://alice:it's@host/x.zip?sig=PRESIGNED", "https://…@host/x.zip?…"),
         ("http://host/a b/set (1).zip", "http://host/a b/set (1).zip"),
         ("/data/@home/what?.zip", "/data/@home/what?.zip"),
         ("synthetic?images=600&seed=7", "synthetic?images=600&seed=7"),
