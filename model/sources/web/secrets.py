@@ -6,7 +6,7 @@ from typing import Final
 STRUCK_OUT: Final = "…"
 """Stands in place of a secret."""
 
-_URL: Final = re.compile(r"""://(?P<user>[^\s/"]*@)?(?P<rest>[^\s'"?#]*)(?:[?#](?P<query>[^\s'"]*))?""")
+_URL: Final = re.compile(r"""://(?P<user>[^\s/]*@)?(?P<rest>[^\s'"?#]*)(?:[?#](?P<query>[^\s'"]*))?""")
 
 
 def without_secrets(text: str) -> str:
