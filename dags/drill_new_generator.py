@@ -9,9 +9,9 @@ from truegrain_airflow.forms import number, text
 from truegrain_airflow.retries import task_defaults
 
 PARAMS = {
-    "generator": text("Generator", "The one that appears: checkerboard, nearest, smooth or patch. Empty: patch."),
+    "generator": text("Generator", "The unknown generator: checkerboard, nearest, smooth or patch. Empty: patch."),
     "images": number(
-        "Images", "How many to train on before the generator appears. Empty: 2,000.", least=600, most=100_000
+        "Images", "Images to train on before the generator appears. Empty: 2,000.", least=600, most=100_000
     ),
 }
 

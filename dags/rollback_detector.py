@@ -19,11 +19,13 @@ PARAMS = {
 def rollback_detector() -> None:
     """**Red?** The log says why, and what to do.
 
-    No such version, or one that was never in production: production is as it was, and the log names the versions there
-    are. MLflow does not answer: clear the task once it does, which finishes what was begun. One run goes back once,
-    however often its task is cleared: trigger again to go further. The service takes the earlier detector a few
-    seconds after this is green; the version put aside is kept, and comes back the same way.
-    `python -m model.registry history` prints every change of production, also those made by hand in MLflow.
+    - There is no such version, or it never was in production: production is unchanged, and the log lists the versions.
+    - MLflow does not answer: clear the task when MLflow answers again; the task then finishes its work.
+
+    A run changes production once, however often its task is cleared. To go back further, trigger the DAG again. The
+    service uses the earlier detector a few seconds after the task is green. The replaced version is kept; another
+    rollback can restore it. `python -m model.registry history` prints every change of production, including changes by
+    hand in MLflow.
     """
     rollback = task(outlets=[DETECTOR])(tasks.rollback)
 

@@ -65,8 +65,8 @@ def lay_over(table: Mapping[str, Any], replacements: Mapping[str, object]) -> di
 def list_problems(error: ValidationError) -> str:
     """Name the first keys that are unknown, missing or have a value that is not allowed, and what is wrong with each.
 
-    The value is shown of a key that is known, and no more of it than a line: the file that was named may be no file of
-    options, and hold what nobody should read in a log.
+    The message shows one line of the value of a known key, and no other value: the named file may be no file of
+    options, and may hold secrets.
     """
     problems = error.errors()
     told = "; ".join(map(_tell, problems[:_MOST_PROBLEMS]))

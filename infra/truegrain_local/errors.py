@@ -15,8 +15,8 @@ class LaunchError(TruegrainError):
 
 
 def explain(error: TruegrainError) -> None:
-    """Tell the person at the terminal what failed and where to look."""
-    # A task's log quotes names that strangers have chosen, and a terminal would obey control characters.
+    """Write to stderr what failed and where to look."""
+    # A task's log quotes names that strangers chose, and a terminal would obey control characters.
     told = "".join(character if character.isprintable() or character == "\n" else " " for character in str(error))
     sys.stderr.write(f"\n{told}\n")
     if isinstance(error, LaunchError) and error.log is not None:

@@ -28,11 +28,9 @@ TAG = "history"
 
 NOTE = "Every change of production, written by Truegrain. Do not delete: `python -m model.registry history` reads it."
 LONGEST_REASON = 2_000
-"""Most characters of a reason. MLflow would cut a parameter at 6,000 characters, which would break its JSON for good.
-
-JSON writes a printable character in one or two. Every other character becomes a blank."""
 LONGEST_NAME = 300
-"""Most characters of the name of who asked for a change."""
+"""Characters of a reason, and of who or what asked. MLflow would cut a parameter, and so its JSON, at 6,000, and JSON
+takes two for a quote, six for what cannot be printed."""
 
 How = Literal["promotion", "override", "rollback", "by hand"]
 
@@ -100,9 +98,9 @@ class History:
             how=how,
             from_version=self.production,
             to_version=to_version,
-            reason=in_one_line(reason)[:LONGEST_REASON],
-            by=in_one_line(by or _whoami())[:LONGEST_NAME],
-            request=request,
+            reason=_fit(reason, LONGEST_REASON),
+            by=_fit(by or _whoami(), LONGEST_NAME),
+            request=_fit(request, LONGEST_NAME),
         )
 
     def extended(self, change: Change) -> Self:

@@ -83,8 +83,8 @@ def rollback(
     """Put the previous version, or `to`, back into production; the version that it replaces becomes 'previous'.
 
     `to` is a number or an alias. If the previous version was deleted, the version before it is taken. Raises
-    RegistryError if there is no such version, or if `to` was never in production: a rollback must not stand in for the
-    approval that a promotion may need. If the version is already in production, nothing changes.
+    RegistryError if there is no such version, or if `to` was never in production. Otherwise a rollback could replace
+    the approval that a promotion needs. If the version is already in production, nothing changes.
 
     A `request`, such as the id of a DAG run, is carried out once. A repeated call finishes what an earlier call began,
     and returns the version in production.

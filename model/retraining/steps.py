@@ -102,7 +102,7 @@ def promote_run(registry: Registry, run_id: str, *, reason: str, by: str = "", r
     """Put the detector of a run into production, once for each `request`; return the version in production.
 
     `by` names who asks, by default the DAG run that judged the detector.
-    Raises RegistryError unless the gate has passed it against the version that is in production still.
+    Raises RegistryError unless the gate passed the detector against the version that is still in production.
     """
     version = registry.find(run_id)
     if version is None:

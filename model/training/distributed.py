@@ -1,4 +1,4 @@
-"""Joins processes into one training, and shares images and results among them."""
+"""Connects the processes of one training, and shares images and results among them."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -59,7 +59,7 @@ ALONE: Final = Process()
 
 @contextmanager
 def joined(environment: Mapping[str, str]) -> Iterator[Process]:
-    """Yield the process that the variables of `launch` or torchrun name, ALONE without; leaves the group at the end.
+    """Yield the process that the variables of `launch` or torchrun describe, or ALONE; leave the group at the end.
 
     The processes communicate through NCCL on GPUs and through gloo on CPUs.
     """

@@ -138,8 +138,8 @@ def tell_approval(response: Mapping[str, Any] | None, *, asked: bool) -> str:
 def promote(training: str) -> Iterator[Metadata]:
     """Put the detector of a training run into production. DETECTOR's event names its version.
 
-    The history says why: the gate, and who approved it when a person was asked. It also says who triggered the run.
-    Raises RegistryError when a person has to approve and has not.
+    The history records why: the gate, and the person who approved the detector, if a person was asked. It also records
+    who triggered the run. Raises RegistryError if a person has to approve and nobody did.
     """
     from model.registry import connect
     from model.retraining.steps import promote_run
