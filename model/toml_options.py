@@ -65,7 +65,7 @@ def lay_over(table: Mapping[str, Any], replacements: Mapping[str, object]) -> di
 def list_problems(error: ValidationError) -> str:
     """Name the first keys that are unknown, missing or have a value that is not allowed, and what is wrong with each.
 
-    The message shows one line of the value of a known key, and no other value: the named file may be no file of
+    The message shows one line of the value of a known key, and no other value. The named file may be no file of
     options, and may hold secrets.
     """
     problems = error.errors()
