@@ -164,6 +164,7 @@ def _declared(place: Location, name: str, table: object) -> Source:
             f"Its keys are {', '.join(_Table.model_fields)}."
         ) from error
     location = find_beside(place, entry.location)
+    location = f"{entry.kind}:{location}" if entry.kind else location
     if not place.is_local and not _may_name(place, location):
         raise SourceError(
             f"The entry [sources.{name}] of '{place}' names '{without_secrets(location)}'. A declaration at a URL may "
@@ -171,7 +172,7 @@ def _declared(place: Location, name: str, table: object) -> Source:
             "copy the declaration to this machine if you trust it."
         )
     return Source(
-        location=f"{entry.kind}:{location}" if entry.kind else location,
+        location=location,
         name=name,
         licence=entry.licence,
         generator=entry.generator,
@@ -180,10 +181,10 @@ def _declared(place: Location, name: str, table: object) -> Source:
 
 
 def _may_name(place: Location, location: str) -> bool:
-    """Whether a declaration at a URL may name a location; `declared_sources` lists the three kinds."""
-    address = split_kind(location)[1]
-    if is_built_in(address):
+    """Whether a declaration at a URL may name a location: no path of this machine, and no host of others' choosing."""
+    if is_built_in(location):  # with a kind before it, `open_source` takes the same word for a path
         return True
+    address = split_kind(location)[1]
     named = Location(address)
     if named.is_local or "://" not in address:
         return False

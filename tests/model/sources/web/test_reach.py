@@ -158,11 +158,21 @@ def declare(server: HTTPServer, location: str) -> str:
         "/etc", "file:///etc", "csv:/etc/all.csv", "local:///etc", "../private.zip", "a/%2e%2e/%2e%2e/b.zip",
         "http://10.0.0.5/x.zip", "parquet:http://127.0.0.1:1/x", "https://data.example/x.zip", "s3://bucket/x",
         "memory://x", "kaggle:somebody/set", "zip::file:///etc/x.zip", "//etc/x", "file:/etc",
+        "folders:synthetic?/../../../etc", "csv:synthetic",
     ],
 )  # fmt: skip
 def test_a_declaration_on_the_web_names_nothing_but_what_lies_below_it(foreign: HTTPServer, location: str) -> None:
     with pytest.raises(SourceError, match=r"\[sources.x\] of 'http://127.*' names '.*'.*TRUEGRAIN_SOURCE_HOSTS.*copy"):
         declared_sources(declare(foreign, location))
+
+
+def test_a_kind_makes_no_path_of_the_built_in_source(foreign: HTTPServer, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "a.png").write_bytes(b"mine")
+    out = "../" * 30
+    url = declare(foreign, f'synthetic?/{out}{tmp_path}"\nkind = "folders')
+    with pytest.raises(SourceError, match="names 'folders:synthetic"):
+        declared_sources(url)
 
 
 @pytest.mark.parametrize(
