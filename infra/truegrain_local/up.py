@@ -12,11 +12,10 @@ from typing import Any
 import psutil
 
 from model.dataset.contained.budget import Budget
-from model.dataset.contained.reader import names_of
+from model.dataset.contained.reader import names_of, sources_of
 from model.errors import TruegrainError
 from model.registry import ModelVersion
 from model.settings import Settings
-from model.sources.declaration import declared_sources
 from model.sources.web.reach import Reach
 from truegrain_local.environment import names_source, read_settings
 from truegrain_local.errors import explain
@@ -74,9 +73,10 @@ def _launch(settings: Settings, progress: Progress) -> Outcome:
 
 
 def _look_into_sources(settings: Settings) -> set[str]:
-    """Return the names of the sources that the settings name; raises SourceError for a source without images."""
-    reach = Reach.of(settings)
-    names = names_of(declared_sources(settings.source, reach), reach=reach, budget=Budget.of(settings))
+    """Return what the sources that a person has named call themselves; one without images is refused."""
+    reach, budget = Reach.of(settings), Budget.of(settings)
+    sources = sources_of(settings.source, reach=reach, budget=budget)
+    names = names_of(sources, reach=reach, budget=budget)
     return {name for name in names if name is not None} if names_source(settings) else set()
 
 

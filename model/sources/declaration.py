@@ -72,6 +72,11 @@ class _Table(BaseModel):
         return kind
 
 
+def is_declaration(location: str) -> bool:
+    """Whether what lies at a location is called like a declaration of sources."""
+    return PurePosixPath(Location(location).name).suffix.lower() == SUFFIX
+
+
 def declared_sources(location: str, reach: Reach = PUBLIC) -> tuple[Source, ...]:
     """Return the sources that a TOML file declares; any other `location` is returned as one source.
 
@@ -86,9 +91,9 @@ def declared_sources(location: str, reach: Reach = PUBLIC) -> tuple[Source, ...]
     declares nothing. Raises SourceError also for an entry with an unknown key, without a licence, or with a value that
     is not allowed.
     """
-    place = Location(location, reach)
-    if PurePosixPath(place.name).suffix.lower() != SUFFIX:
+    if not is_declaration(location):
         return (Source(location=location),)
+    place = Location(location, reach)
     tables = _read(place)
     return tuple(_declared(place, name, table) for name, table in tables.items())
 
@@ -142,7 +147,7 @@ def _read(place: Location) -> dict[str, Any]:
         ) from error
     tables = declared.pop("sources", None)
     if declared or not isinstance(tables, dict) or not tables:
-        extra = f" and no other key, such as '{next(iter(declared))}'" if declared else ""
+        extra = f" and nothing like '{next(iter(declared))[:_LONGEST_EXPLAINED]}'" if declared else ""
         raise SourceError(
             f"The declaration of sources '{place}' must hold a table [sources.<name>] for each source{extra}."
         )

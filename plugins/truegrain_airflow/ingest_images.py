@@ -24,21 +24,21 @@ def plan() -> list[dict[str, object]]:
     they can be read in Airflow. Raises SourceError for a source that cannot be read or is empty.
     """
     from model.dataset.contained.budget import Budget
+    from model.dataset.contained.reader import sources_of
     from model.dataset.ingest import plan
     from model.feedback.reporters import VotingLimits
     from model.feedback.review import settle
-    from model.sources.declaration import declared_sources
     from model.sources.web.reach import Reach
     from model.sources.web.secrets import without_secrets
 
     settings, lake = read_settings(), open_lake()
-    reach = Reach.of(settings)
+    reach, budget = Reach.of(settings), Budget.of(settings)
     influence, now = VotingLimits.of(settings), datetime.now(UTC)
     settled = settle(lake, influence=influence, lock=settings.reports_lock, now=now)
     log.info("%d images accepted by agreement", settled.accepted)
-    sources = declared_sources(read("source") or settings.source, reach)
+    sources = sources_of(read("source") or settings.source, reach=reach, budget=budget)
     parts = read("parts") or os.cpu_count() or 1
-    planned = plan(lake, sources, parts=parts, reach=reach, budget=Budget.of(settings))
+    planned = plan(lake, sources, parts=parts, reach=reach, budget=budget)
     new = [without_secrets(source.location) for source in planned[0].sources] if planned else "none"
     log.info("anything new in %s: %d parts to collect", new, len(planned))
     return [asdict(part.without_secrets()) for part in planned]
@@ -50,16 +50,16 @@ def collect(part: Mapping[str, Any]) -> str:
     A file that takes more memory or time than the settings allow is left out, named in the log and counted.
     """
     from model.dataset.contained.budget import Budget
+    from model.dataset.contained.reader import sources_of
     from model.dataset.ingest import collect_part
     from model.dataset.ingest_parts import Part
-    from model.sources.declaration import declared_sources
     from model.sources.web.reach import Reach
 
     settings = read_settings()
     reach, budget = Reach.of(settings), Budget.of(settings)
     mine = Part(**part)
     if mine.lacks_secrets:
-        mine = mine.with_secrets(declared_sources(read("source") or settings.source, reach))
+        mine = mine.with_secrets(sources_of(read("source") or settings.source, reach=reach, budget=budget))
 
     def tell(read: int, new: int) -> None:
         log.info("%s: %s images read, %s new", mine, f"{read:,}", f"{new:,}")
@@ -76,13 +76,15 @@ def assemble() -> str:
 
     If the `source` of the form asks for the built-in images, they stay in the version beside other sources.
     """
+    from model.dataset.contained.budget import Budget
+    from model.dataset.contained.reader import sources_of
     from model.dataset.demonstration import asks_for_demonstration
     from model.dataset.ingest import assemble
-    from model.sources.declaration import declared_sources
     from model.sources.web.reach import Reach
 
     source, settings = read("source") or "", read_settings()
-    asked = asks_for_demonstration(source, declared_sources(source or settings.source, Reach.of(settings)))
+    reach, budget = Reach.of(settings), Budget.of(settings)
+    asked = asks_for_demonstration(source, sources_of(source or settings.source, reach=reach, budget=budget))
     if asked:
         log.info("the built-in images were asked for by name, so they stay in the version beside other sources")
     return assemble(open_lake(), today=datetime.now(UTC).date(), exclude=read("exclude") or [], demonstration=asked)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from expectations.dataset import validate
 from model.dataset.contained.budget import Budget
+from model.dataset.contained.reader import sources_of
 from model.dataset.ingest import assemble, collect_part, plan, publish
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
@@ -13,7 +14,6 @@ from model.evaluation.gate.policy import read_policy
 from model.registry import connect
 from model.retraining.steps import decide_run, evaluate_run, promote_run
 from model.settings import Settings
-from model.sources.declaration import declared_sources
 from model.sources.web.reach import Reach
 from truegrain_airflow import training_process
 
@@ -27,7 +27,7 @@ def ingest(settings: Settings, *locations: str) -> str:
     """
     lake, now = Lake(settings.lake_url), datetime.now(UTC)
     reach, budget = Reach.of(settings), Budget.of(settings)
-    sources = [source for location in locations for source in declared_sources(location, reach)]
+    sources = [source for location in locations for source in sources_of(location, reach=reach, budget=budget)]
     for part in plan(lake, sources, parts=1, reach=reach, budget=budget):
         log.info("%d images are new", collect_part(lake, part, now=now, reach=reach, budget=budget).added)
     version = validate(lake, assemble(lake, today=now.date())).version

@@ -6,6 +6,7 @@ python -m model.dataset.contained <descriptor of the pipe> <descriptor of the no
 import json
 import os
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from typing import IO, Any, Final
 
@@ -15,7 +16,7 @@ from model.dataset.ingest_parts import Part, PartReader, Place, holds_anything_n
 from model.dataset.intake import Intake
 from model.errors import TruegrainError
 from model.processes import limit_this_process
-from model.sources.declaration import Source, require_image
+from model.sources.declaration import Source, declared_sources, require_image
 from model.sources.web.reach import Reach
 
 _LONGEST_PATH: Final = 2_000
@@ -63,6 +64,12 @@ class _Teller:
         os.pwrite(int(sys.argv[2]), json.dumps(self._opened).encode() + b"\n", 0)
 
 
+def _declare(request: dict[str, Any], _: bytes, reach: Reach, channel: IO[bytes]) -> None:
+    for source in declared_sources(request["location"], reach):
+        send(channel, {"source": asdict(source)})
+    send(channel, {"declared": True})
+
+
 def _plan(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[bytes]) -> None:
     seen = Digests.from_bytes(data)
     for source in request["sources"]:
@@ -105,7 +112,7 @@ def _split(data: bytes, lengths: list[int]) -> list[Digests]:
     return [Digests.from_bytes(data[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
 
 
-_JOBS = {"plan": _plan, "look": _look, "collect": _collect}
+_JOBS = {"declare": _declare, "plan": _plan, "look": _look, "collect": _collect}
 
 if __name__ == "__main__":
     sys.exit(main())

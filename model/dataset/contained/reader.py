@@ -13,7 +13,7 @@ from model.dataset.digest_set import Digests
 from model.dataset.ingest_parts import Part, Place
 from model.dataset.intake import Progress, Row, Tally, taken_in
 from model.errors import SourceError
-from model.sources.declaration import Source
+from model.sources.declaration import Source, is_declaration
 from model.sources.web.reach import Reach
 from model.sources.web.secrets import without_secrets
 
@@ -21,6 +21,22 @@ MOST_UNREAD: Final = 20
 """Most files of a part that may be over a limit: each costs a child, and more are hardly an accident."""
 
 _log = structlog.get_logger(__name__)
+
+
+def sources_of(location: str, *, reach: Reach, budget: Budget) -> tuple[Source, ...]:
+    """Return what `declared_sources` does; raises SourceError as it does, and for a declaration over a limit."""
+    itself, found = Source(location=location), list[Source]()
+    if not is_declaration(location):
+        return (itself,)
+    child = Child("declare", {"location": location}, b"", budget=budget, reach=reach)
+    try:
+        while (frame := child.receive()) and "source" in frame[0]:
+            found.append(Source(**frame[0]["source"]))
+        if frame is None:
+            raise _unreadable(itself, child.end())
+    finally:
+        child.end()
+    return tuple(found)
 
 
 def which_hold_anything_new(

@@ -18,7 +18,7 @@ from structlog.testing import capture_logs
 
 from model.dataset.contained import child, reader
 from model.dataset.contained.budget import Budget
-from model.dataset.contained.reader import ContainedReader, names_of
+from model.dataset.contained.reader import ContainedReader, names_of, sources_of
 from model.dataset.ingest import Collected, collect_part, plan
 from model.dataset.lake import Lake
 from model.errors import ContradictingLabels, SourceError
@@ -222,6 +222,24 @@ def test_sources_say_what_they_call_themselves(tmp_path: Path) -> None:
         Source(location="synthetic?images=2&size=32", name="drawn"),
     ]
     assert names_of(sources, reach=PUBLIC, budget=USUAL) == ["shop", None, "drawn"]
+
+
+def test_a_declaration_is_read_by_a_child_and_what_is_none_by_nobody(tmp_path: Path) -> None:
+    file = tmp_path / "sources.toml"
+    file.write_text('[sources.shop]\nlocation = "shop"\nlicence = "ours"\nneutralise = true\n')
+    shop = Source(location=str(tmp_path / "shop"), name="shop", licence="ours", neutralise=True)
+    assert sources_of(str(file), reach=PUBLIC, budget=USUAL) == (shop,)
+    assert sources_of("csv:s3://bucket/x", reach=PUBLIC, budget=USUAL) == (Source(location="csv:s3://bucket/x"),)
+    file.write_text("")
+    with pytest.raises(SourceError, match=r"must hold a table \[sources.<name>\]"):
+        sources_of(str(file), reach=PUBLIC, budget=USUAL)
+
+
+def test_a_small_declaration_that_unfolds_to_gigabytes_is_over_a_limit(tmp_path: Path) -> None:
+    file = tmp_path / "sources.toml"
+    file.write_text("a" + ".a" * 15_000 + " = 1\n")
+    with pytest.raises(SourceError, match=r"sources.toml' cannot be read: it takes more than 0\.5 GB of memory"):
+        sources_of(str(file), reach=PUBLIC, budget=Budget(memory_bytes=500_000_000))
 
 
 def test_no_child_outlives_a_part_that_breaks_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
