@@ -104,9 +104,7 @@ def _find_columns(lines: Iterator[tuple[int, list[str]]], path: str) -> Columns 
 
 def _read_lines(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: str) -> Iterator[Line]:
     comparison, left_out = Comparison(), Counter[str]()
-    beside = [
-        (index, title) for index, title in enumerate(columns.titles) if index not in (columns.name, columns.label)
-    ]
+    ours, titles = (columns.name, columns.label), columns.titles
     next(lines)
     for number, cells in lines:
         if len(cells) <= max(columns.name, columns.label):
@@ -124,10 +122,10 @@ def _read_lines(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: 
                 f"Known are 0 (real), 1 (AI) and words. {describe_spellings()}"
             )
         in_words = said.word not in NUMBERS
-        for index, title in beside:
-            if index < len(cells) and cells[index]:
+        for index, (title, cell) in enumerate(zip(titles, cells, strict=False)):  # as far as the shorter of the two
+            if cell and index not in ours:
                 numbers = in_words and title.lower() in LABEL_COLUMNS
-                comparison.add(path, number, name, said, read_cell(title, cells[index], numbers=numbers))
+                comparison.add(path, number, name, said, read_cell(title, cell, numbers=numbers))
         yield Line(number, name, said)
     if left_out:
         _log.warning("lines_without_image", table=path, count=left_out.total(), suffixes=dict(left_out.most_common(5)))

@@ -4,16 +4,19 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
-from model.errors import ContradictingLabels
+from model.errors import ContradictingLabels, SourceError
 from model.sources.claims import Claim, Contradiction, read_cell, read_class_folder, speaks_of_labels
 from model.sources.class_folders import folders_of
 
 Read = Callable[[Any], Claim | None]
 """Returns what a cell of a column claims, or None."""
+
+_MOST_COLUMNS: Final = 100
+"""Columns titled like a label; a row of empty ones takes no bytes, and time for each."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +45,18 @@ class ShardClaims:
 
 
 def find_claims(schema: pa.Schema, label: str, path: str) -> ShardClaims:
-    """Find the columns of a shard that may claim a label beside the column `label`."""
-    columns: dict[str, Read] = {
-        field.name: partial(_read, field.name, class_names(schema, field.name))
+    """Find the columns of a shard that may claim a label beside the column `label`; raises SourceError for a crowd."""
+    titles = [
+        field.name
         for field in schema
         if field.name != label and speaks_of_labels(field.name) and not pa.types.is_nested(field.type)
-    }
+    ]
+    if len(titles) > _MOST_COLUMNS:
+        raise SourceError(
+            f"The Parquet file '{path}' has {len(titles):,} columns titled like a label, such as '{titles[0][:100]}'; "
+            f"at most {_MOST_COLUMNS} are read. Leave out or rename those that are none."
+        )
+    columns: dict[str, Read] = {title: partial(_read, title, class_names(schema, title)) for title in titles}
     return ShardClaims(path, label, columns)
 
 

@@ -293,3 +293,10 @@ def test_words_of_megabytes_beside_the_images_are_refused(tmp_path: Path) -> Non
     shard = shared(tmp_path / "long.parquet", b"x", 3, words="ai" * 1_000_000)
     with pytest.raises(SourceError, match=r"'long.parquet' holds [\d,]+ bytes beside 1 images.*at most 1,000,000"):
         list(read_source(str(shard)))
+
+
+def test_a_crowd_of_columns_titled_like_a_label_is_refused_before_any_row_is_read(tmp_path: Path) -> None:
+    columns = {"image": [{"bytes": b"a"}], "label": ["ai"]} | {f"label{number}": [None] for number in range(101)}
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with pytest.raises(SourceError, match=r"has 101 columns titled like a label, such as 'label0'; at most 100"):
+        list(read_source(str(tmp_path / "a.parquet")))
