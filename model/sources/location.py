@@ -85,7 +85,9 @@ class Location:
         if self.is_local:
             return self.local.name
         address = self.location.partition("://")[2]
-        return PurePosixPath(unquote(address.partition("?")[0]) if self.is_web else address).name
+        host, slash, path = (address.partition("?")[0] if self.is_web else address).partition("/")
+        address = host.rpartition("@")[2] + slash + path
+        return PurePosixPath(unquote(address) if self.is_web else address).name
 
     @property
     def parent(self) -> "Location":

@@ -20,6 +20,7 @@ from model.sources.web.secrets import without_secrets
     [
         ("http://alice:s3cret@host:9/x.zip?sig=PRESIGNED", "http://…@host:9/x.zip?…"),
         ("csv:s3://key:a@b@bucket/shoes", "csv:s3://…@bucket/shoes"),
+        ("""'http://al:p'w"d@host/x.zip' is no zip""", "'http://…@host/x.zip' is no zip"),
         ("404, url='https://host/a?b=c/d#e', and http://u:p@h/", "404, url='https://host/a?…', and http://…@h/"),
         ("https://alice:it's@host/x.zip?sig=PRESIGNED", "https://…@host/x.zip?…"),
         ("http://host/a b/set (1).zip", "http://host/a b/set (1).zip"),
@@ -35,6 +36,11 @@ def test_what_stands_before_the_host_and_behind_the_path_is_struck_out(text: str
 def test_striking_out_takes_no_longer_than_the_text_is() -> None:
     for text in ("://" * 300_000, "a" * 1_000_000, "://" + "a" * 1_000_000, "://a?" * 200_000):
         assert without_secrets(text + "@") is not None
+
+
+@pytest.mark.parametrize("location", ["http://al:s3cret@host", "http://al:s3cret@host?a@b", "s3://al:s3cret@host"])
+def test_a_source_without_a_path_is_called_like_its_host(location: str) -> None:
+    assert Location(location).name == "host"
 
 
 @pytest.mark.parametrize("path", ["/x.zip", "/x.parquet", "/x.csv", "/set/", "/s.toml"])
