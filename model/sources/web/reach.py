@@ -11,7 +11,9 @@ from model.settings import Settings
 
 _PORTS: Final = {"http": 80, "https": 443}
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
-"""IPv6 addresses that contain an IPv4 address, to which a gateway translates them (RFC 6052)."""
+"""IPv6 addresses that hold an IPv4 one, to which a gateway translates them (RFC 6052)."""
+_OWN_GATEWAY: Final = IPv6Network("64:ff9b:1::/48")
+"""Those that a network's own gateway translates (RFC 8215); Python 3.11 takes them for the internet's."""
 
 Host = tuple[str, int | None]
 """A name or an address in lower case, and a port; as a permission, None stands for every port."""
@@ -95,6 +97,8 @@ def is_private(address: IPv4Address | IPv6Address) -> bool:
             inner = IPv4Address(int(address) & 0xFFFFFFFF)
         if inner is not None:
             return is_private(inner)
+        if address.is_site_local or address in _OWN_GATEWAY:
+            return True
     return not address.is_global or address.is_multicast
 
 

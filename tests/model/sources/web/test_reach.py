@@ -125,7 +125,7 @@ def test_only_what_a_person_wrote_as_an_address_or_a_name_of_the_own_network_nam
         ("127.0.0.1", True), ("10.1.2.3", True), ("172.16.0.1", True), ("192.168.1.1", True), ("169.254.169.254", True),
         ("100.64.0.1", True), ("0.0.0.1", True), ("224.0.0.1", True), ("255.255.255.255", True), ("::", True),
         ("::1", True), ("fe80::1%eth0", True), ("fd00::1", True), ("ff02::1", True), ("::ffff:10.0.0.1", True),
-        ("2002:7f00:1::", True), ("64:ff9b::a9fe:a9fe", True),
+        ("2002:7f00:1::", True), ("64:ff9b::a9fe:a9fe", True), ("64:ff9b:1::7f00:1", True), ("fec0::1", True),
     ],
 )  # fmt: skip
 def test_addresses_of_the_internet_are_told_from_all_others(address: str, *, private: bool) -> None:
