@@ -60,14 +60,14 @@ class Intake:
     def rows(self, images: Iterable[LabelledImage], progress: Progress) -> Iterator[Row]:
         """Yield rows for `Lake.write_batch`; call `progress` after every thousand images, and at the end.
 
-        Raises SourceError for an image whose source, generator, licence or origin is too long to be kept.
+        Raises SourceError for an image whose source, generator, licence or origin cannot be kept.
         """
         for image in images:
             beat()
             self.tally.read += 1
             sha256 = hashlib.sha256(image.data).hexdigest()
             if not self._is_known(sha256, image):
-                image.refuse_long_claims()
+                image.refuse_unfit_claims()
                 print_ = fingerprint(image.data)
                 self.tally.added += 1
                 self.tally.undecodable += print_.decode_error is not None

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from model.errors import SourceError
 from model.sources.class_folders import UNKNOWN_GENERATOR
 from model.sources.kinds import KINDS, REPORTS, find_beside, read_source, split_kind
-from model.sources.labelled_image import LONGEST_LICENCE, LONGEST_NAME, LONGEST_ORIGIN, LabelledImage
+from model.sources.labelled_image import LONGEST_LICENCE, LONGEST_NAME, LabelledImage
 from model.sources.location import Location, reaching
 from model.sources.neutralise import neutralise
 from model.sources.reports import SOURCE as REPORTED
@@ -26,6 +26,9 @@ SUFFIX: Final = ".toml"
 _MOST_BYTES: Final = 1_000_000
 """Most bytes of a declaration: some ten thousand sources."""
 
+
+_LONGEST_LOCATION: Final = 4_000
+"""Characters of a location, whose URL may hold a signature."""
 
 _MOST_EXPLAINED: Final = 10
 _LONGEST_EXPLAINED: Final = 200
@@ -58,7 +61,7 @@ class _Table(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    location: str = Field(min_length=1, max_length=LONGEST_ORIGIN)
+    location: str = Field(min_length=1, max_length=_LONGEST_LOCATION)
     licence: str = Field(min_length=1, max_length=LONGEST_LICENCE)
     kind: str | None = None
     generator: str | None = Field(None, min_length=1, max_length=LONGEST_NAME)
@@ -160,6 +163,8 @@ def _declared(place: Location, name: str, table: object) -> Source:
             f"The name of the entry [sources.{name[:50]}…] of '{place}' has {len(name):,} characters; at most "
             f"{LONGEST_NAME} are kept. Shorten it."
         )
+    if name == REPORTED:
+        raise SourceError(f"No entry of '{place}' may be called '{REPORTED}', which is what users report. Rename it.")
     try:
         entry = _Table.model_validate(table)
     except ValidationError as error:

@@ -1,5 +1,6 @@
 """LabelledImage, which every source yields: the bytes of an image and what the source claims about it."""
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,8 +15,8 @@ LONGEST_NAME: Final = 255
 LONGEST_LICENCE: Final = 500
 """Most characters of a licence: its name and its address, not its text."""
 
-LONGEST_ORIGIN: Final = 4_000
-"""Most characters of the path of an image inside its source."""
+LONGEST_ORIGIN: Final = 1_000
+"""Characters of the path of an image inside its source. Whatever assembles a version holds those of all images."""
 
 _LONGEST: Final = {
     "source": LONGEST_NAME,
@@ -24,6 +25,9 @@ _LONGEST: Final = {
     "origin": LONGEST_ORIGIN,
 }
 _SHOWN: Final = 200
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""Characters that end a line, or steer a terminal. No form of Airflow could name what has them in its name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +49,19 @@ class LabelledImage:
     split: str | None = None
     licence: str | None = None
 
-    def refuse_long_claims(self) -> None:
-        """Raise SourceError for a source, generator, licence or origin that is too long: each row repeats them."""
+    def refuse_unfit_claims(self) -> None:
+        """Raise SourceError for a source, generator, licence or origin that is too long: each row repeats them.
+
+        Also for control characters in them, but not in an origin: a file may be called so.
+        """
         for name, most in _LONGEST.items():
-            claim = getattr(self, name)
-            if claim is not None and len(claim) > most:
+            claim = getattr(self, name) or ""
+            if name != "origin" and (found := _CONTROL.search(claim)):
+                raise SourceError(
+                    f"The {name} of the image '{self.origin[:_SHOWN]}' has the control character {found[0]!r} in it: "
+                    f"{claim[:_SHOWN]!r}. Rename it."
+                )
+            if len(claim) > most:
                 raise SourceError(
                     f"The {name} of the image '{self.origin[:_SHOWN]}' of the source '{self.source[:_SHOWN]}' has "
                     f"{len(claim):,} characters; at most {most:,} are kept, and it begins with '{claim[:50]}'. "

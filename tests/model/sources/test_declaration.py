@@ -128,6 +128,7 @@ def test_a_source_must_hold_an_image_unless_it_is_of_reports(grow: Callable[[Ite
         (SHOES.replace("CC-BY-4.0", "l" * 501), r"licence = 'l{199}: .*at most 500 characters"),
         (SHOES.replace("shop", "s" * 4_001), r"location = 's{199}: .*at most 4000 characters"),
         (SHOES.replace("shoes", "s" * 256), r"\[sources.s{50}…\] of .* has 256 characters; at most 255 are kept"),
+        (SHOES.replace("shoes", '"lake/feedback"'), r"may be called 'lake/feedback', which is what users report"),
         (SHOES + SHOES, r"sources.toml' is no TOML in UTF-8: .*sources.*shoes.*line 4"),
         ("[sources.shoes\n", r"no TOML in UTF-8: .*line 1"),
         ("\xff", r"no TOML in UTF-8: .*0xff"),
