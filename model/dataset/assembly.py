@@ -146,8 +146,8 @@ def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFr
 
 
 def _is_replaced(claims: pd.DataFrame) -> pd.Series:
-    neutralised = former_origins(claims["origin"]).dropna()
-    if neutralised.empty:  # the usual case: saves indexing all paths
+    neutralised = former_origins(claims)
+    if neutralised.empty:  # as mostly: no need to index all paths
         return pd.Series(data=False, index=claims.index)
     sources = claims.loc[neutralised.index, "source"]
     replaced = pd.MultiIndex.from_arrays([sources, neutralised])

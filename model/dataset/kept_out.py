@@ -57,7 +57,8 @@ class KeptOut:
         places: set[tuple[str, str, str | None]] = set()
         for images in scan():
             held = images[ours.mark(images)]
-            places |= {*zip(held["source"], held["origin"], map(former_origin, held["origin"]), strict=True)}
+            former = map(former_origin, held["origin"], held["sha256"])
+            places |= {*zip(held["source"], held["origin"], former, strict=True)}
         widened = replace(
             self,
             plain=frozenset((source, origin) for source, origin, _ in places),
@@ -72,7 +73,7 @@ class KeptOut:
     def holds(self, sha256: str, pixel_hash: str | None, source: str, origin: str = "") -> bool:
         """Whether an image from a source is kept out."""
         hashes = {sha256, pixel_hash}
-        if (source, origin) in self.neutralised or (source, former_origin(origin)) in self.plain:
+        if (source, origin) in self.neutralised or (source, former_origin(origin, sha256)) in self.plain:
             return True
         return not hashes.isdisjoint(self.everywhere) or (source == REPORTS and not hashes.isdisjoint(self.reported))
 
@@ -85,8 +86,8 @@ class KeptOut:
         return named(self.everywhere) | (named(self.reported) & (images["source"] == REPORTS))
 
     def _mark_places(self, images: pd.DataFrame) -> pd.Series:
-        """Mark the originals and neutralised copies (by `source` and `origin`) of images that are kept out."""
-        former = former_origins(images["origin"])
+        """Mark the images (columns LOOKED_AT) that have to do with images kept out by neutralising."""
+        former = former_origins(images)
 
         def at(origins: pd.Series, places: frozenset[_Place]) -> pd.Series:
             likely = origins[origins.isin([origin for _, origin in places])]  # usually none, and cheap to find

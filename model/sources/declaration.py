@@ -14,7 +14,7 @@ from model.sources.class_folders import UNKNOWN_GENERATOR
 from model.sources.kinds import KINDS, REPORTS, find_beside, read_source, split_kind
 from model.sources.labelled_image import LONGEST_LICENCE, LONGEST_NAME, LabelledImage
 from model.sources.location import Location, reaching
-from model.sources.neutralise import neutralise
+from model.sources.neutralise import keep_apart, neutralise
 from model.sources.reports import SOURCE as REPORTED
 from model.sources.synthetic import is_built_in
 from model.sources.web.reach import PUBLIC, Reach, host_of
@@ -111,7 +111,7 @@ def as_declared(image: LabelledImage, source: Source) -> LabelledImage:
     generator = source.generator if image.generator == UNKNOWN_GENERATOR else None
     name = image.source if image.source == REPORTED else source.name or image.source
     licence = source.licence or image.licence
-    told = replace(image, source=name, generator=generator or image.generator, licence=licence)
+    told = keep_apart(replace(image, source=name, generator=generator or image.generator, licence=licence))
     return neutralise(told) if source.neutralise else told
 
 

@@ -24,7 +24,8 @@ SCALES: Final = (0.7, 0.95)
 """The smallest and the largest factor by which the sides of an image shrink."""
 
 _NAME_DIGITS: Final = 16
-_NEUTRALISED: Final = rf"^(.+)/[0-9a-f]{{{_NAME_DIGITS}}}\.jpg$"
+_LIKELY: Final = re.compile(rf"/[0-9a-f]{{{_NAME_DIGITS}}}\.jpg\Z")
+_KEPT_APART: Final = "#"
 _SUBSAMPLING: Final = "4:2:0"
 
 
@@ -49,15 +50,31 @@ def neutralise(image: LabelledImage) -> LabelledImage:
     return replace(image, data=data, origin=f"{image.origin}/{hashlib.sha256(data).hexdigest()[:_NAME_DIGITS]}.jpg")
 
 
-def former_origins(origins: "pd.Series") -> "pd.Series":
-    """Return the origins of the originals of neutralised images; missing for images that were not neutralised."""
-    return origins.str.extract(_NEUTRALISED, expand=False)
+def keep_apart(image: LabelledImage) -> LabelledImage:
+    """Return an image, as it came, under a path that `neutralise` gives none.
+
+    Otherwise whoever names a file so could have it taken for what neutralising made of another's.
+    """
+    if not _LIKELY.search(image.origin) or former_origin(image.origin, hashlib.sha256(image.data).hexdigest()) is None:
+        return image
+    return replace(image, origin=image.origin + _KEPT_APART)
 
 
-def former_origin(origin: str) -> str | None:
-    """Return the origin of a neutralised image's original; None if the image was not neutralised."""
-    found = re.search(_NEUTRALISED, origin)
-    return found and found[1]
+def former_origins(images: "pd.DataFrame") -> "pd.Series":
+    """Return where neutralised `images` (columns `origin`, `sha256`) were before; none for those that are as they came.
+
+    The index is that of the neutralised ones.
+    """
+    likely = images.loc[[bool(_LIKELY.search(origin)) for origin in images["origin"]], ["origin", "sha256"]]
+    former = likely["origin"].copy()
+    former[:] = [former_origin(*image) for image in likely.itertuples(index=False)]
+    return former.dropna()
+
+
+def former_origin(origin: str, sha256: str) -> str | None:
+    """Return where a neutralised image was before, whose file has this sum; None for one that is as it came."""
+    name = f"/{sha256[:_NAME_DIGITS]}.jpg"
+    return origin.removesuffix(name) if origin.endswith(name) else None
 
 
 def _encode(rgb: Image.Image) -> bytes:

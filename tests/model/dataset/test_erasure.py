@@ -277,6 +277,17 @@ def test_a_file_and_what_neutralising_made_of_it_are_withdrawn_together(
     assert_whole(lake)
 
 
+def test_a_line_break_in_a_path_hides_nothing_that_neutralising_made(lake: Lake, lock: Path, shop: Source) -> None:
+    (Path(shop.location) / "ai" / "0.png").rename(Path(shop.location) / "ai" / "0.png\n.png")
+    take_in(lake, shop, now=NOW)
+    take_in(lake, replace(shop, neutralise=True), now=LATER)
+    first, second = named(lake)["sha256"]
+    withdraw(lake, [first], lock=lock, reason="its author asked", now=NOW, erase=True)
+    erased = erase_from_lake(lake, lock=lock)
+    assert erased is not None
+    assert erased.images == {first, second}
+
+
 @pytest.mark.parametrize("neutralised_first", [True, False])
 def test_an_erased_file_does_not_come_back_neutralised_nor_as_it_was(
     lake: Lake, lock: Path, shop: Source, *, neutralised_first: bool

@@ -1,5 +1,6 @@
 """Sources in parts: what is read and remembered does not depend on the number of parts."""
 
+import hashlib
 import io
 import json
 import os
@@ -241,6 +242,21 @@ def test_a_source_that_is_neutralised_later_is_read_again_and_takes_the_place_of
     assert len(reads) == len(before) == len(after)
     assert sorted(after["origin"].str.rpartition("/")[0]) == sorted(before["origin"])
     assert set(after["format"]) == {"JPEG"}
+
+
+def test_no_file_name_takes_the_place_of_another_s_image(lake: Lake, shop: Path, tmp_path: Path) -> None:
+    ingest_all(lake, Source(location=str(shop)))
+    before = read_candidates(lake, assemble(lake, today=TODAY))
+    data = labelled(100, "ai").data
+    for number, victim in enumerate(before["origin"][:2]):
+        name = (hashlib.sha256(data).hexdigest() if number else "0" * 64)[:16]
+        forged = tmp_path / "other" / "shop" / victim / f"{name}.jpg"
+        forged.parent.mkdir(parents=True)
+        forged.write_bytes(data if number else labelled(101, "ai").data)
+    ingest_all(lake, Source(location=str(tmp_path / "other" / "shop")), now=LATER)
+    after = read_candidates(lake, assemble(lake, today=TODAY))
+    assert set(before["origin"]) < set(after["origin"])
+    assert len(after) == len(before) + 2
 
 
 def test_each_source_has_a_batch_of_its_own(lake: Lake, shop: Path, tmp_path: Path) -> None:
