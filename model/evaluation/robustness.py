@@ -1,5 +1,6 @@
 """Measures a detector on degraded images, and whether its verdicts stay the same when images are passed on."""
 
+import hashlib
 from typing import Final
 
 import numpy as np
@@ -22,10 +23,12 @@ MOST_PIXELS: Final = 200_000_000
 def choose_sample(rows: pd.DataFrame) -> NDArray[np.bool_]:
     """Mark the images to degrade in a mask [N]: equally many of each class, within MOST_IMAGES and MOST_PIXELS.
 
-    Images are taken in the order of their hashes, so the choice is the same for every detector. One image of each class
-    is taken whatever its size.
+    The same images are chosen for every detector, and one of each class whatever its size. All hashes together decide
+    the order: whoever supplies some images could give these any hashes, and a few large ones would be the sample.
     """
-    places = rows.assign(place=np.arange(len(rows))).sort_values("sha256")
+    salt = hashlib.sha256("".join(sorted(rows["sha256"])).encode()).hexdigest()
+    turns = [hashlib.sha256(f"{salt}{sha256}".encode()).hexdigest() for sha256 in rows["sha256"]]
+    places = rows.assign(place=np.arange(len(rows)), order=turns).sort_values("order")
     dealt = places.assign(turn=places.groupby("label").cumcount()).sort_values(["turn", "label"])
     pixels = (dealt["width"].astype(int) * dealt["height"].astype(int)).cumsum()
     affordable = (dealt["turn"] < MOST_IMAGES // 2) & ((pixels <= MOST_PIXELS) | (dealt["turn"] == 0))
