@@ -25,7 +25,8 @@ def draw_order(groups: Order, *, balanced: bool, random: np.random.Generator) ->
     """
     if not balanced:
         return random.permutation(len(groups))
-    members = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+    _, first = np.unique(groups[by_group := np.argsort(groups, kind="stable")], return_index=True)
+    members = np.split(by_group, first[1:])
     real = [own for own in members if groups[own[0]] == 0]
     generated = [own for own in members if groups[own[0]] != 0]
     half = len(groups) // (bool(real) + bool(generated))

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +39,25 @@ def test_a_detector_without_bias_gets_everything_right(
     assert report.overall["accuracy"].low < 1
     assert all(report.correct.values())
     assert 0 < report.latency.p50_ms <= report.latency.p95_ms
+
+
+def test_a_few_huge_images_that_stand_first_do_not_speak_for_all_in_the_time_an_image_takes(
+    lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, read, read_images = (
+        manifest.assign(width=manifest["width"].where(manifest.index >= 8, 9_400)),
+        [],
+        Lake.read_images,
+    )
+
+    def take_down(self: Lake, rows: pd.DataFrame) -> Iterator[bytes]:
+        read.append(set(rows["width"]))
+        return read_images(self, rows)
+
+    monkeypatch.setattr(Lake, "read_images", take_down)
+    evaluate_detector(Detector.load(tiny_artifact()), lake, rows, dataset_version="v1")
+    assert 9_400 in set().union(*read)
+    assert 9_400 not in read[-1]
 
 
 def test_a_biased_detector_calls_the_brighter_half_of_the_real_images_ai(
