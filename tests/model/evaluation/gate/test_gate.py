@@ -212,6 +212,13 @@ def test_six_images_cannot_veto_but_a_collapse_of_twelve_does(lost: int, passed:
     assert f"rare -100.00 points ({lost} images, 0 won, {lost} lost" in rule.detail
 
 
+def test_slices_of_one_image_hide_no_fall_of_another(many: int = 20_000) -> None:
+    groups = {"generator": ("common",) * 600 + tuple(f"made up {number}" for number in range(many))}
+    ours = make_report(right_but(30, of=600 + many), groups=groups)
+    decision = judge(ours, champion(right_but(5, of=600 + many, first=100)), POLICY)
+    assert get_rule(decision, SLICES).detail.startswith("fallen: common -4.17 points (600 images")
+
+
 def test_a_fall_in_many_slices_too_small_to_tell_shows_where_they_are_judged_together() -> None:
     names = [f"rare {number % 20}" for number in range(400)] + ["common"] * 4_000
     lost = [number % 20 * 20 < 400 and number < 60 for number in range(4_400)]  # three of each of the twenty
