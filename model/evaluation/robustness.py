@@ -1,6 +1,5 @@
 """Measures a detector on degraded images, and whether its verdicts stay the same when images are passed on."""
 
-import hashlib
 from typing import Final
 
 import numpy as np
@@ -8,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model import metrics
+from model.dataset.lots import draw_lots
 from model.detectors.decision import name_decision
 from model.estimate import Estimate
 from model.evaluation.report import Degraded
@@ -21,14 +21,11 @@ MOST_PIXELS: Final = 200_000_000
 
 
 def choose_sample(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Mark the images to degrade in a mask [N]: equally many of each class, within MOST_IMAGES and MOST_PIXELS.
+    """Mark the images to degrade: equally many of each class, by `draw_lots`, within MOST_IMAGES and MOST_PIXELS.
 
-    The same images are chosen for every detector, and one of each class whatever its size. All hashes together decide
-    the order: whoever supplies some images could give these any hashes, and a few large ones would be the sample.
+    The same images are chosen for every detector, and one of each class whatever its size.
     """
-    salt = hashlib.sha256("".join(sorted(rows["sha256"])).encode()).hexdigest()
-    turns = [hashlib.sha256(f"{salt}{sha256}".encode()).hexdigest() for sha256 in rows["sha256"]]
-    places = rows.assign(place=np.arange(len(rows)), order=turns).sort_values("order")
+    places = rows.assign(place=np.arange(len(rows)), lot=draw_lots(rows["sha256"])).sort_values("lot")
     dealt = places.assign(turn=places.groupby("label").cumcount()).sort_values(["turn", "label"])
     pixels = (dealt["width"].astype(int) * dealt["height"].astype(int)).cumsum()
     affordable = (dealt["turn"] < MOST_IMAGES // 2) & ((pixels <= MOST_PIXELS) | (dealt["turn"] == 0))

@@ -8,6 +8,7 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from model.dataset.lake import Lake
+from model.dataset.lots import draw_lots
 from model.images.decoding import SOURCE_LIMITS, decode
 from model.pages.rendering import picture
 
@@ -44,8 +45,7 @@ class Sheet:
 def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
     """Draw a sheet for each class and generator among the `rows` of a manifest, the largest first.
 
-    Files that cannot be decoded are left out. The images are chosen by their hashes, so a version always shows the same
-    images.
+    Files that cannot be decoded are left out. Lots choose, so that a version always shows the same images.
     """
     decodable = rows[rows["decode_error"].isna()]
     groups = [group for _, group in decodable.groupby(["label", "generator"], dropna=False)]
@@ -63,14 +63,15 @@ def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
 
 
 def choose_images(group: pd.DataFrame) -> pd.DataFrame:
-    """Choose at most MOST_IMAGES rows of `group` by their hashes, from few but varied blocks of the lake.
+    """Choose MOST_IMAGES rows by `draw_lots`, in as few places of the lake as still give a picture of the whole.
 
     Reading one image means reading its whole shard. So several images are taken from each chosen block of rows.
     """
     blocks = group["batch"] + ":" + (group["row"] // _BLOCK_ROWS).astype("str")
-    numbered = group.assign(block=pd.util.hash_array(blocks.to_numpy(dtype=object))).sort_values("sha256")
+    numbered = group.assign(block=pd.util.hash_array(blocks.to_numpy(dtype=object)), lot=draw_lots(group["sha256"]))
+    numbered = numbered.sort_values("lot")
     helping = numbered.groupby("block").cumcount() // _FROM_A_BLOCK
-    return numbered.assign(helping=helping).sort_values(["helping", "block", "sha256"]).head(MOST_IMAGES)
+    return numbered.assign(helping=helping).sort_values(["helping", "block", "lot"]).head(MOST_IMAGES)
 
 
 def _thumbnail(data: bytes) -> Image.Image:
