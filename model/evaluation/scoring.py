@@ -3,8 +3,11 @@
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
+from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -15,6 +18,11 @@ from model.detectors.detector import Detector
 from model.images.decoding import SOURCE_LIMITS, decode
 from model.images.degradations import DEGRADATIONS
 from model.metrics import Probabilities
+
+_LARGE: Final = 16_000_000
+"""Pixels of an image that takes a gigabyte and more while it is degraded."""
+_ONE_LARGE: Final = Lock()
+"""Held by whoever has decoded a large image: on many cores at once, some would take all memory."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,8 @@ def score_images(
 def _score_part(
     detector: Detector, lake: Lake, rows: pd.DataFrame, sampled: NDArray[np.bool_], batch_size: int
 ) -> Scored:
-    pixels = _views(detector, lake.read_images(rows), sampled)
+    large = (rows["width"].astype(int) * rows["height"].astype(int) > _LARGE).to_numpy(bool)
+    pixels = _views(detector, lake.read_images(rows), sampled, large)
     scores = np.concatenate([detector.score(np.stack(batch)).probability for batch in _batches(pixels, batch_size)])
     views = np.where(sampled, 1 + len(DEGRADATIONS), 1)
     first = views.cumsum() - views
@@ -62,13 +71,17 @@ def _score_part(
     return Scored(scores[first].astype(np.float64), scores[degraded].astype(np.float64))
 
 
-def _views(detector: Detector, images: Iterable[bytes], sampled: NDArray[np.bool_]) -> Iterator[NDArray[np.uint8]]:
-    """Yield each image preprocessed, and after a sampled image its degraded versions."""
-    for data, is_sampled in zip(images, sampled, strict=True):
-        rgb = decode(data, limits=SOURCE_LIMITS).rgb
-        yield detector.preprocess(rgb)
-        if is_sampled:
-            yield from (detector.preprocess(degrade(rgb)) for degrade in DEGRADATIONS.values())
+def _views(
+    detector: Detector, images: Iterable[bytes], sampled: NDArray[np.bool_], large: NDArray[np.bool_]
+) -> Iterator[NDArray[np.uint8]]:
+    """Preprocess each image, and after a sampled one its degraded versions."""
+    for data, is_sampled, is_large in zip(images, sampled, large, strict=True):
+        with _ONE_LARGE if is_large else nullcontext():
+            rgb = decode(data, limits=SOURCE_LIMITS).rgb
+            degraded = [detector.preprocess(degrade(rgb)) for degrade in DEGRADATIONS.values() if is_sampled]
+            views = [detector.preprocess(rgb), *degraded]
+            del rgb
+        yield from views
 
 
 def _batches(pixels: Iterable[NDArray[np.uint8]], size: int) -> Iterator[list[NDArray[np.uint8]]]:

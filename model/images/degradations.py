@@ -59,11 +59,14 @@ def blur(image: Image.Image) -> Image.Image:
 
 
 def add_noise(image: Image.Image) -> Image.Image:
-    """Add independent Gaussian noise of 8 levels to each channel, seeded by the image's own pixels."""
-    levels = np.asarray(image, dtype=np.float32)
-    random = np.random.default_rng(zlib.crc32(image.tobytes()))
-    noisy = levels + _NOISE * random.standard_normal(levels.shape, dtype=np.float32)
-    return Image.fromarray(noisy.round().clip(0, 255).astype(np.uint8))
+    """Add independent Gaussian noise of 8 levels to each channel; its seed is the image's own pixels."""
+    levels = np.asarray(image)
+    random = np.random.default_rng(zlib.crc32(levels.tobytes()))
+    noisy = random.standard_normal(levels.shape, dtype=np.float32)  # and in place: a copy may take a gigabyte
+    noisy *= _NOISE
+    noisy += levels
+    noisy.round(out=noisy).clip(0, 255, out=noisy)
+    return Image.fromarray(noisy.astype(np.uint8))
 
 
 def brighten(image: Image.Image) -> Image.Image:

@@ -123,8 +123,8 @@ def _slices(
     """Refuse a loss of accuracy in a slice that is larger than the margin and than chance explains.
 
     McNemar's test is exact for any number of images, so that a few cannot veto by noise; Bonferroni's correction over
-    all slices large enough to veto keeps the chance that any of them does below `significance`. What falls in many slices
-    too small to tell shows where these are judged together.
+    all slices large enough to veto keeps the chance that any of them does below `significance`. What falls in many
+    slices too small to tell shows where these are judged together.
     """
     if not groups:
         yield missing(f"slices against the {who}", -limits.slice_margin, "groups of images")

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +24,8 @@ from model.training.distributed import PATIENCE
 
 _COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)
 _AT_ONCE: Final = 256
-"""Most images held in memory while they are decoded."""
+_BYTES_AT_ONCE: Final = 128_000_000
+"""Images that are held while they are decoded, and their bytes; what comes first."""
 _DECODERS: Final = 4
 
 
@@ -136,5 +136,11 @@ def _decode_into(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preproc
 
 
 def _chunks(images: Iterator[bytes]) -> Iterator[list[bytes]]:
-    while chunk := list(islice(images, _AT_ONCE)):
+    chunk: list[bytes] = []
+    for data in images:
+        chunk.append(data)
+        if len(chunk) == _AT_ONCE or sum(map(len, chunk)) >= _BYTES_AT_ONCE:
+            yield chunk
+            chunk = []
+    if chunk:
         yield chunk

@@ -35,7 +35,9 @@ def test_a_claim_that_is_too_long_is_refused_with_the_name_of_its_image(name: st
 @pytest.mark.parametrize("control", ["\n", "\r", "\x1f", "\x1b", "\0", "\x85", "\u2028"])
 def test_a_claim_with_a_control_character_is_refused_and_a_path_with_one_is_kept(name: str, control: str) -> None:
     image = replace(labelled(1, "ai"), origin=f"a{control}b.png")
-    rows = Intake(Digests(), now=NOW).rows([image, replace(labelled(2, "ai"), **{name: f"a{control}b"})], lambda *_: None)
+    rows = Intake(Digests(), now=NOW).rows(
+        [image, replace(labelled(2, "ai"), **{name: f"a{control}b"})], lambda *_: None
+    )
     assert next(rows)["origin"] == f"a{control}b.png"
     with pytest.raises(SourceError, match=rf"The {name} of the image '.*' has the control character '"):
         next(rows)

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from model.dataset.manifest import read_manifest
 from model.detectors.detector import Detector
 from model.evaluation import scoring
 from model.evaluation.scoring import score_images
-from model.images.decoding import decode
+from model.images.decoding import DecodedImage, decode
 from model.images.degradations import DEGRADATIONS
 
 Write = Callable[..., Path]
@@ -42,3 +43,28 @@ def test_each_image_gets_the_probabilities_of_itself_and_of_its_degraded_version
 def test_without_a_sample_nothing_is_degraded(lake: Lake, rows: pd.DataFrame, tiny_artifact: Write) -> None:
     scored = score_images(Detector.load(tiny_artifact()), lake, rows)
     assert (len(scored.probability), scored.degraded.shape) == (7, (0, len(DEGRADATIONS)))
+
+
+@pytest.mark.parametrize(("large", "at_once"), [(0, {1}), (10**9, {2, 3, 4})])
+def test_of_large_images_one_is_decoded_at_a_time(
+    lake: Lake,
+    rows: pd.DataFrame,
+    tiny_artifact: Write,
+    large: int,
+    at_once: set[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(scoring.os, "cpu_count", lambda: 4)
+    monkeypatch.setattr(scoring, "_LARGE", large)
+    busy, most = [], []
+
+    def slowly(data: bytes, **limits: object) -> DecodedImage:
+        busy.append(data)
+        time.sleep(0.05)
+        most.append(len(busy))
+        busy.remove(data)
+        return decode(data, **limits)
+
+    monkeypatch.setattr(scoring, "decode", slowly)
+    score_images(Detector.load(tiny_artifact()), lake, rows)
+    assert max(most) in at_once

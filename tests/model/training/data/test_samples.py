@@ -32,6 +32,12 @@ def stored_in(cache: Path) -> Path:
     return array
 
 
+def test_a_few_large_files_are_held_at_once_and_many_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pixels, "_BYTES_AT_ONCE", 1_000)
+    large, small = [bytes(600)] * 5, [bytes(1)] * 300
+    assert [len(chunk) for chunk in pixels._chunks(iter(large + small))] == [2, 2, 256, 45]
+
+
 def test_images_smaller_than_the_recipe_are_not_enlarged(lake: Lake, dataset: str) -> None:
     manifest = read_manifest(lake, dataset)
     assert input_size(manifest, largest=64) == 32
