@@ -142,7 +142,7 @@ def _list(place: Location, kind: str | None, *, source: str | None = None) -> It
         if kind in FOLDER_KINDS:
             _look_at_folders(tree)
         return KINDS[kind or _recognise_safely(tree)](tree)
-    if list_file is not None:
+    if list_file is not None and (not place.is_local or place.local.is_file()):  # a pipe would wait for its writer
         return list_file(place, kind)
     raise _refusal(place, "is neither a folder nor a file of a known kind")
 

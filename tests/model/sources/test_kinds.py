@@ -1,4 +1,5 @@
 import io
+import os
 import shutil
 import zipfile
 from collections.abc import Callable, Iterable
@@ -39,6 +40,12 @@ def test_the_home_folder_may_be_written_as_a_tilde(
 def test_a_missing_path_is_refused_with_what_is_accepted(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"does not exist.*'synthetic'.*folder.*\.tar\.xz"):
         next(read_source(str(tmp_path / "nothing")))
+
+
+def test_a_pipe_is_no_archive_whose_writer_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.zip")
+    with pytest.raises(SourceError, match="neither a folder nor a file of a known kind"):
+        next(read_source(str(tmp_path / "x.zip")))
 
 
 def test_a_file_of_another_kind_is_refused_with_what_is_accepted(tmp_path: Path) -> None:
