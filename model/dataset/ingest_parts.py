@@ -162,7 +162,9 @@ def _shown(source: Source) -> str:
 
 def _keys(source: Source, item: Item, parts: int) -> Iterator[bytes | None]:
     if isinstance(item, Container):
-        yield from (_container_key(source, item, number, parts) for number in range(1, parts + 1))
+        stamp = item.stamp()  # once, for it may cost a request to a server
+        once = replace(item, stamp=lambda: stamp)
+        yield from (_container_key(source, once, number, parts) for number in range(1, parts + 1))
     else:
         yield _entry_key(source, item)
 

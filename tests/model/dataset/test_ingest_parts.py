@@ -27,6 +27,7 @@ from model.errors import SourceError
 from model.sources import archive, folder
 from model.sources import location as place
 from model.sources.declaration import Source, as_declared
+from model.sources.entries import Container
 from model.sources.labelled_image import LabelledImage
 from support.small_images import NOW, labelled, many
 
@@ -242,6 +243,18 @@ def test_a_source_that_is_neutralised_later_is_read_again_and_takes_the_place_of
     assert len(reads) == len(before) == len(after)
     assert sorted(after["origin"].str.rpartition("/")[0]) == sorted(before["origin"])
     assert set(after["format"]) == {"JPEG"}
+
+
+def test_a_server_is_asked_for_the_stamp_of_a_container_once_whatever_the_parts(lake: Lake) -> None:
+    asked: list[str] = []
+
+    def stamp() -> str:
+        asked.append("stamp")
+        return "1"
+
+    source, shard = Source(location="hub"), Container("a.parquet", lambda: iter(()), stamp)
+    assert len({*ingest_parts._keys(source, shard, 5)}) == 5
+    assert asked == ["stamp"]
 
 
 def test_no_file_name_takes_the_place_of_another_s_image(lake: Lake, shop: Path, tmp_path: Path) -> None:
