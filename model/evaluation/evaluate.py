@@ -127,7 +127,8 @@ def _slice(
     groups: Mapping[str, NDArray[np.object_]], labels: Labels, probabilities: Probabilities, threshold: float
 ) -> Iterator[Slice]:
     for column, values in groups.items():
-        found = pd.Series(values, dtype=object).groupby(values).indices  # None is no group
+        grouped = pd.Series(values, dtype=object).groupby(values).indices  # None is no group
+        found = {str(value): members for value, members in grouped.items()}
         for value in sorted(found, key=lambda value: (SIZES.index(value) if column == "size" else 0, value)):
             members = found[value]
             accuracy = metrics.accuracy(labels[members], probabilities[members], threshold)

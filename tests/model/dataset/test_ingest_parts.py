@@ -245,7 +245,7 @@ def test_a_source_that_is_neutralised_later_is_read_again_and_takes_the_place_of
     assert set(after["format"]) == {"JPEG"}
 
 
-def test_a_server_is_asked_for_the_stamp_of_a_container_once_whatever_the_parts(lake: Lake) -> None:
+def test_a_server_is_asked_for_the_stamp_of_a_container_once_whatever_the_parts() -> None:
     asked: list[str] = []
 
     def stamp() -> str:
