@@ -24,6 +24,8 @@ _LABEL_TITLES = (
     "model",
 )
 _LONGEST_WORD = 30
+_LONGEST_TITLE = 200
+"""Characters. A title is looked at with each cell below it, and a longer one says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def read_cell(title: str, cell: str, *, numbers: bool = False) -> Claim | None:
        column.
     """
     word = cell.strip()
-    if not word or len(word) > _LONGEST_WORD:
+    if not word or len(word) > _LONGEST_WORD or len(title) > _LONGEST_TITLE:
         return None
     where = f"in the column '{title}'"
     yes = _YES_AND_NO.get(word.lower())
@@ -112,6 +114,8 @@ def read_cell(title: str, cell: str, *, numbers: bool = False) -> Claim | None:
 
 def speaks_of_labels(title: str) -> bool:
     """Whether a column is titled like a label, or after a class."""
+    if len(title) > _LONGEST_TITLE:
+        return False
     return any(part in title.lower() for part in _LABEL_TITLES) or _named_by(title) is not None
 
 

@@ -105,6 +105,7 @@ def _find_columns(lines: Iterator[tuple[int, list[str]]], path: str) -> Columns 
 def _read_lines(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: str) -> Iterator[Line]:
     comparison, left_out = Comparison(), Counter[str]()
     ours, titles = (columns.name, columns.label), columns.titles
+    labels = {index for index, title in enumerate(titles) if title.lower() in LABEL_COLUMNS}
     next(lines)
     for number, cells in lines:
         if len(cells) <= max(columns.name, columns.label):
@@ -124,8 +125,8 @@ def _read_lines(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: 
         in_words = said.word not in NUMBERS
         for index, (title, cell) in enumerate(zip(titles, cells, strict=False)):  # as far as the shorter of the two
             if cell and index not in ours:
-                numbers = in_words and title.lower() in LABEL_COLUMNS
-                comparison.add(path, number, name, said, read_cell(title, cell, numbers=numbers))
+                claim = read_cell(title, cell, numbers=in_words and index in labels)
+                comparison.add(path, number, name, said, claim)
         yield Line(number, name, said)
     if left_out:
         _log.warning("lines_without_image", table=path, count=left_out.total(), suffixes=dict(left_out.most_common(5)))
