@@ -172,3 +172,8 @@ def test_long_titles_cost_no_time_with_each_line_and_claim_nothing() -> None:
     text = "name,label" + f",label{'x' * 100_000}" * 100 + "\n" + ("a.jpg,ai" + ",real" * 100 + "\n") * 1_000
     assert len(entries(text) or []) == 1_000
     assert time.process_time() - began < 3
+
+
+def test_a_table_so_deep_that_each_line_would_cost_time_is_refused() -> None:
+    with pytest.raises(SourceError, match=r"The path of the table 'd/d/.*…/d/.*x.csv' has 2,005 characters"):
+        read_table(b"name,label\na.jpg,ai\n", path="d/" * 1_000 + "x.csv")
