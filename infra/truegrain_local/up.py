@@ -73,7 +73,7 @@ def _launch(settings: Settings, progress: Progress) -> Outcome:
 
 
 def _look_into_sources(settings: Settings) -> set[str]:
-    """Return what the sources that a person has named call themselves; one without images is refused."""
+    """Return the names of the sources that the settings name; raises SourceError for a source without images."""
     reach, budget = Reach.of(settings), Budget.of(settings)
     sources = sources_of(settings.source, reach=reach, budget=budget)
     names = names_of(sources, reach=reach, budget=budget)

@@ -147,7 +147,7 @@ def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFr
 
 def _is_replaced(claims: pd.DataFrame) -> pd.Series:
     neutralised = former_origins(claims)
-    if neutralised.empty:  # as mostly: no need to index all paths
+    if neutralised.empty:  # the usual case: saves indexing all paths
         return pd.Series(data=False, index=claims.index)
     sources = claims.loc[neutralised.index, "source"]
     replaced = pd.MultiIndex.from_arrays([sources, neutralised])

@@ -86,7 +86,7 @@ class KeptOut:
         return named(self.everywhere) | (named(self.reported) & (images["source"] == REPORTS))
 
     def _mark_places(self, images: pd.DataFrame) -> pd.Series:
-        """Mark the images (columns LOOKED_AT) that have to do with images kept out by neutralising."""
+        """Mark the originals and neutralised copies of images that are kept out; `images` has the columns LOOKED_AT."""
         former = former_origins(images)
 
         def at(origins: pd.Series, places: frozenset[_Place]) -> pd.Series:

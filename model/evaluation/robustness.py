@@ -21,9 +21,10 @@ MOST_PIXELS: Final = 200_000_000
 
 
 def choose_sample(rows: pd.DataFrame) -> NDArray[np.bool_]:
-    """Mark the images to degrade: equally many of each class, by `draw_lots`, within MOST_IMAGES and MOST_PIXELS.
+    """Mark the images to degrade in a mask [N]: equally many of each class, within MOST_IMAGES and MOST_PIXELS.
 
-    The same images are chosen for every detector, and one of each class whatever its size.
+    Images are taken in the order of `draw_lots`, so the choice is the same for every detector. One image of each class
+    is taken whatever its size.
     """
     places = rows.assign(place=np.arange(len(rows)), lot=draw_lots(rows["sha256"])).sort_values("lot")
     dealt = places.assign(turn=places.groupby("label").cumcount()).sort_values(["turn", "label"])

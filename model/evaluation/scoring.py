@@ -74,7 +74,7 @@ def _score_part(
 def _views(
     detector: Detector, images: Iterable[bytes], sampled: NDArray[np.bool_], large: NDArray[np.bool_]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Preprocess each image, and after a sampled one its degraded versions."""
+    """Yield each image preprocessed, and after a sampled image its degraded versions."""
     for data, is_sampled, is_large in zip(images, sampled, large, strict=True):
         with _ONE_LARGE if is_large else nullcontext():
             rgb = decode(data, limits=SOURCE_LIMITS).rgb

@@ -59,7 +59,7 @@ def blur(image: Image.Image) -> Image.Image:
 
 
 def add_noise(image: Image.Image) -> Image.Image:
-    """Add independent Gaussian noise of 8 levels to each channel; its seed is the image's own pixels."""
+    """Add independent Gaussian noise of 8 levels to each channel, seeded by the image's own pixels."""
     levels = np.asarray(image)
     random = np.random.default_rng(zlib.crc32(levels.tobytes()))
     noisy = random.standard_normal(levels.shape, dtype=np.float32)  # and in place: a copy may take a gigabyte

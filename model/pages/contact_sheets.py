@@ -45,7 +45,8 @@ class Sheet:
 def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
     """Draw a sheet for each class and generator among the `rows` of a manifest, the largest first.
 
-    Files that cannot be decoded are left out. Lots choose, so that a version always shows the same images.
+    Files that cannot be decoded are left out. The images are chosen by `draw_lots`, so a version always shows the same
+    images.
     """
     decodable = rows[rows["decode_error"].isna()]
     groups = [group for _, group in decodable.groupby(["label", "generator"], dropna=False)]
@@ -63,7 +64,7 @@ def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
 
 
 def choose_images(group: pd.DataFrame) -> pd.DataFrame:
-    """Choose MOST_IMAGES rows by `draw_lots`, in as few places of the lake as still give a picture of the whole.
+    """Choose at most MOST_IMAGES rows of `group` by `draw_lots`, from few but varied blocks of the lake.
 
     Reading one image means reading its whole shard. So several images are taken from each chosen block of rows.
     """

@@ -70,10 +70,11 @@ def is_table(path: str) -> bool:
 def read_table(content: bytes, *, path: str) -> Iterator[Line] | None:
     """Return the lines of a table, or None if it lists no labelled images, as for an unlabelled test set.
 
-    The first line names the columns. The label's is one of LABEL_COLUMNS; the image's is the first that names images
-    in most lines. Lines that name none are counted and logged. Raises SourceError for a table that is not UTF-8 or
-    UTF-16, or too large, or lies too deep, and while it is read for a cell that names no label. At its end
-    ContradictingLabels is raised for a label that another column contradicts.
+    The first line names the columns. The label's column is one of LABEL_COLUMNS. The image's column is the first that
+    names at least half as many images as any other. Lines that name no image are counted and logged.
+
+    Raises SourceError for a table that is not UTF-8 or UTF-16, too large, or too deep. The lines raise SourceError for
+    a cell that names no label. At the end they raise ContradictingLabels for a label that another column contradicts.
     """
     if len(path) > LONGEST_ORIGIN:  # each line is looked for beside the table
         raise SourceError(

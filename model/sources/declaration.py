@@ -150,7 +150,7 @@ def _read(place: Location) -> dict[str, Any]:
         ) from error
     tables = declared.pop("sources", None)
     if declared or not isinstance(tables, dict) or not tables:
-        extra = f" and nothing like '{next(iter(declared))[:_LONGEST_EXPLAINED]}'" if declared else ""
+        extra = f" and no other key, such as '{next(iter(declared))[:_LONGEST_EXPLAINED]}'" if declared else ""
         raise SourceError(
             f"The declaration of sources '{place}' must hold a table [sources.<name>] for each source{extra}."
         )
@@ -191,7 +191,7 @@ def _declared(place: Location, name: str, table: object) -> Source:
 
 
 def _may_name(place: Location, location: str) -> bool:
-    """Whether a declaration at a URL may name a location: no path of this machine, and no host of others' choosing."""
+    """Whether a declaration at a URL may name a location; `declared_sources` lists the three kinds."""
     if is_built_in(location):  # with a kind before it, `open_source` takes the same word for a path
         return True
     address = split_kind(location)[1]

@@ -16,7 +16,7 @@ LONGEST_LICENCE: Final = 500
 """Most characters of a licence: its name and its address, not its text."""
 
 LONGEST_ORIGIN: Final = 1_000
-"""Characters of the path of an image inside its source. Whatever assembles a version holds those of all images."""
+"""Most characters of the path of an image inside its source. Assembling a version holds the paths of all images."""
 
 _LONGEST: Final = {
     "source": LONGEST_NAME,

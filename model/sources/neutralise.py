@@ -51,9 +51,9 @@ def neutralise(image: LabelledImage) -> LabelledImage:
 
 
 def keep_apart(image: LabelledImage) -> LabelledImage:
-    """Return an image, as it came, under a path that `neutralise` gives none.
+    """Return an image under a path that `neutralise` never gives.
 
-    Otherwise whoever names a file so could have it taken for what neutralising made of another's.
+    Without it, a supplier could name a file so that the file passes for the neutralised copy of another's image.
     """
     if not _LIKELY.search(image.origin) or former_origin(image.origin, hashlib.sha256(image.data).hexdigest()) is None:
         return image
@@ -61,9 +61,9 @@ def keep_apart(image: LabelledImage) -> LabelledImage:
 
 
 def former_origins(images: "pd.DataFrame") -> "pd.Series":
-    """Return where neutralised `images` (columns `origin`, `sha256`) were before; none for those that are as they came.
+    """Return the origins of the originals of those `images` (columns `origin`, `sha256`) that were neutralised.
 
-    The index is that of the neutralised ones.
+    The index of an origin is that of the neutralised image.
     """
     likely = images.loc[[bool(_LIKELY.search(origin)) for origin in images["origin"]], ["origin", "sha256"]]
     former = likely["origin"].copy()
@@ -72,7 +72,7 @@ def former_origins(images: "pd.DataFrame") -> "pd.Series":
 
 
 def former_origin(origin: str, sha256: str) -> str | None:
-    """Return where a neutralised image was before, whose file has this sum; None for one that is as it came."""
+    """Return the origin of a neutralised image's original; None if the image, whose file has this sum, was not."""
     name = f"/{sha256[:_NAME_DIGITS]}.jpg"
     return origin.removesuffix(name) if origin.endswith(name) else None
 

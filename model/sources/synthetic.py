@@ -35,8 +35,8 @@ class Order(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    images: int = Field(default=3000, ge=0, le=10_000_000)
-    seed: int = Field(default=0, ge=0)
+    images: int = Field(default=3000, ge=0, le=1_000_000)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     size: int = Field(default=64, ge=32, le=512, multiple_of=PATCH)
     generators: tuple[str, ...] = tuple(FAMILIES)
 

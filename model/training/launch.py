@@ -23,8 +23,8 @@ _LOOPBACK: Final = {"GLOO_SOCKET_IFNAME": "lo", "NCCL_SOCKET_IFNAME": "lo"} if s
 def launch(arguments: Sequence[str], *, processes: int) -> int:
     """Run `python -m model.training` in so many processes, and return 0 or the exit status of the first to fail.
 
-    The others are ended then. The processes meet in a file that only this user can read. torchrun's processes would
-    meet at a port that everyone who reaches the machine can open. torchrun unpickles what lies there.
+    The others are ended then. The processes meet in a file that only this user can read. With torchrun they would
+    meet at a port that everyone who reaches the machine can open. Torchrun unpickles what lies there.
     """
     cores = str(max(1, (os.cpu_count() or 1) // processes))
     with tempfile.TemporaryDirectory() as private:

@@ -26,7 +26,7 @@ _LONGEST_ERROR: Final = 8_000
 
 
 def main() -> int:
-    """Return 0 when the parent was told how it ended."""
+    """Run the job; return 0 if the parent was told how it ended, 2 if no frame came."""
     # Two lines in the task's log for each of the 60,000 tags that a file may have.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     with os.fdopen(int(sys.argv[1]), "wb", buffering=1 << 20) as channel:

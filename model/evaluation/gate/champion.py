@@ -122,9 +122,10 @@ def _slices(
 ) -> Iterator[Rule]:
     """Refuse a loss of accuracy in a slice that is larger than the margin and than chance explains.
 
-    McNemar's test is exact for any number of images, so that a few cannot veto by noise; Bonferroni's correction over
-    all slices large enough to veto keeps the chance that any of them does below `significance`. What falls in many
-    slices too small to tell shows where these are judged together.
+    1. McNemar's test is exact for any number of images, so noise in a small slice refuses no detector.
+    2. Bonferroni's correction over all slices that are large enough to refuse one keeps the chance of a false refusal
+       below `significance`.
+    3. Small slices are also judged together, which shows a loss that is spread over many of them.
     """
     if not groups:
         yield missing(f"slices against the {who}", -limits.slice_margin, "groups of images")

@@ -11,9 +11,9 @@ from model.settings import Settings
 
 _PORTS: Final = {"http": 80, "https": 443}
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")
-"""IPv6 addresses that hold an IPv4 one, to which a gateway translates them (RFC 6052)."""
+"""IPv6 addresses that contain an IPv4 address, to which a gateway translates them (RFC 6052)."""
 _OWN_GATEWAY: Final = IPv6Network("64:ff9b:1::/48")
-"""Those that a network's own gateway translates (RFC 8215); Python 3.11 takes them for the internet's."""
+"""IPv6 addresses that a network's own gateway translates (RFC 8215). Python 3.11 takes them for public ones."""
 
 Host = tuple[str, int | None]
 """A name or an address in lower case, and a port; as a permission, None stands for every port."""

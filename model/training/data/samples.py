@@ -24,8 +24,9 @@ from model.training.distributed import PATIENCE
 
 _COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)
 _AT_ONCE: Final = 256
+"""Most images held in memory while they are decoded."""
 _BYTES_AT_ONCE: Final = 128_000_000
-"""Images that are held while they are decoded, and their bytes; what comes first."""
+"""Bytes of files held in memory, after which no further file is added."""
 _DECODERS: Final = 4
 
 
