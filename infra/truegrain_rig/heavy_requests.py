@@ -66,6 +66,8 @@ def _pictures() -> Iterator[Attack]:
         "GIF of one colour": encode(Image.new("L", flat.size), "GIF"),
         "JPEG of 98 scans": many_scans(flat, 88),
         "TIFF of 60,000 tags": many_tags(60_000, 900_000),
+        "TIFF of 60,000 strips in the same megabyte": shared_strips(60_000, 1_000_000),
+        "PNG of 1,800,000 fractions": encode(Image.new("L", (8, 8)), "PNG", exif=many_fractions(1_800_000)),
     }
     for name, picture in pictures.items():
         yield Attack(name, picture)
@@ -101,3 +103,22 @@ def many_tags(count: int, size: int) -> bytes:
     entries += [struct.pack("<HHLL", 51_000 + number % 14_000, 1, size, 8) for number in range(count)]
     file = b"II*\0" + struct.pack("<LH", 8, len(entries)) + b"".join(entries) + bytes(4) + b"\x80" * 64
     return file + bytes(max(0, 8 + size - len(file)))
+
+
+def shared_strips(count: int, size: int) -> bytes:
+    """Write a TIFF of a pixel a row, whose strips are all the same `size` bytes: blocks of deflate with nothing in."""
+    values = {256: 1, 257: count, 258: 8, 259: 8, 262: 1, 273: 0, 277: 1, 278: 1, 279: 4 * count}
+    tables = 8 + 2 + 12 * len(values) + 4
+    head = b"II*\0" + struct.pack("<LH", 8, len(values))
+    for tag, value in values.items():
+        many = tag in (273, 279)
+        head += struct.pack("<HHLL", tag, 4, count if many else 1, tables + value if many else value)
+    places = struct.pack("<L", tables + 8 * count) * count + struct.pack("<L", size) * count
+    packed = b"\x78\x9c" + b"\0\0\0\xff\xff" * (size // 5 - 4) + b"\1\1\0\xfe\xff\0\0\1\0\1"
+    return head + bytes(4) + places + packed.ljust(size, b"\0")
+
+
+def many_fractions(count: int) -> bytes:
+    """Write Exif of a picture that lies on its side, with a tag of so many fractions."""
+    entries = struct.pack("<HHLHH", 274, 3, 1, 6, 0) + struct.pack("<HHLL", 40_000, 5, count, 38)
+    return b"Exif\0\0II*\0" + struct.pack("<LH", 8, 2) + entries + bytes(4) + struct.pack("<LL", 1, 2) * count

@@ -1,6 +1,7 @@
 """Decodes the bytes of an image file into an upright RGB image, or raises InvalidImage."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final
@@ -9,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from model.errors import InvalidImage
-from model.images.structure import HARMLESS_PIXELS, PiecewiseFile, check_structure
+from model.images.structure import HARMLESS_PIXELS, PiecewiseFile, check_exif, check_structure
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 """The formats that are decoded. Pillow knows about forty more; each would be one more decoder for an attacker."""
@@ -53,8 +54,12 @@ _LUMINANCE_TABLE: Final = (
 """The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
 
 _BACKGROUND: Final = (255, 255, 255)
-_ROWS: Final = 256
-"""Rows of an image that are converted at once."""
+_LONGEST_SIDE: Final = 1_000_000
+"""Most pixels of a side. Each row has a cost of its own: an image of 1 x 49,000,000 pixels took eight seconds."""
+_BAND: Final = 2_000_000
+"""Pixels of an image that are converted at once, at least one row."""
+_RAW_EXIF: Final = "Raw profile type exif"
+"""The text of a PNG in which some programs write Exif, after three lines."""
 
 Tables = tuple[tuple[int, tuple[int, ...]], ...]
 """The quantisation tables of a JPEG, each with its number."""
@@ -109,7 +114,7 @@ def load(image: Image.Image) -> DecodedImage:
     quality = _estimate_quality(read_tables(image))
     try:
         image.load()
-        ImageOps.exif_transpose(image, in_place=True)
+        _turn_upright(image)
         rgb = _to_rgb(image)
     except (MemoryError, InvalidImage):  # a lack of memory says nothing about the file
         raise
@@ -138,6 +143,7 @@ def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
     if image.width * image.height > limits.max_pixels:
         raise _too_many_pixels(f"the image has {image.width} x {image.height} pixels", limits)
     _check_effort(image, data, limits)
+    _check_exif(image)
     return image
 
 
@@ -155,8 +161,32 @@ def _check_effort(image: Image.Image, data: bytes, limits: Limits) -> None:
             f"{HARMLESS_PIXELS:,} pixels at most {limits.max_pixels_per_byte:,} pixels a byte are accepted, and only "
             "a nearly empty image has more: crop the image, or make it smaller",
         )
+    if max(image.size) > _LONGEST_SIDE:
+        raise InvalidImage(
+            "too_many_pixels",
+            f"the image has {image.width} x {image.height} pixels; at most {_LONGEST_SIDE:,} on a side are accepted",
+        )
     if image.format == "BMP" and image.info.get("compression") in _RUN_LENGTHS:
         raise InvalidImage("format_not_allowed", "compressed BMP files are not accepted; save the image as PNG")
+
+
+def _check_exif(image: Image.Image) -> None:
+    """Check the Exif that Pillow found so far, as Pillow would look for it."""
+    found = image.info.get("exif")
+    if found is None and isinstance(text := image.info.get(_RAW_EXIF), str):
+        with suppress(ValueError):  # then it is none
+            found = bytes.fromhex("".join(text.split("\n")[3:]))
+    if isinstance(found, bytes):
+        check_exif(found)
+
+
+def _turn_upright(image: Image.Image) -> None:
+    """Apply the EXIF orientation, without writing the EXIF anew, which can take seconds and which nobody reads."""
+    _check_exif(image)  # that of a PNG may lie behind the pixels
+    image.getexif()
+    for name in ("exif", _RAW_EXIF):
+        image.info.pop(name, None)
+    ImageOps.exif_transpose(image, in_place=True)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -178,8 +208,9 @@ def _in_bands(image: Image.Image, convert: Callable[[Image.Image], Image.Image])
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
-    for top in range(0, image.height, _ROWS):
-        yield image.crop((0, top, image.width, min(top + _ROWS, image.height))), top
+    rows = max(1, _BAND // image.width)
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height))), top
 
 
 def _lay_on_white(band: Image.Image) -> Image.Image:

@@ -76,6 +76,21 @@ def test_exif_orientation_is_applied() -> None:
     assert (decoded.width, decoded.height) == (40, 60)
 
 
+def test_exif_that_cannot_be_written_anew_turns_the_image_all_the_same() -> None:
+    unit = (0x0128, 8, 1, -1, 0)  # of the resolution, as a signed number, which Pillow reads but does not write
+    exif = struct.pack(">2sHIH HHIHH HHIhH I", b"MM", 42, 8, 2, 0x0112, 3, 1, 6, 0, *unit, 0)
+    decoded = decode(encode(photo(60, 40), "JPEG", exif=b"Exif\0\0" + exif))
+    assert (decoded.width, decoded.height) == (40, 60)
+
+
+def test_a_side_that_no_picture_has_is_refused() -> None:
+    assert decode(encode(Image.new("L", (1, 100_000)), "PNG")).height == 100_000
+    assert decode(encode(Image.new("L", (100_000, 1)), "PNG")).width == 100_000
+    with pytest.raises(InvalidImage, match="at most 1,000,000 on a side") as refused:
+        decode(encode(Image.new("L", (1, 1_000_001)), "PNG"))
+    assert refused.value.reason == "too_many_pixels"
+
+
 def test_transparency_is_laid_on_white() -> None:
     decoded = decode(encode(Image.new("RGBA", (8, 8), (0, 0, 0, 0)), "PNG"))
     assert np.asarray(decoded.rgb).min() == 255

@@ -10,8 +10,16 @@ from PIL import Image, TiffImagePlugin
 
 from model.errors import InvalidImage
 from model.images.decoding import decode
+from model.images.directories import MOST_FRACTIONS, MOST_TAGS
 from model.images.provenance.reading import read_provenance
-from model.images.structure import MOST_EXIF, MOST_SCANS, MOST_SEGMENTS, MOST_STRIPS, PiecewiseFile
+from model.images.structure import (
+    MOST_EXIF,
+    MOST_PACKED_TEXTS,
+    MOST_SCANS,
+    MOST_SEGMENTS,
+    MOST_STRIPS,
+    PiecewiseFile,
+)
 
 END = b"\xff\xd9"
 SCAN = b"\xff\xda"
@@ -185,3 +193,107 @@ def test_provenance_reads_no_more_parts_than_an_image_has() -> None:
 
 def test_a_tiff_whose_directory_lies_nowhere_is_no_image() -> None:
     assert reason_of(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 2**64 - 1) + bytes(60)) == "not_an_image"
+
+
+def grey(width: int, strips: int, packed: bytes, length: int, **more: tuple[int, int, int | None]) -> bytes:
+    """A grey TIFF of so many strips, all in the same `length` bytes, which begin with `packed`."""
+    tags: dict[int, tuple[int, int, int | None]] = {
+        256: (4, 1, width), 257: (4, 1, strips), 258: (3, 1, 8), 259: (3, 1, 8), 262: (3, 1, 1), 277: (3, 1, 1),
+        278: (4, 1, 1), 273: (4, strips, None), 279: (4, strips, None),
+    }  # fmt: skip
+    tags |= {int(tag[1:]): value for tag, value in more.items()}
+    place = len(tiff(tags))
+    tags |= {279: (4, strips, place + 4 * strips)}
+    start = place + 8 * strips
+    tables = struct.pack("<I", start) * strips + struct.pack("<I", length) * strips
+    return tiff(tags, tables + packed.ljust(length, b"\0"))
+
+
+def test_strips_that_share_some_bytes_are_decoded_and_those_that_share_a_megabyte_are_not() -> None:
+    packed = zlib.compress(bytes(8))
+    image = decode(grey(8, 2_000, packed, len(packed)))
+    assert (image.width, image.height) == (8, 2_000)
+    assert reason_of(grey(8, 2_000, packed, 1_000_000)) == "broken"
+
+
+def test_tags_that_share_a_megabyte_are_refused_before_libtiff_holds_each() -> None:
+    packed = zlib.compress(bytes(8))
+    few, many = ({f"t{40_000 + number}": (1, 1_000_000, 8) for number in range(count)} for count in (1, 500))
+    assert decode(grey(8, 2, packed, 1_000_000, **few)).height == 2
+    assert reason_of(grey(8, 2, packed, 1_000_000, **many)) == "broken"
+
+
+def test_a_tiff_of_which_two_programs_see_two_pictures_is_refused() -> None:
+    assert reason_of(b"MM\0+" + bytes(1_000)) == "format_not_allowed"
+
+
+def exif(fractions: int, *, tags: int = 0, below: int | None = None) -> bytes:
+    """Exif of a picture that lies on its side, with a tag of so many fractions, and `tags` more.
+
+    With `below`, its Exif and GPS directories are at that place.
+    """
+    entries: dict[int, tuple[int, int, int | None]] = {274: (3, 1, 6), 40_000: (5, fractions, None)}
+    entries |= {41_000 + number: (3, 1, 7) for number in range(tags)}
+    if below is not None:
+        entries |= {34_665: (4, 1, below), 34_853: (4, 1, below)}
+    return tiff(entries, struct.pack("<II", 1, 2) * fractions)
+
+
+@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP"])
+def test_exif_that_says_more_than_a_picture_does_is_refused(format_: str) -> None:
+    upright = decode(encode(format_, exif=b"Exif\0\0" + exif(1_000, tags=1_000, below=8)))
+    assert (upright.width, upright.height) == (64, 48)
+    for hostile in (
+        exif(MOST_FRACTIONS + 1),
+        exif(2, tags=MOST_TAGS // 3, below=8),
+        exif(MOST_FRACTIONS // 3 + 1, below=8),
+    ):
+        assert reason_of(encode(format_, exif=b"Exif\0\0" + hostile)) == "broken"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+def test_damaged_exif_that_announces_any_number_of_tags_is_no_reason_to_refuse_a_photograph() -> None:
+    entries = struct.pack("<HHIHH", 274, 3, 1, 6, 0) + np.random.default_rng(2).bytes(65_000)
+    damaged = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 65_535) + entries
+    image = decode(encode("JPEG", exif=damaged))
+    assert (image.width, image.height) == (64, 48)
+
+
+def test_wrong_lengths_of_strips_that_nobody_looks_at_are_no_reason_to_refuse_a_tiff() -> None:
+    whole = grey(8, 2_000, b"", 16_000)
+    plain = whole.replace(struct.pack("<HHII", 259, 4, 1, 8), struct.pack("<HHII", 259, 4, 1, 1))
+    raw = plain.replace(struct.pack("<HHII", 259, 3, 1, 8), struct.pack("<HHII", 259, 3, 1, 1))
+    assert decode(raw).height == 2_000
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def test_exif_of_a_png_is_found_behind_the_pixels_and_as_text_too() -> None:
+    png, end = encode("PNG"), len(chunk(b"IEND", b""))
+    for count, is_right in ((10, True), (MOST_FRACTIONS + 1, False)):
+        behind = png[:-end] + chunk(b"eXIf", exif(count)) + png[-end:]
+        lines = f"\nexif\n{len(exif(count))}\n{exif(count).hex()}\n".encode()
+        text = png[:33] + chunk(b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(lines)) + png[33:]
+        for data in (behind, text):
+            if is_right:
+                assert decode(data).width == 64
+            else:
+                assert reason_of(data) == "broken"
+
+
+def test_a_directory_that_ends_with_the_file_hides_nothing() -> None:
+    whole = tiff({256: (3, 1, 8), 257: (3, 1, 8), 40_000: (5, 200_000, 8)})
+    cut = struct.pack("<2sHI", b"II", 42, 1_600_008) + bytes(1_600_000) + struct.pack("<H", 9) + whole[10:-4]
+    assert reason_of(cut) == "broken"
+
+
+def test_texts_that_unpack_to_a_megabyte_each_are_counted() -> None:
+    png, packed = encode("PNG"), zlib.compress(bytes(1_000_000))
+    for kind, flag in ((b"zTXt", b"\0"), (b"iTXt", b"\1\0\0\0")):
+        texts = [chunk(kind, b"a%d\0" % number + flag + packed) for number in range(MOST_PACKED_TEXTS + 1)]
+        assert decode(png[:33] + b"".join(texts[1:]) + png[33:]).format == "PNG"
+        assert reason_of(png[:33] + b"".join(texts) + png[33:]) == "broken"
+    plain = b"".join(chunk(b"iTXt", b"a%d\0\0\0\0\0text" % number) for number in range(100))
+    assert decode(png[:33] + plain + png[33:]).format == "PNG"
