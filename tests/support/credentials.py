@@ -14,15 +14,25 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 IPTC = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 
 
-def sign(image: bytes, *actions: dict[str, str], kind: str = "JPEG", edits: bool = False, url: str = "") -> bytes:
+def sign(
+    image: bytes,
+    *actions: dict[str, str],
+    kind: str = "JPEG",
+    edits: bool = False,
+    url: str = "",
+    assertions: int = 0,
+    packed: bool = False,
+) -> bytes:
     """Put credentials with these actions into an image of the format `kind`.
 
     With `edits` the picture is derived from `image`, which has its own credentials. With a `url` the file only names
-    the address of its credentials.
+    the address of its credentials. The manifest has so many further `assertions`. `packed` compresses its boxes.
     """
-    definition = {"claim_generator_info": [{"name": "Dream Machine", "version": "3"}]}
+    definition: dict[str, Any] = {"claim_generator_info": [{"name": "Dream Machine", "version": "3"}]}
+    definition["assertions"] = [{"label": f"org.test.a{number}", "data": {"a": 1}} for number in range(assertions)]
+    settings = c2pa.Context.from_dict({"core": {"prefer_compress_manifests": packed}})
     signed = io.BytesIO()
-    with c2pa.Builder(definition) as builder:
+    with c2pa.Builder(definition, settings) as builder:
         if edits:
             builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
         for action in actions:

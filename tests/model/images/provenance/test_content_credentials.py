@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pytest_httpserver import HTTPServer
 
-from model.images.provenance.content_credentials import read_credentials
+from model.images.provenance.content_credentials import MOST_BOXES, read_credentials
 from model.images.provenance.findings import Finding
 from support.credentials import IPTC, sign
 
@@ -89,3 +89,19 @@ def test_the_address_a_file_names_is_not_visited(photo: bytes, httpserver: HTTPS
     with pytest.raises(c2pa.C2paError, match="must fetch"):
         read_credentials(baited, format_="JPEG")
     assert httpserver.log == []
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF"])
+def test_credentials_of_thousands_of_assertions_are_not_read(kind: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (24, 24), "teal").save(file, kind)
+    usual, many = (sign(file.getvalue(), GENERATED, kind=kind, assertions=count) for count in (100, MOST_BOXES))
+    assert [finding.says for finding in read_credentials(usual, format_=kind)] == ["ai"]
+    assert read_credentials(many, format_=kind) == ()
+
+
+def test_credentials_whose_assertions_cannot_be_counted_are_not_read(photo: bytes) -> None:
+    packed = sign(photo, GENERATED, assertions=100, packed=True)
+    assert packed.count(b"jumd") < 10
+    with pytest.raises(c2pa.C2paError, match="maximum size"):
+        read_credentials(packed, format_="JPEG")
