@@ -13,7 +13,6 @@ from structlog.contextvars import bind_contextvars
 
 from model.feedback.reports import ANONYMOUS
 from model.images.decoding import Limits
-from model.images.provenance.reading import read_provenance
 from service.answers.options import Options
 from service.answers.problems import Refusal
 from service.answers.receipts import Notary
@@ -87,24 +86,28 @@ class Context:
             return seconds
 
         try:
-            self._charge(files)
+            self._charge(files, pause)
             yield pause
         finally:
             self.queue.leave()
             self.metrics.turn_ended(waited=waited + paused, computed=perf_counter() - begun - paused)
 
-    def _charge(self, files: Sequence[bytes]) -> None:
+    def _charge(self, files: Sequence[bytes], pause: Callable[[], float]) -> None:
         """Charge the client for `files`: one unit an image, and one for each megapixel that the headers state."""
-        if is_limited():
-            charge(images=len(files), pixels=sum(count_pixels(data, limits=self.limits) for data in files))
+        if not is_limited():
+            return
+        pixels = 0
+        for data in files:
+            pixels += count_pixels(data, limits=self.limits)
+            pause()
+        charge(images=len(files), pixels=pixels)
 
-    def answer(self, judged: Judged, data: bytes, options: Options) -> Verdict:
-        """Return the verdict on the file `data` with the evidence in its metadata; signed if `options` ask for that.
+    def answer(self, judged: Judged, options: Options) -> Verdict:
+        """Return the verdict on an image with the evidence in its metadata; signed if `options` ask for that.
 
         Raises Refusal `receipts_off` if a receipt is asked for and the service has no key to sign with.
         """
-        evidence = read_provenance(data, format_=judged.seen.image.format)
-        verdict = to_verdict(judged, request_id=g.request_id, evidence=evidence)
+        verdict = to_verdict(judged, request_id=g.request_id)
         if not options.receipt:
             return verdict
         return self.require_notary().sign(verdict, at=datetime.now(UTC), request_id=g.own_request_id)
@@ -114,9 +117,9 @@ class Context:
         self.metrics.verdict_given(verdict)
         self.predictions.record(to_prediction(verdict, judged, client=client_name(), at=datetime.now(UTC)))
 
-    def deliver(self, judged: Judged, data: bytes, options: Options) -> Verdict:
+    def deliver(self, judged: Judged, options: Options) -> Verdict:
         """Return the verdict that `answer` returns; record it, and add it to the request's log line."""
-        verdict = self.answer(judged, data, options)
+        verdict = self.answer(judged, options)
         self.record(verdict, judged)
         bind_contextvars(
             version=verdict.model.version,

@@ -83,7 +83,7 @@ def _answer(
 ) -> JudgedItem | RefusedItem:
     if isinstance(result, InvalidImage):
         return RefusedItem(name=file.name, problem=Problem.of(result.reason, str(result), request_id=g.request_id))
-    verdict = shared.answer(result, file.data, options)
+    verdict = shared.answer(result, options)
     shared.record(verdict, result)
     return JudgedItem(name=file.name, verdict=verdict)
 

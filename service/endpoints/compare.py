@@ -56,10 +56,11 @@ def compare() -> Comparison:
     Takes what POST /predict takes. The shadow is the version under the registry's alias 'shadow'.
     """
     shared, options = context(), read_options(request)
-    models = shared.require_model(), shared.require_shadow()
+    production, shadow = shared.require_model(), shared.require_shadow()
     data = read_image_bytes(request, shared.metrics)
-    with shared.turn(data, data):
-        first, second = (judge(data, model, limits=shared.limits, options=options) for model in models)
-    shadow = shared.answer(second, data, options)
-    production = shared.deliver(first, data, options)
-    return Comparison.of(production, shadow)
+    with shared.turn(data, data) as pause:
+        first = judge(data, production, limits=shared.limits, options=options)
+        pause()
+        second = judge(data, shadow, limits=shared.limits, options=options)
+    compared = shared.answer(second, options)
+    return Comparison.of(shared.deliver(first, options), compared)

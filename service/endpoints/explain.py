@@ -19,7 +19,7 @@ from service.context import context
 from service.protection.uploads import read_image_bytes
 from service.verdicts.answering import respond
 from service.verdicts.heat_map import draw_overlay
-from service.verdicts.judging import Judged, judge, score_views
+from service.verdicts.judging import Judged, Pause, judge, score_views
 
 blueprint = APIBlueprint("explain", __name__)
 
@@ -73,18 +73,19 @@ def explain() -> Response:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request, shared.metrics)
-    with shared.turn(data):
+    with shared.turn(data) as pause:
         judged = judge(data, model, limits=shared.limits, options=options)
+        pause()
         cam = judged.scores.cam[0]
         importance = cam if judged.label == CLASSES[AI] else -cam
-        deletion = _measure(judged, importance, model.detector)
+        deletion = _measure(judged, importance, model.detector, pause)
     shared.metrics.map_tested(faithful=deletion.faithful)
-    return respond(Explanation.of(shared.deliver(judged, data, options), deletion, importance))
+    return respond(Explanation.of(shared.deliver(judged, options), deletion, importance))
 
 
-def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector) -> Deletion:
+def _measure(judged: Judged, importance: NDArray[np.float32], detector: Detector, pause: Pause) -> Deletion:
     def score(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-        probability = score_views(detector, pixels).probability.astype(np.float64)  # 1 - 1e-9 is 1 in float32
+        probability = score_views(detector, pixels, pause).probability.astype(np.float64)  # 1 - 1e-9 is 1 in float32
         return probability if judged.label == CLASSES[AI] else 1 - probability
 
     return measure_deletion(judged.seen.views[0], importance, score)

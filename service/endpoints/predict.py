@@ -28,7 +28,7 @@ def predict() -> Response:
     data = read_image_bytes(request, shared.metrics)
     with shared.turn(data):
         judged = judge(data, model, limits=shared.limits, options=options)
-    verdict = shared.deliver(judged, data, options)
+    verdict = shared.deliver(judged, options)
     if shared.shadowing:
         shared.shadowing.offer(data, options, verdict)
     return respond(verdict)

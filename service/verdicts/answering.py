@@ -21,9 +21,9 @@ from service.verdicts.judging import Judged
 _MOST: Final = np.finfo(EMBEDDING).max
 
 
-def to_verdict(judged: Judged, *, request_id: str, evidence: Sequence[Finding] = ()) -> Verdict:
-    """Return the verdict on a judged image, under a new id; `evidence` is what the file's metadata says."""
-    probability, decision = judged.probability, judged.decision
+def to_verdict(judged: Judged, *, request_id: str) -> Verdict:
+    """Return the verdict on a judged image, under a new id."""
+    probability, decision, evidence = judged.probability, judged.decision, judged.seen.evidence
     return Verdict(
         id=uuid4().hex,
         label=judged.label,

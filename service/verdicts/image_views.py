@@ -15,6 +15,8 @@ from model.errors import InvalidImage
 from model.images.decoding import Limits, load, open_image
 from model.images.degradations import DEGRADATIONS, LONGEST_JPEG_SIDE, RESHIPPED
 from model.images.preprocess import Preprocess
+from model.images.provenance.findings import Finding
+from model.images.provenance.reading import read_provenance
 from service.answers.verdict import ImageFacts
 from service.protection.bodies import BATCH_WEIGHT
 
@@ -27,6 +29,7 @@ class Seen:
     """An image ready for the detector, and how many seconds each step took.
 
     `bytes` is the size of its file, `jpeg_quality` (1-100) is None if the file is no JPEG.
+    `evidence` is what the file's metadata says.
     `views` [n, size, size, 3] uint8 begins with the image as it came. The re-shipped versions follow if its stability
     is examined. The decoded picture is not kept: the pictures of a batch may not fit into memory together.
     """
@@ -34,6 +37,7 @@ class Seen:
     image: ImageFacts
     bytes: int
     jpeg_quality: int | None
+    evidence: tuple[Finding, ...]
     views: NDArray[np.uint8]
     decode: float
     preprocess: float
@@ -86,6 +90,7 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
     decoded_at = perf_counter()
     views = _see(decoded.rgb, preprocess, reship=reship)
     preprocessed_at = perf_counter()
+    evidence = read_provenance(data, format_=decoded.format)
     return Seen(
         image=ImageFacts(
             sha256=hashlib.sha256(data).hexdigest(),
@@ -95,6 +100,7 @@ def _finish(opened: Image.Image, data: bytes, preprocess: Preprocess, *, reship:
         ),
         bytes=len(data),
         jpeg_quality=decoded.jpeg_quality,
+        evidence=evidence,
         views=views,
         decode=decoded_at - started,
         preprocess=preprocessed_at - decoded_at,

@@ -61,3 +61,14 @@ def test_without_a_shadow_the_problem_says_how_to_name_one(
     assert answer.json is not None
     assert answer.json["reason"] == "no_shadow"
     assert "alias 'shadow'" in answer.json["detail"]
+
+
+@pytest.mark.usefixtures("both")
+def test_others_may_go_first_between_its_steps(
+    client: FlaskClient, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    queue = client.application.extensions["truegrain"].queue
+    monkeypatch.setattr(queue, "pause", lambda: pauses.append(0.0) or 0.0)
+    compare(client, draw())
+    assert pauses

@@ -111,3 +111,13 @@ def test_an_explanation_is_counted_as_a_verdict_and_by_the_test_of_its_map(
     assert metric("truegrain_predictions_total") == 2
     assert metric("truegrain_explanations_total", faithful="true") == 1
     assert metric("truegrain_explanations_total", faithful="false") == 1
+
+
+def test_others_may_go_first_between_its_steps(
+    client: FlaskClient, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    queue = client.application.extensions["truegrain"].queue
+    monkeypatch.setattr(queue, "pause", lambda: pauses.append(0.0) or 0.0)
+    explain(client, draw())
+    assert pauses

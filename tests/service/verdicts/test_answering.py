@@ -118,10 +118,10 @@ def test_findings_conflict_with_the_opposite_decision_and_change_nothing(
     served: ServedModel, draw: Draw, brightness: int, says: list[str], conflict: bool
 ) -> None:
     judged = judge(draw(brightness), served, limits=Limits(), options=Options())
-    evidence = [Finding(source="camera", says=word, name="n", detail="d") for word in says]  # type: ignore[arg-type]
-    verdict = to_verdict(judged, request_id="r", evidence=evidence)
+    evidence = tuple(Finding(source="camera", says=word, name="n", detail="d") for word in says)  # type: ignore[arg-type]
+    verdict = to_verdict(replace(judged, seen=replace(judged.seen, evidence=evidence)), request_id="r")
     assert verdict.conflict == conflict
-    assert verdict.evidence == evidence
+    assert verdict.evidence == list(evidence)
     assert (verdict.label, verdict.decision, verdict.probability) == (judged.label, judged.decision, judged.probability)
 
 
