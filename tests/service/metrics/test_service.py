@@ -60,10 +60,16 @@ def test_requests_are_measured_by_route_so_that_guessed_paths_make_no_series(
     assert "guess" not in client.get("/metrics").text
 
 
-def test_a_scrape_can_be_narrowed(client: FlaskClient) -> None:
-    text = client.get("/metrics?name[]=truegrain_model_loads_total").text
-    assert "truegrain_model_loads_total 1.0" in text
-    assert "truegrain_probability" not in text
+def test_a_scrape_is_the_same_whatever_is_asked_for(client: FlaskClient) -> None:
+    accept = "application/openmetrics-text;version=\xff"
+    for answer in (
+        client.get("/metrics?name[]=truegrain_model_loads_total"),
+        client.get("/metrics", headers={"Accept": accept}),
+    ):
+        assert answer.status_code == 200
+        assert answer.content_type.startswith("text/plain; version=")
+        assert "truegrain_model_loads_total 1.0" in answer.text
+        assert "truegrain_probability" in answer.text
 
 
 def test_images_are_measured_in_bytes_and_pixels(
