@@ -5,6 +5,7 @@ from http import HTTPStatus
 from apiflask import APIFlask
 from flask import Response, g, make_response, request
 from flask_limiter import RateLimitExceeded
+from gunicorn.http.errors import ParseException
 from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, SecurityError
 
@@ -26,6 +27,7 @@ def init_app(app: APIFlask) -> None:
     app.register_error_handler(Refusal, _refuse)
     app.register_error_handler(RateLimitExceeded, lambda error: _refuse(describe_breach(error)))
     app.register_error_handler(SecurityError, _refuse_host)
+    app.register_error_handler(ParseException, _refuse_body)
     app.register_error_handler(HTTPException, _translate)
 
 
@@ -36,6 +38,10 @@ def _refuse_image(error: InvalidImage) -> Response:
 def _refuse_host(_: SecurityError) -> Response:
     host = request.headers.get("Host", "")[:80]
     return _answer("untrusted_host", f"the service has no host name '{host}'; TRUEGRAIN_TRUSTED_HOSTS lists them")
+
+
+def _refuse_body(_: ParseException) -> Response:
+    return _answer("bad_request", "the chunks of the body, or the fields behind them, are not as HTTP has them")
 
 
 def _refuse(error: Refusal) -> Response:

@@ -9,6 +9,7 @@ from typing import IO, Final, cast
 
 from apiflask import APIFlask
 from flask import Request, Response, current_app, request
+from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.utils import cached_property
@@ -25,6 +26,9 @@ HOW = f"send one image as the multipart field '{FIELD}', or as the body with an 
 BATCH_FIELD = "files"
 MOST_FILES = 64
 """Most images in a batch."""
+
+LONGEST_NAME = 1_000
+"""Characters kept of a file's name; a part may have half a megabyte of them, which the answer repeats as escapes."""
 
 HOW_MANY = f"send 1 to {MOST_FILES} images, each as a multipart field '{BATCH_FIELD}'"
 
@@ -70,7 +74,7 @@ def init_app(app: APIFlask, limits: Limits) -> None:
 
 @dataclass(frozen=True)
 class NamedFile:
-    """A file of a batch, by the name its sender gave it."""
+    """A file of a batch, by the name its sender gave it, of LONGEST_NAME characters at most."""
 
     name: str
     data: bytes
@@ -98,7 +102,7 @@ def read_batch(request: Request, metrics: Metrics) -> list[NamedFile]:
         raise _missing_file(request, BATCH_FIELD, HOW_MANY)
     if len(files) > MOST_FILES:
         raise Refusal("too_many_files", f"the batch holds {len(files)} files; {HOW_MANY}")
-    received = [NamedFile(file.filename or "", bytes(file.read())) for file in files]
+    received = [NamedFile((file.filename or "")[:LONGEST_NAME], bytes(file.read())) for file in files]
     for file in received:
         metrics.file_received(len(file.data))
     return received
@@ -149,7 +153,7 @@ def _swallow_rest(largest: int, response: Response) -> Response:
     waiting, socket = current_app.extensions[WAITING], request.environ.get("gunicorn.socket")
     left = _PATIENCE * max(largest, request.max_content_length or 0)
     try:
-        with suppress(OSError):  # the client closed the connection
+        with suppress(OSError, ParseException):  # the client closed the connection, or sends no HTTP
             while left > 0:
                 waiting[socket] = time.monotonic() + SILENCE_SECONDS
                 left -= len(request.environ["wsgi.input"].read(_CHUNK)) or left

@@ -218,6 +218,17 @@ def test_a_client_that_leaves_in_the_middle_disturbs_nobody(serve: Serve, publis
     assert 'status="500"' not in service.get("/metrics").text
 
 
+@pytest.mark.parametrize("behind", [b": x\r\n", b"Content-Length: 4\r\n", b"X: y\r\n" * 150])
+def test_fields_behind_a_body_that_are_none_are_no_mistake_of_ours(serve: Serve, behind: bytes) -> None:
+    service = serve(workers=1)
+    host, port = service.url.removeprefix("http://").split(":")
+    for path, status in ((b"/feedback", b"400"), (b"/healthz", b"405")):
+        head = b"POST %b HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" % path
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n" + behind + b"\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 " + status
+
+
 def test_every_line_of_the_log_is_json_without_image_bytes_or_keys(
     serve: Serve, publish: Publish, draw: Draw, give_keys: Callable[..., None]
 ) -> None:

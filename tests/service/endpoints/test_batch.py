@@ -13,7 +13,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
 from service.protection.bodies import BATCH_WEIGHT, MULTIPART_OVERHEAD
-from service.protection.uploads import MOST_FILES
+from service.protection.uploads import LONGEST_NAME, MOST_FILES
 
 Draw = Callable[..., bytes]
 Metric = Callable[..., float]
@@ -148,3 +148,22 @@ def test_the_log_sums_a_batch_up_in_one_line(client: FlaskClient, draw: Draw) ->
         send(client, [draw(230), draw(20), draw(21), b""])
     (line,) = (line for line in lines if line["event"] == "request")
     assert (line["version"], line["decisions"]) == ("4", {"ai": 1, "real": 2})
+
+
+def test_an_endless_name_is_not_repeated(client: FlaskClient, draw: Draw) -> None:
+    form = {"files": (io.BytesIO(draw()), "a" * 50_000)}
+    [item] = items(client.post("/predict/batch", data=form))
+    assert item["name"] == "a" * LONGEST_NAME
+
+
+def test_what_a_file_says_of_itself_is_read_while_its_client_has_the_turn(
+    client: FlaskClient, draw: Draw, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = client.application.extensions["truegrain"].queue
+    computing: list[object] = []
+    monkeypatch.setattr(
+        "service.verdicts.image_views.read_provenance", lambda *_, **__: computing.append(queue._computing) or ()
+    )
+    items(send(client, [draw(), draw(20)]))
+    assert None not in computing
+    assert len(computing) == 2
