@@ -6,12 +6,22 @@ from typing import Any, Final
 
 import structlog
 
+from model.images.silence import silence_libtiff
 from service.protection.api_keys import strike_out
+
+LONGEST_EVENT: Final = 1_000
+"""Characters of what a line says. gunicorn quotes the header that it refuses, and JSON may need six bytes for each."""
 
 
 def _strike_out(_: object, __: str, line: str) -> str:
     """Mask API keys: a log line may quote a header that gunicorn refused, or an id that a client gave."""
     return strike_out(line)
+
+
+def _cut(_: object, __: str, line: Any) -> Any:
+    if len(str(line["event"])) <= LONGEST_EVENT:
+        return line
+    return line | {"event": strike_out(str(line["event"]))[:LONGEST_EVENT] + "…"}  # first, or a cut key would be none
 
 
 _SHARED: Final[list[Any]] = [
@@ -31,6 +41,7 @@ LOGGING: Final[dict[str, Any]] = {
             "foreign_pre_chain": _SHARED,
             "processors": [
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                _cut,
                 structlog.processors.JSONRenderer(),
                 _strike_out,
             ],
@@ -52,6 +63,7 @@ def configure_logging() -> None:
     logging.config.dictConfig(LOGGING)
     # Pillow would write two lines on standard error for each odd tag of a file, which may have 60,000 of them.
     warnings.filterwarnings("ignore", module=r"PIL\.")
+    silence_libtiff()
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

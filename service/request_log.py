@@ -14,6 +14,9 @@ HEADER = "X-Request-ID"
 _SANE = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 """A client's request id that is taken over: enough for UUIDs and trace ids, nothing that could forge a log line."""
 
+LONGEST_PATH = 500
+"""Characters of a path that are logged; one may have 4,000, and most may need six bytes each."""
+
 _PROBES = {"/healthz", "/readyz", "/metrics"}
 
 log = structlog.get_logger(__name__)
@@ -56,4 +59,12 @@ def log_request(method: str, path: str, *, status: int, bytes_in: int | None, st
     """Write the log line of a request once its answer is ready; `started` is perf_counter() at its begin."""
     write = log.debug if path in _PROBES else log.info
     milliseconds = round((perf_counter() - started) * 1000, 3)
-    write("request", method=method, path=path, status=status, bytes_in=bytes_in, milliseconds=milliseconds, **more)
+    write(
+        "request",
+        method=method,
+        path=path[:LONGEST_PATH],
+        status=status,
+        bytes_in=bytes_in,
+        milliseconds=milliseconds,
+        **more,
+    )

@@ -5,6 +5,8 @@ import pytest
 from flask.testing import FlaskClient
 from structlog.testing import capture_logs
 
+from service.request_log import LONGEST_PATH
+
 
 def test_every_answer_carries_an_id_of_its_own(client: FlaskClient) -> None:
     first, second = (client.get("/healthz").headers["X-Request-ID"] for _ in range(2))
@@ -48,3 +50,10 @@ def test_probes_stay_out_of_the_log(client: FlaskClient) -> None:
         client.get("/healthz")
         client.get("/metrics")
     assert {line["log_level"] for line in lines} == {"debug"}
+
+
+def test_a_path_is_logged_as_far_as_it_may_be_one(client: FlaskClient) -> None:
+    with capture_logs() as lines:
+        client.get("/" + "%01" * 1_000)
+    (line,) = lines
+    assert line["path"] == "/" + "\1" * (LONGEST_PATH - 1)

@@ -16,6 +16,7 @@ from model.dataset.digest_set import Digests
 from model.dataset.ingest_parts import Part, PartReader, Place, holds_anything_new
 from model.dataset.intake import Intake
 from model.errors import TruegrainError
+from model.images.silence import silence_libtiff
 from model.processes import limit_this_process
 from model.sources.declaration import Source, declared_sources, require_image
 from model.sources.web.reach import Reach
@@ -35,6 +36,7 @@ def main() -> int:
             return 2
         request, data = frame
         limit_this_process(memory_bytes=request["memory_bytes"], step_seconds=request["seconds"])
+        silence_libtiff()
         reach = Reach(tuple((host, port) for host, port in request["hosts"]), request["most_bytes"])
         try:
             _JOBS[request["job"]](request, data, reach, channel)
