@@ -1,15 +1,15 @@
 """Decodes the bytes of an image file into an upright RGB image, or raises InvalidImage."""
 
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from model.errors import InvalidImage
+from model.images.colours import to_rgb
 from model.images.structure import HARMLESS_PIXELS, PiecewiseFile, check_exif, check_structure
 
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -53,11 +53,8 @@ _LUMINANCE_TABLE: Final = (
 )  # fmt: skip
 """The luminance quantisation table of JPEG (ITU-T T.81, Annex K.1), which libjpeg scales by its quality setting."""
 
-_BACKGROUND: Final = (255, 255, 255)
 _LONGEST_SIDE: Final = 1_000_000
 """Most pixels of a side. Each row has a cost of its own: an image of 1 x 49,000,000 pixels took eight seconds."""
-_BAND: Final = 2_000_000
-"""Pixels of an image that are converted at once, at least one row."""
 _RAW_EXIF: Final = "Raw profile type exif"
 """The text of a PNG in which some programs write Exif, after three lines."""
 
@@ -115,7 +112,7 @@ def load(image: Image.Image) -> DecodedImage:
     try:
         image.load()
         _turn_upright(image)
-        rgb = _to_rgb(image)
+        rgb = to_rgb(image)
     except (MemoryError, InvalidImage):  # a lack of memory says nothing about the file
         raise
     except Exception as error:  # Pillow raises many kinds of errors on hostile bytes; all mean: broken
@@ -187,48 +184,6 @@ def _turn_upright(image: Image.Image) -> None:
     for name in ("exif", _RAW_EXIF):
         image.info.pop(name, None)
     ImageOps.exif_transpose(image, in_place=True)
-
-
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode == "RGB":
-        return image
-    if image.mode.startswith("I") or image.mode == "F":
-        return _in_bands(image, partial(_from_deep, top=_brightest(image)))
-    if image.has_transparency_data:
-        return _in_bands(image, _lay_on_white)
-    return image.convert("RGB")
-
-
-def _in_bands(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
-    """Convert _ROWS rows at a time: a whole image could take more memory than a worker may have."""
-    rgb = Image.new("RGB", image.size)
-    for band, top in _bands(image):
-        rgb.paste(convert(band), (0, top))
-    return rgb
-
-
-def _bands(image: Image.Image) -> Iterator[tuple[Image.Image, int]]:
-    rows = max(1, _BAND // image.width)
-    for top in range(0, image.height, rows):
-        yield image.crop((0, top, image.width, min(top + rows, image.height))), top
-
-
-def _lay_on_white(band: Image.Image) -> Image.Image:
-    layered = band if band.mode == "RGBA" else band.convert("RGBA")
-    background = Image.new("RGB", band.size, _BACKGROUND)
-    background.paste(layered, mask=layered.getchannel("A"))
-    return background
-
-
-def _brightest(image: Image.Image) -> float:
-    """Return the value of white in an image of more than 8 bits: 255 if no value is above 255, else 65,535."""
-    return 65535.0 if max(np.asarray(band).max(initial=0) for band, _ in _bands(image)) > 255 else 255.0
-
-
-def _from_deep(band: Image.Image, *, top: float) -> Image.Image:
-    """Scale the levels 0 to `top` to 8 bits; Pillow's own conversion would clip everything above 255 to white."""
-    levels = np.asarray(band).astype(np.float64).clip(0, top) * (255.0 / top)
-    return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
 
 
 def _too_many_pixels(what: str, limits: Limits) -> InvalidImage:
