@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import requests
 from PIL import Image, PngImagePlugin
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -21,7 +22,9 @@ KEY: Final = "page"
 """Name of the text in the picture that holds `digest_of_page`."""
 
 IMAGES: Final = 6
-WIDTH, HEIGHT = 1120, 1000
+CANDIDATES: Final = 200
+"""Images of which the first with a faithful heat map is shown large."""
+WIDTH, HEIGHT = 1120, 1140
 """Size of the browser's window in pixels."""
 WAIT_SECONDS: Final = 30.0
 
@@ -44,28 +47,42 @@ def digest_in_picture() -> str | None:
 
 
 def take(url: str) -> None:
-    """Judge some built-in images on the page at `url`, show where the detector looked, and keep the picture."""
+    """Judge some built-in images on the page at `url`, show the heat map of one, and keep the picture.
+
+    Raises LookupError if no candidate has a faithful heat map.
+    """
     with tempfile.TemporaryDirectory() as folder, running_chromium() as browser:
         browser.set_window_size(WIDTH, HEIGHT)
         browser.get(url)
         _await(lambda: _find(browser, "body[data-ready]"))
         paths = [Path(folder) / f"picture-{number}.jpg" for number in range(1, IMAGES + 1)]
-        for path, image in zip(paths, draw_images(Order(images=IMAGES, seed=3)), strict=True):
-            path.write_bytes(image.data)
+        for path, image in zip(paths, _choose(url), strict=True):
+            path.write_bytes(image)
         browser.find_element(By.ID, "choose").send_keys("\n".join(map(str, paths)))
         _await(lambda: len(_find(browser, "#history li")) == IMAGES and not _find(browser, "[data-state=waiting]"))
-        for card in _find(browser, "#history li button"):
-            card.click()
-            browser.find_element(By.CSS_SELECTOR, ".explain").click()
-            _await(lambda: not browser.find_element(By.CSS_SELECTOR, ".explain").is_displayed())
-            if any(wipe.is_displayed() for wipe in _find(browser, ".wipe")):
-                break
+        names = [card.text for card in _find(browser, "#history li")]
+        [shown] = [number for number, text in enumerate(names) if paths[0].name in text]
+        _find(browser, "#history li .open")[shown].click()
+        explain = browser.find_element(By.CSS_SELECTOR, ".explain")
+        _await(explain.is_displayed)
+        explain.click()
+        _await(lambda: _find(browser, ".wipe:not([hidden])"))
         shot = Path(folder) / "page.png"
         browser.save_screenshot(str(shot))
         info = PngImagePlugin.PngInfo()
         info.add_text(KEY, digest_of_page())
         with Image.open(shot) as picture:
             picture.convert("RGB").quantize(256).save(PICTURE, pnginfo=info, optimize=True)
+
+
+def _choose(url: str) -> list[bytes]:
+    """Return IMAGES built-in images; the first has a faithful heat map and is called AI."""
+    candidates = [image.data for image in draw_images(Order(images=CANDIDATES, seed=3))]
+    for image in candidates:
+        answer = requests.post(f"{url}predict/explain", files={"file": image}, timeout=WAIT_SECONDS).json()
+        if answer["faithful"] and answer["decision"] == "ai":
+            return [image, *(other for other in candidates if other != image)][:IMAGES]
+    raise LookupError(f"none of {CANDIDATES} images has a faithful heat map")
 
 
 def _find(browser: webdriver.Chrome, selector: str) -> list[webdriver.remote.webelement.WebElement]:
