@@ -26,7 +26,8 @@ def running_mlflow(folder: Path, *, workers: int = 1) -> Iterator[str]:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", str(workers), "--backend-store-uri", f"sqlite:///{folder}/mlflow.db"]
     command += ["--artifacts-destination", f"{folder}/artifacts", "--expose-prometheus", f"{folder}/metrics"]
-    command += ["--gunicorn-opts", UNDER_GUNICORN]
+    # A client that keeps its connection open would otherwise delay the end by gunicorn's 30 seconds.
+    command += ["--gunicorn-opts", f"{UNDER_GUNICORN} --graceful-timeout=2"]
     with running(command, log=folder / "log", environment=QUIET, folder=folder) as server:
         await_answer(f"http://127.0.0.1:{port}/health", server, folder / "log", seconds=START_SECONDS)
         yield f"http://127.0.0.1:{port}"

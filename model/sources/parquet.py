@@ -217,7 +217,9 @@ def _what(path: str) -> str:
 
 
 def _image_path(struct: pa.StructScalar) -> str | None:
-    return struct["path"].as_py() if "path" in field_names(struct.type) else None
+    """Return the path of an image; None if there is no path, or if the path is no text."""
+    path = struct["path"].as_py() if "path" in field_names(struct.type) else None
+    return path if isinstance(path, str) else None
 
 
 def _split(path: str) -> str | None:

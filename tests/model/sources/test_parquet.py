@@ -60,6 +60,13 @@ def test_a_folder_or_an_archive_of_shards_is_read_with_its_splits(write: Write, 
     assert found == [("test", "real"), ("train", "ai"), ("train", "ai"), ("train", "real"), ("val", "real")]
 
 
+@pytest.mark.parametrize("path", [b"real/a.jpg", 7])
+def test_the_path_of_an_image_that_is_no_text_claims_nothing(write: Write, path: Any) -> None:
+    """Found by fuzzing: a column of bytes ended ingestion with a TypeError."""
+    shard = write("a.parquet", ["ai"], image={"bytes": b"pixels", "path": path})
+    assert [image.label for image in read_source(str(shard))] == ["ai"]
+
+
 def test_a_column_names_the_generator_of_the_ai_images(tmp_path: Path) -> None:
     images, generators = [{"bytes": b"a"}] * 3, ["flux", None, "a mistake"]
     pq.write_table(
