@@ -4,10 +4,8 @@ import argparse
 import sys
 
 from truegrain_bench.results.catalog import LONG, MEANING, SHORT
-from truegrain_bench.results.results import record, table
+from truegrain_bench.results.results import RESULTS, record, table
 from truegrain_rig.stack import ROOT
-
-RESULTS = ROOT / "infra" / "bench" / "results.json"
 
 
 def main() -> None:

@@ -5,8 +5,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from truegrain_bench.__main__ import RESULTS
-from truegrain_bench.results.results import read
+from truegrain_bench.results.results import RESULTS, read
 from truegrain_docs.readme import with_figures
 from truegrain_docs.reference.alerts import alerts
 from truegrain_docs.reference.command_line import command_line

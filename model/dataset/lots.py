@@ -1,4 +1,4 @@
-"""Lots: an order of images that is always the same, and that nobody who supplies some of the images can choose."""
+"""Orders images by lot: the order is repeatable, and a supplier of some of the images cannot choose it."""
 
 import hashlib
 from typing import Final
@@ -11,10 +11,10 @@ _KEY_CHARACTERS: Final = 16
 
 
 def draw_lots(sha256: pd.Series) -> NDArray[np.uint64]:
-    """Return a lot [N] for each image by its hash; who has the least comes first.
+    """Return a lot [N] for each image of `sha256`; the image with the smallest lot comes first.
 
-    The key is the hash of all hashes. By the hashes alone, a supplier who tries some million versions of a file could
-    put the file first among all.
+    The key of the lots is the hash of all hashes. Without a key, a supplier could try a million versions of a file
+    until the file comes first.
     """
     key = hashlib.sha256("".join(sorted(sha256)).encode()).hexdigest()[:_KEY_CHARACTERS]
     lots: NDArray[np.uint64] = pd.util.hash_array(sha256.to_numpy(dtype=object), hash_key=key, categorize=False)

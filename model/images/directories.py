@@ -1,4 +1,4 @@
-"""The directories of a TIFF and of Exif: what their tags hold, and what it would cost to read; raises InvalidImage."""
+"""Checks the directories of a TIFF or of Exif before Pillow reads them; raises InvalidImage for costly ones."""
 
 import struct
 from collections import Counter
@@ -46,11 +46,14 @@ _SIZES: Final = {kind: struct.calcsize(code) for kind, code in _INTEGERS.items()
 
 @dataclass
 class Directory:
-    """A directory: how many values each tag has, and the integers of those that have one.
+    """What a directory holds, and what reading the directory costs.
 
-    Of a tag that stands there twice the larger counts. `places` are those of further directories. `stored` is how many
-    bytes of strips or tiles the directory names, the most of any table. `tags`, `numbers`, `fractions`, and `bytes`,
-    the values that lie elsewhere in the file, are what reading the directory costs.
+    - `counts`: the number of values of each tag; the larger number if a tag stands there twice.
+    - `values`: the integer of each tag that has a single integer.
+    - `places`: the offsets of further directories.
+    - `stored`: the bytes of strips or tiles that the directory names, the most of any table.
+    - `tags`, `numbers`, `fractions`: how many of each there are.
+    - `bytes`: the size of the values that lie elsewhere in the file.
     """
 
     counts: Counter[int] = field(default_factory=Counter)
@@ -121,7 +124,7 @@ def _read(data: bytes, start: int | None = None) -> Directory:
 
 
 def _note(found: Directory, tag: int, values: tuple[int, ...], most: int) -> None:
-    """Take down the integer of a tag, or the sum of those that say how much of the file is read."""
+    """Note the integer of a tag, or how many bytes of the file the lengths of strips or tiles add up to."""
     if tag in _LENGTHS:
         found.stored = max(found.stored, sum(min(abs(value), most) for value in values))
     else:

@@ -1,4 +1,4 @@
-"""The last deadline of a task that runs detectors: whoever may write to MLflow may have made one that never ends."""
+"""Ends the process of a task whose detector never ends, after Airflow's own time limit has passed."""
 
 import faulthandler
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from typing import Final
 from truegrain_airflow.retries import TIME_LIMIT
 
 GRACE: Final = timedelta(minutes=5)
-"""From Airflow's own time limit, which ends all that Python computes."""
+"""Time between Airflow's own time limit, which ends Python code, and the end of the process."""
 
 _STDERR: Final = 2
 

@@ -22,7 +22,7 @@ _ATTEMPTS: Final = 10
 _PAUSE_SECONDS: Final = 0.05
 
 RECENT_SECONDS: Final = 1.0
-"""How old the metrics may be that somebody gets while others have them read; Prometheus asks every 15 s."""
+"""Largest age of the metrics that a client gets while another client has the metrics read."""
 
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 """The methods of RFC 9110 and RFC 5789."""
@@ -69,8 +69,8 @@ def _naming_methods(application: "WSGIApplication") -> "WSGIApplication":
 class Shared:
     """Reads the metrics in one thread at a time.
 
-    To read them takes tens of milliseconds of Python, and nobody needs a key. If 20 threads read side by side, verdicts
-    took a hundred times as long.
+    Reading the metrics takes tens of milliseconds of Python, and needs no key. While 20 threads read side by side,
+    verdicts took a hundred times as long.
     """
 
     def __init__(self, read: Callable[[], tuple[str, str]]) -> None:
@@ -79,7 +79,7 @@ class Shared:
         self._reading = threading.Lock()
 
     def read(self) -> tuple[str, str]:
-        """Read them, or return what was found in the last RECENT_SECONDS if somebody else is reading."""
+        """Read the metrics; while another thread reads, return metrics that are at most RECENT_SECONDS old."""
         asked_at = time.monotonic()
         if not self._reading.acquire(blocking=asked_at - self._found_at >= RECENT_SECONDS):
             return self._found

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from truegrain_bench.__main__ import RESULTS
 from truegrain_bench.results.catalog import MEANING
-from truegrain_bench.results.results import read
+from truegrain_bench.results.results import RESULTS, read
 from truegrain_docs.readme import BEGIN, FIGURES, with_figures
 
 ROOT = Path(__file__).parents[2]

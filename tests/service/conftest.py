@@ -151,6 +151,15 @@ def client(app: APIFlask) -> FlaskClient:
 
 
 @pytest.fixture
+def pauses(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds of each pause, all 0, in which a request of the client let others go first."""
+    seconds: list[float] = []
+    queue = client.application.extensions["truegrain"].queue
+    monkeypatch.setattr(queue, "pause", lambda: seconds.append(0.0) or 0.0)
+    return seconds
+
+
+@pytest.fixture
 def metric(client: FlaskClient) -> Callable[..., float]:
     """`metric("truegrain_predictions_total", decision="ai")` reads one value from a scrape of the application."""
     return lambda name, **labels: read_metric(client.get("/metrics").text, name, **labels)

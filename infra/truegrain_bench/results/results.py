@@ -11,6 +11,11 @@ from pathlib import Path
 
 import psutil
 
+from truegrain_rig.stack import ROOT
+
+RESULTS = ROOT / "infra" / "bench" / "results.json"
+"""The file that keeps every measured figure."""
+
 
 @dataclass(frozen=True)
 class Figure:

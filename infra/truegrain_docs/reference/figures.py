@@ -1,9 +1,8 @@
 """The page of figures."""
 
-from truegrain_bench.__main__ import RESULTS
 from truegrain_bench.results.catalog import MEANING
 from truegrain_bench.results.published import comparison
-from truegrain_bench.results.results import read, table
+from truegrain_bench.results.results import RESULTS, read, table
 from truegrain_docs.markdown import page
 
 

@@ -64,11 +64,6 @@ def test_without_a_shadow_the_problem_says_how_to_name_one(
 
 
 @pytest.mark.usefixtures("both")
-def test_others_may_go_first_between_its_steps(
-    client: FlaskClient, draw: Draw, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-    queue = client.application.extensions["truegrain"].queue
-    monkeypatch.setattr(queue, "pause", lambda: pauses.append(0.0) or 0.0)
+def test_others_may_go_first_between_its_steps(client: FlaskClient, draw: Draw, pauses: list[float]) -> None:
     compare(client, draw())
     assert pauses

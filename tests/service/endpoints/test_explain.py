@@ -113,11 +113,6 @@ def test_an_explanation_is_counted_as_a_verdict_and_by_the_test_of_its_map(
     assert metric("truegrain_explanations_total", faithful="false") == 1
 
 
-def test_others_may_go_first_between_its_steps(
-    client: FlaskClient, draw: Draw, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[float] = []
-    queue = client.application.extensions["truegrain"].queue
-    monkeypatch.setattr(queue, "pause", lambda: pauses.append(0.0) or 0.0)
+def test_others_may_go_first_between_its_steps(client: FlaskClient, draw: Draw, pauses: list[float]) -> None:
     explain(client, draw())
     assert pauses
