@@ -1,19 +1,17 @@
 """Decodes the bytes of an image file into an upright RGB image, or raises InvalidImage."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from model.errors import InvalidImage
 from model.images.colours import to_rgb
-from model.images.structure import HARMLESS_PIXELS, PiecewiseFile, check_exif, check_structure
-
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-"""The formats that are decoded. Pillow knows about forty more; each would be one more decoder for an attacker."""
+from model.images.formats import open_picture, refuse_unrecognised, stored_format
+from model.images.orientation import find_orientation, turn_upright
+from model.images.structure import HARMLESS_PIXELS, check_structure
 
 REASONS: Final = (
     "empty",
@@ -25,23 +23,6 @@ REASONS: Final = (
     "broken",
 )
 """Why an image can be refused: the closed set of `InvalidImage.reason`."""
-
-_KNOWN_BUT_REFUSED: Final = {
-    b"ftypheic": "HEIC",
-    b"ftypmif1": "HEIF",
-    b"ftypavif": "AVIF",
-    b"<svg": "SVG",
-    b"%PDF": "PDF",
-    b"8BPS": "Photoshop",
-}
-"""Signatures of refused formats that people often send. They make the message better.
-
-The bytes are searched for the signatures; no other decoder is opened."""
-
-_CONTAINED: Final = {"MPO": "JPEG"}
-"""Pillow's names for containers, and the format of the picture that is decoded.
-
-MPO is a JPEG file with more pictures behind the first, as telephones write it."""
 
 _RUN_LENGTHS: Final = (1, 2)
 """The BMP compressions (run-length encoding) that Pillow decodes slowly: in Python, pixel by pixel."""
@@ -55,8 +36,8 @@ _LUMINANCE_TABLE: Final = (
 
 _LONGEST_SIDE: Final = 1_000_000
 """Most pixels of a side. Each row has a cost of its own: an image of 1 x 49,000,000 pixels took eight seconds."""
-_RAW_EXIF: Final = "Raw profile type exif"
-"""The text of a PNG in which some programs write Exif, after three lines."""
+_SIDEWAYS, _RIGHT_TO_LEFT, _BOTTOM_TO_TOP = (5, 6, 7, 8), (2, 3, 6, 7), (3, 4, 7, 8)
+"""The EXIF orientations that exchange width and height, and those that bring the last column or row to the front."""
 
 Tables = tuple[tuple[int, tuple[int, ...]], ...]
 """The quantisation tables of a JPEG, each with its number."""
@@ -87,11 +68,15 @@ class DecodedImage:
     """An image ready to look at, with facts about its file.
 
     `rgb` is upright (EXIF orientation applied), transparency laid on white, 8 bits a channel. Only the first frame of
-    an animation is kept. `format` and `mode` are those of the file; `width` and `height` those of `rgb`. `jpeg_quality`
-    is libjpeg's quality setting (1-100), estimated from the quantisation table; None if the file is no JPEG.
+    an animation is kept. If a `least_side` was given, `rgb` may be smaller than the picture.
+
+    `box` (left, top, right, bottom) is where the picture lies in `rgb`: a last column or row may count in part only.
+    `format` and `mode` are those of the file. `width` and `height` are those of the whole picture. `jpeg_quality` is
+    libjpeg's quality setting (1-100), estimated from the quantisation table; None if the file is no JPEG.
     """
 
     rgb: Image.Image
+    box: tuple[float, float, float, float]
     format: str
     mode: str
     width: int
@@ -99,25 +84,35 @@ class DecodedImage:
     jpeg_quality: int | None
 
 
-def decode(data: bytes, *, limits: Limits = Limits()) -> DecodedImage:
-    """Decode `data` completely; raises InvalidImage with one of REASONS and a message for the sender."""
-    return load(open_image(data, limits=limits))
+def decode(data: bytes, *, limits: Limits = Limits(), least_side: int | None = None) -> DecodedImage:
+    """Decode `data` as `load` does; raises InvalidImage with one of REASONS and a message for the sender."""
+    return load(open_image(data, limits=limits), least_side=least_side)
 
 
-def load(image: Image.Image) -> DecodedImage:
-    """Decode the pixels of an image that `open_image` returned. Do not use `image` afterwards. Raises InvalidImage."""
+def load(image: Image.Image, *, least_side: int | None = None) -> DecodedImage:
+    """Decode the pixels of an image that `open_image` returned. Do not use `image` afterwards. Raises InvalidImage.
+
+    With `least_side` a JPEG is decoded at the smallest of the scales 1, 1/2, 1/4 and 1/8 whose shorter side still has
+    so many pixels. That takes a fraction of the time and memory. Other formats are always decoded whole.
+    """
     # Read before the pixels: decoding can change what Pillow knows about the file.
-    stored_format, mode = _CONTAINED.get(str(image.format), str(image.format)), image.mode
+    format_, mode = stored_format(image), image.mode
     quality = _estimate_quality(read_tables(image))
+    size = image.size
     try:
+        scale = 1.0 if least_side is None else _shrink(image, least_side)
         image.load()
-        _turn_upright(image)
-        rgb = to_rgb(image)
+        orientation = find_orientation(image)
+        rgb = to_rgb(turn_upright(image, orientation))
     except (MemoryError, InvalidImage):  # a lack of memory says nothing about the file
         raise
     except Exception as error:  # Pillow raises many kinds of errors on hostile bytes; all mean: broken
-        raise InvalidImage("broken", f"the {stored_format} file is damaged or cut off: {error}") from error
-    return DecodedImage(rgb, stored_format, mode, rgb.width, rgb.height, quality)
+        raise InvalidImage("broken", f"the {format_} file is damaged or cut off: {error}") from error
+    width, height = rgb.size if scale == 1 else size[::-1] if orientation in _SIDEWAYS else size
+    left = rgb.width - width / scale if orientation in _RIGHT_TO_LEFT else 0.0
+    top = rgb.height - height / scale if orientation in _BOTTOM_TO_TOP else 0.0
+    box = (left, top, left + width / scale, top + height / scale)
+    return DecodedImage(rgb, box, format_, mode, width, height, quality)
 
 
 def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
@@ -130,17 +125,16 @@ def open_image(data: bytes, *, limits: Limits = Limits()) -> Image.Image:
         )
     check_structure(data)
     try:
-        image = Image.open(PiecewiseFile(data), formats=FORMATS)
+        image = open_picture(data)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels(str(error), limits) from error
     except (MemoryError, InvalidImage):
         raise
     except Exception as error:  # see load()
-        raise _unrecognised(data) from error
+        raise refuse_unrecognised(data) from error
     if image.width * image.height > limits.max_pixels:
         raise _too_many_pixels(f"the image has {image.width} x {image.height} pixels", limits)
     _check_effort(image, data, limits)
-    _check_exif(image)
     return image
 
 
@@ -167,35 +161,15 @@ def _check_effort(image: Image.Image, data: bytes, limits: Limits) -> None:
         raise InvalidImage("format_not_allowed", "compressed BMP files are not accepted; save the image as PNG")
 
 
-def _check_exif(image: Image.Image) -> None:
-    """Check the Exif that Pillow found so far, as Pillow would look for it."""
-    found = image.info.get("exif")
-    if found is None and isinstance(text := image.info.get(_RAW_EXIF), str):
-        with suppress(ValueError):  # then it is none
-            found = bytes.fromhex("".join(text.split("\n")[3:]))
-    if isinstance(found, bytes):
-        check_exif(found)
-
-
-def _turn_upright(image: Image.Image) -> None:
-    """Apply the EXIF orientation, without writing the EXIF anew, which can take seconds and which nobody reads."""
-    _check_exif(image)  # that of a PNG may lie behind the pixels
-    image.getexif()
-    for name in ("exif", _RAW_EXIF):
-        image.info.pop(name, None)
-    ImageOps.exif_transpose(image, in_place=True)
+def _shrink(image: Image.Image, least_side: int) -> float:
+    """Have an image decoded at a smaller scale; return how many times smaller each side becomes, 1 if none does."""
+    width = image.width
+    drafted = image.draft(None, (least_side, least_side))  # None: the format has no scales
+    return width / drafted[1][2] if drafted else 1.0
 
 
 def _too_many_pixels(what: str, limits: Limits) -> InvalidImage:
     return InvalidImage("too_many_pixels", f"{what}; at most {limits.max_pixels:,} pixels are accepted")
-
-
-def _unrecognised(data: bytes) -> InvalidImage:
-    accepted = f"accepted are {', '.join(FORMATS)}"
-    for signature, name in _KNOWN_BUT_REFUSED.items():
-        if signature in data[:64]:
-            return InvalidImage("format_not_allowed", f"{name} files are not accepted; {accepted}")
-    return InvalidImage("not_an_image", f"the file is not an image that can be read; {accepted}")
 
 
 @lru_cache(maxsize=1024)

@@ -1,21 +1,21 @@
 """Computes the hashes that identify an image (bytes, pixels, perceptual), and the facts of its file."""
 
 import hashlib
+import math
+import operator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from model.errors import InvalidImage
 from model.images.decoding import SOURCE_LIMITS, Tables, load, open_image, read_tables
+from model.images.frames import has_more_frames
+from model.images.sketch import sketch
 
 _WHITE: Final = 255
-_NO_FRAMES: Final = ("JPEG", "MPO")
-"""Formats without animations. The further pictures of an MPO are not frames."""
-
 _SIDE: Final = 32
 _FREQUENCIES: Final = 8
 _COSINES: Final = 2 * np.cos(np.pi * np.outer(np.arange(_FREQUENCIES), 2 * np.arange(_SIDE) + 1) / (2 * _SIDE))
@@ -28,6 +28,7 @@ class Fingerprint:
 
     - `pixel_hash` is equal for images with the same upright RGB pixels.
     - `phash` is the 64-bit perceptual hash as a signed integer.
+    - `sketch` recognises copies (`model.images.sketch.sketch`, as hexadecimal digits); it is empty for a flat picture.
     - `jpeg_quality` (1-100) is estimated from the luminance quantisation table.
     - `quantization` is the hash of all quantisation tables; it identifies the encoder.
     - `brightness` is the mean over the image, 0 to 1.
@@ -38,6 +39,7 @@ class Fingerprint:
     bytes: int
     pixel_hash: str | None = None
     phash: int | None = None
+    sketch: str | None = None
     width: int | None = None
     height: int | None = None
     format: str | None = None
@@ -60,19 +62,19 @@ def fingerprint(data: bytes) -> Fingerprint:
         # Read before the pixels: decoding can change what Pillow knows about the file.
         has_icc, has_exif = "icc_profile" in header.info, "exif" in header.info
         tables = read_tables(header)
-        # Before the pixels are decoded: the second WebP decoder that this opens needs as much memory as the first.
-        animated = header.format not in _NO_FRAMES and _has_more_frames(data)
+        animated = has_more_frames(header, data)
         image = load(header)
     except InvalidImage as error:
         return Fingerprint(sha256=sha256, bytes=len(data), decode_error=f"{error.reason}: {error}")
     del header  # and the decoder with it
     grey = image.rgb.convert("L")
-    levels = np.asarray(grey)
+    levels = grey.tobytes()
     return Fingerprint(
         sha256=sha256,
         bytes=len(data),
         pixel_hash=pixel_hash(image.rgb),
         phash=perceptual_hash(grey),
+        sketch=sketch(grey).hex(),
         width=image.width,
         height=image.height,
         format=image.format,
@@ -82,8 +84,8 @@ def fingerprint(data: bytes) -> Fingerprint:
         has_exif=has_exif,
         quantization=_quantization(tables),
         animated=animated,
-        brightness=float(levels.sum() / levels.size / _WHITE),
-        border=_deviation(_outermost(levels)) / _WHITE,
+        brightness=float(np.frombuffer(levels, np.uint8).sum() / len(levels) / _WHITE),
+        border=_deviation(_outermost(levels, grey.width)) / _WHITE,
     )
 
 
@@ -101,12 +103,19 @@ def perceptual_hash(grey: Image.Image) -> int:
 
     Source: C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010.
     """
-    small = np.asarray(grey.resize((_SIDE, _SIDE), Image.Resampling.LANCZOS), dtype=np.float64)
+    levels = np.frombuffer(_shrunk(grey).tobytes(), np.uint8)
+    small = levels.astype(np.float64).reshape(_SIDE, _SIDE)
     # Rounded, so that zeros are exact: rounding errors would make plain colours look like pictures.
-    low: NDArray[np.float64] = (_COSINES @ small @ _COSINES.T).round(6).ravel()
-    middle = np.sort(low)[low.size // 2 - 1 : low.size // 2 + 1]
-    bits = low > middle.sum() / 2
-    return int.from_bytes(np.packbits(bits).tobytes(), signed=True)
+    low: list[float] = (_COSINES @ small @ _COSINES.T).round(6).ravel().tolist()
+    # In Python: for 64 numbers, NumPy's functions take three times as long.
+    limit = sum(sorted(low)[len(low) // 2 - 1 : len(low) // 2 + 1]) / 2
+    bits = "".join(["01"[value > limit] for value in low])
+    return int(bits, 2) - (int(bits[0]) << len(bits))
+
+
+def _shrunk(grey: Image.Image) -> Image.Image:
+    size = (_SIDE, _SIDE)
+    return grey if grey.size == size else grey.resize(size, Image.Resampling.LANCZOS)
 
 
 @lru_cache(maxsize=1024)
@@ -115,20 +124,13 @@ def _quantization(tables: Tables) -> str | None:
     return hashlib.sha256(repr(as_lists).encode()).hexdigest()[:16] if tables else None
 
 
-def _has_more_frames(data: bytes) -> bool:
-    try:
-        return bool(getattr(open_image(data, limits=SOURCE_LIMITS), "is_animated", False))
-    except MemoryError:
-        raise
-    except Exception:  # Pillow reads the second frame to answer; an error means that there is one
-        return True
+def _outermost(grey: bytes, width: int) -> bytes:
+    """Return the levels along the four sides; a corner counts once for its row."""
+    sides = grey[width:-width]
+    return grey[:width] + grey[-width:] + sides[::width] + sides[width - 1 :: width]
 
 
-def _outermost(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
-
-
-def _deviation(levels: NDArray[np.uint8]) -> float:
+def _deviation(levels: bytes) -> float:
     """Return the standard deviation; calling NumPy's `std` takes longer than decoding a small picture."""
-    away = levels - levels.sum() / levels.size
-    return float(np.sqrt((away * away).sum() / levels.size))
+    total = sum(levels)
+    return math.sqrt(len(levels) * sum(map(operator.mul, levels, levels)) - total * total) / len(levels)

@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from model.errors import InvalidImage
 from model.images.directories import MEND, ORDERS, Directory, check_directories
@@ -17,10 +17,6 @@ MOST_SEGMENTS: Final = 4_000
 """Most segments of a JPEG before its pixels. Photographs have at most a few hundred.
 
 A segment holds up to 64 kB of metadata."""
-MOST_EXIF: Final = 16
-"""Most segments that say they are Exif. Pillow joins them one by one, at a cost that grows with their square."""
-MOST_PACKED_TEXTS: Final = 16
-"""Most compressed texts and profiles of a PNG. Pillow unpacks up to a megabyte of each, in 3 ms."""
 MOST_STRIPS: Final = 65_536
 """Most strips or tiles of a TIFF. Pillow makes a decoder for each."""
 MOST_SCANS: Final = 30
@@ -43,12 +39,14 @@ _MOST_PADDING: Final = 4
 
 _MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """A marker that is not stuffed data, a restart or a fill byte."""
-_START_OF_SCAN: Final = b"\xff\xda"
+START_OF_SCAN: Final = b"\xff\xda"
+_FIRST: Final = b"\xff"
+"""The first byte of every marker."""
+_THUMBNAIL: Final = 100_000
+"""Bytes up to which counting that byte takes less time than to walk through the segments."""
 _END: Final = b"\xff\xd9"
-_APP1: Final = b"\xff\xe1"
+APP1: Final = b"\xff\xe1"
 _EXIF_HEAD: Final = re.compile(rb"\A(?:Exif\0\0){1,2}")
-_PNG: Final = b"\x89PNG\r\n\x1a\n"
-_PACKED: Final = (b"zTXt", b"iCCP")
 
 _WIDTH, _HEIGHT, _COMPRESSION, _STRIPS, _TILE_WIDTH, _TILE_HEIGHT, _TILES = 256, 257, 259, 273, 322, 323, 324
 _TABLES: Final = (_STRIPS, 279, _TILES, 325)
@@ -58,27 +56,41 @@ _UNCOMPRESSED: Final = 1
 _JPEG_IN_TIFF: Final = (6, 7)
 
 
+_read: Final = io.BytesIO.read  # `super()` takes longer than to read the few bytes of a header
+
+
 class PiecewiseFile(io.BytesIO):
     """A file in memory that limits how often it can be read; raises InvalidImage beyond the limit."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
-        self._left = _READS + len(data) // _BYTES_A_READ
+        self._left = most_reads(data)
 
-    def read(self, *size: Any) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         """Read as BytesIO does."""
         self._left -= 1
         if self._left < 0:
             raise InvalidImage("broken", f"the file has more parts than an image should have; {MEND}")
-        return super().read(*size)
+        return _read(self, size)
+
+
+def in_pieces(data: bytes) -> io.BytesIO:
+    """Return a JPEG file as one that limits how often it can be read, unless it has fewer bytes than reads.
+
+    Pillow reads a JPEG from its start to its end, at least a byte at a time, and once more where it ends.
+    """
+    return PiecewiseFile(data) if len(data) > _READS // 2 else io.BytesIO(data)
+
+
+def most_reads(data: bytes) -> int:
+    """Return how many parts of a file may be read."""
+    return _READS + len(data) // _BYTES_A_READ
 
 
 def check_structure(data: bytes) -> None:
     """Raise InvalidImage for a file whose parts take far more time or memory than its size suggests."""
     if data.startswith(b"\xff\xd8"):
         _check_jpeg(data)
-    elif data.startswith(_PNG):
-        _check_png(data)
     elif data[:2] in ORDERS:
         _check_tiff(data)
 
@@ -89,44 +101,28 @@ def check_exif(exif: bytes) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
-    exif, scans, tags = 0, 0, b""
+    scans = 0
     # A quick look first: few files contain these two bytes so often. Some do, because a telephone appended a video to
     # the photograph. Only in those files all segments are read.
-    all_scans = data.count(_START_OF_SCAN) > MOST_SCANS
-    for segments, (marker, start) in enumerate(_segments(data), start=1):
-        if marker == _APP1 and data.startswith(b"Exif", start + 2):
-            exif += 1
-            tags += data[start + 8 : start + int.from_bytes(data[start : start + 2])]
-        scans += marker == _START_OF_SCAN
+    all_scans = data.count(START_OF_SCAN) > MOST_SCANS
+    if not all_scans and len(data) <= _THUMBNAIL and data.count(_FIRST) <= MOST_SEGMENTS:
+        return
+    for number, (marker, _) in enumerate(segments(data), start=1):
+        scans += marker == START_OF_SCAN
         if scans > MOST_SCANS:
             raise InvalidImage("too_many_scans", f"the JPEG file has more than {MOST_SCANS} scans; {MEND}")
-        if segments > MOST_SEGMENTS or exif > MOST_EXIF:
+        if number > MOST_SEGMENTS:
             raise InvalidImage("broken", f"the JPEG file has more segments than a picture should have; {MEND}")
         if scans and not all_scans:
             break
-    check_directories(tags)  # before Pillow reads the header, and some of the tags with it
 
 
-def _segments(data: bytes) -> Iterator[tuple[bytes, int]]:
+def segments(data: bytes) -> Iterator[tuple[bytes, int]]:
     """Yield the marker of each segment of the first image in a JPEG file, and where the rest of the segment starts."""
     position = len(b"\xff\xd8")
     while (marker := _MARKER.search(data, position)) and marker[0] != _END:
         yield marker[0], marker.end()
         position = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
-
-
-def _check_png(data: bytes) -> None:
-    packed, position = 0, len(_PNG)
-    for _ in range(_READS + len(data) // _BYTES_A_READ):  # Pillow reads no more chunks
-        length, kind = int.from_bytes(data[position : position + 4]), data[position + 4 : position + 8]
-        position += 8
-        if kind == b"iTXt":
-            key_end = data.find(b"\0", position, position + length)
-            packed += data[key_end + 1 : key_end + 2] != b"\0"  # flag of compression
-        packed += kind in _PACKED
-        position += length + 4
-    if packed > MOST_PACKED_TEXTS:
-        raise InvalidImage("broken", f"the PNG file has more than {MOST_PACKED_TEXTS} compressed texts; {MEND}")
 
 
 def _check_tiff(data: bytes) -> None:
@@ -146,7 +142,7 @@ def _check_tiff(data: bytes) -> None:
         _check_tiles(directory)
     if directory.values.get(_COMPRESSION) in _JPEG_IN_TIFF:
         pictures = max(directory.counts[_STRIPS], directory.counts[_TILES])
-        if data.count(_START_OF_SCAN) > max(MOST_SCANS, 2 * pictures):
+        if data.count(START_OF_SCAN) > max(MOST_SCANS, 2 * pictures):
             raise InvalidImage("too_many_scans", f"the JPEGs in the TIFF file have too many scans; {MEND}")
 
 

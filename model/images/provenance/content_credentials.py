@@ -3,12 +3,18 @@
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
+from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
-from model.images.provenance.findings import SOURCE_TYPES, Finding, Says, tidy
+from cryptography import x509
+
+from model.errors import SettingsError
+from model.images.provenance.findings import SOURCE_TYPES, Finding, Says, Trust, tidy
 
 MANIFEST_STORE: Final = bytes.fromhex("63327061 0011 0010 8000 00AA00389B71")
 """The JUMBF type of a manifest store (C2PA specification 2, 11.1): a file without these bytes has no manifest store."""
@@ -29,29 +35,56 @@ _BOX: Final = re.compile(rb"j.?u.?m.?d|\xff\xeb", re.DOTALL)
 _LONGEST_REPORT: Final = 1_000_000
 """Most characters of a manifest store as JSON; larger stores are not read."""
 
-_STRONGEST: Final[tuple[Says, ...]] = ("ai", "nothing", "real")
-"""If the steps of a picture's history differ, the first of these that occurs counts."""
+_GENERATED: Final = (
+    "trainedAlgorithmicMedia",
+    "compositeWithTrainedAlgorithmicMedia",
+    "compositeSynthetic",
+    "trainedAlgorithmicData",
+)
+"""Source types of a later step that a generator took part in (C2PA asset rubrics 1.0, `perceptibleGenAI`)."""
+
+_UNTOLD: Final = "made or changed, without saying by what"
+_PARTLY: Final = "changed in part by a generator"
+_PLACED: Final = "put together with a picture of which its credentials say that a generator took part"
 
 
-def read_credentials(data: bytes, *, format_: str) -> tuple[Finding, ...]:
+def read_trust_list(path: Path) -> str:
+    """Return a trust list, as `read_credentials` takes it: the certificates of trusted authorities in a PEM file.
+
+    Raises SettingsError if the file holds none, or if c2pa-python is not installed.
+    """
+    try:
+        text = path.read_text("ascii")
+        x509.load_pem_x509_certificates(text.encode())
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"'{path}' is no PEM file of certificates: {error}") from error
+    if find_spec("c2pa") is None:
+        raise SettingsError(
+            "Content Credentials are not read, because c2pa-python is not installed: install the extra c2pa"
+        )
+    return text
+
+
+def read_credentials(data: bytes, *, format_: str, trust_list: str = "") -> tuple[Finding, ...]:
     """Return what the Content Credentials of a file with a MANIFEST_STORE say: one finding, or none.
 
+    A signer is listed if an authority in `trust_list`, certificates as PEM, vouches for it; an empty list names nobody.
     Without c2pa-python, or with more than MOST_BOXES, there is no finding. Nothing is fetched over the network. Raises
     whatever the library raises on a broken manifest.
     """
     if next(islice(_BOX.finditer(data), MOST_BOXES, None), None):
         return ()
     try:
-        report = _read_store(data, f"image/{format_.lower()}")
+        report = _read_store(data, f"image/{format_.lower()}", trust_list)
     except ImportError:  # the extra `c2pa` is not installed
         return ()
     return () if report is None else (_judge(report),)
 
 
-def _read_store(data: bytes, media_type: str) -> dict[str, Any] | None:
+def _read_store(data: bytes, media_type: str, trust_list: str) -> dict[str, Any] | None:
     import c2pa  # an extra; takes 0.1 s to import, so only files with credentials load it
 
-    reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=_context())
+    reader = c2pa.Reader.try_create(media_type, io.BytesIO(data), context=_context(trust_list))
     if reader is None:
         return None
     with reader:
@@ -60,18 +93,35 @@ def _read_store(data: bytes, media_type: str) -> dict[str, Any] | None:
 
 
 @cache
-def _context() -> Any:
+def _context(trust_list: str) -> Any:
     import c2pa
 
-    return c2pa.Context.from_dict(_OFFLINE)
+    return c2pa.Context.from_dict(_OFFLINE | ({"trust": {"trust_anchors": trust_list}} if trust_list else {}))
+
+
+_TRUST: Final[Mapping[str, tuple[Trust, str]]] = MappingProxyType(
+    {
+        "Trusted": ("listed", "the signature is valid, and the service's trust list names the signer"),
+        "Valid": ("unlisted", "the signature is valid, but no trust list of the service names the signer"),
+    }
+)
+"""By the state of c2pa's validation; any other state means that the signature, or the file, is not what was signed."""
+_INVALID: Final[tuple[Trust, str]] = ("invalid", "")
 
 
 def _judge(report: Mapping[str, Any]) -> Finding:
     manifest = report["manifests"][report["active_manifest"]]
     signer = tidy(manifest.get("signature_info", {}).get("issuer") or "an unnamed signer")
-    says, record = _summarise(report)
+    trust, why = _TRUST.get(report["validation_state"], _INVALID)
+    says: Says = "nothing"
+    words = ""
+    if trust != "invalid":
+        says, words = _summarise(report)
+    record = (
+        f"that the picture was {words}; {why}" if words else "nothing that counts, because the signature is not valid"
+    )
     detail = f"Content Credentials signed by {signer} record {record}"
-    return Finding(source="c2pa", says=says, name=tidy(_name_generator(manifest)), detail=detail)
+    return Finding(source="c2pa", says=says, trust=trust, name=tidy(_name_generator(manifest)), detail=detail)
 
 
 def _name_generator(manifest: Mapping[str, Any]) -> str:
@@ -82,31 +132,44 @@ def _name_generator(manifest: Mapping[str, Any]) -> str:
 
 
 def _summarise(report: Mapping[str, Any]) -> tuple[Says, str]:
-    if report["validation_state"] == "Invalid":
-        return "nothing", "nothing that counts, because the signature is not valid"
-    untold: tuple[Says, str] = ("nothing", "made or changed, without saying by what")
-    says, words = min(_read_claims(report), key=lambda claim: _STRONGEST.index(claim[0]), default=untold)
-    trust = "the signature is valid, but no list of trusted signers confirms the signer"
-    return says, f"that the picture was {words}; {trust}"
+    """Follow the picture back from parent to parent; a picture that was placed in it counts as a part of it.
 
-
-def _read_claims(report: Mapping[str, Any]) -> Iterator[tuple[Says, str]]:
-    """Yield what each step says. A generator that took part only in a later step did not make the picture."""
-    for action in _trace_actions(report):
-        says, words = SOURCE_TYPES.get(str(action.get("digitalSourceType")).rpartition("/")[2], (None, ""))
-        if says is not None and action.get("action") == "c2pa.created":
-            yield says, words
-        elif says in {"ai", "nothing"}:
-            yield "nothing", "changed in part by a generator"
-
-
-def _trace_actions(report: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Follow the picture back from parent to parent, past pictures that were only placed in it."""
-    manifests = dict(report["manifests"])
+    A generator that took part only in a later step did not make the picture, but a part of it.
+    """
+    manifests = dict(report["manifests"])  # each is read once, so that a circle of parents has an end
     label: str | None = report["active_manifest"]
+    origin: tuple[Says, str] = ("nothing", _UNTOLD)
+    part = ""
     while label and (manifest := manifests.pop(label, None)):
-        for assertion in manifest.get("assertions", ()):
-            if assertion["label"].startswith("c2pa.actions"):
-                yield from assertion["data"].get("actions", ())
-        parents = (each for each in manifest.get("ingredients", ()) if each.get("relationship") == "parentOf")
+        created, changed = _read_actions(manifest)
+        origin, part = created or origin, part or changed
+        ingredients = manifest.get("ingredients", ())
+        placed = (each.get("active_manifest") for each in ingredients if each.get("relationship") == "componentOf")
+        if any(_took_part(report["manifests"].get(other)) for other in placed):
+            part = part or _PLACED
+        parents = (each for each in ingredients if each.get("relationship") == "parentOf")
         label = next((parent.get("active_manifest") for parent in parents), None)
+    if part and origin[0] != "ai":
+        return "partly_ai", part
+    return origin
+
+
+def _read_actions(manifest: Mapping[str, Any]) -> tuple[tuple[Says, str] | None, str]:
+    """Return what a manifest says of the picture's creation, None if nothing, and of a generator in a later step."""
+    created, changed = None, ""
+    for assertion in manifest.get("assertions", ()):
+        if not assertion["label"].startswith("c2pa.actions"):
+            continue
+        for action in assertion["data"].get("actions", ()):
+            kind = str(action.get("digitalSourceType")).rpartition("/")[2]
+            if action.get("action") == "c2pa.created":
+                created = created or SOURCE_TYPES.get(kind)
+            elif kind in _GENERATED:
+                changed = _PARTLY
+    return created, changed
+
+
+def _took_part(manifest: Mapping[str, Any] | None) -> bool:
+    """Return whether a manifest says that a generator made, or changed, its picture."""
+    created, changed = _read_actions(manifest or {})
+    return bool(changed) or (created is not None and created[0] in {"ai", "partly_ai"})

@@ -12,10 +12,12 @@ from typing import Final
 
 from PIL import ExifTags, Image
 
-from model.images.decoding import FORMATS
+from model.images import png
+from model.images.directories import ORDERS
+from model.images.formats import open_picture
 from model.images.provenance.content_credentials import MANIFEST_STORE, read_credentials
 from model.images.provenance.findings import SOURCE_TYPES, Finding, tidy
-from model.images.structure import PiecewiseFile
+from model.images.structure import PiecewiseFile, check_exif
 
 XMP: Final = "XMP"
 """Key of the XMP packet, which is XML."""
@@ -88,13 +90,16 @@ The pattern of a place must match the whole place."""
 _SOURCE_TYPE: Final = re.compile(r"newscodes/digitalsourcetype/(\w{1,64})")
 
 
-def read_provenance(data: bytes, *, format_: str) -> tuple[Finding, ...]:
+def read_provenance(data: bytes, *, format_: str, trust_list: str = "") -> tuple[Finding, ...]:
     """Return what the image file `data` says about its origin: credentials, camera, generators.
 
-    `format_` is Pillow's name of the format. Never raises: a part that cannot be read gives no finding. The pixels are
-    not decoded and nothing is fetched. MOST_TEXTS, LONGEST_TEXT and the limits of `content_credentials` bound the work.
+    `format_` is Pillow's name of the format, `trust_list` what `read_trust_list` returns. Never raises: a part that
+    cannot be read gives no finding. The pixels are not decoded and nothing is fetched. MOST_TEXTS, LONGEST_TEXT and the
+    limits of `content_credentials` bound the work.
     """
-    credentials = _attempt(lambda: read_credentials(data, format_=format_)) if MANIFEST_STORE in data else ()
+    credentials: tuple[Finding, ...] = ()
+    if MANIFEST_STORE in data:
+        credentials = _attempt(lambda: read_credentials(data, format_=format_, trust_list=trust_list))
     return (*credentials, *_attempt(lambda: _interpret(read_texts(data))))
 
 
@@ -118,27 +123,42 @@ def read_texts(data: bytes) -> dict[str, str]:
     """
     if data.startswith(_JPEG) and not any(mark in data for mark in _JPEG_TEXTS):
         return {}
-    with Image.open(PiecewiseFile(data), formats=FORMATS) as image:
-        texts = dict(islice(_read_container(image), MOST_TEXTS))
-        texts |= _read_exif(image)
+    with _open(data) as image:
+        texts = dict(_read_png(data) if image.format == "PNG" else islice(_read_container(image), MOST_TEXTS))
+        texts |= _attempt_exif(image)
     if packet := _find_xmp(data) or texts.get(XMP):
         texts |= _read_xmp(packet)
     return {place: text[:LONGEST_TEXT] for place, text in texts.items()}
+
+
+def _open(data: bytes) -> Image.Image:
+    """Open a file as for decoding, but a TIFF with all its tags."""
+    return Image.open(PiecewiseFile(data), formats=("TIFF",)) if data[:2] in ORDERS else open_picture(data)
 
 
 def _read_container(image: Image.Image) -> Iterator[tuple[str, str]]:
     for key, value in image.info.items():
         if key == "comment":
             yield "comment", _decode(value)
-        elif key == "XML:com.adobe.xmp":  # in a PNG the packet may be compressed; a search of the bytes then fails
-            yield XMP, value
-        elif isinstance(value, str) and image.format == "PNG":
-            yield f"PNG {key}", value
+
+
+def _read_png(data: bytes) -> Iterator[tuple[str, str]]:
+    for key, text in png.read_texts(data, most=MOST_TEXTS, longest=LONGEST_TEXT):
+        # An XMP packet may be compressed; a search of the bytes then fails.
+        yield {"comment": "comment", png.XMP_KEY: XMP}.get(key, f"PNG {key}"), text
+
+
+def _attempt_exif(image: Image.Image) -> dict[str, str]:
+    try:
+        return _read_exif(image)
+    except Exception:  # Pillow raises many kinds of errors on damaged Exif; the other texts are read all the same
+        return {}
 
 
 def _read_exif(image: Image.Image) -> dict[str, str]:
-    if image.format == "PNG" and "exif" not in image.info:
-        return {}  # Pillow would decode the pixels to look for EXIF data behind them
+    if image.format != "TIFF" and "exif" not in image.info:
+        return {}  # Pillow would decode the pixels of a PNG to look for EXIF data behind them
+    check_exif(image.info.get("exif", b""))
     exif = image.getexif()
     named = {name: exif.get(ExifTags.Base[name]) for name in _EXIF}
     capture: Mapping[int, object] = exif.get_ifd(ExifTags.IFD.Exif)
@@ -178,7 +198,7 @@ def _find_camera(texts: Mapping[str, str]) -> tuple[Finding, ...]:
     if not camera or _find_generators(naming):
         return ()
     detail = f"the file's EXIF, unsigned, names the camera {camera}{f' with the lens {lens}' if lens else ''}"
-    return (Finding(source="camera", says="real", name=camera, detail=detail),)
+    return (Finding(source="camera", says="real", trust="unsigned", name=camera, detail=detail),)
 
 
 def _find_generators(texts: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -193,7 +213,7 @@ def _match(texts: Mapping[str, str]) -> Iterator[Finding]:
             if mark.place.fullmatch(place) and (found := mark.text.search(text)):
                 excerpt = tidy(text[found.start() :])
                 detail = f"{place} reads '{excerpt}', as {mark.generator} writes it"
-                yield Finding(source="generator_text", says="ai", name=mark.generator, detail=detail)
+                yield Finding(source="generator_text", says="ai", trust="unsigned", name=mark.generator, detail=detail)
 
 
 def _find_declared(xmp: str) -> Iterator[Finding]:
@@ -203,6 +223,7 @@ def _find_declared(xmp: str) -> Iterator[Finding]:
         yield Finding(
             source="camera" if says == "real" else "generator_text",
             says=says,
+            trust="unsigned",
             name=f"Digital Source Type {kind}",
             detail=f"the file's XMP declares, unsigned, that the picture was {words}",
         )

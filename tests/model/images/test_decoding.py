@@ -2,6 +2,7 @@
 
 import io
 import struct
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,12 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from model.errors import InvalidImage
 from model.images.decoding import REASONS, Limits, decode
-
-
-def encode(image: Image.Image, format_: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format_, **options)  # type: ignore[arg-type]  # Pillow's options differ by format
-    return buffer.getvalue()
+from model.images.formats import FORMATS
+from truegrain_rig.hostile_files import encode
 
 
 def photo(width: int = 60, height: int = 40) -> Image.Image:
@@ -22,7 +19,7 @@ def photo(width: int = 60, height: int = 40) -> Image.Image:
     return Image.fromarray(ramp.astype(np.uint8))
 
 
-@pytest.mark.parametrize("format_", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("format_", FORMATS)
 def test_every_accepted_format_becomes_rgb(format_: str) -> None:
     decoded = decode(encode(photo(), format_))
     assert (decoded.format, decoded.rgb.mode, decoded.width, decoded.height) == (format_, "RGB", 60, 40)
@@ -37,7 +34,7 @@ def test_a_jpeg_with_further_pictures_behind_the_first_is_a_jpeg() -> None:
     [
         (b"", "empty"),
         (b"GIF, but only in name", "not_an_image"),
-        (b"\x00\x00\x00\x1cftypheic" + bytes(40), "format_not_allowed"),
+        (b"\x00\x00\x00\x1cftypheic" + bytes(40), "broken"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "format_not_allowed"),
         (encode(photo(), "JPEG")[:-200], "broken"),
         (encode(photo(), "PNG")[:-40], "broken"),
@@ -128,6 +125,87 @@ def test_a_bmp_that_python_would_have_to_unpack_is_refused() -> None:
     with pytest.raises(InvalidImage, match="compressed BMP") as error:
         decode(bmp)
     assert error.value.reason == "format_not_allowed"
+
+
+@pytest.mark.parametrize(
+    ("size", "least_side", "shrunk"),
+    [
+        ((640, 480), 480, (640, 480)),
+        ((640, 480), 241, (640, 480)),
+        ((640, 480), 240, (320, 240)),
+        ((640, 480), 100, (160, 120)),
+        ((640, 480), 60, (80, 60)),
+        ((640, 480), 1, (80, 60)),
+        ((641, 483), 60, (81, 61)),
+        ((60, 40), 500, (60, 40)),
+        ((1, 1), 1, (1, 1)),
+    ],
+)
+def test_a_jpeg_is_decoded_at_the_smallest_scale_that_keeps_the_side(
+    size: tuple[int, int], least_side: int, shrunk: tuple[int, int]
+) -> None:
+    data = encode(photo(*size), "JPEG", quality=90)
+    decoded, whole = decode(data, least_side=least_side), decode(data)
+    assert decoded.rgb.size == shrunk
+    assert whole.rgb.size == size
+    assert whole.box == (0, 0, *size)
+    scale = round(size[0] / shrunk[0])
+    assert decoded.box == (0, 0, size[0] / scale, size[1] / scale)
+    facts = [(one.format, one.mode, one.width, one.height, one.jpeg_quality) for one in (decoded, whole)]
+    assert facts == [("JPEG", "RGB", *size, 90)] * 2
+
+
+@pytest.mark.parametrize("format_", ["PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_other_formats_are_decoded_whole(format_: str) -> None:
+    data = encode(photo(640, 480), format_)
+    decoded, whole = decode(data, least_side=10), decode(data)
+    assert (decoded.rgb.size, decoded.box) == ((640, 480), (0, 0, 640, 480))
+    assert decoded.rgb.tobytes() == whole.rgb.tobytes()
+
+
+def outcome(data: bytes, **options: int) -> tuple[object, ...]:
+    """Return the facts of an image, or why it is refused."""
+    try:
+        decoded = decode(data, **options)
+    except InvalidImage as refused:
+        return refused.reason, str(refused)
+    return decoded.format, decoded.mode, decoded.width, decoded.height, decoded.jpeg_quality
+
+
+def of_another_size(data: bytes, width: int, height: int) -> bytes:
+    """Return a JPEG whose header lies about its size."""
+    place = data.index(b"\xff\xc0") + 5
+    return data[:place] + struct.pack(">HH", height, width) + data[place + 4 :]
+
+
+def with_two_sizes(data: bytes, width: int, height: int) -> bytes:
+    """Return a JPEG with a second header, which says another size."""
+    start = data.index(b"\xff\xc0")
+    end = start + 2 + int.from_bytes(data[start + 2 : start + 4])
+    return data[:end] + of_another_size(data[start:end], width, height) + data[end:]
+
+
+@pytest.mark.parametrize("spoil", [of_another_size, with_two_sizes])
+@pytest.mark.parametrize("size", [(640, 480), (320, 240), (80, 60), (641, 481), (4000, 3000), (60_000, 8), (0, 480)])
+def test_a_jpeg_that_lies_about_its_size_has_the_same_outcome_at_every_scale(
+    spoil: Callable[[bytes, int, int], bytes], size: tuple[int, int]
+) -> None:
+    data = spoil(encode(photo(640, 480), "JPEG", quality=90), *size)
+    assert outcome(data, least_side=64) == outcome(data)
+
+
+def test_a_damaged_jpeg_has_the_same_outcome_at_every_scale() -> None:
+    random = np.random.default_rng(0)
+    whole = [encode(photo(160, 120), "JPEG"), encode(photo(160, 120), "JPEG", progressive=True)]
+    outcomes = []
+    for number in range(400):
+        data = bytearray(whole[number % 2])
+        for place in random.integers(2, len(data), 3):
+            data[place] = random.integers(256)
+        cut = bytes(data[: random.integers(len(data))] if number % 5 == 0 else data)
+        assert outcome(cut, least_side=30) == outcome(cut)
+        outcomes.append(outcome(cut)[0])
+    assert {"broken", "JPEG"} <= set(outcomes)
 
 
 def test_limits_are_parameters() -> None:
