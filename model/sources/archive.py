@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import itertools
 import lzma
 import stat
 import struct
@@ -14,10 +15,11 @@ from dataclasses import replace
 from functools import partial
 from typing import IO, cast
 
-from model.errors import SourceError
+from model.errors import UnreadableSource
 from model.sources.location import Location
 from model.sources.tree import Member, Tree, printable, refuse_bomb
 
+Count = Callable[[int], None]
 _Decompress = Callable[[IO[bytes]], IO[bytes]]
 _TAR = cast(
     "dict[str, _Decompress]",
@@ -38,6 +40,9 @@ _WHAT = "The archive"
 
 _MOST_OF_A_HEADER = 4_000_000
 """Most bytes of headers before one file of a tar. Only forged headers, or a map of millions of holes, take more."""
+
+_MOST_TARS = 1_000
+"""Most tars that are read one behind the other in one file, as `cat` joins them."""
 
 _USUAL_HEADER = 4_096
 """Most bytes of headers that the files of a tar may have on average."""
@@ -98,6 +103,19 @@ class _Measured:
             if self._of_headers > _MOST_OF_A_HEADER + _USUAL_HEADER * self._files:
                 raise tarfile.ReadError(f"headers of {self._of_headers:,} bytes stand before its files")
 
+    def find_next(self, size: int) -> bool:
+        """Go to the tar behind the one that has ended; False if only zeros follow. `size` is that of the packed file.
+
+        Raises SourceError for a bomb of zeros.
+        """
+        while block := self._file.read(tarfile.BLOCKSIZE):
+            if block.strip(b"\0"):
+                self.seek(self.tell() - len(block))
+                self._of_header = 0
+                return True
+            refuse_bomb(_WHAT, self.tell(), size)
+        return False
+
     def expect_end(self) -> None:
         """Raise ReadError unless a block of zeros was read last: tarfile also takes a damaged header for the end."""
         if self._last != bytes(tarfile.BLOCKSIZE):
@@ -111,11 +129,23 @@ def open_archive(place: Location) -> Iterator[Tree]:
     Links and devices are ignored. The walk, or reading a file, raises SourceError for an archive that is damaged or a
     bomb.
     """
-    suffix = _suffix(place.name)
-    members = _zip_members if suffix == ".zip" else partial(_tar_members, decompress=_TAR[suffix])
     with place.open() as file:
-        size = file.seek(0, 2)
-        yield Tree(place.name[: -len(suffix)], partial(_walk, place, partial(members, file, size)))
+        yield Tree(without_suffix(place.name), partial(walk, place.name, str(place), file), packed=file.seek(0, 2))
+
+
+def walk(name: str, place: str, file: IO[bytes], *, count: Count = lambda _: None) -> Iterator[Member]:
+    """Walk through the archive `file` with the file name `name`, which errors call `place`.
+
+    `count` is called with the size of each file before the file is unpacked.
+    """
+    suffix = _suffix(name)
+    members = _zip_members if suffix == ".zip" else partial(_tar_members, decompress=_TAR[suffix])
+    return _walk(place, partial(members, file, file.seek(0, 2), count))
+
+
+def without_suffix(name: str) -> str:
+    """Return the name of an archive without its ending, which is the folder it stands for."""
+    return name[: -len(_suffix(name))]
 
 
 def is_archive(name: str) -> bool:
@@ -127,29 +157,29 @@ def _suffix(name: str) -> str:
     return next(suffix for suffix in SUFFIXES if name.lower().endswith(suffix))
 
 
-def _walk(place: Location, members: Callable[[], Iterator[Member]]) -> Iterator[Member]:
+def _walk(place: str, members: Callable[[], Iterator[Member]]) -> Iterator[Member]:
     with _readable(place):
         for member in members():
             yield replace(member, open=partial(_open_member, place, member))
 
 
 @contextmanager
-def _open_member(place: Location, member: Member) -> Iterator[IO[bytes]]:
+def _open_member(place: str, member: Member) -> Iterator[IO[bytes]]:
     with _readable(place), member.open() as file:
         yield file
 
 
 @contextmanager
-def _readable(place: Location) -> Iterator[None]:
+def _readable(place: str) -> Iterator[None]:
     try:
         yield
     except _UNREADABLE as error:
-        raise SourceError(
+        raise UnreadableSource(
             f"The archive '{place}' cannot be read: {error}. Is it complete, and of the type its name says?"
         ) from error
 
 
-def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
+def _zip_members(file: IO[bytes], size: int, count: Count) -> Iterator[Member]:
     unpacked = 0
     with zipfile.ZipFile(file) as archive:
         for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
@@ -157,6 +187,7 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
                 raise zipfile.BadZipFile("it lists a file without a name")
             kind = stat.S_IFMT(info.external_attr >> 16)  # 0 where the archive was not made on Unix
             unpacked += info.file_size
+            count(info.file_size)
             refuse_bomb(_WHAT, unpacked, size)
             if info.compress_type not in _STREAMED:
                 raise zipfile.BadZipFile(f"'{info.filename[:200]}' has an unsupported compression; use Deflate")
@@ -165,22 +196,28 @@ def _zip_members(file: IO[bytes], size: int) -> Iterator[Member]:
                 yield Member(path, partial(archive.open, info), stamp=partial(_zip_stamp, info))
 
 
-def _tar_members(file: IO[bytes], size: int, *, decompress: _Decompress) -> Iterator[Member]:
+def _tar_members(file: IO[bytes], size: int, count: Count, *, decompress: _Decompress) -> Iterator[Member]:
     file.seek(0)
     stream, unpacked, offset = _Measured(decompress(file)), 0, -1
-    with tarfile.TarFile(fileobj=cast("IO[bytes]", stream)) as archive:
-        while info := stream.next_of(archive):
-            _refuse_long_words(archive, info)
-            archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every one it has seen
-            if info.size < 0 or info.offset <= offset:
-                raise tarfile.ReadError("a header points back to bytes that were read before")
-            offset = info.offset
-            unpacked += info.size  # for a sparse file more than the stream holds
-            refuse_bomb(_WHAT, max(unpacked, info.offset_data), size)
-            if info.isfile():
-                opening = cast("partial[IO[bytes]]", partial(archive.extractfile, info))
-                yield Member(printable(info.name), opening, stamp=partial(_tar_stamp, info))
-        stream.expect_end()
+    for number in itertools.count(1):
+        with tarfile.TarFile(fileobj=cast("IO[bytes]", stream)) as archive:
+            while info := stream.next_of(archive):
+                _refuse_long_words(archive, info)
+                archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every one it has seen
+                if info.size < 0 or info.offset <= offset:
+                    raise tarfile.ReadError("a header points back to bytes that were read before")
+                offset = info.offset
+                unpacked += info.size  # for a sparse file more than the stream holds
+                count(info.size)
+                refuse_bomb(_WHAT, max(unpacked, info.offset_data), size)
+                if info.isfile():
+                    opening = cast("partial[IO[bytes]]", partial(archive.extractfile, info))
+                    yield Member(printable(info.name), opening, stamp=partial(_tar_stamp, info))
+            stream.expect_end()
+        if not stream.find_next(size):
+            return
+        if number == _MOST_TARS:
+            raise tarfile.ReadError(f"more than {_MOST_TARS} tars stand one behind the other")
 
 
 def _refuse_long_words(archive: tarfile.TarFile, info: tarfile.TarInfo) -> None:

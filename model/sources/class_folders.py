@@ -1,25 +1,17 @@
-"""Lists images whose folders name their class, and also reads split and generator from the folders."""
+"""Lists images whose folders name their class, and also reads split, generator and collection from the folders."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import PurePosixPath
 
-import structlog
-
-from model.errors import SourceError
-from model.labels import AI, CLASSES, describe_spellings, find_label
-from model.sources.entries import Entry
+from model.labels import AI, CLASSES
+from model.sources.entries import Entry, Facts, tell
+from model.sources.folder_names import names_generator
 from model.sources.labelled_image import LabelledImage
-from model.sources.tree import Member, Tree, is_image
-
-SPLITS = {
-    "train": ("train", "training"),
-    "val": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
-"""The splits of a data set and the folder names that stand for them, in lower case."""
+from model.sources.layout import FindGenerator, Layout, Reading, read_split, refuse_unlabelled
+from model.sources.remarks import Remarks
+from model.sources.splits import find_split
+from model.sources.tree import Member, Tree, is_image, is_spreadsheet, is_table
 
 UNKNOWN_GENERATOR = "unknown"
 """The generator of an AI image when the source does not say."""
@@ -27,48 +19,60 @@ UNKNOWN_GENERATOR = "unknown"
 _GENIMAGE_CLASSES = ("ai", "nature")
 _CNNDETECTION_CLASSES = ("0_real", "1_fake")
 
-FindGenerator = Callable[[PurePosixPath], str | None]
-"""Returns the name of the generator among the folders above an image, or None."""
 
-_log = structlog.get_logger(__name__)
+def list_class_folders(
+    tree: Tree, *, find_generator: FindGenerator = lambda _: None, layout: Layout | None = None
+) -> Iterator[Entry]:
+    """List the images of a tree with class folders, and at the end remarks on other files.
 
-
-@dataclass(frozen=True)
-class Reading:
-    """What the folders above an image say about it."""
-
-    label: str
-    split: str | None
-
-
-def list_class_folders(tree: Tree, *, find_generator: FindGenerator = lambda _: None) -> Iterator[Entry]:
-    """List the images of a tree with class folders; other files are counted and logged once at the end.
-
-    Raises SourceError for an image whose folders name no label, or two.
+    Without the `layout` of the tree, the tree is walked twice. Raises SourceError, before any image is listed, if
+    folders name no label, or two.
     """
-    skipped: Counter[str] = Counter()
+    layout = layout or survey(tree, find_generator)[0]
+    remarks = Remarks()
+    for member in tree.members(remarks):
+        if is_image(member.path):
+            reading = layout.read(folders_of(member.path))
+            note_odd_split(reading, member.path, remarks)
+            yield entry_of(member, reading, source=tree.source)
+        else:
+            remarks.leave_out(member.path)
+    yield from tell(remarks)
+
+
+def survey(tree: Tree, find_generator: FindGenerator) -> tuple[Layout, bool]:
+    """Walk through a tree once, and return its layout, and whether there are tables, too.
+
+    Raises SourceError if the folders above an image name no label, or two.
+    """
+    folders, tables, sheets = dict[PurePosixPath, None](), False, list[str]()
     for member in tree.members():
         if is_image(member.path):
-            folders = folders_of(member.path)
-            reading = read_folders(folders)
-            generator = find_generator(folders)
-            yield entry_of(member, source=tree.source, label=reading.label, split=reading.split, generator=generator)
+            folders[folders_of(member.path)] = None
         else:
-            skipped[PurePosixPath(member.path).suffix.lower() or "none"] += 1
-    if skipped:
-        _log.info("files_skipped", source=tree.source, count=skipped.total(), suffixes=dict(skipped.most_common(5)))
+            tables = tables or is_table(member.path)
+            sheets += [member.path] if not sheets and is_spreadsheet(member.path) else []
+    refuse_unlabelled(folders, hint=f" Save the sheet '{sheets[0][-200:]}' as CSV if it has them." if sheets else "")
+    return Layout(folders, find_generator), tables
 
 
-def entry_of(
-    member: Member,
-    *,
-    source: str,
-    label: str,
-    split: str | None,
-    generator: str | None = None,
-    claims: tuple[str, ...] = (),
-) -> Entry:
-    """Return the entry of one image file; `generator` is used for an AI image only."""
+def note_odd_split(reading: Reading, path: str, remarks: Remarks) -> None:
+    """Remark, as a warning, on a folder that may name a split, but is not understood."""
+    if reading.odd_split is not None:
+        remarks.add(
+            f"The folder '{reading.odd_split}' may name a published split, but is not understood: its images are "
+            "divided as if they had none. Rename the folder to train, val or test if it is one.",
+            path,
+            warns=True,
+        )
+
+
+def entry_of(member: Member, reading: Reading, *, source: str, claims: tuple[str, ...] = ()) -> Entry:
+    """Return the entry of one image file; `reading` must have a label, and its generator is used for AI images only."""
+    label = reading.label
+    assert label is not None  # noqa: S101 - a listing refuses images without a label
+    generator = (reading.generator or UNKNOWN_GENERATOR) if label == CLASSES[AI] else None
+    facts = Facts(label, reading.split, generator, reading.collection)
 
     def read() -> Iterator[LabelledImage]:
         yield LabelledImage(
@@ -76,11 +80,12 @@ def entry_of(
             label=label,
             source=source,
             origin=member.path,
-            generator=(generator or UNKNOWN_GENERATOR) if label == CLASSES[AI] else None,
-            split=split,
+            generator=facts.generator,
+            split=facts.split,
+            collection=facts.collection,
         )
 
-    return Entry(member.path, read, member.stamp, claims)
+    return Entry(member.path, read, member.stamp, claims, member.revision, known=lambda: iter([facts]))
 
 
 def folders_of(path: str) -> PurePosixPath:
@@ -93,46 +98,6 @@ def _as_path(folders: str) -> PurePosixPath:
     return PurePosixPath(folders)
 
 
-@lru_cache(maxsize=4096)
-def read_folders(folders: PurePosixPath) -> Reading:
-    """Find the label and the split among `folders`, in any order and at any depth; other folders say nothing.
-
-    Raises SourceError if no folder names a label, or if two folders contradict each other about the label or the split.
-    """
-    label = _only((find_label(name) for name in folders.parts), folders, "label")
-    if label is None:
-        raise SourceError(
-            f"The images in '{_shorten(folders)}' have no label: none of these folders names a class, and there is no "
-            f"CSV with their labels. {describe_spellings()}"
-        )
-    return Reading(label, read_split(folders))
-
-
-def read_split(folders: PurePosixPath) -> str | None:
-    """Find the split among `folders`; raises SourceError if two folders name different splits."""
-    return _only((find_split(name) for name in folders.parts), folders, "split")
-
-
-def find_split(folder: str) -> str | None:
-    """Return the split that a folder's name stands for, or None."""
-    return next((split for split, spellings in SPLITS.items() if folder.lower() in spellings), None)
-
-
-def _only(found: Iterator[str | None], folders: PurePosixPath, what: str) -> str | None:
-    values = {value for value in found if value is not None}
-    if len(values) > 1:
-        raise SourceError(
-            f"'{_shorten(folders)}' names more than one {what}: {', '.join(sorted(values))}. "
-            "Rename the folder that is not meant, or give a folder further down as the source."
-        )
-    return values.pop() if values else None
-
-
-def _shorten(folders: PurePosixPath) -> str:
-    text = str(folders)
-    return text if len(text) <= 200 else f"{text[:100]}…{text[-99:]}"
-
-
 def above_the_split(folders: PurePosixPath) -> str | None:
     """Find the generator in GenImage's `<generator>/{train,val}/{ai,nature}` (arXiv 2306.08571)."""
     above = folders.parts[:-2]
@@ -140,9 +105,20 @@ def above_the_split(folders: PurePosixPath) -> str | None:
 
 
 def outermost(folders: PurePosixPath) -> str | None:
-    """Find the generator in CNNDetection's `<generator>/[<class>/]{0_real,1_fake}` (arXiv 1912.11035)."""
+    """Find the generator in CNNDetection's `[<split>/]<generator>/[<class>/]{0_real,1_fake}` (arXiv 1912.11035).
+
+    Its `train` and `val` hold images of one generator in folders of what they show: `train/car/1_fake`. There only the
+    name of a known generator counts.
+    """
     above = [name for name in folders.parts[:-1] if find_split(name) is None]
-    return above[0] if above and is_cnndetection(folders) else None
+    if not above or not is_cnndetection(folders):
+        return None
+    known = next(filter(names_generator, above), None)
+    if known is not None or read_split(folders) in ("train", "val"):
+        return known
+    splits = [number for number, name in enumerate(folders.parts) if find_split(name) is not None]
+    inside = folders.parts[splits[-1] + 1 : -1] if splits else ()
+    return inside[0] if inside else above[0]
 
 
 def is_genimage(folders: PurePosixPath) -> bool:

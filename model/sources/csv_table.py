@@ -1,42 +1,30 @@
 """Reads a CSV that lists images and their labels: from the bytes of the file to one Line for each image."""
 
-import csv
-import io
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
-import structlog
-
 from model.errors import ContradictingLabels, SourceError
-from model.labels import describe_spellings, find_label
-from model.processes import beat
-from model.sources.claims import NUMBERS, Claim, Comparison, read_cell
+from model.labels import AI, CLASSES, describe_spellings
+from model.sources.claims import NUMBERS, YES_AND_NO, Claim, Comparison, read_cell
+from model.sources.csv_columns import (
+    LABEL_COLUMNS,
+    Columns,
+    choose_name,
+    find_columns,
+    is_label_title,
+    read_label,
+    slashes,
+)
+from model.sources.csv_text import read_lines
+from model.sources.folder_names import names_generator
 from model.sources.labelled_image import LONGEST_ORIGIN
+from model.sources.remarks import Remarks
+from model.sources.told import Told, read_told
 from model.sources.tree import is_image
-
-SUFFIXES = (".csv", ".tsv")
-"""The endings of file names that are read as tables."""
-
-MOST_BYTES = 200_000_000
-"""Most bytes of a table, some four million lines: one table is held in memory at a time."""
-
-MOST_LINES = 5_000_000
-"""Most lines of a table; a line that names an image and its label takes forty bytes or more."""
-
-LABEL_COLUMNS = ("label", "labels", "class", "category", "target", "is_ai", "is_fake", "ai", "fake", "generated")
-"""Titles of label columns, in lower case. None is named after real images, because 1 is always AI."""
 
 NUMBERS_ARE_WRONG = "If 1 stands for real images in this table, write words in place of its numbers."
 """A way out that errors name if a label contradicts another column or a folder."""
-
-_HEADER = 1_000_000
-"""Characters that are searched for the first line."""
-
-_BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +34,7 @@ class Line:
     number: int
     name: str
     said: Claim
+    told: Told
 
     @property
     def label(self) -> str:
@@ -53,27 +42,21 @@ class Line:
         return self.said.label
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Indices of the columns with the image's name and its label, and the titles of all columns."""
-
-    name: int
-    label: int
-    titles: tuple[str, ...]
+def has_labels(content: bytes, *, path: str) -> bool:
+    """Whether the first line of a table titles a column of labels; raises SourceError as `read_table` does."""
+    _, titles = next(read_lines(content, path), (0, []))
+    return any(map(is_label_title, titles))
 
 
-def is_table(path: str) -> bool:
-    """Whether a file at `path` is read as a table."""
-    return path.lower().endswith(SUFFIXES)
-
-
-def read_table(content: bytes, *, path: str) -> Iterator[Line] | None:
+def read_table(
+    content: bytes, *, path: str, exists: Callable[[str], bool] = lambda _: False, remarks: Remarks | None = None
+) -> Iterator[Line] | None:
     """Return the lines of a table, or None if it lists no labelled images, as for an unlabelled test set.
 
-    The first line names the columns. The label's column is one of LABEL_COLUMNS. The image's column is the first that
-    names at least half as many images as any other. Lines that name no image are counted and logged.
+    The first line names the columns. `find_columns` says which column is which. If several columns name images, the
+    one whose images exist counts. Lines that name no image are counted in `remarks`.
 
-    Raises SourceError for a table that is not UTF-8 or UTF-16, too large, or too deep. The lines raise SourceError for
+    Raises SourceError for a table that cannot be read, is too large, or too deep. The lines raise SourceError for
     a cell that names no label. At the end they raise ContradictingLabels for a label that another column contradicts.
     """
     if len(path) > LONGEST_ORIGIN:  # each line is looked for beside the table
@@ -81,106 +64,95 @@ def read_table(content: bytes, *, path: str) -> Iterator[Line] | None:
             f"The path of the table '{path[:100]}…{path[-100:]}' has {len(path):,} characters; at most "
             f"{LONGEST_ORIGIN:,} are read. Move the table up."
         )
-    if len(content) > MOST_BYTES:
-        raise SourceError(f"The table '{path}' has more than {MOST_BYTES:,} bytes. Split it into several.")
-    columns = _find_columns(_lines(content, path), path)
-    return _read_lines(_lines(content, path), columns, path) if columns else None
-
-
-def _find_columns(lines: Iterator[tuple[int, list[str]]], path: str) -> Columns | None:
-    """Find the columns by reading all lines; None if there is no label column, or no column of images."""
-    _, header = next(lines, (0, []))
-    label = next((index for index, title in enumerate(header) if title.strip().lower() in LABEL_COLUMNS), None)
-    if label is None:
+    lines = read_lines(content, path)
+    _, titles = next(lines, (0, []))
+    columns, names = find_columns(titles, lines)
+    if columns is None:
         return None
-    naming, count = Counter[int](), 0
-    for _, cells in lines:
-        count += 1
-        for index, cell in enumerate(cells):
-            if "." in cell and is_image(_slashes(cell)):
-                naming[index] += 1
-    if not naming:
-        if count:
-            _log.warning("table_names_no_image", table=path, lines=count)
-        return None
-    most = max(naming.values())
-    name = min(index for index, named in naming.items() if 2 * named >= most)
-    return Columns(name, label, tuple(title.strip() for title in header))
+    if len(names) > 1:
+        columns = replace(columns, name=choose_name(names, _rows(content, path), exists))
+    return _read_lines(content, columns, path, Remarks() if remarks is None else remarks)
 
 
-def _read_lines(lines: Iterator[tuple[int, list[str]]], columns: Columns, path: str) -> Iterator[Line]:
-    comparison, left_out = Comparison(), Counter[str]()
+def _rows(content: bytes, path: str) -> Iterator[tuple[int, list[str]]]:
+    lines = read_lines(content, path)
+    next(lines)
+    return lines
+
+
+def _read_lines(content: bytes, columns: Columns, path: str, remarks: Remarks) -> Iterator[Line]:
+    comparison, generators = Comparison(), _Generators(path)
     ours, titles = (columns.name, columns.label), columns.titles
     labels = {index for index, title in enumerate(titles) if title.lower() in LABEL_COLUMNS}
-    next(lines)
-    for number, cells in lines:
+    for number, cells in _rows(content, path):
         if len(cells) <= max(columns.name, columns.label):
             raise SourceError(f"Line {number} of the table '{path}' ends early: it has {len(cells)} cells.")
-        name = _slashes(cells[columns.name])
+        name = slashes(cells[columns.name])
         if not is_image(name):
             suffix = PurePosixPath(name).suffix.lower()
             if suffix or not name:
-                left_out[suffix or "no name"] += 1
+                what = f"whose file ends in '{suffix[:20]}', which is no image that is read" if name else "of no file"
+                remarks.add(f"Left out: a line of the table '{path}' {what}.", f"line {number}: {name}")
                 continue
-        said = _read_label(cells[columns.label], columns.titles[columns.label])
+        said = read_label(cells[columns.label], titles[columns.label])
         if said is None:
-            raise SourceError(
-                f"Line {number} of the table '{path}': '{cells[columns.label][:50]}' names no label. "
-                f"Known are 0 (real), 1 (AI) and words. {describe_spellings()}"
-            )
+            raise _no_label(number, path, cells[columns.label], titles[columns.label])
         in_words = said.word not in NUMBERS
         for index, (title, cell) in enumerate(zip(titles, cells, strict=False)):  # as far as the shorter of the two
             if cell and index not in ours:
                 claim = read_cell(title, cell, numbers=in_words and index in labels)
                 comparison.add(path, number, name, said, claim)
-        yield Line(number, name, said)
-    if left_out:
-        _log.warning("lines_without_image", table=path, count=left_out.total(), suffixes=dict(left_out.most_common(5)))
+        told = read_told(*(_cell(cells, index) for index in (columns.split, columns.generator, columns.collection)))
+        if columns.split is not None and told.split is None and (word := _cell(cells, columns.split)):
+            remarks.add(
+                f"The table '{path}' gives the split '{word[:50]}', which is not understood: these images are divided "
+                "as if they had none. Known are train, val and test.",
+                f"line {number}: {name}",
+                warns=True,
+            )
+        generators.add(number, name, said, told)
+        yield Line(number, name, said, told)
     found = comparison.find()
     if found:
         raise ContradictingLabels(
             f"Line {found.row} of the table '{path}' contradicts itself: {found} {NUMBERS_ARE_WRONG} If the other "
             "column is about something else, remove it."
         )
+    generators.refuse_on_real_images()
 
 
-@lru_cache(maxsize=4096)
-def _read_label(cell: str, title: str) -> Claim | None:
-    word = cell.strip()
-    label = NUMBERS.get(word) or find_label(word)
-    return Claim(f"in the column '{title}'", word, label) if label else None
+class _Generators:
+    """Finds a generator that a table names beside real images alone: such labels are likely the wrong way round."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._of_ai: set[str] = set()
+        self._of_real: dict[str, tuple[int, str, Claim]] = {}
+
+    def add(self, number: int, name: str, said: Claim, told: Told) -> None:
+        if told.generator is None:
+            return
+        if said.label == CLASSES[AI]:
+            self._of_ai.add(told.generator)
+        elif names_generator(told.generator):
+            self._of_real.setdefault(told.generator, (number, name, said))
+
+    def refuse_on_real_images(self) -> None:
+        for generator, (number, name, said) in self._of_real.items():
+            if generator not in self._of_ai:
+                raise ContradictingLabels(
+                    f"Line {number} of the table '{self._table}' contradicts itself: {said}, but the generator is "
+                    f"'{generator[:100]}', of the image '{name[-200:]}'. {NUMBERS_ARE_WRONG} If a camera took the "
+                    "image, leave its generator empty."
+                )
 
 
-def _lines(content: bytes, path: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of a table that are not blank, with their numbers from 1."""
-    encoding = _BYTE_ORDER_MARKS.get(content[:2], "utf-8-sig")
-    try:
-        text = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")  # a decoded copy can be four times as large
-        header = text.read(_HEADER).lstrip().partition("\n")[0]
-        text.seek(0)
-        lines = csv.reader(text, delimiter=max(",;\t", key=header.count))
-        for number, cells in enumerate(lines, start=1):
-            beat()
-            if number > MOST_LINES:
-                raise SourceError(f"The table '{path}' has more than {MOST_LINES:,} lines. Split it into several.")
-            if any(map(str.strip, cells)):
-                yield number, cells
-    except UnicodeDecodeError as error:
-        raise SourceError(
-            f"The table '{path}' is not UTF-8: {error.reason} at byte {_first_wrong(content, encoding):,}. "
-            "Save it as UTF-8."
-        ) from error
-    except csv.Error as error:
-        raise SourceError(f"The table '{path}' is no CSV that can be read: {error}.") from error
+def _cell(cells: list[str], index: int | None) -> str:
+    return cells[index].strip() if index is not None and index < len(cells) else ""
 
 
-def _first_wrong(content: bytes, encoding: str) -> int:
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError as error:
-        return error.start
-    return len(content)
-
-
-def _slashes(name: str) -> str:
-    return name.strip().replace("\\", "/")
+def _no_label(number: int, path: str, cell: str, title: str) -> SourceError:
+    known = f"Known are 0 (real), 1 (AI) and words. {describe_spellings()}"
+    if cell.strip().lower() in YES_AND_NO:
+        known = "Name the column after the class that it stands for, such as is_ai. Or write words in place of it."
+    return SourceError(f"Line {number} of the table '{path}': '{cell[:50]}' names no label in '{title[:50]}'. {known}")

@@ -3,14 +3,14 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache, partial
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 from urllib.parse import unquote
 
 from model.errors import SourceError
-from model.sources.location import Location, stamp_of, stamp_of_local
+from model.sources.location import Location, revision_of, stamp_of, stamp_of_local
 from model.sources.tree import Member, Tree, printable
 from model.sources.web import links
 
@@ -23,15 +23,30 @@ MOST_FOLDERS = 100_000
 _NO_LONGER_THERE = (errno.ELOOP, errno.ENOTDIR, errno.ENXIO)
 """Errors of the system for a link that is not followed (as a file, as a folder), and for a socket."""
 
-_Entry = tuple[str, bool, str | None]
+_LINK = "\0"
+"""Marks the path of a link in a list; no path can hold this character."""
+
+_LEADS_OUT = (
+    "Left out: a link that leads out of the folder. Copy the files in place of the links (cp -L), or name their folder."
+)
+_LEADS_TO_NO_FILE = "Left out: a link to a folder or a device, or to nothing. Only links to files are followed."
+
+_Ask = Callable[[], Mapping[str, Any]]
+_Entry = tuple[str, bool, str | None, str | None]
+"""A path at a URL: whether it is a folder, and its stamp and revision if the list of its folder has them."""
 
 
 def open_folder(place: Location) -> Tree:
     """Return the files below a folder, sorted by path.
 
-    Links are ignored, so that nothing outside the folder is read. Devices and pipes are ignored too.
+    A link to a file is followed if the file lies in the folder too. In Hugging Face's cache the folder around a
+    snapshot counts, because the files lie beside the snapshots. Nothing outside is read. Links to folders are left out.
+    The first walk lists a folder on a store; further walks through the same tree list nothing anew.
     """
-    return Tree(place.name, partial(_walk_local, place.local) if place.is_local else partial(_walk_remote, place))
+    place.forget_listings()
+    if place.is_local:
+        return Tree(place.name, partial(_walk_local, place.local), root=os.fspath(place.local))
+    return Tree(place.name, partial(_walk_remote, place))
 
 
 def _walk_local(root: Path) -> Iterator[Member]:
@@ -41,9 +56,30 @@ def _walk_local(root: Path) -> Iterator[Member]:
         path = waiting.pop()
         if path.endswith("/") or path == os.fspath(root):
             waiting.extend(_list_backwards(path))
+        elif path.endswith(_LINK):
+            yield _follow(root, path.removesuffix(_LINK))
         else:
             opening = partial(_open_local, root, path[prefix:])
             yield Member(printable(path[prefix:]), opening, seekable=True, stamp=partial(stamp_of_local, path))
+
+
+def _follow(root: Path, path: str) -> Member:
+    """Return the file that the link at `path` leads to, under the link's own path; unread if it leads elsewhere."""
+    inside, target = printable(os.path.relpath(path, root)), Path(path).resolve()
+    around = next((folder.parents[1] for folder in (root, *root.parents) if _is_snapshot(folder)), root)
+    opening, unread = partial(_open_local, root, inside), ""
+    if not target.is_relative_to(around):
+        unread = _LEADS_OUT
+    elif not target.is_file():
+        unread = _LEADS_TO_NO_FILE
+    else:
+        opening = partial(_open_local, around, os.fspath(target.relative_to(around)))
+    return Member(inside, opening, seekable=True, stamp=partial(stamp_of_local, target), unread=unread)
+
+
+def _is_snapshot(folder: Path) -> bool:
+    """Whether a folder is one of Hugging Face's cache: datasets--<owner>--<name>/snapshots/<revision>."""
+    return folder.parent.name == "snapshots" and folder.parents[1].name.startswith("datasets--")
 
 
 def _open_local(root: Path, path: str) -> IO[bytes]:
@@ -78,20 +114,27 @@ def _changed(path: str) -> SourceError:
 
 
 def _list_backwards(folder: str) -> list[str]:
-    """List the paths of a folder's files and folders in reverse order; a folder's path ends with '/'."""
+    """List the paths of a folder in reverse order: a folder's path ends with '/', a link's path with _LINK."""
     with os.scandir(folder) as entries:
         by_name = sorted(entries, key=lambda entry: entry.name, reverse=True)
-    folders = {entry.name for entry in by_name if entry.is_dir(follow_symlinks=False)}
-    kept = (entry for entry in by_name if entry.name in folders or entry.is_file(follow_symlinks=False))
-    return [entry.path + ("/" if entry.name in folders else "") for entry in kept]
+    ends = ((entry.path, _end(entry)) for entry in by_name)
+    return [path + end for path, end in ends if end is not None]
+
+
+def _end(entry: "os.DirEntry[str]") -> str | None:
+    if entry.is_file(follow_symlinks=False):
+        return ""
+    if entry.is_dir(follow_symlinks=False):
+        return "/"
+    return _LINK if entry.is_symlink() else None
 
 
 def _walk_remote(place: Location) -> Iterator[Member]:
     root = place.path.rstrip("/")
-    waiting: list[_Entry] = [(root, True, None)]
+    waiting: list[_Entry] = [(root, True, None, None)]
     folders = 0
     while waiting:
-        path, is_folder, stamp = waiting.pop()
+        path, is_folder, stamp, revision = waiting.pop()
         inside = path[len(root) :].strip("/")
         if is_folder:
             if inside.count("/") >= DEEPEST:
@@ -101,26 +144,30 @@ def _walk_remote(place: Location) -> Iterator[Member]:
                 raise SourceError(f"'{place}' has more than {MOST_FOLDERS:,} folders. Pack them into an archive.")
             waiting.extend(_list_remote_backwards(place, path))
         else:
-            yield Member(
-                unquote(inside) if place.is_web else inside,
-                partial(place.stream, path),
-                seekable=not place.is_web,
-                stamp=partial(_ask_for_stamp, place, path) if place.is_web else partial(_known_stamp, stamp),
-            )
+            opening = partial(place.stream, path)
+            if place.is_web:
+                ask = cache(partial(place.info, path))  # one request for both marks
+                yield Member(unquote(inside), opening, stamp=partial(_stamp, ask), revision=partial(_revision, ask))
+            else:
+                yield Member(
+                    inside, opening, seekable=True, stamp=partial(_known, stamp), revision=partial(_known, revision)
+                )
 
 
 def _list_remote_backwards(place: Location, folder: str) -> list[_Entry]:
-    """List the paths in a folder in reverse order: whether each is a folder, and its stamp if the list has one."""
+    """List the paths in a folder in reverse order."""
     if place.is_web:
         # Links with a query show the same page in another order.
-        found = {(link.rstrip("/"), link.endswith("/"), None) for link in _links_of(place, folder) if "?" not in link}
+        found = {
+            (link.rstrip("/"), link.endswith("/"), None, None) for link in _links_of(place, folder) if "?" not in link
+        }
         return sorted(found, reverse=True)
     entries = {
-        (info["name"].rstrip("/"), info["type"] == "directory"): stamp_of(info)
-        for info in place.remote.ls(folder, detail=True)
+        (info["name"].rstrip("/"), info["type"] == "directory"): (stamp_of(info), revision_of(info))
+        for info in place.list_folder(folder)
     }
     # A bucket may hold a marker for the folder itself.
-    return sorted(((*entry, stamp) for entry, stamp in entries.items() if entry[0] != folder), reverse=True)
+    return sorted(((*entry, *marks) for entry, marks in entries.items() if entry[0] != folder), reverse=True)
 
 
 def _links_of(place: Location, folder: str) -> set[str]:
@@ -137,9 +184,13 @@ def _links_of(place: Location, folder: str) -> set[str]:
     return set()
 
 
-def _known_stamp(stamp: str | None) -> str | None:
-    return stamp
+def _stamp(ask: _Ask) -> str | None:
+    return stamp_of(ask())
 
 
-def _ask_for_stamp(place: Location, path: str) -> str | None:
-    return stamp_of(place.info(path))
+def _revision(ask: _Ask) -> str | None:
+    return revision_of(ask())
+
+
+def _known(mark: str | None) -> str | None:
+    return mark

@@ -4,21 +4,18 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 import pytest
-from structlog.testing import capture_logs
+from PIL import Image
 
 from model.errors import SourceError
+from model.images.fingerprint import fingerprint
 from model.labels import SPELLINGS
-from model.sources.class_folders import (
-    Reading,
-    above_the_split,
-    find_split,
-    list_class_folders,
-    outermost,
-    read_folders,
-)
+from model.sources.class_folders import above_the_split, list_class_folders, outermost
 from model.sources.entries import read_all
 from model.sources.kinds import read_source
+from model.sources.layout import read_label, read_split
+from model.sources.splits import find_split
 from model.sources.tree import Member, Tree
+from truegrain_rig.hostile_files import encode
 
 
 def shop(*paths: str) -> Tree:
@@ -42,24 +39,24 @@ def shop(*paths: str) -> Tree:
     ],
 )
 def test_label_and_split_are_found_at_any_depth_and_in_any_order(folders: str, label: str, split: str | None) -> None:
-    assert read_folders(PurePosixPath(folders)) == Reading(label, split)
+    assert (read_label(PurePosixPath(folders)), read_split(PurePosixPath(folders))) == (label, split)
 
 
 @pytest.mark.parametrize("folders", ["train/cats", ".", "train"])
 def test_folders_that_name_no_class_are_refused_with_the_known_spellings(folders: str) -> None:
     with pytest.raises(SourceError, match="no label") as refusal:
-        read_folders(PurePosixPath(folders))
+        read_label(PurePosixPath(folders))
     assert all(word in str(refusal.value) for words in SPELLINGS.values() for word in words)
 
 
 def test_a_fake_inside_a_folder_of_real_ones_is_refused_rather_than_guessed() -> None:
     with pytest.raises(SourceError, match="more than one label: ai, real"):
-        read_folders(PurePosixPath("human/fake"))
+        read_label(PurePosixPath("human/fake"))
 
 
 def test_an_image_of_two_splits_is_refused() -> None:
     with pytest.raises(SourceError, match="more than one split: test, train"):
-        read_folders(PurePosixPath("train/real/test"))
+        read_split(PurePosixPath("train/real/test"))
 
 
 def test_a_split_is_found_whatever_its_case_and_a_longer_word_is_none() -> None:
@@ -68,12 +65,12 @@ def test_a_split_is_found_whatever_its_case_and_a_longer_word_is_none() -> None:
     ]  # fmt: skip
 
 
-def test_only_names_of_images_are_yielded_and_the_others_are_logged_once() -> None:
-    with capture_logs() as logs:
-        found = list_class_folders(shop("real/a.JPG", "real/list.csv", "readme", "real/b.webp", "c.csv"))
-        assert [entry.path for entry in found] == ["real/a.JPG", "real/b.webp"]
-    assert [(log["event"], log["source"], log["count"], log["suffixes"]) for log in logs] == [
-        ("files_skipped", "shop", 3, {".csv": 2, "none": 1})
+def test_only_names_of_images_are_listed_and_the_others_are_counted_with_their_reason() -> None:
+    found = list(list_class_folders(shop("real/a.JPG", "real/list.csv", "readme", "real/b.webp", "c.csv")))
+    assert [entry.path for entry in found if entry.remark is None] == ["real/a.JPG", "real/b.webp"]
+    assert [(entry.remark.text, entry.remark.count, entry.remark.examples) for entry in found if entry.remark] == [
+        ("Left out: a file whose name ends in '.csv', which is no image that is read.", 2, ("real/list.csv", "c.csv")),
+        ("Left out: a file whose name has no ending, which is no image that is read.", 1, ("readme",)),
     ]
 
 
@@ -83,7 +80,7 @@ def test_hidden_files_are_ignored(path: str) -> None:
 
 
 def test_a_file_that_is_no_image_needs_no_class_folder() -> None:
-    assert list(list_class_folders(shop("cats/labels.txt"))) == []
+    assert list(read_all(list_class_folders(shop("cats/labels.txt")))) == []
 
 
 def test_an_ai_image_has_an_unknown_generator_and_a_real_one_has_none() -> None:
@@ -140,3 +137,15 @@ def test_a_named_kind_is_not_overruled_by_what_the_folders_look_like(grow: Calla
     assert [next(read_source(f"{kind}{root}")).generator for kind in ("", "genimage:", "folders:")] == [
         "wrapper", "wrapper", "unknown",
     ]  # fmt: skip
+
+
+def test_heic_and_avif_beside_jpeg_are_read_whatever_the_case_of_their_endings(tmp_path: Path) -> None:
+    picture = Image.new("RGB", (64, 48), "teal")
+    files = {"real/1.heic": "HEIC", "real/2.HEIC": "HEIC", "real/3.hif": "HEIC", "real/4.avif": "AVIF"}
+    files["ai/1.jpg"] = "JPEG"
+    for name, kind in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(encode(picture, kind))
+    found = sorted((image.label, fingerprint(image.data).format) for image in read_source(str(tmp_path)))
+    assert found == [("ai", "JPEG"), ("real", "AVIF"), ("real", "HEIC"), ("real", "HEIC"), ("real", "HEIC")]

@@ -3,12 +3,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from model.errors import ContradictingLabels, SourceError
-from model.sources import csv_images
-from model.sources.csv_images import ImagePaths
+from model.sources import image_paths
+from model.sources.image_paths import ImagePaths
 from model.sources.kinds import read_source
+from support.sources import remarks_of
 
 KINDS = {"": "", ".zip": "zip", ".tar": "tar", ".tar.gz": "gztar"}
 
@@ -38,12 +38,12 @@ def test_the_table_of_a_competition_names_paths_from_its_own_folder(grow: Callab
     root = grow(["train_data/0a.jpg", "train_data/0b.jpg", "test_data_v2/0c.jpg"])
     (root / "train.csv").write_text(",file_name,label\n0,train_data/0a.jpg,1\n1,train_data/0b.jpg,0\n")
     (root / "test.csv").write_text("id\ntest_data_v2/0c.jpg\n")
-    with capture_logs() as logs:
-        images = [(image.origin, image.label, image.split, image.generator) for image in read_source(str(root))]
+    images = [(image.origin, image.label, image.split, image.generator) for image in read_source(str(root))]
     assert images == [("train_data/0a.jpg", "ai", None, "unknown"), ("train_data/0b.jpg", "real", None, None)]
-    assert [(log["event"], log["count"]) for log in logs] == [
-        ("tables_without_labels", 1), ("images_not_listed", 1),
-    ]  # fmt: skip
+    assert [(remark.text, remark.examples) for remark in remarks_of(root)] == [
+        ("Left out: a table that has no column of labels.", ("test.csv",)),
+        ("Left out: an image that no table lists.", ("test_data_v2/0c.jpg",)),
+    ]
 
 
 def test_the_table_itself_can_be_the_source(shoes: Path) -> None:
@@ -161,12 +161,11 @@ def test_a_folder_whose_images_the_table_all_calls_otherwise_names_a_class(
 def test_a_table_that_yields_nothing_beside_another_is_counted(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["a.jpg"])
     (root / "good.csv").write_text("Name,label\na.jpg,1\n")
-    (root / "phone.csv").write_text("Name,label\nb.heic,1\nc.heic,0\n")
-    with capture_logs() as logs:
-        assert [image.label for image in read_source(str(root))] == ["ai"]
-    assert [(log["event"], log["log_level"]) for log in logs] == [
-        ("table_names_no_image", "warning"), ("tables_without_labels", "info"),
-    ]  # fmt: skip
+    (root / "phone.csv").write_text("Name,label\nb.jxl,1\nc.jxl,0\n")
+    assert [image.label for image in read_source(str(root))] == ["ai"]
+    assert [(remark.text, remark.examples) for remark in remarks_of(root)] == [
+        ("Left out: a table that names no image.", ("phone.csv",))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +178,7 @@ def test_a_table_that_yields_nothing_beside_another_is_counted(grow: Callable[[I
         ("Name,label\n../../secret.jpg,1\n", r"1 files .*'../../secret.jpg'"),
         ("Name,label\ntwice.jpg,1\n", r"several of that name.*'twice.jpg'"),
         ("Name,label\na.jpg,1\na.jpg,0\n", r"contradict each other: 'a.jpg'"),
-        ("Name,label\nphoto.heic,1\n", r"No table in 'shop' lists labelled images \(all.csv does not\).*\.jpg, "),
+        ("Name,label\nphoto.jxl,1\n", r"No table in 'shop' lists labelled images \(all.csv does not\).*\.jpg, "),
         ("Name,colour\na.jpg,1\n", r"No table in 'shop' lists labelled images \(all.csv does not\).*one of label, "),
     ],
 )
@@ -232,8 +231,8 @@ def test_a_line_is_compared_with_few_of_the_images_of_its_name(monkeypatch: pyte
         compared.append(len(found))
         return found
 
-    look_up = csv_images._two_from
-    monkeypatch.setattr(csv_images, "_two_from", look)
+    look_up = image_paths._two_from
+    monkeypatch.setattr(image_paths, "_two_from", look)
     paths = ImagePaths()
     for number in range(20_000):
         paths.add(f"{number:x}/x.png")
@@ -243,3 +242,82 @@ def test_a_line_is_compared_with_few_of_the_images_of_its_name(monkeypatch: pyte
     ]
     assert {paths.find("y/x.png", "t.csv") for _ in range(20_000)} == {None}
     assert max(compared) <= 2
+
+
+@pytest.fixture
+def published(grow: Callable[[Iterable[str]], Path]) -> Path:
+    return grow(["images/0.jpg", "images/1.jpg", "images/2.jpg", "images/3.jpg"])
+
+
+def splits(root: Path) -> list[str | None]:
+    return [image.split for image in read_source(str(root))]
+
+
+def test_the_names_of_tables_keep_the_published_splits(published: Path) -> None:
+    (published / "train.csv").write_text("file,label\nimages/0.jpg,0\nimages/1.jpg,1\n")
+    assert splits(published) == [None, None]  # nothing is published that could be tested on
+    (published / "test.csv").write_text("file,label\nimages/2.jpg,0\nimages/3.jpg,1\n")
+    assert splits(published) == ["train", "train", "test", "test"]
+
+
+def test_a_column_keeps_the_published_splits_and_one_that_is_not_understood_is_a_warning(published: Path) -> None:
+    lines = "images/0.jpg,0,train\nimages/1.jpg,1,dev\nimages/2.jpg,0,Testing\nimages/3.jpg,1,extra\n"
+    (published / "train.csv").write_text(f"file,label,split\n{lines}")
+    assert splits(published) == ["train", "val", "test", None]
+    assert [(remark.warns, remark.examples) for remark in remarks_of(published)] == [(True, ("line 5: images/3.jpg",))]
+
+
+def test_a_table_whose_name_may_be_a_split_but_is_not_understood_is_a_warning(published: Path) -> None:
+    (published / "test2.csv").write_text("file,label\nimages/2.jpg,0\nimages/3.jpg,1\n")
+    assert splits(published) == [None, None]
+    assert [remark.examples for remark in remarks_of(published) if remark.warns] == [("test2.csv",)]
+
+
+@pytest.mark.parametrize(
+    ("tables", "complaint"),
+    [
+        ({"a.csv": "train/a.jpg,0,test\n"}, "a table and the folders name two splits of the image 'train/a.jpg'"),
+        ({"a.csv": "b.jpg,0,train\n", "b.csv": "b.jpg,0,test\n"}, "the tables name two splits of the image 'b.jpg'"),
+    ],
+)
+def test_two_splits_of_one_image_are_refused(
+    grow: Callable[[Iterable[str]], Path], tables: dict[str, str], complaint: str
+) -> None:
+    root = grow(["train/a.jpg", "b.jpg"])
+    for name, lines in tables.items():
+        (root / name).write_text(f"file,label,split\n{lines}")
+    with pytest.raises(SourceError, match=complaint):
+        list(read_source(str(root)))
+
+
+def test_a_table_that_covers_the_images_of_class_folders_counts_and_a_remark_says_so(
+    grow: Callable[[Iterable[str]], Path],
+) -> None:
+    root = grow(["a/real/1.jpg", "a/ai/flux/2.jpg", "b/ai/x/3.jpg"])
+    lines = "a/real/1.jpg,real,,faces,val\na/ai/flux/2.jpg,ai,,,\nb/ai/x/3.jpg,ai,sdxl,faces,test\n"
+    (root / "images.csv").write_text(f"file,label,generator,source,split\n{lines}")
+    found = {image.origin: (image.generator, image.collection, image.split) for image in read_source(str(root))}
+    assert found == {
+        "a/real/1.jpg": (None, "faces", "val"), "a/ai/flux/2.jpg": ("flux", "a", None),
+        "b/ai/x/3.jpg": ("sdxl", "faces", "test"),
+    }  # fmt: skip
+    assert [remark.text for remark in remarks_of(root)] == [
+        "Labels, generators and splits come from the table 'images.csv', which covers all images."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "remark"),
+    [
+        ("real/1.jpg,0\n", "it does not cover all images"),
+        ("real/1.jpg,0\nai/2.jpg,1\nai/gone.jpg,1\n", "it does not cover all images"),
+        ("real/1.jpg,cat\nai/2.jpg,dog\n", "it is not understood: Line 2 of the table"),
+    ],
+)
+def test_class_folders_count_where_no_table_covers_them_and_a_remark_says_so(
+    grow: Callable[[Iterable[str]], Path], lines: str, remark: str
+) -> None:
+    root = grow(["real/1.jpg", "ai/2.jpg"])
+    (root / "all.csv").write_text(f"file,label\n{lines}")
+    assert [image.label for image in read_source(str(root))] == ["ai", "real"]
+    assert any(f"The class folders count, not the table 'all.csv': {remark}" in each.text for each in remarks_of(root))

@@ -7,7 +7,8 @@ import pytest
 
 from model.errors import InvalidImage, SourceError
 from model.images.decoding import decode
-from model.sources.kinds import read_source
+from model.sources.kinds import open_source, read_source
+from support.sources import remarks_of
 
 
 def test_images_come_sorted_by_path_with_their_bytes_untouched(grow: Callable[[Iterable[str]], Path]) -> None:
@@ -51,6 +52,41 @@ def test_links_and_pipes_are_not_followed(grow: Callable[[Iterable[str]], Path],
     (root / "loop").symlink_to(root)
     os.mkfifo(root / "real" / "pipe.jpg")
     assert [image.origin for image in read_source(str(root))] == ["real/a.jpg"]
+    assert [(remark.text.partition(".")[0], remark.examples) for remark in remarks_of(root)] == [
+        ("Left out: a link that leads out of the folder", ("ai", "real/link.jpg")),
+        ("Left out: a link to a folder or a device, or to nothing", ("loop",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "inside", ["datasets--x--y", "datasets--x--y/snapshots/abc", "datasets--x--y/snapshots/abc/data"]
+)
+def test_the_links_of_hugging_faces_cache_are_followed(tmp_path: Path, inside: str) -> None:
+    cache = tmp_path / "datasets--x--y"
+    (cache / "blobs").mkdir(parents=True)
+    for number, label in enumerate(("real", "ai")):
+        (cache / "blobs" / f"{number}").write_bytes(b"%d" % number)
+        link = cache / "snapshots" / "abc" / "data" / label / f"{number}.jpg"
+        link.parent.mkdir(parents=True)
+        link.symlink_to(f"../../../../blobs/{number}")
+    assert sorted((image.label, image.data) for image in read_source(str(tmp_path / inside))) == [
+        ("ai", b"1"), ("real", b"0"),
+    ]  # fmt: skip
+
+
+def test_a_link_inside_of_a_folder_is_followed_only_while_its_target_stays_a_file(
+    grow: Callable[[Iterable[str]], Path], tmp_path: Path
+) -> None:
+    root = grow(["real/a.jpg", "real/files/b.jpg"])
+    (root / "real" / "z.jpg").symlink_to("files/b.jpg")
+    with open_source(str(root)) as items:
+        entries = {item.path: item for item in items}
+    link = entries["real/z.jpg"]
+    assert [image.data for image in link.images()] == [(root / "real" / "files" / "b.jpg").read_bytes()]
+    (root / "real" / "files").rename(tmp_path / "files")
+    (root / "real" / "files").symlink_to(tmp_path / "files")
+    with pytest.raises(SourceError, match="is no longer a file"):
+        list(link.images())
 
 
 @pytest.mark.parametrize("becomes", ["link", "link above", "pipe", "socket"])

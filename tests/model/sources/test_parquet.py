@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from structlog.testing import capture_logs
 
 from model.errors import ContradictingLabels, SourceError
 from model.sources import tree
@@ -18,6 +17,7 @@ from model.sources.entries import read_all
 from model.sources.kinds import open_source, read_source
 from model.sources.parquet import list_shards
 from model.sources.tree import Member, Tree
+from support.sources import remarks_of
 
 Write = Callable[..., Path]
 
@@ -126,9 +126,10 @@ def test_rows_keep_their_numbers_across_row_groups_of_which_some_are_not_read(wr
 
 def test_rows_without_a_label_are_left_out_and_counted(write: Write) -> None:
     shard = write("test.parquet", [-1, 1, None], names=["real", "ai"])
-    with capture_logs() as logs:
-        assert [image.origin for image in read_source(str(shard))] == ["test.parquet#1"]
-    assert [(log["event"], log["count"]) for log in logs] == [("rows_without_label", 2)]
+    assert [image.origin for image in read_source(str(shard))] == ["test.parquet#1"]
+    assert [(remark.text, remark.count, remark.of_rows) for remark in remarks_of(shard)] == [
+        ("Left out: a row of the shard 'test.parquet' without a label.", 2, True)
+    ]
 
 
 def test_of_an_image_that_is_too_large_just_enough_is_kept_to_refuse_it(write: Write) -> None:
@@ -316,3 +317,94 @@ def test_a_title_of_megabytes_costs_no_time_with_each_row_and_claims_nothing(tmp
     began = time.process_time()
     assert len(list(read_source(str(tmp_path / "a.parquet")))) == 1_000
     assert time.process_time() - began < 3
+
+
+def _shard(path: Path, columns: dict[str, Any], names: dict[str, list[str]] | None = None) -> Path:
+    """Write a shard of any columns beside the image; `names` are those of ClassLabels."""
+    count = len(next(iter(columns.values())))
+    features = {column: {"names": of, "_type": "ClassLabel"} for column, of in (names or {}).items()}
+    table = pa.table({"image": [{"bytes": f"{row}".encode()} for row in range(count)], **columns})
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}), path)
+    return path
+
+
+def test_the_generator_may_be_a_class_label(tmp_path: Path) -> None:
+    columns = {"label": ["real", "fake", "fake", "fake"], "generator": [None, 2, -1, 7]}
+    shard = _shard(tmp_path / "a.parquet", columns, {"generator": ["sd15", "midjourney", "flux"]})
+    assert [image.generator for image in read_source(str(shard))] == [None, "flux", "unknown", "unknown"]
+
+
+@pytest.mark.parametrize("generators", [[1, 2], [0.5, 1.5], [True, False], [["flux"], []], [{"name": "flux"}, None]])
+def test_a_generator_of_another_type_is_an_error_at_once(tmp_path: Path, generators: list[Any]) -> None:
+    shard = _shard(tmp_path / "a.parquet", {"label": ["real", "fake"], "generator": generators})
+    with pytest.raises(SourceError, match=r"The column 'generator' of the Parquet file 'a\.parquet' is of the type"):
+        list(read_source(str(shard)))
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        ("is_ai", [0, 1]),
+        ("is_ai", [False, True]),
+        ("is_real", [True, False]),
+        ("fake", ["0", "1"]),
+        ("is_ai", ["False", "True"]),
+    ],
+)
+def test_numbers_and_booleans_are_labels_in_a_column_named_after_a_class(
+    tmp_path: Path, column: str, values: list[Any]
+) -> None:
+    shard = _shard(tmp_path / "a.parquet", {column: values})
+    assert [image.label for image in read_source(str(shard))] == ["real", "ai"]
+
+
+@pytest.mark.parametrize("values", [[0, 1], [False, True]])
+def test_numbers_and_booleans_without_names_are_refused_with_what_to_do(tmp_path: Path, values: list[Any]) -> None:
+    with pytest.raises(SourceError, match=r"nothing says which of them is AI.*name the column after the class"):
+        list(read_source(str(_shard(tmp_path / "a.parquet", {"label": values}))))
+
+
+def test_of_several_label_columns_the_one_whose_cells_name_labels_counts(tmp_path: Path) -> None:
+    shard = _shard(tmp_path / "a.parquet", {"class": ["cat", "dog"], "target": [3, 4], "is_fake": [0, 1]})
+    assert [image.label for image in read_source(str(shard))] == ["real", "ai"]
+
+
+def test_one_strange_value_among_many_is_named_with_its_row_and_file(tmp_path: Path) -> None:
+    shard = _shard(tmp_path / "a.parquet", {"label": ["real"] * 500 + ["reel"]})
+    with pytest.raises(SourceError, match=r"Row 500 of the Parquet file 'a\.parquet': 'reel' names no label"):
+        list(read_source(str(shard)))
+
+
+def test_splits_and_collections_are_read_from_their_columns(tmp_path: Path) -> None:
+    columns = {"label": ["real", "fake", "fake"], "split": ["train", "dev", "extra"], "source": [0, 1, 0]}
+    shard = _shard(tmp_path / "a.parquet", columns, {"source": ["faces", "shoes"]})
+    found = [(image.split, image.collection) for image in read_source(str(shard))]
+    assert found == [("train", "faces"), ("val", "shoes"), (None, "faces")]
+    assert [(remark.warns, remark.examples) for remark in remarks_of(shard)] == [(True, ("a.parquet#2",))]
+    with pytest.raises(SourceError, match=r"Row 1 .* contradicts the file's path about the split: 'val' and 'train'"):
+        list(read_source(str(shard.rename(tmp_path / "train-00000-of-00001.parquet"))))
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n", "a pointer of Git LFS"),
+        (b"../../../blobs/0a1b", "the text of a link"),
+        (b"no shard" * 100, "Is it complete"),
+    ],
+)
+def test_what_stands_in_place_of_a_shard_is_named(tmp_path: Path, content: bytes, advice: str) -> None:
+    (tmp_path / "a.parquet").write_bytes(content)
+    with pytest.raises(SourceError, match=f"cannot be read: .*{advice}"):
+        list(read_source(f"parquet:{tmp_path / 'a.parquet'}"))
+
+
+def test_what_lies_beside_shards_is_counted(write: Write) -> None:
+    root = write("data/train.parquet", ["real"]).parents[1]
+    (root / "README.md").write_text("x")
+    assert [(remark.examples, remark.of_rows) for remark in remarks_of(root)] == [(("README.md",), False)]
+
+
+def test_images_in_columns_named_after_classes_are_no_labels(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no labelled images: its columns are image, fake_image"):
+        list(read_source(str(_shard(tmp_path / "a.parquet", {"fake_image": [{"bytes": b"x"}]}))))
