@@ -12,16 +12,25 @@ from urllib.parse import unquote
 from fsspec.core import split_protocol, strip_protocol
 from fsspec.registry import filesystem
 
-from model.errors import SourceError, TruegrainError
+from model.errors import TruegrainError, UnreadableSource
+from model.processes import beating
+from model.sources.failures import file_of, naming, refusal_of_hub
+from model.sources.hub.dataset import PROTOCOL as HUB
+from model.sources.labelled_image import LONGEST_REVISION
+from model.sources.retries import again
+from model.sources.steady_file import SteadyFile
 from model.sources.web.download import Bounded, open_copy
 from model.sources.web.reach import PUBLIC, Guard, Reach, host_of
 from model.sources.web.secrets import without_secrets
 
 _LOCAL = (None, "file", "local")
 _WEB = ("http", "https")
-_MARKS = ("ETag", "etag", "LastModified", "Last-Modified", "last_modified", "updated", "mtime", "created")
-"""Keys of fsspec's info whose values change with a file, the best first. `created` counts, because stores create anew
-what they change."""
+_MARKS = ("ETag", "etag", "blob_id", "LastModified", "Last-Modified", "last_modified", "updated", "mtime", "created")
+"""Keys of fsspec's info whose values change with a file, the best first. `blob_id` is Git's, on the hub. `created`
+counts, because stores create anew what they change."""
+
+_REVISIONS = ("ETag", "etag")
+"""Keys of fsspec's info that name the content of a file."""
 
 _CHUNK = 1 << 20
 
@@ -68,6 +77,10 @@ class Location:
     @cached_property
     def remote(self) -> Any:
         """The fsspec file system of a URL. Raises ImportError when its package is not installed."""
+        if self.protocol == HUB:
+            from model.sources.hub.client import open_file_system
+
+            return open_file_system(self.reach)
         if not self.is_web:
             return filesystem(self.protocol)
         from model.sources.web.client import options_for  # importing aiohttp takes half as long as all else of a task
@@ -81,13 +94,14 @@ class Location:
 
     @property
     def name(self) -> str:
-        """The last part of the path, without a web address's query; the host or bucket if there is no other part."""
+        """The last part of the path, without a query or a revision; the host or bucket if there is no other part."""
         if self.is_local:
             return self.local.name
         address = self.location.partition("://")[2]
         host, slash, path = (address.partition("?")[0] if self.is_web else address).partition("/")
         address = host.rpartition("@")[2] + slash + path
-        return PurePosixPath(unquote(address) if self.is_web else address).name
+        name = PurePosixPath(unquote(address) if self.is_web else address).name
+        return name.partition("@")[0] if self.protocol == HUB and path.strip("/").count("/") == 1 else name
 
     @property
     def parent(self) -> "Location":
@@ -105,6 +119,10 @@ class Location:
         """Return the stamp of the file. Raises FileNotFoundError if there is no file."""
         return stamp_of_local(self.local) if self.is_local else stamp_of(self.info())
 
+    def revision(self) -> str | None:
+        """Return the revision of the file; None on this machine, where only size and time tell what a file holds."""
+        return None if self.is_local else revision_of(self.info())
+
     def info(self, path: str | None = None) -> Mapping[str, Any]:
         """Return fsspec's info about the file at the URL, or at another `path` of the file system.
 
@@ -115,8 +133,21 @@ class Location:
             from model.sources.web.client import options_for_headers
 
             options = options_for_headers()
-        info: Mapping[str, Any] = self.remote.info(path or self.path, **options)
+        found, where = self.remote, path or self.path
+        info: Mapping[str, Any] = again(lambda: found.info(where, **options), without_secrets(where))
         return info
+
+    def list_folder(self, path: str) -> list[Mapping[str, Any]]:
+        """Return fsspec's info about each file and folder in a folder of the file system, in any order."""
+        found = self.remote
+        with beating():  # a page of 1,000 files is a step
+            listed: list[Mapping[str, Any]] = again(lambda: found.ls(path, detail=True), without_secrets(path))
+        return listed
+
+    def forget_listings(self) -> None:
+        """List folders anew from now on; until the next call, each folder of a store is listed once."""
+        if not self.is_local and self.protocol != HUB:  # a commit on the hub does not change
+            self.remote.invalidate_cache()
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
@@ -138,16 +169,26 @@ class Location:
         if self.is_local:
             with self.local.open("rb") as file:
                 yield file
-        elif self.is_web:
+            return
+        found, where = self.remote, path or self.path
+        shown = without_secrets(where)
+        if self.is_web:
             # `block_size=0` asks for one stream, which every server offers. A `size` saves a request for the size.
             from model.sources.web.client import options_for_a_page
 
             options = options_for_a_page() if is_short else {}
-            with self.remote.open(path or self.path, "rb", block_size=0, size=1, **options) as stream:
-                yield cast("IO[bytes]", Bounded(stream, without_secrets(path or self.path), self.reach.most_bytes))
+
+            def opening() -> IO[bytes]:
+                stream = found.open(where, "rb", block_size=0, size=1, **options)
+                return cast("IO[bytes]", Bounded(stream, shown, self.reach.most_bytes))
+
         else:
-            with self.remote.open(path or self.path, "rb") as file:
-                yield file
+
+            def opening() -> IO[bytes]:
+                return cast("IO[bytes]", found.open(where, "rb"))
+
+        with naming(shown), SteadyFile(opening, shown, seekable=not self.is_web) as steady:
+            yield cast("IO[bytes]", steady)
 
     def read(self, at_most: int, path: str | None = None) -> bytes:
         """Return the first `at_most` bytes of a short file, which `stream` opens."""
@@ -166,7 +207,7 @@ def reaching(place: Location) -> Iterator[None]:
     except (TruegrainError, MemoryError):
         raise
     except ImportError as error:
-        raise SourceError(
+        raise UnreadableSource(
             f"The source '{place}' needs a package that is not installed here. {error}: `pip install` it "
             "where the pipeline runs, or copy the source to this machine and name its folder."
         ) from error
@@ -176,9 +217,12 @@ def reaching(place: Location) -> Iterator[None]:
         reason = error.__cause__ or error  # fsspec reports any failure of a web address as 'not found'
         if isinstance(reason, TruegrainError):
             raise reason from None
+        if place.protocol == HUB and (refusal := refusal_of_hub(error)):
+            raise UnreadableSource(f"The source '{place}' cannot be read: {refusal}{file_of(error)}.") from None
         advice = "May it be read?" if place.is_local else "Are the address, the network and the credentials right?"
         told = without_secrets(str(reason).replace(place.location, str(place))) or "it took too long"
-        raise SourceError(f"The source '{place}' cannot be read: {type(reason).__name__}: {told}. {advice}") from (
+        told += file_of(error)
+        raise UnreadableSource(f"The source '{place}' cannot be read: {type(reason).__name__}: {told}. {advice}") from (
             None if place.has_secrets else error
         )
 
@@ -193,3 +237,12 @@ def stamp_of(info: Mapping[str, Any]) -> str | None:
     """Return the stamp of a file from fsspec's `info`; None if the info has no mark that changes with the file."""
     mark = next((info[name] for name in _MARKS if info.get(name)), None)
     return None if mark is None else f"{info.get('size')}-{mark}"
+
+
+def revision_of(info: Mapping[str, Any]) -> str | None:
+    """Return the ETag of a file from fsspec's `info` without quotation marks; None if there is none, or no usable one.
+
+    A server may send any text. A text that could not be kept is no revision, and refuses no image.
+    """
+    tag = next((str(info[name]) for name in _REVISIONS if info.get(name)), "").removeprefix("W/").strip('"')
+    return tag if tag.isprintable() and 0 < len(tag) <= LONGEST_REVISION else None

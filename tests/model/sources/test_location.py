@@ -137,7 +137,7 @@ def test_a_web_server_that_does_not_answer_is_named() -> None:
         list(read_source("http://127.0.0.1:9/shop/"))
 
 
-@pytest.mark.parametrize("location", ["s3://bucket/shop", "gs://bucket/shop.zip", "abfs://c@account/shop"])
+@pytest.mark.parametrize("location", ["s3a://bucket/shop", "gs://bucket/shop.zip", "abfs://c@account/shop"])
 def test_a_store_whose_package_is_missing_is_refused_with_its_name(
     location: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +183,8 @@ def test_folders_without_end_at_a_url_are_refused(bucket: str) -> None:
         ("https://host/", "host"),
         ("/data/shop/", "shop"),
         ("file:///data/shop", "shop"),
+        ("hf://datasets/lab/pictures@v1", "pictures"),
+        ("hf://datasets/lab/pictures@v1/all@2x.zip", "all@2x.zip"),
     ],
 )
 def test_a_place_is_called_by_the_end_of_its_path(location: str, name: str) -> None:
