@@ -9,7 +9,9 @@ from model.labels import AI, CLASSES, REAL, find_label, is_doubtful
 NUMBERS = {"0": CLASSES[REAL], "1": CLASSES[AI], "0.0": CLASSES[REAL], "1.0": CLASSES[AI]}
 """The label that a number stands for: 1 is always AI."""
 
-_YES_AND_NO = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+YES_AND_NO = {"0": False, "1": True, "0.0": False, "1.0": True, "false": False, "true": True}
+"""The words of a column that is named after a class, in lower case."""
+
 _LABEL_TITLES = (
     "label",
     "class",
@@ -101,10 +103,9 @@ def read_cell(title: str, cell: str, *, numbers: bool = False) -> Claim | None:
     if not word or len(word) > _LONGEST_WORD or len(title) > _LONGEST_TITLE:
         return None
     where = f"in the column '{title}'"
-    yes = _YES_AND_NO.get(word.lower())
-    if yes is not None:
-        named = _named_by(title) or (CLASSES[AI] if numbers else None)
-        return Claim(where, word, named if yes else _other(named)) if named else None
+    if word.lower() in YES_AND_NO:
+        answered = label_of(word, title) if numbers or named_by(title) else None
+        return Claim(where, word, answered) if answered else None
     label = find_label(word)
     if label is None:
         return None
@@ -116,7 +117,7 @@ def speaks_of_labels(title: str) -> bool:
     """Whether a column is titled like a label, or after a class."""
     if len(title) > _LONGEST_TITLE:
         return False
-    return any(part in title.lower() for part in _LABEL_TITLES) or _named_by(title) is not None
+    return any(part in title.lower() for part in _LABEL_TITLES) or named_by(title) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -129,10 +130,21 @@ def read_class_folder(folders: PurePosixPath) -> Claim | None:
     return None
 
 
-def _named_by(title: str) -> str | None:
-    word = title.lower().removeprefix("is_")
-    return None if is_doubtful(word) else find_label(word)
+def label_of(word: str, title: str) -> str | None:
+    """Return the label that a number or a boolean stands for in a column of this title, or None.
+
+    In a column named after a class, 1 and true stand for the class. In others 1 is AI, and true stands for nothing.
+    """
+    yes, named = YES_AND_NO.get(word.lower()), named_by(title)
+    if yes is None or named is None:
+        return NUMBERS.get(word)
+    return named if yes else CLASSES[1 - CLASSES.index(named)]
 
 
-def _other(label: str) -> str:
-    return CLASSES[1 - CLASSES.index(label)]
+def named_by(title: str) -> str | None:
+    """Return the label of the class that a column is named after, as `is_ai` and `Fake` are; None for other titles."""
+    if len(title) > _LONGEST_TITLE:
+        return None
+    lower = title.strip().lower()
+    words = (lower, lower.removeprefix("is_"), lower.removeprefix("is"))
+    return next((find_label(word) for word in words if find_label(word) and not is_doubtful(word)), None)

@@ -1,20 +1,22 @@
 """Reads the TOML file that declares the polled sources: the location, licence, kind and generator of each."""
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import unquote
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from model.errors import SourceError
 from model.sources.class_folders import UNKNOWN_GENERATOR
-from model.sources.kinds import KINDS, REPORTS, find_beside, read_source, split_kind
+from model.sources.entries import Container, Item
+from model.sources.kinds import KINDS, REPORTS, find_beside, open_source, read_source, split_kind
 from model.sources.labelled_image import LONGEST_LICENCE, LONGEST_NAME, LabelledImage
 from model.sources.location import Location, reaching
 from model.sources.neutralise import keep_apart, neutralise
+from model.sources.remarks import Remark
 from model.sources.reports import SOURCE as REPORTED
 from model.sources.synthetic import is_built_in
 from model.sources.web.reach import PUBLIC, Reach, host_of
@@ -42,6 +44,7 @@ class Source:
     - `name`, `licence`: replace the name and the licence that the source gives itself.
     - `generator`: the generator of AI images that name none.
     - `neutralise`: whether both classes are re-encoded alike before they enter.
+    - `hold_out`: the collections of the source whose images are all for the test split.
     """
 
     location: str
@@ -49,6 +52,12 @@ class Source:
     licence: str | None = None
     generator: str | None = None
     neutralise: bool = False
+    hold_out: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Return the source whose fields `told` holds, as JSON knows them."""
+        return cls(**{**told, "hold_out": tuple(told["hold_out"])})
 
     @property
     def may_be_empty(self) -> bool:
@@ -66,6 +75,7 @@ class _Table(BaseModel):
     kind: str | None = None
     generator: str | None = Field(None, min_length=1, max_length=LONGEST_NAME)
     neutralise: bool = False
+    hold_out: list[str] = Field(default_factory=list)
 
     @field_validator("kind")
     @classmethod
@@ -111,7 +121,8 @@ def as_declared(image: LabelledImage, source: Source) -> LabelledImage:
     generator = source.generator if image.generator == UNKNOWN_GENERATOR else None
     name = image.source if image.source == REPORTED else source.name or image.source
     licence = source.licence or image.licence
-    told = keep_apart(replace(image, source=name, generator=generator or image.generator, licence=licence))
+    split = "test" if image.collection in source.hold_out else image.split
+    told = keep_apart(replace(image, source=name, generator=generator or image.generator, licence=licence, split=split))
     return neutralise(told) if source.neutralise else told
 
 
@@ -120,17 +131,35 @@ def require_image(source: Source, reach: Reach = PUBLIC) -> LabelledImage | None
 
     Raises SourceError for a source that cannot be read, or holds no image.
     """
-    image = next(read_declared(source, reach), None)
+    with open_source(source.location, reach) as items:
+        image, remarks = _first_image(items)
     if image is None and not source.may_be_empty:
-        raise without_images(source)
-    return image
+        raise without_images(source, remarks)
+    return image and as_declared(image, source)
 
 
-def without_images(source: Source) -> SourceError:
-    """Return the error for a source without any image."""
+def _first_image(items: Iterable[Item]) -> tuple[LabelledImage | None, list[Remark]]:
+    """Return the first image of some items, and the remarks before it."""
+    remarks: list[Remark] = []
+    for item in items:
+        if isinstance(item, Container):
+            image, further = _first_image(item.entries())
+            remarks += further
+        else:
+            image = next(item.images(), None)
+            remarks += [item.remark] if item.remark else []
+        if image is not None:
+            return image, remarks
+    return None, remarks
+
+
+def without_images(source: Source, remarks: Iterable[Remark] = ()) -> SourceError:
+    """Return the error for a source without any image; `remarks` say what was found instead."""
+    found = [f"{remark.text} Such: {remark.count:,}, first '{remark.examples[0]}'." for remark in remarks]
+    told = "".join(f"{each} " for each in found[:_MOST_EXPLAINED])
     return SourceError(
-        f"The source '{without_secrets(source.location)}' holds no image at all. Put images into it, as in folders "
-        "called 'real' and 'ai', or name another source."
+        f"The source '{without_secrets(source.location)}' holds no image at all. {told}Put images into it, as in "
+        "folders called 'real' and 'ai', or name another source."
     )
 
 
@@ -187,6 +216,7 @@ def _declared(place: Location, name: str, table: object) -> Source:
         licence=entry.licence,
         generator=entry.generator,
         neutralise=entry.neutralise,
+        hold_out=tuple(entry.hold_out),
     )
 
 

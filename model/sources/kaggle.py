@@ -6,7 +6,7 @@ from typing import Final
 from requests import ConnectionError as Unreachable
 from requests import HTTPError, Timeout
 
-from model.errors import SourceError
+from model.errors import SourceError, UnreadableSource
 
 PREFIX: Final = "kaggle:"
 
@@ -37,7 +37,7 @@ def download(location: str) -> str:
     try:
         from kagglehub import dataset_download
     except ImportError as error:
-        raise SourceError(
+        raise UnreadableSource(
             f"The source '{location}' needs kagglehub, which is not installed here: `pip install 'truegrain[kaggle]'` "
             f"where the pipeline runs, {_BY_HAND}."
         ) from error
@@ -57,5 +57,5 @@ def name_of(location: str) -> str:
     return location.removeprefix(PREFIX).split("/")[1]
 
 
-def _failure(location: str, reason: str) -> SourceError:
-    return SourceError(f"The source '{location}' cannot be downloaded: {reason}, {_BY_HAND}.")
+def _failure(location: str, reason: str) -> UnreadableSource:
+    return UnreadableSource(f"The source '{location}' cannot be downloaded: {reason}, {_BY_HAND}.")

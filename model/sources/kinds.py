@@ -7,40 +7,58 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from model.errors import SourceError
-from model.labels import find_label
-from model.sources import archive, csv_table, kaggle, parquet, reports, synthetic
+import structlog
+
+from model.errors import UnreadableSource
+from model.labels import AI, CLASSES, REAL, find_label
+from model.sources import archive, kaggle, parquet, reports, synthetic, webdataset
 from model.sources.class_folders import (
     above_the_split,
     is_cnndetection,
     is_genimage,
     list_class_folders,
     outermost,
-    read_folders,
 )
-from model.sources.csv_images import list_csv_images, refuse_contradicting_tables
-from model.sources.entries import Container, Item, read_all
+from model.sources.csv_images import list_csv_images
+from model.sources.entries import Container, Item, read_all, retold
 from model.sources.folder import open_folder
+from model.sources.folders_or_table import list_folders_or_table
+from model.sources.hub import dataset as hub
 from model.sources.labelled_image import LabelledImage
+from model.sources.layout import FindGenerator
 from model.sources.location import Location, reaching
-from model.sources.tree import Member, Tree, is_image
+from model.sources.nested import with_archives
+from model.sources.one_class import list_one_class
+from model.sources.tree import TABLES, Member, Tree, is_image, is_table
 from model.sources.web.reach import PUBLIC, Reach
 
 List = Callable[[Tree], Iterator[Item]]
 
-FOLDER_KINDS: Final[dict[str, List]] = {
-    "folders": list_class_folders,
-    "genimage": partial(list_class_folders, find_generator=above_the_split),
-    "cnndetection": partial(list_class_folders, find_generator=outermost),
+_log = structlog.get_logger(__name__)
+
+_GENERATORS: Final[dict[str, FindGenerator]] = {
+    "folders": lambda _: None,
+    "genimage": above_the_split,
+    "cnndetection": outermost,
 }
-"""The kinds whose folders name the class; they differ in where the generator is named."""
+"""The kinds whose folders name the class, and how each finds the generator."""
+
+FOLDER_KINDS: Final[dict[str, List]] = {
+    kind: partial(list_class_folders, find_generator=find) for kind, find in _GENERATORS.items()
+}
+
+SAMPLES: Final = "webdataset"
+"""The kind of source that is listed before its archives are opened."""
 
 REPORTS: Final = "feedback"
 """The kind of source that may hold no image: it is no error if nothing was reported."""
 
 KINDS: Final[dict[str, List]] = FOLDER_KINDS | {
+    "real": partial(list_one_class, label=CLASSES[REAL]),
+    "ai": partial(list_one_class, label=CLASSES[AI]),
     "csv": list_csv_images,
     "parquet": parquet.list_shards,
+    SAMPLES: webdataset.list_samples,
     REPORTS: reports.list_reports,
 }
 """Every kind of source by the name that can be written before its location: `csv:s3://bucket/shoes`."""
@@ -51,8 +69,8 @@ def open_source(location: str, reach: Reach = PUBLIC) -> Iterator[Iterator[Item]
     """Open the built-in source, a folder, an archive, a table or a shard, and yield what it lists.
 
     The built-in source is 'synthetic', or with options 'synthetic?images=600&seed=7'. All other sources lie on this
-    machine, at a URL or on Kaggle ('kaggle:<owner>/<dataset>'), and may carry their kind: 'csv:/data/shoes'. Without a
-    kind, the kind is recognised.
+    machine, at a URL, on Kaggle ('kaggle:<owner>/<dataset>') or on the hub ('hf://datasets/<owner>/<name>'), and may
+    carry their kind: 'csv:/data/shoes'. Without a kind, the kind is recognised.
 
     Raises SourceError for any other location, for what cannot be listed or read, and for a web server that leads to a
     host outside `reach`. A damaged archive raises SourceError only while it is read.
@@ -63,6 +81,10 @@ def open_source(location: str, reach: Reach = PUBLIC) -> Iterator[Iterator[Item]
     elif kaggle.is_dataset(address):
         with reaching(place := Location(kaggle.download(address))):
             yield _list(place, kind, source=kaggle.name_of(address))
+    elif hub.is_on_hub(address):
+        with reaching(Location(address)):
+            pinned = hub.pin(address, reach)
+            yield retold(_list(Location(pinned.location, reach), kind), pinned.tell)
     else:
         with reaching(place := Location(address, reach)):
             yield _list(place, kind)
@@ -106,22 +128,35 @@ def recognise(tree: Tree) -> str:
 
     1. An image in a class folder: one of FOLDER_KINDS.
     2. Images elsewhere, and a table: 'csv'.
-    3. Shards: 'feedback' if they are reports, else 'parquet'.
-    4. Anything else: 'folders'.
+    3. Images elsewhere, and beside one a file that describes it: 'webdataset'.
+    4. Shards: 'feedback' if they are reports, else 'parquet'.
+    5. Anything else: 'folders'.
     """
-    images = tables = False
-    shards: str | None = None
+    kind, decisive = _recognise(tree)
+    _log.info("kind_recognised", source=tree.source, kind=kind, path=decisive)
+    return kind
+
+
+def _recognise(tree: Tree) -> tuple[str, str | None]:
+    """Return the kind of a tree, and the path of the file that decided."""
+    images = False
+    table: str | None = None
+    shard: tuple[str, str] | None = None
+    pairs = webdataset.Pairs()
     for member in tree.members():
         folders = PurePosixPath(member.path).parent
         if is_image(member.path) and any(find_label(name) for name in folders.parts):
-            return _kind_of_folders(folders)
+            return _kind_of_folders(folders), member.path
         images |= is_image(member.path)
-        tables |= csv_table.is_table(member.path)
-        if shards is None and parquet.is_shard(member.path):
-            shards = REPORTS if reports.holds_reports(member) else "parquet"
-        if images and tables:
-            return "csv"
-    return shards or "folders"
+        if table is None and is_table(member.path):
+            table = member.path
+        if shard is None and parquet.is_shard(member.path):
+            shard = REPORTS if reports.holds_reports(member) else "parquet", member.path
+        if images and table is not None:
+            return "csv", table
+        if pairs.completed_by(member.path):
+            return SAMPLES, member.path
+    return shard or ("folders", None)
 
 
 def _kind_of_folders(folders: PurePosixPath) -> str:
@@ -137,11 +172,7 @@ def _list(place: Location, kind: str | None, *, source: str | None = None) -> It
         return list_file(place, kind)
     if place.is_web or _is_folder(place):
         tree = open_folder(place)
-        if source is not None:
-            tree = replace(tree, source=source)
-        if kind in FOLDER_KINDS:
-            _look_at_folders(tree)
-        return KINDS[kind or _recognise_safely(tree)](tree)
+        return _list_tree(tree if source is None else replace(tree, source=source), kind)
     if list_file is not None and (not place.is_local or place.local.is_file()):  # a pipe would wait for its writer
         return list_file(place, kind)
     raise _refusal(place, "is neither a folder nor a file of a known kind")
@@ -152,7 +183,7 @@ def _file_lister(name: str) -> Callable[[Location, str | None], Iterator[Item]] 
         return _list_archive
     if parquet.is_shard(name):
         return _list_shard
-    return _list_table if csv_table.is_table(name) else None
+    return _list_table if is_table(name) else None
 
 
 def _is_folder(place: Location) -> bool:
@@ -165,13 +196,13 @@ def _is_folder(place: Location) -> bool:
 def _list_archive(place: Location, kind: str | None) -> Iterator[Item]:
     def entries() -> Iterator[Item]:
         with archive.open_archive(place) as tree:
-            yield from KINDS[kind or _recognise_safely(tree)](tree)
+            yield from _list_tree(tree, kind)
 
-    yield Container(place.name, entries, place.stamp)
+    yield Container(place.name, entries, place.stamp, place.revision)
 
 
 def _list_shard(place: Location, kind: str | None) -> Iterator[Item]:
-    shard = Member(place.name, place.open, seekable=True, stamp=place.stamp)
+    shard = Member(place.name, place.open, seekable=True, stamp=place.stamp, revision=place.revision)
     tree = Tree(PurePosixPath(place.name).stem, lambda: iter([shard]))
     if kind is not None:
         return KINDS[kind](tree)
@@ -180,32 +211,31 @@ def _list_shard(place: Location, kind: str | None) -> Iterator[Item]:
 
 
 def _list_table(place: Location, _: str | None) -> Iterator[Item]:
-    return list_csv_images(open_folder(place.parent), only=place.name)
+    return list_csv_images(with_archives(open_folder(place.parent)), only=place.name)
 
 
-def _recognise_safely(tree: Tree) -> str:
-    """Return the kind of a tree; raises ContradictingLabels if a table contradicts the class folders."""
+def _list_tree(tree: Tree, kind: str | None) -> Iterator[Item]:
+    """List a tree, in which archives stand for folders. Without a kind, its tables count if they cover all images.
+
+    The tars of a WebDataset stay containers, so that those that are known are not opened.
+    """
+    if kind is None and webdataset.recognise_samples(tree):
+        kind = SAMPLES
+        _log.info("kind_recognised", source=tree.source, kind=kind, path=None)
+    if kind == SAMPLES:
+        return webdataset.list_samples(tree)
+    tree = with_archives(tree)
+    if kind is not None:
+        return KINDS[kind](tree)
     kind = recognise(tree)
-    if kind in FOLDER_KINDS and _look_at_folders(tree):
-        refuse_contradicting_tables(tree)
-    return kind
+    return list_folders_or_table(tree, find_generator=_GENERATORS[kind]) if kind in _GENERATORS else KINDS[kind](tree)
 
 
-def _look_at_folders(tree: Tree) -> bool:
-    """Raise SourceError for a class folder that is not understood; return whether there are tables, too."""
-    tables = False
-    for member in tree.members():
-        if is_image(member.path):
-            read_folders(PurePosixPath(member.path).parent)
-        else:
-            tables = tables or csv_table.is_table(member.path)
-    return tables
-
-
-def _refusal(place: Location, problem: str) -> SourceError:
-    return SourceError(
+def _refusal(place: Location, problem: str) -> UnreadableSource:
+    return UnreadableSource(
         f"The source '{place}' {problem}. Accepted are '{synthetic.NAME}', a folder, an archive "
-        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(csv_table.SUFFIXES)}) or a Parquet file, on this "
-        f"machine, at a URL or on Kaggle ({kaggle.PREFIX}<owner>/<dataset>). If the kind is not recognised, write it "
+        f"({', '.join(archive.SUFFIXES)}), a table ({', '.join(TABLES)}) or a Parquet file, on this "
+        f"machine, at a URL, on Kaggle ({kaggle.PREFIX}<owner>/<dataset>) or on the hub "
+        f"({hub.PREFIX}<owner>/<name>). If the kind is not recognised, write it "
         f"before the location ({', '.join(f'{kind}:' for kind in KINDS)})."
     )

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from model.errors import SourceError
@@ -10,10 +11,13 @@ NOT_STATED: Final = "not stated"
 """Shown to people in place of a licence that is not stated."""
 
 LONGEST_NAME: Final = 255
-"""Most characters of the name of a source or a generator: as many as a file name may have."""
+"""Most characters of the name of a source, a generator or a collection: as many as a file name may have."""
 
 LONGEST_LICENCE: Final = 500
 """Most characters of a licence: its name and its address, not its text."""
+
+LONGEST_REVISION: Final = 200
+"""Most characters of a revision: the hash of a commit has 40, an ETag of S3 at most 38."""
 
 LONGEST_ORIGIN: Final = 1_000
 """Most characters of the path of an image inside its source. Assembling a version holds the paths of all images."""
@@ -21,7 +25,9 @@ LONGEST_ORIGIN: Final = 1_000
 _LONGEST: Final = {
     "source": LONGEST_NAME,
     "generator": LONGEST_NAME,
+    "collection": LONGEST_NAME,
     "licence": LONGEST_LICENCE,
+    "revision": LONGEST_REVISION,
     "origin": LONGEST_ORIGIN,
 }
 _SHOWN: Final = 200
@@ -39,6 +45,8 @@ class LabelledImage:
     - `generator`: None for a real image.
     - `split`: the source's own 'train', 'val' or 'test', or None.
     - `licence`: the licence in the words of the source, or None.
+    - `collection`: the group of images inside the source that this image belongs to, or None.
+    - `revision`: the commit or the ETag of the file that held the image, or None.
     """
 
     data: bytes
@@ -48,12 +56,16 @@ class LabelledImage:
     generator: str | None = None
     split: str | None = None
     licence: str | None = None
+    collection: str | None = None
+    revision: str | None = None
 
     def refuse_unfit_claims(self) -> None:
-        """Raise SourceError for a source, generator, licence or origin that is too long: each row repeats them.
+        """Raise SourceError for a source, generator, licence or another claim that is too long: rows repeat them.
 
         Also for control characters in them, but not in an origin: a file may be called so.
         """
+        if len(self.origin) <= LONGEST_ORIGIN and _are_fit(*(getattr(self, name) for name in _REPEATED)):
+            return
         for name, most in _LONGEST.items():
             claim = getattr(self, name) or ""
             if name != "origin" and (found := _CONTROL.search(claim)):
@@ -67,3 +79,13 @@ class LabelledImage:
                     f"{len(claim):,} characters; at most {most:,} are kept, and it begins with '{claim[:50]}'. "
                     "Shorten it."
                 )
+
+
+_REPEATED: Final = tuple(name for name in _LONGEST if name != "origin")
+
+
+@lru_cache(maxsize=1024)
+def _are_fit(*claims: str | None) -> bool:
+    """Whether claims that many images repeat (_REPEATED) can be kept, so that most images are not searched again."""
+    named = zip(_REPEATED, claims, strict=True)
+    return all(len(claim) <= _LONGEST[name] and not _CONTROL.search(claim) for name, claim in named if claim)

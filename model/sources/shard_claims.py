@@ -9,6 +9,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from model.errors import ContradictingLabels, SourceError
+from model.labels import find_label
 from model.sources.claims import Claim, Contradiction, read_cell, read_class_folder, speaks_of_labels
 from model.sources.class_folders import folders_of
 
@@ -67,6 +68,12 @@ def class_names(schema: pa.Schema, column: str) -> list[str]:
         return [str(name) for name in features[column]["names"]]
     except (KeyError, TypeError, ValueError):
         return []
+
+
+def named_after_classes(schema: pa.Schema) -> list[str]:
+    """Return the ClassLabel columns of any title, each of whose names stands for a class."""
+    names = {field.name: class_names(schema, field.name) for field in schema if pa.types.is_integer(field.type)}
+    return [column for column, words in names.items() if words and all(map(find_label, words))]
 
 
 def _read(title: str, names: list[str], value: Any) -> Claim | None:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from model.errors import SourceError
 from model.labels import AI, CLASSES, REAL
-from model.sources.entries import Entry, read_all
+from model.sources.entries import Entry, Facts, read_all
 from model.sources.labelled_image import LabelledImage
 from model.sources.studio.artefacts import FAMILIES, PATCH
 from model.sources.studio.canvas import Canvas
@@ -78,7 +78,10 @@ def is_built_in(location: str) -> bool:
 
 def list_drawn(order: Order) -> Iterator[Entry]:
     """List the images of an order; they are drawn each time, because the code that draws them may have changed."""
-    return (Entry(f"{index}", partial(_draw, order, index)) for index in range(order.images))
+    return (
+        Entry(f"{index}", partial(_draw, order, index), known=partial(_know, order, index))
+        for index in range(order.images)
+    )
 
 
 def draw_images(order: Order) -> Iterator[LabelledImage]:
@@ -96,8 +99,7 @@ def draw_image(order: Order, index: int) -> LabelledImage:
     from model.sources.studio.scenes import draw_scene
 
     rng = np.random.default_rng((order.seed, index))
-    label = (REAL, AI)[index % 2]
-    generator = order.generators[index // 2 % len(order.generators)] if label == AI else None
+    label, generator = _choose(order, index)
     picture = take_photograph(draw_scene(rng, size=order.size), rng)
     if generator is not None:
         picture = FAMILIES[generator](picture, rng, rng.uniform(0.45, 1.0))
@@ -113,6 +115,16 @@ def draw_image(order: Order, index: int) -> LabelledImage:
 
 def _draw(order: Order, index: int) -> Iterator[LabelledImage]:
     yield draw_image(order, index)
+
+
+def _know(order: Order, index: int) -> Iterator[Facts]:
+    label, generator = _choose(order, index)
+    yield Facts(CLASSES[label], generator=generator)
+
+
+def _choose(order: Order, index: int) -> tuple[int, str | None]:
+    label = (REAL, AI)[index % 2]
+    return label, order.generators[index // 2 % len(order.generators)] if label == AI else None
 
 
 def _encode(picture: Canvas, rng: np.random.Generator) -> bytes:

@@ -33,6 +33,10 @@ class Bounded:
             )
         return chunk
 
+    def close(self) -> None:
+        """Close the connection."""
+        self._stream.close()
+
 
 @contextmanager
 def open_copy(stream: IO[bytes]) -> Iterator[IO[bytes]]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from model.sources import retries
+
 Grow = Callable[[Iterable[str]], Path]
 
 
@@ -28,3 +30,9 @@ def grow(tmp_path: Path) -> Grow:
         return root
 
     return plant
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for no server, so that a test of what does not pass ends soon."""
+    monkeypatch.setattr(retries, "FIRST_WAIT", 0.001)

@@ -12,7 +12,7 @@ from model.sources.neutralise import neutralise
 from model.sources.reports import ACCEPTED, SOURCE
 from support.user_reports import say, write_said
 
-EXAMPLE = Path(__file__).parents[3] / "infra" / "sources.toml"
+EXAMPLE = Path(__file__).parents[3] / "infra" / "sources" / "example.toml"
 SHOES = '[sources.shoes]\nlocation = "shop"\nlicence = "CC-BY-4.0"\n'
 
 
@@ -105,7 +105,7 @@ def test_a_source_that_asks_for_it_is_neutralised(grow: Callable[[Iterable[str]]
 
 def test_a_source_must_hold_an_image_unless_it_is_of_reports(grow: Callable[[Iterable[str]], Path]) -> None:
     root = grow(["real/notes.txt"])
-    with pytest.raises(SourceError, match=rf"'{root}' holds no image at all. Put images into it"):
+    with pytest.raises(SourceError, match=rf"'{root}' holds no image at all. .*Put images into it"):
         require_image(Source(location=str(root)))
     require_image(Source(location=f"feedback:{root}"))
     require_image(Source(location=str(grow(["real/a.jpg"]))))
@@ -149,3 +149,19 @@ def test_a_declaration_that_is_not_understood_is_refused_with_the_way_out(
 def test_a_declaration_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"nothing.toml' cannot be read: FileNotFoundError"):
         declared_sources(str(tmp_path / "nothing.toml"))
+
+
+def test_collections_that_are_held_out_are_for_the_test(grow: Callable[[Iterable[str]], Path]) -> None:
+    root = grow(["faces/real/a.jpg", "shoes/train/real/b.jpg", "cars/ai/c.jpg"])
+    file = root.parent / "sources.toml"
+    file.write_text(f'[sources.shop]\nlocation = "{root}"\nlicence = "ours"\nhold_out = ["shoes", "cars"]\n')
+    (source,) = declared_sources(str(file))
+    assert {image.collection: image.split for image in read_declared(source)} == {
+        "faces": None, "shoes": "test", "cars": "test",
+    }  # fmt: skip
+
+
+def test_a_source_without_images_says_what_was_found_instead(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(SourceError, match=r"no image at all\. Left out: .* '\.txt', .* Such: 1, first 'notes\.txt'"):
+        require_image(Source(location=str(tmp_path)))

@@ -52,7 +52,7 @@ def test_scenes_differ() -> None:
     assert min(nearest) > 0.02
 
 
-@pytest.mark.parametrize("make", {*TEXTURES, *GROUNDS}, ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", dict.fromkeys((*TEXTURES, *GROUNDS)), ids=lambda make: make.__name__)
 def test_a_texture_is_a_share_that_varies(make: TextureMaker) -> None:
     x, y = pixel_grid(64)
     share = make(np.random.default_rng(0))(3.0 * x - 1.5, y)
