@@ -56,7 +56,7 @@ def draw_sheets(lake: Lake, rows: pd.DataFrame) -> list[Sheet]:
         return []
     wanted = pd.concat(chosen).sort_values(["batch", "row"])
     read = zip(wanted.index, lake.read_images(wanted), strict=True)
-    thumbnails = {row: _thumbnail(data) for row, data in read}
+    thumbnails = {row: draw_thumbnail(data) for row, data in read}
     return [
         _sheet(some, total=len(group), thumbnails=[thumbnails[row] for row in some.index])
         for group, some in zip(largest, chosen, strict=True)
@@ -75,11 +75,12 @@ def choose_images(group: pd.DataFrame) -> pd.DataFrame:
     return numbered.assign(helping=helping).sort_values(["helping", "block", "lot"]).head(MOST_IMAGES)
 
 
-def _thumbnail(data: bytes) -> Image.Image:
+def draw_thumbnail(data: bytes, *, side: int = _CELL) -> Image.Image:
+    """Draw a picture within a square of `side` pixels; raises InvalidImage for a file that is no image."""
     rgb = decode(data, limits=SOURCE_LIMITS).rgb
     # A picture smaller than its cell shows its pixels as they are.
-    method = Image.Resampling.NEAREST if max(rgb.size) < _CELL else Image.Resampling.LANCZOS
-    return ImageOps.contain(rgb, (_CELL, _CELL), method)
+    method = Image.Resampling.NEAREST if max(rgb.size) < side else Image.Resampling.LANCZOS
+    return ImageOps.contain(rgb, (side, side), method)
 
 
 def _sheet(some: pd.DataFrame, *, total: int, thumbnails: Sequence[Image.Image]) -> Sheet:

@@ -6,7 +6,7 @@ from typing import Any, Final, get_args
 
 from upath import UPath
 
-from model.drill.goals import accuracy, goals
+from model.drill.goals import Goal, accuracy, goals
 from model.drill.record import Drill, Phase, Reading
 from model.drill.story import summarise, tell, tell_alarm
 from model.estimate import Estimate
@@ -14,6 +14,7 @@ from model.files import write_text
 from model.monitoring.terms import Signal
 from model.pages.drill_plots import draw_drill_plots
 from model.pages.rendering import render_page
+from model.rounding import round_apart
 
 PAGE: Final = "post-mortem.html"
 MARKDOWN: Final = "post-mortem.md"
@@ -59,12 +60,24 @@ def _facts(drill: Drill) -> dict[str, Any]:
     return {
         "drill": drill,
         "goals": held,
-        "passed": drill.fault is None and all(goal.met for goal in held),
+        "outcome": _sum_up(drill, held),
+        "passed": drill.fault is None and all(goal.outcome != "missed" for goal in held),
         "summary": tuple(summarise(drill)),
         "phases": get_args(Phase),
         "accuracies": accuracies(drill),
         "story": tell(drill),
         "noticed": tuple(tell_alarm(drill)),
-        "signals": over_limit(drill.alarm) if drill.alarm else (),
+        "signals": [
+            (each.name, *round_apart(each.value, each.limit, 3))
+            for each in (over_limit(drill.alarm) if drill.alarm else ())
+        ],
         "longest": max((step.seconds for step in drill.steps), default=0.0),
     }
+
+
+def _sum_up(drill: Drill, held: tuple[Goal, ...]) -> str:
+    """Return the outcome of the drill in a few words; an undecided goal is named, and does not fail the drill."""
+    if drill.fault is not None or any(goal.outcome == "missed" for goal in held):
+        return "Not passed"
+    undecided = [goal.meaning for goal in held if goal.outcome == "undecided"]
+    return f"Passed, but undecided: {'; '.join(undecided)}" if undecided else "Passed"

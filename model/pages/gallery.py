@@ -12,7 +12,6 @@ from PIL import Image, ImageColor
 from model.dataset.lake import Lake
 from model.detectors.detector import Detector
 from model.evaluation.report import Report
-from model.images.decoding import SOURCE_LIMITS, decode
 from model.labels import AI, CLASSES, REAL
 from model.pages.plots import COLOURS
 from model.pages.rendering import picture
@@ -80,7 +79,7 @@ def _find_worst(report: Report) -> list[str]:
 
 
 def _draw(detector: Detector, facts: Mapping[Hashable, Any], data: bytes) -> Mistake:
-    pixels = detector.preprocess(decode(data, limits=SOURCE_LIMITS).rgb)
+    pixels = detector.preprocess.read(data)
     scores = detector.score(pixels[np.newaxis])
     shown = _enlarge(Image.fromarray(pixels))
     return Mistake(

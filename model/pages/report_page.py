@@ -20,11 +20,14 @@ METRICS: Final = {
     "accuracy": "share of all images that are called right",
     "f1": "harmonic mean of precision and recall of AI",
     "auroc": "probability that an AI image scores above a real image",
-    "ece": "expected calibration error: mean difference between probabilities and shares of AI images",
+    "ece": "expected calibration error: mean difference between probabilities and shares of AI images, less chance",
     "fpr": "share of real images called AI",
     "tpr": "share of AI images called AI",
     "answered": "share of images whose verdict is not 'unsure'",
     "answered_error": "share of wrong verdicts among the answered images",
+    "answered_fpr": "share of real images whose verdict is 'ai'",
+    "answered_fnr": "share of AI images whose verdict is 'real'",
+    "out_of_domain": "share of images unlike those of the training: their verdict is 'unsure'",
 }
 """The meaning of each metric of `Report.overall`."""
 
@@ -36,6 +39,7 @@ TILES: Final = {
     "tpr": "AI found",
     "answered": "answered",
     "answered_error": "wrong answers",
+    "out_of_domain": "out of domain",
 }
 """The metrics at the top of the page, and their titles."""
 
@@ -74,6 +78,7 @@ def render(
         tiles=TILES,
         reshipped=RESHIPPED,
         confusion=_count_confusion(report),
+        knows_domain="out_of_domain" in report.overall,
         slices=_by_column(report),
         theirs=_champions_values(champion),
         slice_floor=_find_floor([each.accuracy for each in report.slices]),

@@ -3,7 +3,6 @@
 python -m model.dataset.contained <descriptor of the pipe> <descriptor of the notes>    (the frame comes by stdin)
 """
 
-import json
 import os
 import sys
 import warnings
@@ -11,14 +10,16 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import IO, Any, Final
 
-from model.dataset.contained.frames import receive, send
+from model.dataset.contained.frames import encode, receive, send
 from model.dataset.digest_set import Digests
 from model.dataset.ingest_parts import Part, PartReader, Place, holds_anything_new
-from model.dataset.intake import Intake
+from model.dataset.intake import Intake, Tally
+from model.dataset.previewing import tell
 from model.errors import TruegrainError
 from model.images.silence import silence_libtiff
 from model.processes import limit_this_process
 from model.sources.declaration import Source, declared_sources, require_image
+from model.sources.remarks import Remark
 from model.sources.web.reach import Reach
 
 _LONGEST_PATH: Final = 2_000
@@ -50,9 +51,9 @@ def main() -> int:
 class _Teller:
     """Notes the open items in a file that outlives the child, and tells the parent (buffered) which items were read."""
 
-    def __init__(self, channel: IO[bytes], intake: Intake) -> None:
+    def __init__(self, channel: IO[bytes], tally: Tally) -> None:
         self._channel = channel
-        self._tally = intake.tally
+        self._tally = tally
         self._opened: list[tuple[Place, str]] = []
 
     def begin(self, place: Place, path: str) -> None:
@@ -64,9 +65,18 @@ class _Teller:
         self._note()
         send(self._channel, {"end": place, "key": key.hex() if key else None, "read": self._tally.read})
 
+    def note(self, inside: str, remark: Remark | None) -> None:
+        self._tell_note(inside, {"remark": remark and asdict(remark), "skipped": False})
+
+    def skip(self, inside: str) -> None:
+        self._tell_note(inside, {"skipped": True})
+
+    def _tell_note(self, inside: str, note: dict[str, Any]) -> None:
+        send(self._channel, {"note": inside[-_LONGEST_PATH:], "read": self._tally.read, **note})
+
     def _note(self) -> None:
         # One write: if the child is killed, the file holds this line or the previous one, never a part.
-        os.pwrite(int(sys.argv[2]), json.dumps(self._opened).encode() + b"\n", 0)
+        os.pwrite(int(sys.argv[2]), encode(self._opened).encode() + b"\n", 0)
 
 
 def _declare(request: dict[str, Any], _: bytes, reach: Reach, channel: IO[bytes]) -> None:
@@ -78,14 +88,14 @@ def _declare(request: dict[str, Any], _: bytes, reach: Reach, channel: IO[bytes]
 def _plan(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[bytes]) -> None:
     seen = Digests.from_bytes(data)
     for source in request["sources"]:
-        new = holds_anything_new(Source(**source), parts=request["parts"], seen=seen, reach=reach)
+        new = holds_anything_new(Source.of(source), parts=request["parts"], seen=seen, reach=reach)
         send(channel, {"new": new})
         channel.flush()
 
 
 def _look(request: dict[str, Any], _: bytes, reach: Reach, channel: IO[bytes]) -> None:
     for source in request["sources"]:
-        image = require_image(Source(**source), reach)
+        image = require_image(Source.of(source), reach)
         send(channel, {"source": image.source if image else None})
         channel.flush()
 
@@ -94,7 +104,7 @@ def _collect(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[byt
     seen, known, taken_in = _split(data, request["lengths"])
     intake = Intake(known, now=datetime.fromisoformat(request["now"]), taken_in=taken_in)
     part, first = Part(**request["part"]), request["source"]
-    reader = PartReader(part, intake, seen=seen, reach=reach, watch=_Teller(channel, intake))
+    reader = PartReader(part, intake, seen=seen, reach=reach, watch=_Teller(channel, intake.tally))
 
     without = {tuple(place) for place in request["without"]}
 
@@ -112,12 +122,19 @@ def _collect(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[byt
         channel.flush()
 
 
+def _preview(request: dict[str, Any], _: bytes, reach: Reach, channel: IO[bytes]) -> None:
+    source, watch = Source.of(request["source"]), _Teller(channel, Tally())
+    without = {tuple(place) for place in request["without"]}
+    for message, image in tell(source, sample=request["sample"], reach=reach, watch=watch, without=without):
+        send(channel, message, image)
+
+
 def _split(data: bytes, lengths: list[int]) -> list[Digests]:
     ends = [sum(lengths[: number + 1]) for number in range(len(lengths))]
     return [Digests.from_bytes(data[end - length : end]) for end, length in zip(ends, lengths, strict=True)]
 
 
-_JOBS = {"declare": _declare, "plan": _plan, "look": _look, "collect": _collect}
+_JOBS = {"declare": _declare, "plan": _plan, "look": _look, "collect": _collect, "preview": _preview}
 
 if __name__ == "__main__":
     sys.exit(main())

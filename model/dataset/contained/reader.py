@@ -10,10 +10,11 @@ import structlog
 from model.dataset.contained.budget import Budget
 from model.dataset.contained.child import Child
 from model.dataset.digest_set import Digests
-from model.dataset.ingest_parts import Part, Place
+from model.dataset.ingest_parts import Part, Place, keep_note
 from model.dataset.intake import Progress, Row, Tally, taken_in
-from model.errors import SourceError
+from model.errors import SourceError, UnreadableSource
 from model.sources.declaration import Source, is_declaration
+from model.sources.remarks import Remark
 from model.sources.web.reach import Reach
 from model.sources.web.secrets import without_secrets
 
@@ -31,7 +32,7 @@ def sources_of(location: str, *, reach: Reach, budget: Budget) -> tuple[Source, 
     child = Child("declare", {"location": location}, b"", budget=budget, reach=reach)
     try:
         while (frame := child.receive()) and "source" in frame[0]:
-            found.append(Source(**frame[0]["source"]))
+            found.append(Source.of(frame[0]["source"]))
         if frame is None:
             raise _unreadable(itself, child.end())
     finally:
@@ -81,6 +82,7 @@ class ContainedReader:
         self, part: Part, *, known: Digests, seen: Digests, now: datetime, reach: Reach, budget: Budget
     ) -> None:
         self.keys = Digests()
+        self.notes: dict[int, dict[str, list[Remark] | None]] = {}
         self.tally = Tally()
         self._part, self._known, self._seen, self._now = part, known, seen, now
         self._reach, self._budget = reach, budget
@@ -124,6 +126,8 @@ class ContainedReader:
                 self._after = tuple(told["end"])
                 if told["key"] and self._after not in self._spoilt:
                     self.keys.add(bytes.fromhex(told["key"]))
+            elif "note" in told:
+                self._note(number, told)
             elif "progress" in told:
                 progress(self._read_by_others + told["progress"], self.tally.added)
             elif told.get("done") == number:
@@ -155,6 +159,12 @@ class ContainedReader:
         self._taken_in.add(taken_in(*(row[name] for name in claim)))
         return row | {"image": image, "ingested_at": self._now}
 
+    def _note(self, number: int, told: dict[str, Any]) -> None:
+        if told["skipped"]:
+            self.notes.setdefault(number, {})[told["note"]] = None
+        else:
+            keep_note(self.notes, number, told["note"], told["remark"] and _remark(told["remark"]))
+
     def _give_up(self, source: Source, opened: list[tuple[Place, str]], reason: str) -> None:
         """Leave out the item that was open when a child ended; the next child goes on after the last item reported."""
         if not opened:
@@ -172,8 +182,12 @@ class ContainedReader:
         self._spoilt |= {place for place, _ in opened}
 
 
-def _unreadable(source: Source, reason: str) -> SourceError:
-    return SourceError(
+def _remark(told: dict[str, Any]) -> Remark:
+    return Remark(**{**told, "examples": tuple(told["examples"])})
+
+
+def _unreadable(source: Source, reason: str) -> UnreadableSource:
+    return UnreadableSource(
         f"The source '{without_secrets(source.location)}' cannot be read: {reason}. Check what the source "
         "holds; raise the limit if its files are genuine."
     )

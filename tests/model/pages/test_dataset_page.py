@@ -9,11 +9,15 @@ from structlog.testing import capture_logs
 
 from model.dataset.assembly import LEFT_OUT
 from model.dataset.ingest import assemble, publish
+from model.dataset.ingest_parts import Part
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates, write_rows
+from model.dataset.remarks import write_notes
 from model.dataset.tombstones import withdraw
 from model.pages.dataset_page import write_page
+from model.sources.declaration import Source
 from model.sources.labelled_image import LabelledImage
+from model.sources.remarks import Remark
 from model.sources.synthetic import Order, draw_images
 from support.small_images import NOW, collect, labelled, many
 
@@ -50,6 +54,20 @@ def test_it_says_what_the_version_holds(lake: Lake) -> None:
     assert "This is the first version." in page
     assert page.count("data:image/webp;base64,") == 2
     assert page.count("<svg") == 3
+
+
+def test_it_shows_what_sources_said_about_their_reading_and_their_collections(lake: Lake) -> None:
+    remarks = [
+        Remark("A split is <odd>.", 1_200, ("a.jpg",), warns=True),
+        Remark("A file was left out.", 3, ("b.svg",)),
+    ]
+    write_notes(lake, Source(location="shop", name="shop"), Part(1, 1, ()), {"": remarks})
+    version = _stage(lake, [replace(image, collection="faces", split="train") for image in many(20)])
+    page = _page(lake, version)
+    assert ["shop", "A split is &lt;odd&gt;.", "a.jpg", "1,200"] in _cells(page)
+    assert ["shop", "A file was left out.", "b.svg", "3"] in _cells(page)
+    held = next(cells for cells in _cells(page) if cells[:2] == ["faces", "made"])
+    assert sum(map(int, held[2:])) == 20
 
 
 def test_it_says_under_which_licences_the_images_of_a_source_are(lake: Lake) -> None:

@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from markupsafe import escape
 
 from model.estimate import Estimate
 from model.evaluation.forecast import Unseen, summarise
@@ -87,7 +88,19 @@ def test_the_verdict_comes_first_with_what_failed(plain: str, decision: Decision
     text = words(plain)
     assert text.index("Gate: do not promote") < text.index(failed[0].name) < text.index("Rules of the gate")
     for rule in decision.rules:
-        assert rule.detail in text
+        assert escape(rule.detail) in text
+
+
+def test_a_manager_reads_in_three_lines_why_a_person_is_asked() -> None:
+    why = (
+        "The test images are too few.",
+        "Odds of a loss beyond the margin: accuracy (1 point) 1 in 8.",
+        "About 710 more.",
+    )
+    page = render(make_report(), Decision(promote=False, rules=(), ask=True, why=why))
+    verdict = page[page.index('class="verdict bad"') : page.index("</div>", page.index('class="verdict'))]
+    assert "Gate: ask a person" in verdict
+    assert [line for line in why if f"<p>{line}</p>" in verdict] == list(why)
 
 
 def test_everything_that_was_measured_is_on_the_page(plain: str) -> None:
@@ -122,8 +135,8 @@ def test_the_champion_stands_beside_on_the_same_images(full: str) -> None:
 
 def test_the_forecast_and_the_mistakes_are_shown(full: str) -> None:
     text = words(full)
-    assert "60.0 % of its images may be found" in text
-    assert "the mean over 2 detectors" in text
+    assert "60.0 % of its images are found on average" in text
+    assert "It rests on 2 detectors." in text
     assert "98.7 % AI" in text
     assert "AI images called real" not in text
 

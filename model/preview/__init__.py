@@ -1,0 +1,1 @@
+"""Shows what a source holds before it is ingested."""
