@@ -1,0 +1,1 @@
+"""Writes a dataset version as files that other tools read: Parquet or WebDataset."""
