@@ -5,17 +5,20 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from model.dataset.demonstration import makes_way
 from model.dataset.manifest import GIVEN, SCHEMA
+from model.dataset.membership import among
 from model.dataset.shards import ERASED
 from model.dataset.splitting import picture_of, place
 from model.errors import DatasetError
 from model.sources.neutralise import former_origins
 from model.sources.reports import SOURCE as REPORTS
 
-_KINDS: Final = ("source", "generator")
+_KINDS: Final = ("source", "generator", "collection")
 """The columns by whose values a person may exclude images from a version."""
 
 LEFT_OUT: Final[Mapping[str, str]] = MappingProxyType(
@@ -46,10 +49,17 @@ _PRECEDENCE: Final = (
     "generator",
     "split_hint",
     "licence",
+    "collection",
 )
 
 _DECIDING: Final = ("picture", "label", "new", "reported", "ingested_at", "source", "split_hint")
 """The columns of a claim that the rules use."""
+
+_CLAIMED: Final = (
+    "sha256", "pixel_hash", "phash", "decode_error", "label", "source", "generator", "split_hint", "licence",
+    "collection", "origin", "ingested_at", "batch", "row",
+)  # fmt: skip
+"""The columns of the facts by which images are chosen."""
 
 _ORDER: Final = ("ingested_at", "batch", "row")
 """Sort key of a manifest's rows: the order of the lake, so that each shard is read once."""
@@ -87,7 +97,7 @@ def assemble_rows(
     - `given`: every image of every earlier version (`manifest.read_given`).
     - `withdrawn`: hashes of bytes and of pixels that must not come back.
     - `withdrawn_reports`: hashes that must not come back in a report.
-    - `exclude`: names of sources and generators (see `_find_excluded`).
+    - `exclude`: names of sources, generators and collections (see `_find_excluded`).
     - `demonstration`: whether the built-in images were asked for by name.
 
     The rules, in order:
@@ -105,9 +115,11 @@ def assemble_rows(
     Pure: the result does not depend on the order of `facts`. Raises DatasetError for a name in `exclude` that no image
     has.
     """
-    claims = _in_precedence(facts, given)
+    facts = facts.reset_index(drop=True)
+    claims = _in_precedence(facts[list(_CLAIMED)], given)  # not all columns: a million rows take a gigabyte
     claims["rule"] = ""
-    claims.loc[_is_replaced(claims), "rule"] = "neutralised"
+    neutralised = _find_neutralised(claims)
+    claims.loc[neutralised.index, "rule"] = "neutralised"
     claims.loc[_find_excluded(claims, exclude), "rule"] = "excluded"
     claims.loc[_is_withdrawn(claims, withdrawn), "rule"] = "withdrawn"
     if withdrawn_reports:
@@ -118,19 +130,21 @@ def assemble_rows(
     open_ = claims.loc[claims["rule"] == "", list(_DECIDING)]
     claims.loc[open_.index, "rule"] = _judge_labels(open_)
     pictures = claims.loc[claims["rule"] == "", ["picture", "phash"]]
-    placed = place(pictures, open_[open_["picture"].isin(pictures["picture"])], given)
+    chosen = open_[among(open_["picture"], pictures["picture"])]
+    placed = place(pictures, chosen, given, same=neutralised, sketches=_sketches(facts))
     refused = open_["picture"].map(placed.loc[placed["rule"] != "", "rule"]).dropna()
     claims.loc[refused.index, "rule"] = refused
     order = claims.loc[claims["rule"] == "", list(_ORDER)].sort_values(list(_ORDER), kind="stable").index
     kept = claims.loc[order, "picture"]
     places = {name: kept.map(placed[name]).array for name in ("cluster", "split")}
-    # Only here are all columns copied: a million rows take a gigabyte.
-    rows = claims.reindex(index=order, columns=_OWN).assign(**places)[SCHEMA.names].reset_index(drop=True)
     hints = open_.groupby("picture")["split_hint"].nunique()
-    in_two = kept.isin(hints.index[hints > 1]).to_numpy()
+    in_two = among(kept, hints.index[hints > 1])
+    left_out = claims.loc[claims["rule"] != "", ["rule", "sha256", "origin"]].reset_index(drop=True)
+    del claims, open_, refused, placed, pictures  # half a gigabyte of a million rows, before all columns are copied
+    rows = facts.reindex(index=order, columns=_OWN).assign(**places)[SCHEMA.names].reset_index(drop=True)
     return Assembly(
         rows=rows,
-        left_out=claims.loc[claims["rule"] != "", ["rule", "sha256", "origin"]].reset_index(drop=True),
+        left_out=left_out,
         two_splits=rows.loc[in_two, ["sha256", "origin", "split"]],
         former=_former(given, kept),
     )
@@ -142,21 +156,30 @@ def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFr
     if given is not None:
         labels = given.drop_duplicates("sha256").set_index("sha256")["label"]
         claims["new"] = claims["label"] != claims["sha256"].map(labels)
-    return claims.sort_values(list(_PRECEDENCE), ignore_index=True)
+    return claims.sort_values(list(_PRECEDENCE))
 
 
-def _is_replaced(claims: pd.DataFrame) -> pd.Series:
-    neutralised = former_origins(claims)
-    if neutralised.empty:  # the usual case: saves indexing all paths
-        return pd.Series(data=False, index=claims.index)
-    sources = claims.loc[neutralised.index, "source"]
-    replaced = pd.MultiIndex.from_arrays([sources, neutralised])
-    return pd.Series(pd.MultiIndex.from_frame(claims[["source", "origin"]]).isin(replaced), index=claims.index)
+def _find_neutralised(claims: pd.DataFrame) -> pd.DataFrame:
+    """Return the picture of each claim that has a neutralised copy (`one`), and the picture of the copy (`other`).
+
+    The index is the index of the claims. A claim with several copies has several rows.
+    """
+    former = former_origins(claims)
+    copies = claims.loc[former.index, ["source", "picture"]].assign(origin=former)
+    likely = claims.loc[among(claims["origin"], former), ["source", "origin", "picture"]]
+    pairs = likely.reset_index().merge(copies, on=["source", "origin"], suffixes=("", "_copy"))
+    return pairs.set_index("index")[["picture", "picture_copy"]].set_axis(["one", "other"], axis=1)
 
 
-def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> pd.Series:
-    named = claims["sha256"].isin(withdrawn) | claims["picture"].isin(withdrawn)
-    return claims["picture"].isin(claims.loc[named, "picture"])
+def _sketches(facts: pd.DataFrame) -> pd.Series:
+    """Return the sketch of each picture of the lake that has one."""
+    known = facts["sketch"].set_axis(picture_of(facts)).dropna()
+    return known[~known.index.duplicated()]
+
+
+def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> NDArray[np.bool_]:
+    named = among(claims["sha256"], withdrawn) | among(claims["picture"], withdrawn)
+    return among(claims["picture"], claims.loc[named, "picture"])
 
 
 def _judge_labels(claims: pd.DataFrame) -> pd.Series:
@@ -169,17 +192,17 @@ def _judge_labels(claims: pd.DataFrame) -> pd.Series:
     contested = claims.loc[together & contradicts & equals, "picture"]
     rule = pd.Series("duplicate", index=claims.index).mask(contradicts, "later_label")
     rule = rule.mask(~claims["picture"].duplicated(), "")
-    return rule.mask(claims["picture"].isin(contested), "two_labels")
+    return rule.mask(among(claims["picture"], contested), "two_labels")
 
 
 def _former(given: pd.DataFrame | None, pictures: pd.Series) -> pd.DataFrame:
     if given is None:
         return pd.DataFrame(columns=list(GIVEN))
-    return given.loc[~picture_of(given).isin(pictures), list(GIVEN)].reset_index(drop=True)
+    return given.loc[~among(picture_of(given), pictures), list(GIVEN)].reset_index(drop=True)
 
 
 def _find_excluded(images: pd.DataFrame, names: Collection[str]) -> pd.Series:
-    """Mark the images (columns `source` and `generator`) that `names` such as 'source:x' or 'generator:y' exclude.
+    """Mark the images (columns _KINDS) that `names` such as 'source:x', 'generator:y' or 'collection:z' exclude.
 
     Raises DatasetError for a name that no image has, and lists the names that exist. A misspelt name would exclude
     nothing.

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from upath import UPath
 
+from model.dataset.card.version_card import renew_cards
 from model.dataset.kept_out import LOOKED_AT, KeptOut
 from model.dataset.lake import STAGING, Lake, to_frame
 from model.dataset.manifest import GIVEN, write_former
@@ -62,6 +63,7 @@ def erase_from_lake(lake: Lake, *, lock: Path) -> Erased | None:
     1. The rows of the images leave the manifests of all versions, published or not; `former.parquet` remembers
        the images.
     2. The bytes leave the shards, in which the rows stay.
+    3. The data cards of the versions are written anew, because the sums of the files have changed.
 
     In this order each row of a manifest has its bytes at every moment. Returns None if no tombstone asks for an
     erasure. `lock` is the lock file of `withdraw`. Raises StorageFull when there is no room, and LockHeld when another
@@ -79,6 +81,8 @@ def erase_from_lake(lake: Lake, *, lock: Path) -> Erased | None:
     tables, held = _leave_versions(lake, with_twins) if images and anew else ([], {})
     for shard in to_write:
         erase_rows(shard.path, shard.rows)
+    if images and anew:
+        renew_cards(lake)
     return Erased(
         images=images,
         withdrawn=frozenset().union(*(shard.withdrawn for shard in shards)),

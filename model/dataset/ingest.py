@@ -11,6 +11,7 @@ import pandas as pd
 
 from model.dataset.already_read import known_before, read_seen, remember, tidy_seen
 from model.dataset.assembly import assemble_rows
+from model.dataset.card.version_card import write_card
 from model.dataset.contained.budget import Budget
 from model.dataset.contained.reader import ContainedReader, which_hold_anything_new
 from model.dataset.ingest_parts import Part, PartReader, holds_anything_new
@@ -18,6 +19,7 @@ from model.dataset.intake import Intake, Progress, Row, Tally
 from model.dataset.kept_out import KeptOut
 from model.dataset.lake import SUCCESS, Lake
 from model.dataset.manifest import read_accepted, read_candidates, read_given, version_id, write_former, write_rows
+from model.dataset.remarks import read_notes, write_notes
 from model.dataset.summary import summarise
 from model.dataset.tombstones import read_kept_out, read_tombstones, scan_images
 from model.dataset.validation import FILE, read_validation
@@ -98,6 +100,8 @@ def collect_part(
             reader = stack.enter_context(contained)
         shares = (reader.rows(number, progress) for number in range(len(part.sources)))
         written = [lake.write_batch(without_erased(lake, share, reader.tally)) for share in shares]
+    for number, source in enumerate(part.sources):
+        write_notes(lake, source, part, reader.notes.get(number, {}))
     collected = Collected.of(written, reader.tally)
     if len(reader.keys):
         remember(lake, reader.keys, batches=[*before, *collected.batches])
@@ -143,7 +147,8 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstr
         return latest
     if not (lake.version_path(version) / SUCCESS).exists():
         previous = None if latest is None or given is None else (latest, given[~given["former"]])
-        summary = summarise(assembly, previous=previous, tombstones=tombstones, exclude=exclude)
+        remarks = read_notes(lake)
+        summary = summarise(assembly, previous=previous, tombstones=tombstones, exclude=exclude, remarks=remarks)
         write_rows(lake, version, assembly.rows, name="candidates")
         write_former(lake, version, assembly.former)
         write_text(lake.version_path(version) / "summary.json", json.dumps(summary, indent=2, sort_keys=True))
@@ -151,7 +156,7 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstr
 
 
 def publish(lake: Lake, version: str) -> bool:
-    """Make a validated version the latest; returns False if it already is.
+    """Make a validated version the latest, and write its data card; returns False if it already is.
 
     Raises DatasetError if the version has not passed validation, or holds an image that was withdrawn after the version
     was assembled.
@@ -167,6 +172,7 @@ def publish(lake: Lake, version: str) -> bool:
     images = pd.concat([read(lake, version, columns=asked) for read in (read_candidates, read_accepted)])
     if read_kept_out(lake).mark(images).any():
         raise DatasetError(f"dataset version '{version}' holds images that were withdrawn meanwhile; assemble it again")
+    write_card(lake, version)
     # Also rewritten for a version that was published earlier the same day: `Lake.latest` compares the markers' times.
     write_text(folder / SUCCESS, "")
     return True

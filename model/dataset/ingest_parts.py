@@ -14,6 +14,7 @@ from model.sources.declaration import Source, as_declared, without_images
 from model.sources.entries import Container, Entry, Item
 from model.sources.kinds import open_source
 from model.sources.labelled_image import LabelledImage
+from model.sources.remarks import Remark
 from model.sources.web.reach import PUBLIC, Reach
 from model.sources.web.secrets import STRUCK_OUT, without_secrets
 
@@ -30,14 +31,24 @@ class Watch(Protocol):
     def end(self, key: bytes | None) -> None:
         """Note that the item opened last is read; `key` identifies it and its content, or is None."""
 
+    def note(self, inside: str, remark: Remark | None) -> None:
+        """Note what the listing of the container `inside` says, empty for the source; None at its beginning."""
+
+    def skip(self, inside: str) -> None:
+        """Note that the container `inside` has not changed, and is not opened."""
+
 
 @dataclass(frozen=True)
 class Part:
-    """Part `number` (from 1) of the `of` equal parts of all images of the `sources`; convertible to JSON and back."""
+    """Part `number` (from 1) of the `of` equal parts of all images of the `sources`; convertible to JSON and back.
+
+    A sample takes only one in `one_in` images of each entry, such as of a group of a shard's rows.
+    """
 
     number: int
     of: int
     sources: tuple[Source, ...]
+    one_in: int = 1
 
     def __str__(self) -> str:
         return f"part {self.number} of {self.of}"
@@ -66,20 +77,29 @@ class Part:
         """Whether an entry belongs to this part: only the hash of the entry's path decides."""
         return int.from_bytes(digest(entry.path)) % self.of == self.number - 1
 
+    def images_of(self, entry: Entry) -> Iterator[LabelledImage]:
+        """Yield the images of an entry that belong to the part; their numbers in the entry decide."""
+        for number, image in enumerate(entry.images()):
+            if self.one_in == 1 or int.from_bytes(digest(entry.path, number)) % self.one_in == 0:
+                yield image
+
 
 def holds_anything_new(source: Source, *, parts: int, seen: Digests, reach: Reach = PUBLIC) -> bool:
     """Whether a source, read in `parts` parts, lists any image that is not in `seen`; reads no image.
 
     Raises SourceError for a source that cannot be listed, or holds no image although it may not be empty.
     """
-    found = new = False
+    found, new, remarks = False, False, list[Remark]()
     with open_source(source.location, reach) as items:
         for item in items:
             beat()
+            if isinstance(item, Entry) and item.remark is not None:
+                remarks.append(item.remark)
+                continue
             found = True
             new = new or any(key is None or key not in seen for key in _keys(source, item, parts))
     if not found and not source.may_be_empty:
-        raise without_images(source)
+        raise without_images(source, remarks)
     return new
 
 
@@ -98,10 +118,14 @@ def read_part(
     To go on after an interruption, name the last place that was read (`after`) and the places to skip (`without`).
     Raises SourceError as `holds_anything_new` does, and for an image that cannot be read.
     """
+    remarks: list[Remark] = []
 
-    def read_new(items: Iterable[Item], above: Place, after: Place) -> Generator[LabelledImage, None, bool]:
-        """Yield the images; return whether there is any image, in any part."""
+    def read_new(
+        items: Iterable[Item], above: Place, after: Place, revision: str | None = None, inside: str = ""
+    ) -> Generator[LabelledImage, None, bool]:
+        """Yield the images of items below a container of this `revision`; return whether there is any, in any part."""
         found = False
+        watch.note(inside, None)
         for number, item in enumerate(items):
             beat()
             place, within = (*above, number), after[1:] if (number,) == after[:1] else ()
@@ -109,33 +133,44 @@ def read_part(
                 found = True
                 continue
             if isinstance(item, Container):
-                key = _container_key(source, item, part.number, part.of)
+                key, name = _container_key(source, item, part.number, part.of), f"{inside}/{item.path}"
                 if key is not None and key in seen:
                     found = True
+                    watch.skip(name)
                 else:
                     watch.begin(place, item.path)
-                    found |= yield from read_new(item.entries(), place, within)
+                    found |= yield from read_new(item.entries(), place, within, item.revision() or revision, name)
                     watch.end(key)
+            elif item.remark is not None:
+                remarks.append(item.remark)
+                if part.number == 1 or item.remark.of_rows:
+                    watch.note(inside, item.remark)
             else:
                 found = True
                 if part.holds(item) and ((key := _entry_key(source, item)) is None or key not in seen):
                     watch.begin(place, item.path)
-                    yield from (as_declared(image, source) for image in item.images())
+                    named = item.revision() or revision
+                    yield from (as_declared(_of(image, named), source) for image in part.images_of(item))
                     watch.end(key)
         return found
 
     with open_source(source.location, reach) as items:
         found = yield from read_new(items, (), after)
     if not found and not source.may_be_empty:
-        raise without_images(source)
+        raise without_images(source, remarks)
 
 
 class PartReader:
-    """Reads the sources of a part, in this process, into rows of batches; `keys` identify items read to their end."""
+    """Reads the sources of a part, in this process, into rows of batches.
+
+    `keys` identify items read to their end. `notes` are the remarks of each source, by its number.
+    """
 
     def __init__(self, part: Part, intake: Intake, *, seen: Digests, reach: Reach, watch: Watch | None = None) -> None:
         self.keys = Digests()
+        self.notes: dict[int, dict[str, list[Remark] | None]] = {}
         self.tally: Tally = intake.tally
+        self._number = 0
         self._part, self._intake, self._seen, self._reach = part, intake, seen, reach
         self._watch = watch or self
 
@@ -144,6 +179,7 @@ class PartReader:
     ) -> Iterator[Row]:
         """Yield the rows of the part's source `number` (from 0) behind the place `after`, except at `without`."""
         source, seen, reach, watch = self._part.sources[number], self._seen, self._reach, self._watch
+        self._number = number
         images = read_part(source, self._part, seen=seen, watch=watch, reach=reach, after=after, without=without)
         return self._intake.rows(images, progress)
 
@@ -154,6 +190,27 @@ class PartReader:
         """Keep the key of the item that was read."""
         if key is not None:
             self.keys.add(key)
+
+    def note(self, inside: str, remark: Remark | None) -> None:
+        """Keep what a listing says; its beginning forgets what was said before."""
+        keep_note(self.notes, self._number, inside, remark)
+
+    def skip(self, inside: str) -> None:
+        """Let the earlier notes on a container stand."""
+        self.notes.setdefault(self._number, {})[inside] = None
+
+
+def keep_note(
+    notes: dict[int, dict[str, list[Remark] | None]], number: int, inside: str, remark: Remark | None
+) -> None:
+    """Add a remark on the container `inside` of the source `number` to `notes`; None begins an empty list."""
+    of_source = notes.setdefault(number, {})
+    of_source[inside] = [] if remark is None else [*(of_source.get(inside) or ()), remark]
+
+
+def _of(image: LabelledImage, revision: str | None) -> LabelledImage:
+    """Return an image with the `revision` of its file, unless the source names one itself."""
+    return image if revision is None or image.revision else replace(image, revision=revision)
 
 
 def _shown(source: Source) -> str:

@@ -60,7 +60,7 @@ class Intake:
     def rows(self, images: Iterable[LabelledImage], progress: Progress) -> Iterator[Row]:
         """Yield rows for `Lake.write_batch`; call `progress` after every thousand images, and at the end.
 
-        Raises SourceError for an image whose source, generator, licence or origin cannot be kept.
+        Raises SourceError for an image with a source, a collection or another claim that cannot be kept.
         """
         for image in images:
             beat()
@@ -80,6 +80,8 @@ class Intake:
                     "origin": image.origin,
                     "ingested_at": self._now,
                     "licence": image.licence,
+                    "collection": image.collection,
+                    "revision": image.revision,
                 }
             if self.tally.read % _REPORT_EVERY == 0:
                 progress(self.tally.read, self.tally.added)

@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from model.dataset.membership import among
 from model.sources.neutralise import former_origin, former_origins
 from model.sources.reports import SOURCE as REPORTS
 
@@ -80,10 +83,11 @@ class KeptOut:
     def mark(self, images: pd.DataFrame) -> pd.Series:
         """Mark the images (columns `sha256`, `pixel_hash` and `source`) that are kept out."""
 
-        def named(hashes: frozenset[str]) -> pd.Series:
-            return images["sha256"].isin(hashes) | images["pixel_hash"].isin(hashes)
+        def named(hashes: frozenset[str]) -> NDArray[np.bool_]:
+            return among(images["sha256"], hashes) | among(images["pixel_hash"], hashes)
 
-        return named(self.everywhere) | (named(self.reported) & (images["source"] == REPORTS))
+        marked = named(self.everywhere) | (named(self.reported) & (images["source"] == REPORTS).to_numpy())
+        return pd.Series(marked, index=images.index)
 
     def _mark_places(self, images: pd.DataFrame) -> pd.Series:
         """Mark the originals and neutralised copies of images that are kept out; `images` has the columns LOOKED_AT."""

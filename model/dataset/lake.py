@@ -142,6 +142,10 @@ class Lake:
                     first, images, held = start, pq.read_table(file, columns=["image"])["image"], shard
             yield images[row - first].as_py()
 
+    def shards_of(self, batch: str) -> list[UPath]:
+        """List the files of a batch that hold its images, in order."""
+        return _shards_in(self._batch_path(batch))
+
     def _shards(self, batch: str) -> list[tuple[int, UPath]]:
         """List (first row, file) of each shard of a batch, in order."""
         if not (self._batch_path(batch) / SUCCESS).exists():

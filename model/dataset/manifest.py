@@ -22,7 +22,7 @@ _OF_THE_FILE: Final = (
     "width", "height", "format", "mode", "bytes", "jpeg_quality", "has_icc", "has_exif", "quantization", "animated",
     "brightness", "border",
 )  # fmt: skip
-_OF_THE_ENTRY: Final = ("origin", "ingested_at", "decode_error", "licence")
+_OF_THE_ENTRY: Final = ("origin", "ingested_at", "decode_error", "licence", "collection", "revision")
 
 SCHEMA: Final = pa.schema(
     [
@@ -40,7 +40,7 @@ SCHEMA: Final = pa.schema(
     ]
 )
 """The columns of a manifest: one row an image, without its bytes. `batch` and `row` say where the bytes are. `licence`
-is null if none was stated."""
+is null if none was stated, `collection` if the source has none, `revision` if the store of the source names none."""
 
 _IDENTITY: Final = ("sha256", "label", "split", "source", "generator")
 
@@ -130,4 +130,7 @@ def _write(lake: Lake, version: str, rows: pd.DataFrame, *, name: str, schema: p
 
 def _read(lake: Lake, version: str, name: str, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
     with (lake.version_path(version) / f"{name}.parquet").open("rb") as file:
-        return to_frame(read_columns(file, columns))
+        table = read_columns(file, columns)
+    if columns is None:  # a column of batches that no manifest has
+        table = table.select([column for column in table.column_names if column in SCHEMA.names])
+    return to_frame(table)

@@ -38,12 +38,16 @@ BATCH_SCHEMA: Final = pa.schema(
         pa.field("origin", pa.string(), nullable=False),
         pa.field("ingested_at", pa.timestamp("ms", tz="UTC"), nullable=False),
         pa.field("licence", pa.string()),
+        pa.field("collection", pa.string()),
+        pa.field("revision", pa.string()),
+        pa.field("sketch", pa.string()),
     ]
 )
 """One row an image: its bytes, its fingerprint and what its source claimed. `sha256` and `bytes` describe the file as
-it came. `image` is empty if the file cannot be decoded."""
+it came. `image` is empty if the file cannot be decoded. `sketch` is one of `model.images.sketch`, as
+hexadecimal digits."""
 
-_LATER: Final = ("licence",)
+_LATER: Final = ("licence", "collection", "revision", "sketch")
 """Columns that files written by earlier releases lack; the last columns of BATCH_SCHEMA."""
 
 FACTS: Final = tuple(name for name in BATCH_SCHEMA.names if name != "image")
@@ -54,11 +58,12 @@ keeps the hashes that keep the image out, and where the image came from."""
 
 _GONE: Final = (
     "phash", "width", "height", "format", "mode", "jpeg_quality", "has_icc", "has_exif", "quantization", "animated",
-    "brightness", "border",
+    "brightness", "border", "sketch",
 )  # fmt: skip
 """Columns measured from an image, which are erased with its bytes."""
 
-_CLAIMS: Final = ("sha256", "label", "source", "generator", "split_hint", "origin", "licence")
+# Without the revision: a file that is copied elsewhere stays the same content.
+_CLAIMS: Final = ("sha256", "label", "source", "generator", "split_hint", "origin", "licence", "collection")
 _SHARD_BYTES: Final = 128_000_000
 _SHARD_ROWS: Final = 20_000
 """A shard ends at _SHARD_BYTES or _SHARD_ROWS, whichever comes first. One shard is in memory at a time, when writing
@@ -84,6 +89,8 @@ def read_columns(file: IO[bytes], names: Sequence[str] | None = None) -> pa.Tabl
     table = parquet.read(columns=names and [name for name in names if name not in missing])
     for field in map(BATCH_SCHEMA.field, missing):
         table = table.append_column(field, pa.nulls(len(table), field.type))
+    if names is None and missing:
+        names = [*(name for name in table.column_names if name not in _LATER), *_LATER]
     return table.select(list(names)) if names else table
 
 

@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from model.labels import AI, CLASSES, REAL
 from model.metrics import area_under_roc
@@ -42,20 +43,76 @@ FACTS: Final[Mapping[str, Callable[[pd.DataFrame], pd.Series]]] = MappingProxyTy
 )
 """The facts that are audited: each is a column of a manifest, or computed from columns."""
 
+NEUTRALISED: Final = frozenset(
+    {"bytes", "format", "mode", "animated", "jpeg_quality", "quantization", "has_icc", "has_exif", "name_pattern"}
+)
+"""The facts that `neutralise` makes alike, or nearly so, in both classes."""
+
+USUAL_AUC: Final = 0.75
+MOST_AUC: Final = 0.9
+"""Largest usual and largest allowed lower bound of the area under the ROC with which a fact may tell the label."""
+
 _FOLDS: Final = 5
 _MOST_BINS: Final = 32
 _ROWS_A_BIN: Final = 16
 _FEWEST_BINS: Final = 4
-_NORMAL_95: Final = 1.96
+_BEYOND: Final = 0.025
+"""The chance that an area under the ROC is below the lower bound: that of a 95 % interval."""
+
+_LEAST_OF_EACH: Final = 10
+"""Fewest images of each class in a group that is audited by itself."""
+
+_ROUNDS: Final = 60
+"""Trees of the classifier of all facts together."""
+
+_MOST_TOGETHER: Final = 20_000
+"""Most images on which all facts are audited together, which takes seconds."""
 
 
-def find_shortcuts(rows: pd.DataFrame) -> dict[str, Shortcut]:
-    """Measure every fact of FACTS on the rows of a manifest; (0.5, 0.5) if the rows lack one of the classes."""
-    labels = np.asarray(rows["label"] == CLASSES[AI], dtype=np.int64)
+def find_shortcuts(rows: pd.DataFrame, *, among: int = 1) -> dict[str, Shortcut]:
+    """Measure every fact of FACTS on the rows of a manifest; (0.5, 0.5) if the rows lack one of the classes.
+
+    The rows are one of `among` groups that are looked at, which lowers the bound (Bonferroni's correction).
+    """
+    labels = _labels(rows)
     if len(np.unique(labels)) < 2:
         return dict.fromkeys(FACTS, Shortcut(0.5, 0.5))
     folds = _folds(rows)
-    return {name: _measure(fact(rows), labels, folds) for name, fact in FACTS.items()}
+    return {name: _bounded(_measure(fact(rows), labels, folds), labels, among) for name, fact in FACTS.items()}
+
+
+def find_shortcuts_in_groups(groups: Mapping[str, pd.DataFrame]) -> dict[tuple[str, str], Shortcut]:
+    """Measure every fact in each group of rows by itself, such as a source; returns them by group and fact.
+
+    A fact that tells the label one way in one source and the other way in another tells nothing over both. Groups with
+    fewer than 10 images of a class are left out.
+    """
+    large = {
+        name: rows for name, rows in groups.items() if np.bincount(_labels(rows), minlength=2).min() >= _LEAST_OF_EACH
+    }
+    found = {name: find_shortcuts(rows, among=len(large)) for name, rows in large.items()}
+    return {(name, fact): shortcut for name, facts in found.items() for fact, shortcut in facts.items()}
+
+
+def find_joint_shortcut(rows: pd.DataFrame) -> Shortcut:
+    """Measure how well all facts together tell the label, on at most 20,000 rows of a manifest.
+
+    The score of a row is that of a gradient-boosted classifier that was fitted to the other folds. This is a classifier
+    two-sample test (Lopez-Paz and Oquab, 2017, arXiv 1610.06545).
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # importing it takes longer than all other audits
+
+    rows = rows.sort_values("sha256").head(_MOST_TOGETHER)
+    labels = _labels(rows)
+    if np.bincount(labels, minlength=2).min() < _LEAST_OF_EACH:
+        return Shortcut(0.5, 0.5)
+    facts = np.column_stack([_numbers(fact(rows)) for fact in FACTS.values()])
+    folds, scores = _folds(rows), np.empty(len(labels))
+    for fold in range(_FOLDS):
+        held = folds == fold
+        judge = HistGradientBoostingClassifier(max_iter=_ROUNDS, early_stopping=False, random_state=0)
+        scores[held] = judge.fit(facts[~held], labels[~held]).predict_proba(facts[held])[:, 1]
+    return _bounded(max(area_under_roc(labels, scores), 0.5), labels, among=1)
 
 
 def name_patterns(origins: pd.Series) -> pd.Series:
@@ -72,8 +129,21 @@ def _folds(rows: pd.DataFrame) -> NDArray[np.int64]:
     return np.asarray(dealt.reindex(rows.index), dtype=np.int64)
 
 
-def _measure(fact: pd.Series, labels: NDArray[np.int64], folds: NDArray[np.int64]) -> Shortcut:
-    """Score each row by the share of AI among the rows of the other folds with the same value (target encoding).
+def _labels(rows: pd.DataFrame) -> NDArray[np.int64]:
+    return np.asarray(rows["label"] == CLASSES[AI], dtype=np.int64)
+
+
+def _numbers(fact: pd.Series) -> NDArray[np.float64]:
+    """Return a fact as numbers: values that are no numbers are numbered, and -1 stands for a missing value."""
+    if not pd.api.types.is_numeric_dtype(fact):
+        return pd.factorize(fact, sort=True)[0].astype(np.float64)
+    return fact.to_numpy(dtype=np.float64, na_value=-1.0)
+
+
+def _measure(fact: pd.Series, labels: NDArray[np.int64], folds: NDArray[np.int64]) -> float:
+    """Return the area under the ROC of a fact, at least 0.5.
+
+    The score of a row is the share of AI among the rows of the other folds with the same value (target encoding).
 
     Any relation is found, even if it is not monotonic. A row's own label is not used for its score. So a fact with a
     different value for every image, such as a serial number, gets 0.5.
@@ -83,8 +153,12 @@ def _measure(fact: pd.Series, labels: NDArray[np.int64], folds: NDArray[np.int64
     for fold in range(_FOLDS):
         held = folds == fold
         scores[held] = _shares_of_ai(values[~held], labels[~held], values.max() + 1)[values[held]]
-    auc = max(area_under_roc(labels, scores), 0.5)
-    return Shortcut(auc, max(auc - _NORMAL_95 * _standard_error(auc, labels), 0.5))
+    return max(area_under_roc(labels, scores), 0.5)
+
+
+def _bounded(auc: float, labels: NDArray[np.int64], among: int) -> Shortcut:
+    reach = float(norm.isf(_BEYOND / among))
+    return Shortcut(auc, max(auc - reach * _standard_error(auc, labels), 0.5))
 
 
 def _categories(fact: pd.Series) -> NDArray[np.int64]:

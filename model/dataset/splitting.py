@@ -5,9 +5,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
+from model.dataset.clusters import joined, near_clusters
 from model.dataset.manifest import SPLITS
-from model.dataset.near_duplicates import near_clusters
+from model.dataset.membership import among
 
 _VAL_SHARE: Final = 0.1
 _TEST_SHARE: Final = 0.1
@@ -19,13 +23,24 @@ def picture_of(images: pd.DataFrame) -> pd.Series:
     return images["pixel_hash"].fillna(images["sha256"])
 
 
-def place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+def place(
+    pictures: pd.DataFrame,
+    claims: pd.DataFrame,
+    given: pd.DataFrame | None,
+    *,
+    same: pd.DataFrame | None = None,
+    sketches: pd.Series | None = None,
+) -> pd.DataFrame:
     """Return `cluster`, `split` and `rule` (a key of LEFT_OUT, or empty if the picture stays) by picture.
 
-    `pictures` has the columns `picture` and `phash`. `claims` are all claims about `pictures`; the first claim of each
-    picture decides. `given` is every image of every earlier version, also if it is withdrawn or excluded now.
+    - `pictures`: the columns `picture` and `phash`.
+    - `claims`: all claims about `pictures`; the first claim of each picture decides.
+    - `given`: every image of every earlier version, also if it is withdrawn or excluded now.
+    - `same`: pairs of pictures (`one`, `other`) that are one for a known reason: a neutralised copy and its original.
+    - `sketches`: the sketches of all pictures that the lake knows, by picture.
 
-    1. Near-duplicates (`near_clusters`) are one cluster, whatever their labels, and are in one split.
+    1. Near-duplicates (`near_clusters`) and the pairs of `same` are one cluster, whatever their labels, and are in one
+       split.
     2. A split once given never changes. A new image in a cluster with a split takes the cluster's split.
     3. A new image is left out if its cluster spans two splits.
     4. A new image that its source assigns to `test` is left out if its cluster is in another split.
@@ -35,19 +50,22 @@ def place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | No
        report, and must not decide what is tested or where the threshold lies.
     7. A cluster without a split takes the strongest that its sources claim: `test`, then `val`, then `train`.
     8. A cluster without a claim is placed by its hash: 80 % train, 10 % val, 10 % test.
-    9. A cluster claimed for `train` goes to `val` if its hash says `val` and none of its sources has a `val`.
+    9. A cluster claimed for `train` goes to `val` or `test` if its hash says so and none of its sources has that split.
+       Many sources publish `train` alone.
 
     A lone image therefore gets the same split in every lake.
     """
-    nodes = _nodes(pictures, given)
+    same = pd.DataFrame(columns=["one", "other"]) if same is None else same
+    nodes = _nodes(pictures, given, sketches)
+    nodes["component"] = _components(nodes, same)
     trusted = claims[~claims["reported"]]
     leads = claims.drop_duplicates("picture")
-    reported = pd.Series(nodes.index.isin(leads.loc[leads["reported"], "picture"]), index=nodes.index)
+    reported = pd.Series(among(nodes.index, leads.loc[leads["reported"], "picture"]), index=nodes.index)
     hint = _strongest_hint(trusted.assign(node=trusted["picture"])).reindex(nodes.index)
     spans = nodes.groupby("component")["given"].transform("nunique") > 1
     fresh = nodes["given"].isna()
     nodes["rule"] = np.where(spans & fresh, "between_splits", "")
-    _part(nodes, spans & ~fresh)
+    _part(nodes, spans & ~fresh, same)
     settled = nodes.groupby("component")["given"].transform("first")
     late_test = fresh & (hint == "test") & settled.notna() & (settled != "test")
     nodes.loc[late_test & (nodes["rule"] == ""), "rule"] = "test_near_train"
@@ -63,22 +81,31 @@ def place(pictures: pd.DataFrame, claims: pd.DataFrame, given: pd.DataFrame | No
     return placed
 
 
-def _nodes(pictures: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
-    """Return the pictures of this and all earlier versions: `component`, the split `given`, and if `present` now."""
+def _nodes(pictures: pd.DataFrame, given: pd.DataFrame | None, sketches: pd.Series | None) -> pd.DataFrame:
+    """Return the pictures of this and all earlier versions: hashes, the split `given`, and if `present` now."""
     nodes = pictures.set_index("picture")[["phash"]].assign(given=pd.Series(dtype="str"), present=True)
     if given is not None:
         once = given.assign(picture=picture_of(given)).drop_duplicates("picture").set_index("picture")
         nodes["given"] = once["split"].reindex(nodes.index)
-        absent = once.loc[~once.index.isin(nodes.index), ["phash", "split"]]
+        absent = once.loc[~among(once.index, nodes.index), ["phash", "split"]]
         nodes = pd.concat([nodes, absent.rename(columns={"split": "given"}).assign(present=False)])
-    return nodes.assign(component=_components(nodes["phash"]))
+    return nodes.assign(sketch=None if sketches is None else sketches.reindex(nodes.index))
 
 
-def _components(phashes: pd.Series) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    return near_clusters(phashes.to_numpy(dtype=np.int64, na_value=0))
+def _components(nodes: pd.DataFrame, same: pd.DataFrame) -> NDArray[np.int64]:
+    """Return the number, from 0, of the cluster of each picture."""
+    near = near_clusters(nodes["phash"].to_numpy(dtype=np.int64, na_value=0), nodes["sketch"])
+    if same.empty:
+        return near
+    # With the pictures that no version holds: an original that was never published still connects its copies.
+    ends, pictures = pd.factorize(pd.concat([same["one"], same["other"]]))
+    pairs = coo_array((np.ones(len(same), dtype=np.bool_), np.split(ends, 2)), shape=(len(pictures), len(pictures)))
+    groups = pd.Series(connected_components(pairs, directed=False)[1], pictures).reindex(nodes.index)
+    alone = pd.Series(np.arange(len(nodes)) + len(pictures), nodes.index)
+    return joined(near, groups.fillna(alone).to_numpy(np.int64))
 
 
-def _part(nodes: pd.DataFrame, spanning: pd.Series) -> None:
+def _part(nodes: pd.DataFrame, spanning: pd.Series, same: pd.DataFrame) -> None:
     """Divide, in place, the clusters of the `spanning` nodes, which were given different splits.
 
     Nodes near to each other stay one cluster, in the strongest of their splits; all other nodes get the rule
@@ -86,7 +113,7 @@ def _part(nodes: pd.DataFrame, spanning: pd.Series) -> None:
     """
     if not spanning.any():
         return
-    nodes.loc[spanning, "component"] = nodes["component"].max() + 1 + _components(nodes.loc[spanning, "phash"])
+    nodes.loc[spanning, "component"] = nodes["component"].max() + 1 + _components(nodes[spanning], same)
     rank = nodes["given"].map(_STRENGTH)
     strongest = rank.groupby(nodes["component"]).transform("max")
     weaker = spanning & (rank < strongest)
@@ -98,11 +125,13 @@ def _part(nodes: pd.DataFrame, spanning: pd.Series) -> None:
 def _propose(names: pd.Series, claims: pd.DataFrame) -> pd.Series:
     """Return a split for each component in `names` (its cluster): from the `claims` about it, or from its hash."""
     by_hash = names.map(_split_by_hash)
-    has_val = set(claims.loc[claims["split_hint"] == "val", "source"])
     hinted = _strongest_hint(claims).reindex(names.index)
-    validated = claims["source"].isin(has_val).groupby(claims["node"]).any().reindex(names.index)
-    carved = (hinted == "train") & ~validated & (by_hash == "val")
-    return hinted.mask(carved, "val").fillna(by_hash)
+    proposed = hinted.fillna(by_hash)
+    for split in ("val", "test"):
+        publishers = set(claims.loc[claims["split_hint"] == split, "source"])
+        published = claims["source"].isin(publishers).groupby(claims["node"]).any().reindex(names.index)
+        proposed = proposed.mask((hinted == "train") & ~published & (by_hash == split), split)
+    return proposed
 
 
 def _strongest_hint(claims: pd.DataFrame) -> pd.Series:

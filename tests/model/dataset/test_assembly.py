@@ -1,7 +1,7 @@
 """The rules by which images become a dataset version, on facts without images."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
@@ -106,6 +106,16 @@ def test_near_duplicates_that_enter_together_share_a_cluster_and_the_strongest_c
     assert assembly.rows["cluster"].nunique() == 2
 
 
+def test_what_a_source_does_not_publish_is_taken_from_its_train() -> None:
+    train = [Claim(place, variant=1, split="train", source="hub") for place in range(0, 64, 4)]
+    alone = splits(assemble_rows(facts(train)))
+    assert set(alone.values()) == {"train", "val", "test"}
+    test = Claim(60, variant=1, split="test", source="hub")
+    beside_test = splits(assemble_rows(facts([*train[:-1], test])))
+    assert set(beside_test.values()) == {"train", "val", "test"}
+    assert [sha256 for sha256, split in beside_test.items() if split == "test"] == [test.sha256]
+
+
 def test_a_near_duplicate_takes_the_split_that_was_given_before() -> None:
     test, late = Claim(0, split="test"), Claim(1, split="train", label="ai")
     assert splits(two_fortnights([test], [late]))[late.sha256] == "test"
@@ -133,6 +143,65 @@ def test_images_of_earlier_versions_that_turn_out_to_be_near_stay_in_the_stronge
     assert splits(assembly) == {test.sha256: "test", apart.sha256: "val"}
     assert rules(assembly) == {train.sha256: "between_splits"}
     assert list(assembly.former["split"]) == ["train"]
+
+
+def test_dividing_a_cluster_leaves_all_other_clusters_as_they_are() -> None:
+    train, test, others = Claim(30), Claim(31), [Claim(place) for place in range(0, 25, 5)]
+    earlier = remembered(assemble_rows(facts([train, test, *others])))
+    given = {train.sha256: "train", test.sha256: "test"} | {other.sha256: "val" for other in others}
+    earlier["split"] = earlier["sha256"].map(given)
+    late = [Claim(other.place + 1, split="train") for other in others]
+    assembly = assemble_rows(facts([train, test, *others], late), earlier)
+    assert splits(assembly) == {test.sha256: "test"} | {claim.sha256: "val" for claim in (*others, *late)}
+    assert assembly.rows["cluster"].nunique() == 1 + len(others)
+
+
+def neutralised_from(original: Claim, place: int, **changes: Any) -> Claim:
+    """The neutralised copy of a file, which looks like a file at `place`."""
+    copy = Claim(place, **changes)
+    return replace(copy, origin=f"{original.origin or '0.png'}/{copy.sha256[:16]}.jpg")
+
+
+def test_a_neutralised_copy_keeps_the_split_of_its_original_however_little_it_resembles_it() -> None:
+    named = enumerate(["train", "train", "val", "test", None, None])
+    originals = [Claim(5 * number, split=split, origin=f"{number}.png") for number, split in named]
+    copies = [neutralised_from(original, original.place + 32, variant=1) for original in originals]
+    first, second = assemble_rows(facts(originals)), two_fortnights(originals, copies)
+    before, after = splits(first), splits(second)
+    assert [after[copy.sha256] for copy in copies] == [before[original.sha256] for original in originals]
+    assert rules(second) == {original.sha256: "neutralised" for original in originals}
+    assert second.rows["cluster"].nunique() == len(copies)
+
+
+def test_an_original_of_another_source_or_under_another_path_is_no_original() -> None:
+    test = Claim(0, split="test")
+    elsewhere = neutralised_from(test, 32, source="b", split="val")
+    other = neutralised_from(Claim(0, origin="1.png"), 48, split="val")
+    assert splits(two_fortnights([test], [elsewhere, other])) == {
+        test.sha256: "test",
+        elsewhere.sha256: "val",
+        other.sha256: "val",
+    }
+
+
+def test_two_neutralised_copies_of_an_image_that_was_never_published_are_one_cluster() -> None:
+    original = Claim(0)
+    first, second = (neutralised_from(original, place, split=split) for place, split in ((20, "test"), (40, "train")))
+    assembly = two_fortnights([original, first], [second])
+    assert splits(assembly) == {first.sha256: "test", second.sha256: "test"}
+    assert assembly.rows["cluster"].nunique() == 1
+
+
+def test_a_copy_that_an_earlier_release_put_into_another_split_than_its_original_leaves_train() -> None:
+    original, apart = Claim(0, split="test"), Claim(10, origin="1.png")
+    copy = neutralised_from(original, 32)
+    earlier = remembered(assemble_rows(facts([original, apart])))
+    earlier = pd.concat([earlier, earlier.iloc[:1].assign(sha256=copy.sha256, pixel_hash=copy.pixel_hash)])
+    earlier["phash"] = pd.array([perceptual(0), perceptual(10), perceptual(32)], dtype="Int64")
+    earlier["split"] = ["test", "train", "train"]
+    assembly = assemble_rows(facts([original, apart], [copy]), earlier)
+    assert splits(assembly) == {apart.sha256: "train"}
+    assert rules(assembly) == {original.sha256: "neutralised", copy.sha256: "between_splits"}
 
 
 def test_the_split_of_an_image_that_has_gone_still_binds_its_near_duplicates() -> None:

@@ -90,7 +90,7 @@ def test_what_was_measured_of_an_image_goes_with_it_and_what_keeps_it_out_stays(
     after = lake.facts()
     row = after[after["sha256"] == sha256_of(IMAGE)].iloc[0]
     assert row["decode_error"] == ERASED
-    assert row[["phash", "width", "format", "brightness"]].isna().all()
+    assert row[["phash", "sketch", "width", "format", "brightness"]].isna().all()
     kept = ["sha256", "pixel_hash", "label", "source", "origin", "batch", "row"]
     pd.testing.assert_frame_equal(after[kept], before[kept])
     others = before["sha256"] != sha256_of(IMAGE)

@@ -14,7 +14,7 @@ import pytest
 
 from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake
-from model.dataset.manifest import SCHEMA, read_candidates, read_manifest, write_rows
+from model.dataset.manifest import SCHEMA, SPLITS, read_candidates, read_manifest, write_rows
 from model.dataset.tombstones import withdraw
 from model.errors import DatasetError
 from model.sources.labelled_image import LabelledImage
@@ -90,11 +90,14 @@ def test_the_licence_under_which_an_image_entered_stays(lake: Lake, publish_imag
     assert assemble(lake, today=TODAY + timedelta(days=14)) == version
 
 
-def test_a_lake_of_before_licences_is_read_on_and_yields_the_same_version(lake: Lake, publish_images: Publish) -> None:
+@pytest.mark.parametrize("lacking", [{"licence", "collection", "revision"}, {"licence"}, {"collection"}, {"revision"}])
+def test_a_lake_of_an_earlier_release_is_read_on_and_yields_the_same_version(
+    lake: Lake, publish_images: Publish, lacking: set[str]
+) -> None:
     version = publish_images(many(40))
     for file in Path(str(lake.root)).rglob("*.parquet"):
-        if "licence" in pq.read_schema(file).names:
-            pq.write_table(pq.read_table(file).drop_columns("licence"), file)
+        names = lacking.intersection(pq.read_schema(file).names)
+        pq.write_table(pq.read_table(file).drop_columns(list(names)), file)
     assert assemble(lake, today=TODAY) == version
     collect(lake, (replace(labelled(number, "ai"), licence="MIT") for number in range(100, 110)), now=NOW)
     later = assemble(lake, today=TODAY)
@@ -102,7 +105,7 @@ def test_a_lake_of_before_licences_is_read_on_and_yields_the_same_version(lake: 
     assert read_manifest(lake, later)["licence"].fillna("none").value_counts().to_dict() == {"none": 40, "MIT": 10}
     for of in (read_manifest, read_candidates):
         assert list(of(lake, version)) == SCHEMA.names
-        assert of(lake, version, columns=("licence", "label"))["licence"].isna().all()
+        assert of(lake, version, columns=(*lacking, "label"))[list(lacking)].isna().all(axis=None)
 
 
 def test_the_id_of_a_batch_follows_from_its_images_and_what_is_claimed_of_them(lake: Lake) -> None:
@@ -386,3 +389,15 @@ def test_what_is_no_id_of_a_version_leads_nowhere(lake: Lake, version: str) -> N
     for read in (read_manifest, read_candidates, Lake.quarantine_path, publish):
         with pytest.raises(DatasetError, match="cannot be: the id of a version is the day"):
             read(lake, version)
+
+
+def test_a_collection_can_be_left_out_of_a_version(lake: Lake) -> None:
+    images = [replace(image, collection="faces" if number < 6 else None) for number, image in enumerate(many(20))]
+    collect(lake, images, now=NOW)
+    summary = json.loads((lake.version_path(assemble(lake, today=TODAY)) / "summary.json").read_text())
+    (held,) = summary["collections"]
+    assert (held["source"], held["collection"], sum(held[split] for split in SPLITS)) == ("made", "faces", 6)
+    rows = read_candidates(lake, assemble(lake, today=TODAY, exclude=["collection:faces"]))
+    assert len(rows) == 14
+    with pytest.raises(DatasetError, match="cannot exclude 'collection:shoes'; the lake holds 'collection:faces'"):
+        assemble(lake, today=TODAY, exclude=["collection:shoes"])

@@ -1,14 +1,14 @@
-"""Clusters of perceptual hashes agree with a comparison of every pair."""
+"""Clusters of perceptual hashes and of views agree with a comparison of every pair."""
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.sparse.csgraph import connected_components
 
 from model.dataset import near_duplicates
-from model.dataset.near_duplicates import NEAR, near_clusters
+from model.dataset.near_duplicates import ALIKE, NEAR, near_hashes, near_views
 
 PILE = 3_000
 
@@ -32,17 +32,19 @@ def packed(bits: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.packbits(bits, axis=1).view(">i8").ravel().astype(np.int64)
 
 
-def by_comparing_every_pair(hashes: NDArray[np.int64]) -> NDArray[np.int64]:
+def by_comparing_every_pair(hashes: NDArray[np.int64], undecided: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:
     unsigned = hashes.view(np.uint64)
     near = np.bitwise_count(unsigned[:, None] ^ unsigned) <= NEAR
     telling = np.bitwise_count(unsigned) == 32
-    return connected_components(near & telling & telling[:, None], directed=False)[1]
+    asked = True if undecided is None else undecided | undecided[:, None]
+    return connected_components(near & telling & telling[:, None] & asked, directed=False)[1]
 
 
 def same_partition(one: NDArray[np.int64], other: NDArray[np.int64]) -> bool:
     return bool(((one[:, None] == one) == (other[:, None] == other)).all())
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     centres=st.integers(1, 5),
@@ -60,7 +62,7 @@ def test_clusters_are_those_found_by_comparing_every_pair(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(near_duplicates, "_CROWD", crowd)
         patch.setattr(near_duplicates, "_PENDING", pending)
-        assert same_partition(near_clusters(hashes), by_comparing_every_pair(hashes))
+        assert same_partition(near_hashes(hashes), by_comparing_every_pair(hashes))
 
 
 @pytest.mark.parametrize("swaps", [1, 2, 3])
@@ -68,18 +70,74 @@ def test_a_pile_of_versions_of_one_picture_is_searched_exactly(swaps: int) -> No
     rng = np.random.default_rng(swaps)
     one = np.repeat(balanced(rng, 1), PILE, axis=0)
     hashes = packed(np.concatenate([swapped(rng, one, swaps), balanced(rng, PILE)]))
-    assert same_partition(near_clusters(hashes), by_comparing_every_pair(hashes))
+    assert same_partition(near_hashes(hashes), by_comparing_every_pair(hashes))
 
 
 def test_equal_hashes_are_one_cluster() -> None:
     hashes = np.repeat(packed(balanced(np.random.default_rng(0), 1)), PILE)
-    assert len(set(near_clusters(hashes).tolist())) == 1
+    assert len(set(near_hashes(hashes).tolist())) == 1
 
 
 def test_hashes_that_say_nothing_are_near_to_none_not_even_to_their_equal() -> None:
     flat = np.array([0, 0, 1, 1, -1], dtype=np.int64)
-    assert len(set(near_clusters(flat).tolist())) == len(flat)
+    assert len(set(near_hashes(flat).tolist())) == len(flat)
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 2**32), swaps=st.lists(st.integers(0, 3), max_size=60), share=st.floats(0, 1))
+def test_only_pairs_with_an_undecided_picture_are_joined(seed: int, swaps: list[int], share: float) -> None:
+    rng = np.random.default_rng(seed)
+    pool = balanced(rng, 4)
+    bits = [swapped(rng, pool[rng.integers(4), None], count) for count in swaps]
+    hashes = packed(np.concatenate([pool, *bits]))
+    undecided = rng.random(len(hashes)) < share
+    assert same_partition(near_hashes(hashes, undecided), by_comparing_every_pair(hashes, undecided))
+
+
+def flipped(rng: np.random.Generator, views: NDArray[np.uint64], most: int) -> NDArray[np.uint64]:
+    """Flip up to so many bits of each view."""
+    bits = np.unpackbits(views.astype(">u8").view(np.uint8), axis=1)
+    places = rng.random(bits.shape).argsort(axis=1)
+    bits ^= places < rng.integers(0, most + 1, (len(bits), 1))
+    return np.packbits(bits, axis=1).view(">u8").astype(np.uint64)
+
+
+def alike(views: NDArray[np.uint64], pictures: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    apart = np.bitwise_count(views[:, None] ^ views)
+    near = (apart[:, :, 0] <= NEAR) & (apart.sum(axis=2) <= ALIKE)
+    joined = np.zeros((count, count), dtype=bool)
+    np.logical_or.at(joined, (pictures[:, None], pictures[None]), near)
+    return connected_components(joined, directed=False)[1]
+
+
+@settings(deadline=None, max_examples=8)
+@given(seed=st.integers(0, 2**32), count=st.integers(0, 40), most=st.sampled_from([10, 40, 70]))
+@pytest.mark.parametrize("crowd", [2, 1000])
+def test_views_are_near_if_their_first_words_and_all_their_bits_are(
+    crowd: int, seed: int, count: int, most: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    pool = rng.integers(0, 2**64, (3, 4), dtype=np.uint64)
+    pool[1, 0] = pool[0, 0]  # first words that are equal say nothing of the others
+    pictures = rng.integers(0, 12, count)
+    views = flipped(rng, pool[rng.integers(0, 3, count)], most)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_duplicates, "_CROWD", crowd)
+        found = near_views(views, pictures, count=12)
+    assert same_partition(found, alike(views, pictures, 12))
+
+
+@pytest.mark.parametrize(("first", "others", "together"), [(4, 27, True), (4, 28, False), (5, 0, False), (0, 31, True)])
+def test_the_limits_of_the_first_word_and_of_all_words_are_the_last_that_count(
+    first: int, others: int, together: bool
+) -> None:
+    one, other = np.zeros((2, 1, 4), dtype=np.uint64)
+    other[0, 0] = 2**first - 1
+    other[0, 1] = 2**others - 1
+    found = near_views(np.concatenate([one, other]), np.array([0, 1]), count=2)
+    assert (found[0] == found[1]) is np.bool_(together)
 
 
 def test_no_hashes_have_no_clusters() -> None:
-    assert len(near_clusters(np.array([], dtype=np.int64))) == 0
+    assert len(near_hashes(np.array([], dtype=np.int64))) == 0
+    assert len(set(near_views(np.empty((0, 4), dtype=np.uint64), np.empty(0, dtype=np.int64), count=3).tolist())) == 3

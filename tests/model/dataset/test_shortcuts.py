@@ -7,7 +7,14 @@ import pytest
 from model.dataset.lake import to_frame
 from model.dataset.manifest import SCHEMA
 from model.dataset.shards import BATCH_SCHEMA
-from model.dataset.shortcuts import FACTS, Shortcut, find_shortcuts, name_patterns
+from model.dataset.shortcuts import (
+    FACTS,
+    Shortcut,
+    find_joint_shortcut,
+    find_shortcuts,
+    find_shortcuts_in_groups,
+    name_patterns,
+)
 
 
 def rows(count: int, **facts: object) -> pd.DataFrame:
@@ -30,8 +37,9 @@ def noise(count: int, seed: int = 0) -> "np.ndarray[tuple[int], np.dtype[np.floa
 
 
 def test_every_fact_of_a_file_is_audited() -> None:
-    hashes = {"image", "sha256", "pixel_hash", "phash"}
+    hashes = {"image", "sha256", "pixel_hash", "phash", "sketch"}
     claims = {"label", "source", "generator", "split_hint", "origin", "ingested_at", "decode_error", "licence"}
+    claims |= {"collection", "revision"}
     assert set(BATCH_SCHEMA.names) - hashes - claims == FACTS.keys() - {"aspect", "name_pattern"}
 
 
@@ -110,3 +118,41 @@ def test_fewer_images_are_less_certain() -> None:
 )
 def test_a_file_name_is_reduced_to_its_pattern(origin: str, pattern: str) -> None:
     assert name_patterns(pd.Series([origin])).tolist() == [pattern]
+
+
+def test_what_tells_the_label_in_two_sources_in_opposite_ways_is_found_in_each_and_by_all_facts_together() -> None:
+    first = noise(800) < 0.5
+    both = rows(800, jpeg_quality=np.where(first ^ is_ai(800), 95, 75), width=np.where(first, 512, 768))
+    assert max(shortcut.low for shortcut in find_shortcuts(both).values()) < 0.6
+    found = find_shortcuts_in_groups({"first": both[first], "second": both[~first]})
+    assert found["first", "jpeg_quality"] == found["second", "jpeg_quality"] == Shortcut(1.0, 1.0)
+    assert found["first", "width"] == Shortcut(0.5, 0.5)
+    assert find_joint_shortcut(both).low > 0.95
+
+
+def test_facts_that_each_tell_a_little_tell_much_together() -> None:
+    weak = [noise(1200, seed) * 2 + is_ai(1200) for seed in range(4)]
+    together = rows(1200, brightness=weak[0], border=weak[1], bytes=weak[2], width=weak[3])
+    single = max(shortcut.low for shortcut in find_shortcuts(together).values())
+    assert find_joint_shortcut(together).low > single + 0.05
+
+
+@pytest.mark.parametrize("count", [40, 400])
+def test_where_nothing_tells_the_label_all_facts_together_tell_nothing(count: int) -> None:
+    for seed in range(5):
+        nothing = rows(count, brightness=noise(count, seed), border=noise(count, seed + 99))
+        assert find_joint_shortcut(nothing).low < 0.6
+
+
+def test_groups_of_a_few_images_of_a_class_are_left_out() -> None:
+    few, lone = rows(18, has_icc=is_ai(18)), rows(100, label="real")
+    assert find_shortcuts_in_groups({"few": few, "lone": lone}) == {}
+    assert find_joint_shortcut(few) == find_joint_shortcut(lone) == Shortcut(0.5, 0.5)
+
+
+def test_the_more_groups_are_looked_at_the_lower_is_the_bound() -> None:
+    telling = rows(60, brightness=is_ai(60) + 2 * noise(60))
+    alone = find_shortcuts_in_groups({"a": telling})["a", "brightness"]
+    among = find_shortcuts_in_groups(dict.fromkeys("abcdef", telling))["a", "brightness"]
+    assert among.auc == alone.auc
+    assert among.low < alone.low

@@ -20,7 +20,7 @@ def test_frames_come_back_one_after_another() -> None:
 def test_a_message_that_is_too_long_ends_the_conversation() -> None:
     for length, is_read in ((100, True), (101, False)):
         stream = io.BytesIO()
-        send(stream, {"row": "x" * (length - len('{"row": ""}'))})
+        send(stream, {"row": "x" * (length - len('{"row":""}'))})
         stream.seek(0)
         assert (receive(stream, most_json=100) is not None) is is_read
 
