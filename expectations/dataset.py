@@ -12,11 +12,26 @@ import pyarrow as pa
 from expectations.docs import write_docs
 from expectations.policy import Policy
 from expectations.runner import Examination, Finding, as_record, examine, list_findings
-from expectations.suites.manifest import column_rules, dataset_rules, image_rules, with_derived_columns
-from expectations.suites.shortcuts_and_mix import mix_rules, mix_table, shortcut_rules, shortcut_table
+from expectations.suites.manifest import (
+    RULED,
+    column_rules,
+    dataset_rules,
+    decoding_rules,
+    derived_columns,
+    image_rules,
+)
+from expectations.suites.shortcuts_and_mix import (
+    group_shortcut_rules,
+    group_shortcut_table,
+    mix_rules,
+    mix_table,
+    shortcut_rules,
+    shortcut_table,
+)
 from model.dataset.earlier_versions import images_ever_tested
 from model.dataset.lake import Lake
 from model.dataset.manifest import SCHEMA, read_candidates, read_manifest, write_rows
+from model.dataset.summary import read_warnings
 from model.dataset.validation import FILE, Validation, write_validation
 from model.errors import ValidationFailed
 from model.files import remove, write_table
@@ -77,8 +92,9 @@ def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
     past = Past(previous, images_ever_tested(lake))
     examinations, reasons = _examine(version, candidates, past, policy)
     findings = tuple(finding for examination in examinations for finding in examination.findings)
-    validation = _conclude(version, candidates, findings, reasons)
-    message = _explain(validation, findings)
+    warned = read_warnings(lake, version)
+    validation = _conclude(version, candidates, findings, reasons, warned)
+    message = _explain(validation)
     _write_quarantine(lake, version, candidates, reasons)
     write_docs(
         folder / "docs",
@@ -111,21 +127,33 @@ def _examine(
     columns = examine("columns", candidates, column_rules(), run=version)
     if not columns.success:
         return [columns], pd.Series(dtype="str")
-    images = examine("images", candidates, image_rules(policy), run=version)
+    images = _examine_images(version, candidates, policy)
     reasons = _reasons(images.findings)
     if not images.asked:
         return [columns, images], reasons
-    accepted = with_derived_columns(candidates.drop(index=reasons.index), tested=past.tested)
+    accepted = candidates.drop(index=reasons.index)
     examinations = [
         columns,
         images,
-        examine("dataset", accepted, dataset_rules(policy), run=version),
+        examine("dataset", derived_columns(accepted, tested=past.tested), dataset_rules(policy), run=version),
         examine("shortcuts", shortcut_table(accepted), shortcut_rules(policy), run=version),
+        examine("groups", group_shortcut_table(accepted, policy), group_shortcut_rules(policy), run=version),
     ]
     if past.previous is not None:
         table = mix_table(accepted, past.previous)
         examinations.append(examine("mix", table, mix_rules(policy), run=version))
     return examinations, reasons
+
+
+def _examine_images(version: str, candidates: pd.DataFrame, policy: Policy) -> Examination:
+    """Check the rules for each candidate.
+
+    An image that cannot be decoded has no width, format or pixels; further rules would only hide the reason.
+    """
+    decoding = examine("images", candidates[["decode_error"]], decoding_rules(policy), run=version)
+    decodable = candidates.loc[candidates["decode_error"].isna(), RULED]
+    images = examine("images", decodable, image_rules(policy), run=version)
+    return Examination("images", decoding.findings + images.findings)
 
 
 def _reasons(findings: Iterable[Finding]) -> "pd.Series[str]":
@@ -137,9 +165,16 @@ def _reasons(findings: Iterable[Finding]) -> "pd.Series[str]":
 
 
 def _conclude(
-    version: str, candidates: pd.DataFrame, findings: Sequence[Finding], reasons: "pd.Series[str]"
+    version: str,
+    candidates: pd.DataFrame,
+    findings: Sequence[Finding],
+    reasons: "pd.Series[str]",
+    warned: Sequence[str],
 ) -> Validation:
-    """Decide whether the version passes. A rule that could not be checked counts as broken, whatever its severity."""
+    """Decide whether the version passes. A rule that could not be checked counts as broken, whatever its severity.
+
+    `warned` are the warnings of the sources, which refuse nothing.
+    """
     failed = tuple(finding.found for finding in findings if finding.refuses_table)
     return Validation(
         version=version,
@@ -147,19 +182,19 @@ def _conclude(
         accepted=len(candidates) - len(reasons),
         refused=len(reasons),
         failed=failed,
-        warnings=tuple(finding.found for finding in findings if finding.warns),
+        warnings=(*(finding.found for finding in findings if finding.warns), *warned),
         refused_by_reason={str(reason): int(rows) for reason, rows in reasons.value_counts().items()},
         great_expectations=gx.__version__,
         results=tuple(as_record(finding) for finding in findings),
     )
 
 
-def _explain(validation: Validation, findings: Iterable[Finding]) -> str:
+def _explain(validation: Validation) -> str:
     counts = f"{validation.accepted} images accepted, {validation.refused} refused."
     if validation.success:
-        warnings = list_findings("Warnings", (finding for finding in findings if finding.warns))
+        warnings = list_findings("Warnings", validation.warnings)
         return f"Dataset version {validation.version} may be trained on: {counts}{warnings}"
-    broken = list_findings("Found", (finding for finding in findings if finding.refuses_table))
+    broken = list_findings("Found", validation.failed)
     return f"Dataset version {validation.version} may not be trained on.{broken} {counts}"
 
 

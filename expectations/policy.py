@@ -6,6 +6,9 @@ from types import MappingProxyType
 
 from great_expectations.expectations.metadata_types import FailureSeverity
 
+from model.dataset.shortcuts import MOST_AUC, USUAL_AUC
+from model.images.quality import LEAST_SIDE, MOST_SIDE
+
 CRITICAL = FailureSeverity.CRITICAL
 """Breaking the rule refuses something.
 
@@ -15,7 +18,11 @@ WARNING = FailureSeverity.WARNING
 
 
 def telling(found: str) -> dict[str, str]:
-    """Return the meta of a rule with the message `found`, in which `{observed}` stands for the observed value."""
+    """Return the meta of a rule with the message `found`.
+
+    In the message `{observed}` stands for the observed value, and `{examples}` for the most frequent values of the rows
+    that break the rule.
+    """
     return {"found": found}
 
 
@@ -42,14 +49,14 @@ class Policy:
       the prediction log had none.
     """
 
-    min_side: int = 16
-    max_side: int = 20_000
+    min_side: int = LEAST_SIDE
+    max_side: int = MOST_SIDE
     min_images: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"train": 10, "val": 5, "test": 5}))
     min_class_ratio: float = 0.5
     max_undecodable: float = 0.05
     usual_unplain: float = 0.05
-    usual_auc: float = 0.75
-    max_auc: float = 0.9
+    usual_auc: float = USUAL_AUC
+    max_auc: float = MOST_AUC
     usual_change: float = 0.2
     usual_unlikely: float = 0.05
     usual_unsure: float = 0.5

@@ -63,9 +63,10 @@ def _breaks(finding: Finding) -> bool:
 
 
 def _explain(rows: int, broken: Iterable[Finding], warnings: Iterable[Finding]) -> str:
-    faults = list_findings("Found", broken)
+    faults = list_findings("Found", (finding.found for finding in broken))
     verdict = "break rules" if faults else "break no rule"
-    return f"The newest {rows:,} predictions {verdict}.{faults}{list_findings('Warnings', warnings)}"
+    warned = list_findings("Warnings", (finding.found for finding in warnings))
+    return f"The newest {rows:,} predictions {verdict}.{faults}{warned}"
 
 
 def _report(rows: pd.DataFrame, findings: Iterable[Finding], now: datetime) -> dict[str, object]:

@@ -102,9 +102,9 @@ def as_record(finding: Finding) -> dict[str, object]:
     return {name: value for name, value in asdict(finding).items() if name not in _LEFT_OUT_OF_RECORDS}
 
 
-def list_findings(title: str, findings: Iterable[Finding]) -> str:
-    """Return a space and a sentence that lists what was found; '' without findings."""
-    listed = "; ".join(finding.found for finding in findings)
+def list_findings(title: str, found: Iterable[str]) -> str:
+    """Return a space and a sentence that lists what was `found`; '' if that is nothing."""
+    listed = "; ".join(found)
     return f" {title}: {listed}." if listed else ""
 
 
@@ -144,7 +144,7 @@ def _finding(result: Mapping[str, Any]) -> Finding:
         asked=trouble is None,
         success=success,
         observed=trouble or observed,
-        found="" if success else _word(config, observed, trouble),
+        found="" if success else _word(config, found, observed, trouble),
         reason=config["meta"].get("reason", ""),
         rows=tuple(found.get("unexpected_index_list") or ()),
         examined=found.get("element_count"),
@@ -152,12 +152,13 @@ def _finding(result: Mapping[str, Any]) -> Finding:
     )
 
 
-def _word(config: Mapping[str, Any], observed: object, trouble: str | None) -> str:
+def _word(config: Mapping[str, Any], found: Mapping[str, Any], observed: object, trouble: str | None) -> str:
     if trouble is not None:
         return f"'{config['description']}' could not be examined: {trouble}"
     if observed is None:
         return f"'{config['description']}' has no values to examine"
-    return str(config["meta"]["found"].format(observed=observed))
+    examples = ", ".join(value for value, _ in _count(found.get("unexpected_list") or ()))
+    return str(config["meta"]["found"].format(observed=observed, examples=examples))
 
 
 def _count(values: Iterable[object]) -> tuple[tuple[str, int], ...]:

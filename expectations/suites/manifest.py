@@ -8,7 +8,8 @@ from great_expectations.expectations.row_conditions import Column, ComparisonCon
 
 from expectations.policy import CRITICAL, WARNING, Policy, refusing, telling
 from model.dataset.manifest import SCHEMA, SPLITS
-from model.images.decoding import FORMATS
+from model.dataset.membership import among
+from model.images.formats import FORMATS, SUFFIXES
 from model.labels import AI, CLASSES, REAL
 from model.sources.reports import SOURCE as REPORTS
 
@@ -19,11 +20,6 @@ CMYK needs a printer's profile, and deep samples (I;16, I, F) need a range to de
 training would use a guess."""
 
 _PLAIN = ("RGB", "L")
-FORMAT_OF_SUFFIX = {
-    "jpg": "JPEG", "jpeg": "JPEG", "jpe": "JPEG", "jfif": "JPEG", "png": "PNG", "webp": "WEBP", "bmp": "BMP",
-    "gif": "GIF", "tif": "TIFF", "tiff": "TIFF",
-}  # fmt: skip
-"""The format for each extension of a file name, in lower case."""
 
 
 def column_rules() -> list[Expectation]:
@@ -44,8 +40,8 @@ def column_rules() -> list[Expectation]:
     ]
 
 
-def image_rules(policy: Policy) -> list[Expectation]:
-    """Return the rules for each candidate, and for the share that cannot be decoded."""
+def decoding_rules(policy: Policy) -> list[Expectation]:
+    """Return the rules for the column `decode_error` of the candidates."""
     return [
         gxe.ExpectColumnValuesToBeNull(
             column="decode_error",
@@ -53,6 +49,19 @@ def image_rules(policy: Policy) -> list[Expectation]:
             description="The image can be decoded",
             meta=refusing("cannot be decoded"),
         ),
+        gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
+            column="decode_error",
+            max_value=policy.max_undecodable,
+            severity=CRITICAL,
+            description=f"At most {policy.max_undecodable:.0%} of the images cannot be decoded",
+            meta=telling(f"{{observed:.1%}} of the images cannot be decoded, more than {policy.max_undecodable:.0%}"),
+        ),
+    ]
+
+
+def image_rules(policy: Policy) -> list[Expectation]:
+    """Return the rules for each candidate that can be decoded, on the columns RULED."""
+    return [
         *(_filled(column) for column in _FILLED),
         *(_unique(column) for column in ("sha256", "pixel_hash")),
         _one_of("label", CLASSES),
@@ -67,18 +76,11 @@ def image_rules(policy: Policy) -> list[Expectation]:
             meta=refusing("labelled real, but names a generator"),
         ),
         *(_side(column, policy) for column in ("width", "height")),
-        gxe.ExpectColumnProportionOfNonNullValuesToBeBetween(
-            column="decode_error",
-            max_value=policy.max_undecodable,
-            severity=CRITICAL,
-            description=f"At most {policy.max_undecodable:.0%} of the images cannot be decoded",
-            meta=telling(f"{{observed:.1%}} of the images cannot be decoded, more than {policy.max_undecodable:.0%}"),
-        ),
     ]
 
 
 def dataset_rules(policy: Policy) -> list[Expectation]:
-    """Return the rules for all accepted images together, on the columns of `with_derived_columns`."""
+    """Return the rules for all accepted images together, on the columns of `derived_columns`."""
     return [
         gxe.ExpectColumnUniqueValueCountToBeBetween(
             column="label",
@@ -139,16 +141,16 @@ def dataset_rules(policy: Policy) -> list[Expectation]:
     ]
 
 
-def with_derived_columns(accepted: pd.DataFrame, *, tested: frozenset[str]) -> pd.DataFrame:
-    """Add the columns that `dataset_rules` check: in how many splits a row's cluster is, and properties as 0 or 1.
+def derived_columns(accepted: pd.DataFrame, *, tested: frozenset[str]) -> pd.DataFrame:
+    """Return the columns that `dataset_rules` check: in how many splits a row's cluster is, and properties as 0 or 1.
 
     `tested` are the pixel hashes and the clusters of earlier test splits.
     """
-    suffixes = accepted["origin"].str.extract(r"\.(\w+)$", expand=False).str.lower()
-    by_name = suffixes.map(FORMAT_OF_SUFFIX)
-    known = accepted["pixel_hash"].isin(tested) | accepted["cluster"].isin(tested)
+    suffixes = accepted["origin"].str.extract(r"(\.\w+)$", expand=False).str.lower()
+    by_name = suffixes.map(SUFFIXES)
+    known = among(accepted["pixel_hash"], tested) | among(accepted["cluster"], tested)
     clusters = accepted.groupby("cluster")
-    return accepted.assign(
+    return accepted[["sha256", "label", "split"]].assign(
         splits_of_cluster=clusters["split"].transform("nunique"),
         is_ai=(accepted["label"] == CLASSES[AI]).astype(int),
         trained_after_test=((accepted["split"] == "train") & known).astype(int),
@@ -163,7 +165,6 @@ def with_derived_columns(accepted: pd.DataFrame, *, tested: frozenset[str]) -> p
 def _filled(column: str) -> Expectation:
     return gxe.ExpectColumnValuesToNotBeNull(
         column=column,
-        row_condition=_DECODABLE,
         severity=CRITICAL,
         description=f"{column} is known",
         meta=refusing(f"{column} is missing"),
@@ -173,7 +174,6 @@ def _filled(column: str) -> Expectation:
 def _unique(column: str) -> Expectation:
     return gxe.ExpectColumnValuesToBeUnique(
         column=column,
-        row_condition=_DECODABLE,
         severity=CRITICAL,
         description=f"{column} is unique",
         meta=refusing(f"{column} is not unique"),
@@ -184,7 +184,6 @@ def _one_of(column: str, allowed: tuple[str, ...]) -> Expectation:
     return gxe.ExpectColumnValuesToBeInSet(
         column=column,
         value_set=list(allowed),
-        row_condition=_DECODABLE,
         severity=CRITICAL,
         description=f"{column} is one of {', '.join(allowed)}",
         meta=refusing(f"{column} is none of {', '.join(allowed)}"),
@@ -197,7 +196,6 @@ def _side(column: str, policy: Policy) -> Expectation:
         column=column,
         min_value=policy.min_side,
         max_value=policy.max_side,
-        row_condition=_DECODABLE,
         severity=CRITICAL,
         description=f"{column} is {limits}",
         meta=refusing(f"{column} is not {limits}"),
@@ -244,5 +242,5 @@ _FILLED = (
     "sha256", "pixel_hash", "phash", "cluster", "label", "split", "source", "origin", "width", "height", "format",
     "mode", "has_icc", "has_exif", "animated", "brightness", "border",
 )  # fmt: skip
-# An image that cannot be decoded has no width, format or pixels; further rules would only hide the reason.
-_DECODABLE = Column("decode_error").is_null()
+RULED = [*_FILLED, "generator"]
+"""The columns of the rules for an image. Great Expectations copies the whole table for many rules."""

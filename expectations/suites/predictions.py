@@ -6,7 +6,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from expectations.policy import CRITICAL, WARNING, Policy, telling
 from model.detectors.decision import UNSURE
-from model.images.decoding import FORMATS
+from model.images.formats import FORMATS
 from model.labels import AI, CLASSES
 
 CLOCK_SECONDS = 60

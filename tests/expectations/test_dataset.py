@@ -12,16 +12,15 @@ import pytest
 from expectations import dataset, runner
 from expectations.dataset import validate
 from expectations.policy import Policy
-from expectations.suites.manifest import FORMAT_OF_SUFFIX, column_rules, dataset_rules, image_rules
+from expectations.suites.manifest import column_rules, dataset_rules, decoding_rules, image_rules
 from expectations.suites.predictions import prediction_rules
-from expectations.suites.shortcuts_and_mix import mix_rules, shortcut_rules
+from expectations.suites.shortcuts_and_mix import group_shortcut_rules, mix_rules, shortcut_rules
 from model.dataset.ingest import assemble, publish
 from model.dataset.lake import Lake, to_frame
 from model.dataset.manifest import SCHEMA, SPLITS, read_manifest, write_rows
 from model.dataset.validation import Validation
 from model.errors import DatasetError, ValidationFailed
 from model.sources.reports import SOURCE as REPORTS
-from model.sources.tree import IMAGE_SUFFIXES
 from support.planted_defects import rows_of
 from support.small_images import collect, labelled, many
 
@@ -68,6 +67,7 @@ def good_row(number: int, split: str, label: str, n: int) -> dict[str, object]:
         "ingested_at": pd.Timestamp("2026-01-05", tz="UTC"),
         "decode_error": None,
         "licence": "MIT" if number % 2 else None,
+        "revision": None,
     }
 
 
@@ -104,10 +104,11 @@ def test_a_good_dataset_passes_and_can_be_published(lake):
     assert not lake.quarantine_path(VERSION).exists()
 
 
-def test_candidates_of_before_licences_pass(lake):
+@pytest.mark.parametrize("lacking", [["licence", "collection", "revision"], ["collection", "revision"], ["revision"]])
+def test_candidates_of_an_earlier_release_pass(lake, lacking):
     write_rows(lake, VERSION, good_rows(), name="candidates")
     file = str(lake.version_path(VERSION) / "candidates.parquet")
-    pq.write_table(pq.read_table(file).drop_columns("licence"), file)
+    pq.write_table(pq.read_table(file).drop_columns(lacking), file)
     assert validate(lake, VERSION).success
 
 
@@ -133,7 +134,7 @@ SPOILED = [
     ("width", None, "width is missing"),
     ("height", 20_001, "height is not 16 to 20,000 pixels"),
     ("height", None, "height is missing"),
-    ("format", "PSD", "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF"),
+    ("format", "PSD", "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF, HEIC, AVIF"),
     ("format", None, "format is missing"),
 ]
 
@@ -362,10 +363,28 @@ def test_a_warning_refuses_nothing_and_is_seen_everywhere(lake, stage, caplog):
     assert [record.levelname for record in caplog.records if found in record.message] == ["WARNING"]
 
 
+def test_what_a_source_warns_of_is_a_warning_of_the_version(lake, stage, caplog):
+    remark = {"source": "shop", "text": "A split is not understood.", "count": 1200, "examples": ["a.jpg"]}
+    stage(good_rows())
+    remarks = [{**remark, "warns": True}, {**remark, "text": "A file was left out.", "warns": False}]
+    (lake.version_path(VERSION) / "summary.json").write_text(json.dumps({"remarks": remarks}))
+    found = "shop: A split is not understood. Such: 1,200, first 'a.jpg'"
+    assert validate(lake, VERSION) == Validation(version=VERSION, success=True, accepted=84, warnings=(found,))
+    assert f"Warnings: {found}." in caplog.text
+
+
 def test_what_each_rule_says_when_it_is_broken_is_not_the_rule():
     policy = Policy()
     rules = [
-        *(*column_rules(), *image_rules(policy), *dataset_rules(policy), *shortcut_rules(policy), *mix_rules(policy)),
+        *(
+            *column_rules(),
+            *decoding_rules(policy),
+            *image_rules(policy),
+            *dataset_rules(policy),
+            *shortcut_rules(policy),
+            *group_shortcut_rules(policy),
+            *mix_rules(policy),
+        ),
         *prediction_rules(policy),
     ]
     assert all("{observed" in rule.meta["found"] or rule.meta["found"] == "The source holds no image" for rule in rules)
@@ -377,10 +396,6 @@ def test_a_rule_that_finds_nothing_to_examine_says_so(lake, stage):
     with pytest.raises(ValidationFailed):
         validate(lake, VERSION)
     assert "'Class ai is 33% to 67% of the images in train' has no values to examine" in report(lake)["failed"]
-
-
-def test_the_format_is_known_of_every_extension_that_a_source_reads():
-    assert {f".{suffix}" for suffix in FORMAT_OF_SUFFIX} == IMAGE_SUFFIXES
 
 
 def test_a_warning_that_cannot_be_asked_refuses_the_version(lake, stage, monkeypatch):
@@ -405,7 +420,7 @@ def test_the_page_lists_every_rule_and_opens_without_any_other_host(lake, stage)
     assert "may be trained on: 83 images accepted, 1 refused." in docs
     assert list(rows_of(docs)) == [result["rule"] for result in report(lake)["results"]]
     assert rows_of(docs)["label is one of real, ai"][0] == "! rows refused"
-    assert re.findall(r"<h2 id=.*?>(.*)</h2>", docs) == ["columns", "images", "dataset", "shortcuts"]
+    assert re.findall(r"<h2 id=.*?>(.*)</h2>", docs) == ["columns", "images", "dataset", "shortcuts", "groups"]
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in docs
     assert 'href="version.html"' in docs
 

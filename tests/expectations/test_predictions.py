@@ -80,8 +80,8 @@ def test_predictions_as_they_must_be_leave_a_page_and_a_result(judge: Callable[.
         ),
         (
             {"format": "PSD"},
-            "format is one of JPEG, PNG, WEBP, BMP, TIFF, GIF",
-            "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF",
+            "format is one of JPEG, PNG, WEBP, BMP, TIFF, GIF, HEIC, AVIF",
+            "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF, HEIC, AVIF",
         ),
         ({"width": 0}, "width is at least 1 pixel", "width is less than 1 pixel"),
         ({"height": -3}, "height is at least 1 pixel", "height is less than 1 pixel"),

@@ -65,7 +65,7 @@ REFUSED_FILES: dict[str, tuple[Encode, str]] = {
     "tiny": (lambda picture: encoded(picture.resize((15, 15))), f"{NO_HEIGHT}; {NO_WIDTH}"),
     "CMYK": (lambda picture: encoded(picture.convert("CMYK")), NO_MODE),
     "16-bit": (deep, NO_MODE),
-    "floating point": (lambda picture: encoded(picture.convert("F"), "TIFF"), NO_MODE),
+    "floating point": (lambda picture: encoded(picture.convert("F"), "TIFF"), "cannot be decoded"),
 }
 """Files by their defect: how to encode the file, and the reason for which its row must be refused."""
 
@@ -77,7 +77,7 @@ REFUSED_ROWS: dict[str, tuple[str, object, str]] = {
     "no cluster": ("cluster", None, "cluster is missing"),
     "no brightness": ("brightness", None, "brightness is missing"),
     "no mode": ("mode", None, "mode is missing"),
-    "wrong format": ("format", "PSD", "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF"),
+    "wrong format": ("format", "PSD", "format is none of JPEG, PNG, WEBP, BMP, TIFF, GIF, HEIC, AVIF"),
 }
 """Rows by their defect: the wrong column, its value, and the reason for the refusal."""
 
