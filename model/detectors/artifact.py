@@ -2,20 +2,23 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict
+from pydantic import BeforeValidator, ConfigDict
 
+from model.detectors.domain import Domain
 from model.detectors.npz import read_arrays
 from model.detectors.reference import MOST_BYTES as MOST_BYTES_OF_REFERENCE
 from model.detectors.reference import unpack_reference
 from model.detectors.traffic_sample import Reference
+from model.detectors.training_data import TrainingData
 from model.errors import ArtifactError
+from model.images.preprocess import Preprocess
 from model.record import Record
 
 MODEL = "model.onnx"
@@ -33,14 +36,23 @@ MOST_BYTES: Final[Mapping[str, int]] = MappingProxyType(
 """Largest size of each file, and of the arrays in an archive. For the model it is what ONNX allows in one file."""
 
 
+def _of_first_version(preprocess: Any) -> Any:
+    """Add the version to preprocessing that was stored before it had versions."""
+    return {"version": 1} | preprocess if isinstance(preprocess, dict) else preprocess
+
+
 @dataclass(frozen=True, kw_only=True)
 class Card(Record):
     """What is known about a detector.
 
+    `preprocess` is how images become pixels, in training as in serving. In cards of earlier releases it has no version.
     `threshold`, `operating_points` (by false-positive rate, such as "0.01") and `band` are calibrated probabilities of
-    AI. A probability inside `band` is 'unsure'. Outside `band` at most a share `alpha` of each class is decided wrongly
-    (see `model.detectors.calibration.conformal_band`). `reference` holds the hash of reference.npz under `sha256`, and
-    is empty without this file. `training` is the configuration the network was trained with.
+    AI. `operating_bounds` are the 95 % upper confidence limits of the false-positive rates at the operating points.
+    `calibrated_on` counts the images that all of these come from, by class. A card of an earlier release has neither.
+    A probability inside `band` is 'unsure'. Outside `band` at most a share `alpha` of each class is decided wrongly,
+    with 95 % confidence (see `model.detectors.calibration.conformal_band`). `reference` holds the hash of reference.npz
+    under `sha256`, and is empty without this file. `training` is the configuration the network was trained with.
+    `trained_on` and `domain` are None in a card of an earlier release.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=1_000)
@@ -49,7 +61,7 @@ class Card(Record):
     refusal: ClassVar = ArtifactError
 
     name: str
-    preprocess: Mapping[str, int]
+    preprocess: Annotated[Preprocess, BeforeValidator(_of_first_version)]
     threshold: float
     operating_points: Mapping[str, float]
     band: tuple[float, float]
@@ -61,6 +73,10 @@ class Card(Record):
     git_revision: str
     training: Mapping[str, object]
     onnx_sha256: str
+    trained_on: TrainingData | None = None
+    domain: Domain | None = None
+    operating_bounds: Mapping[str, float] = field(default_factory=dict)
+    calibrated_on: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,13 +84,14 @@ class Golden:
     """A few inputs and the outputs they must give, computed when the artifact was made.
 
     `pixels` is [n, H, W, 3] uint8, `probability` [n] float32 and `cam` [n, h, w] float32, with n >= 1. `embedding` is
-    [n, d] float32, or None for a graph without embedding.
+    [n, d] float32 and `distance` [n] float32; each is None for a graph without this output.
     """
 
     pixels: NDArray[np.uint8]
     probability: NDArray[np.float32]
     cam: NDArray[np.float32]
     embedding: NDArray[np.float32] | None = None
+    distance: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -227,10 +244,13 @@ def _check_reference(data: bytes, card: Card) -> None:
 def _read_golden(path: Path) -> Golden:
     try:
         arrays = read_arrays(path.read_bytes(), most_bytes=MOST_BYTES[GOLDEN])
-        golden = Golden(arrays["pixels"], arrays["probability"], arrays["cam"], arrays.get("embedding"))
+        golden = Golden(
+            arrays["pixels"], arrays["probability"], arrays["cam"], arrays.get("embedding"), arrays.get("distance")
+        )
     except (OSError, KeyError, ValueError) as error:
         raise ArtifactError(f"{path} holds no golden arrays pixels, probability and cam: {error}") from error
-    outputs = [golden.probability, golden.cam, *([] if golden.embedding is None else [golden.embedding])]
-    if not len(golden.pixels) >= 1 or any(len(output) != len(golden.pixels) for output in outputs):
+    outputs = [golden.probability, golden.cam, golden.embedding, golden.distance]
+    lengths = {len(output) for output in outputs if output is not None}
+    if not len(golden.pixels) >= 1 or lengths != {len(golden.pixels)}:
         raise ArtifactError(f"{path} must hold equally many inputs and outputs, at least one")
     return golden

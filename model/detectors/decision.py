@@ -33,6 +33,11 @@ def band_below(operating_point: float, band: tuple[float, float]) -> tuple[float
     return min(operating_point, band[0]), math.nextafter(operating_point, -math.inf)
 
 
+def images_needed(rate: float) -> int:
+    """Return how many real images must calibrate a threshold for the false-positive rate `rate` > 0: 1 / rate - 1."""
+    return math.ceil(1 / rate - 1 - 1e-9)  # so that 1 / 0.05 - 1 is 19 and not a little more
+
+
 def measure_stability(probability: float, reshipped: Sequence[float], threshold: float) -> float:
     """Return the share of `reshipped`, at least one probability of AI, with the same label as `probability`."""
     label = name_label(probability, threshold)

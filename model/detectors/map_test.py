@@ -16,7 +16,7 @@ SHARE: Final = 0.25
 
 CONTROLS: Final = 19
 ENOUGH: Final = 0.9
-"""Share of the controls that a faithful map outdoes: 18 of 19. A map without meaning does so 1 time in 10."""
+"""Share of the controls that a faithful map outdoes: 18 of 19. A map in an arbitrary place does so 1 time in 10."""
 LEAST: Final = 0.1
 """Least loss of log-odds when the map's places are removed: a tenth of the odds. With less, nothing was explained."""
 
@@ -69,6 +69,9 @@ def measure_deletion(pixels: Pixels, importance: NDArray[np.float32], score: Sco
     removed place takes the picture's mean colour. The controls are the map's own places, shifted, so that only the
     position can make a difference. The picture's pixels seed the shifts, so they are the same every time. All versions
     are scored as one batch.
+
+    Every shift is as likely as any other, no shift included. So a map of a place drawn in the same way is one of 20
+    equals (Hemerik and Goeman, 2018, doi 10.1007/s11749-017-0571-1). It outdoes 18 of the 19 others 2 in 20 times.
     """
     removed = _choose_top(_enlarge(importance, len(pixels)))
     controls = _shift(removed, seed=zlib.crc32(pixels.tobytes()))
@@ -93,9 +96,8 @@ def _choose_top(importance: NDArray[np.float32]) -> Mask:
 
 
 def _shift(mask: Mask, *, seed: int) -> list[Mask]:
-    """Shift a mask CONTROLS times with wrap-around, each time by a quarter to three quarters of both sides."""
-    size = len(mask)
-    shifts = np.random.default_rng(seed).integers(size // 4, size - size // 4, (CONTROLS, 2))
+    """Shift a mask CONTROLS times with wrap-around, each time anywhere along both sides."""
+    shifts = np.random.default_rng(seed).integers(0, len(mask), (CONTROLS, 2))
     return [np.roll(mask, tuple(shift), (0, 1)) for shift in shifts]
 
 

@@ -14,6 +14,7 @@ from model.detectors import artifact
 from model.detectors.artifact import CARD, FILES, GOLDEN, MODEL, REFERENCE, Card
 from model.detectors.reference import pack_reference
 from model.errors import ArtifactError
+from model.images.preprocess import Preprocess
 
 Write = Callable[..., Path]
 
@@ -117,6 +118,33 @@ def test_a_reference_of_another_hash_than_the_card_says_is_not_written(tiny_arti
 def test_a_card_with_a_value_of_the_wrong_type_is_refused(tiny_artifact: Write, key: str, value: object) -> None:
     content = json.loads((tiny_artifact() / CARD).read_text()) | {key: value}
     with pytest.raises(ArtifactError, match=key):
+        Card.from_json(json.dumps(content))
+
+
+def test_a_card_without_a_version_of_preprocessing_means_the_first(tiny_artifact: Write) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text())
+    assert content["preprocess"] == {"size": 32, "version": 2}
+    old = Card.from_json(json.dumps(content | {"preprocess": {"size": 32}}))
+    assert old.preprocess == Preprocess(32, version=1)
+    assert Card.from_json(old.to_json()) == old
+
+
+def test_a_card_of_an_earlier_release_says_neither_bounds_nor_the_images_of_its_calibration(
+    tiny_artifact: Write,
+) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text())
+    del content["operating_bounds"], content["calibrated_on"]
+    old = Card.from_json(json.dumps(content))
+    assert (old.operating_bounds, old.calibrated_on) == ({}, {})
+    assert old.operating_points == {"0.01": 0.9, "0.05": 0.8}
+
+
+@pytest.mark.parametrize(
+    "preprocess", [{"size": 32, "version": 3}, {"size": 0}, {"size": 32, "crop": "corner"}, {"version": 2}, {}, 32]
+)
+def test_a_card_with_preprocessing_that_cannot_be_repeated_is_refused(tiny_artifact: Write, preprocess: object) -> None:
+    content = json.loads((tiny_artifact() / CARD).read_text()) | {"preprocess": preprocess}
+    with pytest.raises(ArtifactError, match="preprocess"):
         Card.from_json(json.dumps(content))
 
 

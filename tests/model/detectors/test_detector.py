@@ -98,21 +98,26 @@ def test_a_graph_with_another_output_is_refused(tiny_artifact: Write) -> None:
         Detector.load(folder)
 
 
-def test_an_artifact_of_a_release_without_embeddings_is_served_without(tiny_artifact: Write) -> None:
-    folder = tiny_artifact()
+def drop_later_outputs(proto: onnx.ModelProto) -> None:
+    del proto.graph.output[2:]
+
+
+def test_an_artifact_of_an_earlier_release_is_served_without_embedding_and_distance(tiny_artifact: Write) -> None:
+    folder = tiny_artifact(domain=None)
     pixels = artifact.load(folder).golden.pixels
     before = Detector.load(folder).score(pixels)
-    replace_golden(folder, lambda golden: replace(golden, embedding=None))
-    replace_model(folder, lambda proto: proto.graph.output.pop())
+    replace_golden(folder, lambda golden: replace(golden, embedding=None, distance=None))
+    replace_model(folder, drop_later_outputs)
     scores = Detector.load(folder).score(pixels)
-    assert scores.embedding is None
+    assert scores.embedding is scores.distance is None
     np.testing.assert_array_equal(scores.probability, before.probability)
 
 
-def test_a_graph_that_lost_its_embedding_is_refused(tiny_artifact: Write) -> None:
+@pytest.mark.parametrize(("place", "name"), [(2, "embedding"), (3, "distance")])
+def test_a_graph_that_lost_an_output_is_refused(tiny_artifact: Write, place: int, name: str) -> None:
     folder = tiny_artifact()
-    replace_model(folder, lambda proto: proto.graph.output.pop())
-    with pytest.raises(ArtifactError, match="no output embedding"):
+    replace_model(folder, lambda proto: proto.graph.output.pop(place))
+    with pytest.raises(ArtifactError, match=f"no output {name}"):
         Detector.load(folder)
 
 
@@ -123,18 +128,23 @@ def test_an_artifact_that_misses_its_golden_embedding_is_refused(tiny_artifact: 
         Detector.load(folder)
 
 
+def test_a_graph_without_the_distance_that_its_card_limits_is_refused(tiny_artifact: Write) -> None:
+    folder = tiny_artifact()
+    replace_golden(folder, lambda golden: replace(golden, embedding=None, distance=None))
+    replace_model(folder, drop_later_outputs)
+    with pytest.raises(ArtifactError, match="limit of the domain"):
+        Detector.load(folder)
+
+
 @pytest.mark.parametrize("with_embedding", [True, False])
 def test_joined_batches_are_one(*, with_embedding: bool) -> None:
     embedding = np.arange(6, dtype=np.float32).reshape(3, 2) if with_embedding else None
-    whole = Scores(np.float32([0.1, 0.2, 0.3]), np.zeros((3, 4, 4), np.float32), embedding)
-    parts = [
-        Scores(whole.probability[part], whole.cam[part], None if embedding is None else embedding[part])
-        for part in (slice(1), slice(1, 3))
-    ]
-    joined = Scores.join(parts)
+    whole = Scores(np.float32([0.1, 0.2, 0.3]), np.zeros((3, 4, 4), np.float32), embedding, np.float32([1, 2, 3]))
+    joined = Scores.join([whole.take(part) for part in (slice(1), slice(1, 3))])
     np.testing.assert_array_equal(joined.probability, whole.probability)
     np.testing.assert_array_equal(joined.cam, whole.cam)
     np.testing.assert_array_equal(joined.embedding, whole.embedding)
+    np.testing.assert_array_equal(joined.distance, whole.distance)
 
 
 def test_a_graph_of_a_fixed_batch_size_is_refused(tiny_artifact: Write) -> None:
