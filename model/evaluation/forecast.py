@@ -1,8 +1,8 @@
 """Forecasts the recall on an unseen generator, from detectors that were each trained without one generator."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from statistics import fmean, stdev
 from typing import ClassVar, Final
 
@@ -14,6 +14,7 @@ from model.dataset.manifest import split_rows
 from model.detectors.detector import Detector
 from model.errors import DatasetError
 from model.estimate import CONFIDENCE, Estimate
+from model.evaluation.evaluate import find_in_domain
 from model.evaluation.scoring import score_images
 from model.labels import AI, CLASSES
 from model.metrics import proportion
@@ -26,20 +27,25 @@ use."""
 
 @dataclass(frozen=True)
 class Unseen:
-    """The share of a generator's `rows` test images called AI by a detector trained without that generator."""
+    """The share of a generator's `rows` test images called AI by a detector trained without that generator.
+
+    `out_of_domain` is the share of them that the detector takes for unlike its training images; None: not measured.
+    """
 
     generator: str
     rows: int
     recall: Estimate
+    out_of_domain: Estimate | None = None
 
 
 @dataclass(frozen=True)
 class Forecast(Record):
-    """The recall to expect on generators that `dataset_version` does not hold.
+    """The recall to expect on one generator that `dataset_version` does not hold.
 
-    `unseen` holds a measurement for each generator that was left out of a training. `recall` is their mean, in which
-    each generator counts the same. Its interval is Student's: the sample is of generators, not of images. For a single
-    generator the interval is [0, 1].
+    `unseen` holds a measurement for each generator that was left out of a training. The value of `recall` is their
+    mean, in which each generator counts the same. Its interval holds the recall of one further generator, not only the
+    mean of all, with 95 % confidence if generators are drawn alike. `recall` follows from `unseen`: a forecast of an
+    earlier release, which had the interval of the mean, is read with this one.
     """
 
     kind: ClassVar = "forecast"
@@ -47,12 +53,16 @@ class Forecast(Record):
 
     dataset_version: str
     unseen: Sequenced[Unseen]
-    recall: Estimate
+    recall: Estimate = field(default=Estimate(0.0, 0.0, 1.0))
+
+    def __post_init__(self) -> None:
+        """Compute `recall`."""
+        object.__setattr__(self, "recall", predict_next(self.unseen))
 
     def __str__(self) -> str:
         lines = (f"{one.generator}: {one.recall.value:.2%} of {one.rows} images found" for one in self.unseen)
-        mean = f"{self.recall.value:.2%} ({self.recall.low:.2%} to {self.recall.high:.2%})"
-        return "\n".join((f"recall to expect on an unseen generator: {mean}", *lines))
+        told = f"{self.recall.value:.2%} on average, {self.recall.low:.2%} to {self.recall.high:.2%} for the next one"
+        return "\n".join((f"recall to expect on an unseen generator: {told}", *lines))
 
 
 def choose_generators(manifest: pd.DataFrame, *, least: int = LEAST_IMAGES) -> list[str]:
@@ -84,8 +94,15 @@ def measure_unseen(detector: Detector, lake: Lake, manifest: pd.DataFrame, gener
     rows = rows[(rows["generator"] == generator) & (rows["label"] == CLASSES[AI])]
     if rows.empty:
         raise DatasetError(f"there are no test images by '{generator}'")
-    called = score_images(detector, lake, rows).probability >= detector.card.threshold
-    return Unseen(generator, len(rows), proportion(int(called.sum()), len(rows)))
+    scored = score_images(detector, lake, rows)
+    called = scored.probability >= detector.card.threshold
+    inside = find_in_domain(detector.card, scored.distance, rows)
+    return Unseen(
+        generator,
+        len(rows),
+        recall=proportion(int(called.sum()), len(rows)),
+        out_of_domain=None if inside is None else proportion(int((~inside).sum()), len(rows)),
+    )
 
 
 def summarise(dataset_version: str, unseen: Iterable[Unseen]) -> Forecast:
@@ -93,13 +110,22 @@ def summarise(dataset_version: str, unseen: Iterable[Unseen]) -> Forecast:
     ordered = tuple(sorted(unseen, key=lambda one: (one.recall.value, one.generator)))
     if not ordered:
         raise ValueError("a forecast of no generators is undefined")
-    return Forecast(dataset_version, ordered, _mean([one.recall.value for one in ordered]))
+    return Forecast(dataset_version, ordered)
 
 
-def _mean(values: list[float]) -> Estimate:
-    """Return the mean with Student's interval, cut off at 0 and 1; [0, 1] for a single value."""
-    mean = fmean(values)
-    if len(values) < 2:
-        return Estimate(mean, 0.0, 1.0)
-    reach = float(t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
-    return Estimate(mean, max(0.0, mean - reach), min(1.0, mean + reach))
+def predict_next(unseen: Sequence[Unseen]) -> Estimate:
+    """Return the mean recall with the interval in which the recall of one further generator lies.
+
+    The interval is mean +- t s sqrt(1 + 1 / G) over G recalls (Hahn and Meeker, 1991, "Statistical intervals", section
+    4.8). The recalls are taken as angles, whose spread is much the same near 1 as elsewhere (Anscombe, 1948). Logits
+    held fewer generators in simulations. For a single generator the interval is [0, 1]; so it is for none, with the
+    mean 0.
+    """
+    if len(unseen) < 2:
+        return Estimate(unseen[0].recall.value if unseen else 0.0, 0.0, 1.0)
+    mean = fmean(one.recall.value for one in unseen)
+    angles = [math.asin(math.sqrt((one.recall.value * one.rows + 0.375) / (one.rows + 0.75))) for one in unseen]
+    reach = float(t.ppf((1 + CONFIDENCE) / 2, len(angles) - 1)) * stdev(angles) * math.sqrt(1 + 1 / len(angles))
+    ends = (min(max(fmean(angles) + end, 0.0), math.pi / 2) for end in (-reach, reach))
+    low, high = (math.sin(end) ** 2 for end in ends)
+    return Estimate(mean, min(low, mean), max(high, mean))

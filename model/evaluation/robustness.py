@@ -12,7 +12,7 @@ from model.detectors.decision import name_decision
 from model.estimate import Estimate
 from model.evaluation.report import Degraded
 from model.images.degradations import DEGRADATIONS, RESHIPPED
-from model.metrics import Labels, Probabilities, proportion
+from model.metrics import Clusters, Labels, Probabilities, share
 
 MOST_IMAGES: Final = 2_000
 """Most images that are degraded, half of each class. Small images take a minute, and a shift of 2 % shows."""
@@ -36,23 +36,36 @@ def choose_sample(rows: pd.DataFrame) -> NDArray[np.bool_]:
 
 
 def measure_robustness(
-    labels: Labels, before: Probabilities, degraded: Probabilities, *, threshold: float
+    labels: Labels,
+    before: Probabilities,
+    degraded: Probabilities,
+    clusters: Clusters | None = None,
+    *,
+    threshold: float,
 ) -> tuple[Degraded, ...]:
-    """Measure each of DEGRADATIONS by the probabilities of AI `before` [n] and after it, `degraded` [n, D]."""
+    """Measure each of DEGRADATIONS by the probabilities of AI `before` [n] and after it, `degraded` [n, D].
+
+    `clusters` [n] are as in `model.metrics`.
+    """
     return tuple(
         Degraded(
             name=name,
             rows=len(labels),
-            accuracy=metrics.accuracy(labels, after, threshold),
-            auroc=metrics.auroc(labels, after),
-            flipped=proportion(int(np.sum((after >= threshold) != (before >= threshold))), len(labels)),
+            accuracy=metrics.accuracy(labels, after, threshold, clusters),
+            auroc=metrics.auroc(labels, after, clusters),
+            flipped=share((after >= threshold) != (before >= threshold), clusters),
         )
         for name, after in zip(DEGRADATIONS, degraded.T, strict=True)
     )
 
 
 def measure_stability(
-    before: Probabilities, degraded: Probabilities, *, threshold: float, band: tuple[float, float]
+    before: Probabilities,
+    degraded: Probabilities,
+    clusters: Clusters | None = None,
+    *,
+    threshold: float,
+    band: tuple[float, float],
 ) -> Estimate:
     """Estimate the share of images whose verdict is the same before and after every one of RESHIPPED.
 
@@ -60,5 +73,4 @@ def measure_stability(
     """
     columns = [list(DEGRADATIONS).index(name) for name in RESHIPPED]
     verdicts = np.vectorize(lambda probability: name_decision(probability, threshold, band), otypes=[str])
-    same = (verdicts(degraded[:, columns]) == verdicts(before)[:, np.newaxis]).all(axis=1)
-    return proportion(int(same.sum()), len(same))
+    return share((verdicts(degraded[:, columns]) == verdicts(before)[:, np.newaxis]).all(axis=1), clusters)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model.dataset.lake import Lake
-from model.detectors.detector import Detector
+from model.detectors.detector import Detector, Scores
 from model.images.decoding import SOURCE_LIMITS, decode
 from model.images.degradations import DEGRADATIONS
 from model.metrics import Probabilities
@@ -29,11 +29,13 @@ _ONE_LARGE: Final = Lock()
 class Scored:
     """Probabilities of AI: `probability` of each image [N], `degraded` of each sampled image [n, D].
 
-    The D columns are DEGRADATIONS, in order.
+    The D columns are DEGRADATIONS, in order. `distance` [N] is that of each image from the training images, None for a
+    detector that does not measure it.
     """
 
     probability: Probabilities
     degraded: Probabilities
+    distance: NDArray[np.float32] | None
 
 
 def score_images(
@@ -46,8 +48,9 @@ def score_images(
 ) -> Scored:
     """Score the images of `rows` [N]; images that the mask `sampled` [N] marks are scored degraded as well.
 
-    Each image is decoded once. Every core takes a part of the rows in a thread: decoding, degrading and scoring release
-    Python's global lock. Raises InvalidImage for an image that cannot be decoded.
+    A degradation gets every pixel of the image, so that `sampled` images are decoded twice. Every core takes a part of
+    the rows in a thread: decoding, degrading and scoring release Python's global lock. Raises InvalidImage for an image
+    that cannot be decoded.
     """
     sampled = np.zeros(len(rows), bool) if sampled is None else sampled
     workers = os.cpu_count() or 1
@@ -56,7 +59,12 @@ def score_images(
         parts = list(
             pool.map(lambda part: _score_part(detector, lake, rows.take(part), sampled[part], batch_size), places)
         )
-    return Scored(np.concatenate([p.probability for p in parts]), np.concatenate([p.degraded for p in parts]))
+    distances = [part.distance for part in parts if part.distance is not None]
+    return Scored(
+        probability=np.concatenate([part.probability for part in parts]),
+        degraded=np.concatenate([part.degraded for part in parts]),
+        distance=np.concatenate(distances) if distances else None,
+    )
 
 
 def _score_part(
@@ -64,11 +72,16 @@ def _score_part(
 ) -> Scored:
     large = (rows["width"].astype(int) * rows["height"].astype(int) > _LARGE).to_numpy(bool)
     pixels = _views(detector, lake.read_images(rows), sampled, large)
-    scores = np.concatenate([detector.score(np.stack(batch)).probability for batch in _batches(pixels, batch_size)])
+    scores = Scores.join([detector.score(np.stack(batch)) for batch in _batches(pixels, batch_size)])
     views = np.where(sampled, 1 + len(DEGRADATIONS), 1)
     first = views.cumsum() - views
     degraded = first[sampled, np.newaxis] + np.arange(1, 1 + len(DEGRADATIONS))
-    return Scored(scores[first].astype(np.float64), scores[degraded].astype(np.float64))
+    probability = scores.probability.astype(np.float64)
+    return Scored(
+        probability=probability[first],
+        degraded=probability[degraded],
+        distance=None if scores.distance is None else scores.distance[first],
+    )
 
 
 def _views(
@@ -77,10 +90,11 @@ def _views(
     """Yield each image preprocessed, and after a sampled image its degraded versions."""
     for data, is_sampled, is_large in zip(images, sampled, large, strict=True):
         with _ONE_LARGE if is_large else nullcontext():
-            rgb = decode(data, limits=SOURCE_LIMITS).rgb
-            degraded = [detector.preprocess(degrade(rgb)) for degrade in DEGRADATIONS.values() if is_sampled]
-            views = [detector.preprocess(rgb), *degraded]
-            del rgb
+            views = [detector.preprocess.read(data)]
+            if is_sampled:
+                rgb = decode(data, limits=SOURCE_LIMITS).rgb
+                views += [detector.preprocess(degrade(rgb)) for degrade in DEGRADATIONS.values()]
+                del rgb
         yield from views
 
 

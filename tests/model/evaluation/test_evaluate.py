@@ -13,7 +13,6 @@ from model.errors import DatasetError, TruegrainError
 from model.estimate import Estimate
 from model.evaluation.evaluate import evaluate_detector, group_images
 from model.evaluation.report import Report
-from model.images.decoding import decode
 from model.images.degradations import DEGRADATIONS
 
 Write = Callable[..., Path]
@@ -80,7 +79,7 @@ def test_every_image_keeps_the_probability_the_detector_gives_it_alone(
     report = evaluate_detector(detector, lake, manifest, dataset_version="v1", batch_size=7)
     assert list(report.probabilities) == list(manifest["sha256"])
     for data, expected in zip(lake.read_images(manifest), report.probabilities.values(), strict=True):
-        alone = detector.score(detector.preprocess(decode(data).rgb)[np.newaxis]).probability[0]
+        alone = detector.score(detector.preprocess.read(data)[np.newaxis]).probability[0]
         assert alone == pytest.approx(expected, abs=1e-6)
 
 
@@ -99,6 +98,20 @@ def test_slices_count_their_images_and_leave_out_what_has_no_value(
     }
     assert slices["generator", "glow"].accuracy.value == 0 < slices["generator", "glare"].accuracy.value
     assert slices["source", "flat"].accuracy == report.overall["accuracy"]
+
+
+def test_near_duplicates_widen_every_interval(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
+    detector = Detector.load(tiny_artifact(10 * (0.5 - 69 / 255)))
+    apart = evaluate_detector(detector, lake, manifest, dataset_version="v1")
+    shared = manifest.assign(cluster=[str(number // 5) for number in range(len(manifest))])
+    together = evaluate_detector(detector, lake, shared, dataset_version="v1")
+    assert (apart.clusters, together.clusters) == (60, 12)
+    for name in ("accuracy", "f1", "auroc", "fpr", "tpr", "answered", "out_of_domain"):
+        wide, narrow = together.overall[name], apart.overall[name]
+        assert wide.value == narrow.value
+        assert wide.high - wide.low > narrow.high - narrow.low
+    for many, few in zip(apart.slices, together.slices, strict=True):
+        assert few.accuracy.high - few.accuracy.low > many.accuracy.high - many.accuracy.low
 
 
 def test_a_report_survives_json(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
@@ -130,6 +143,11 @@ def test_images_are_grouped_by_their_shorter_side(manifest: pd.DataFrame, size: 
     assert set(group_images(manifest.assign(width=width, height=height))["size"]) == {group}
 
 
+def test_images_are_grouped_by_their_collection(manifest: pd.DataFrame) -> None:
+    held = manifest.assign(collection=["faces"] + [None] * (len(manifest) - 1))
+    assert list(group_images(held)["collection"][:2]) == ["faces", None]
+
+
 def test_what_is_not_answered_is_no_error(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
     bias = 10 * (0.5 - 92 / 255)  # real images from level 92 up are called AI, images around this level are in the band
     detector = Detector.load(tiny_artifact(bias))
@@ -139,6 +157,7 @@ def test_what_is_not_answered_is_no_error(lake: Lake, manifest: pd.DataFrame, ti
     assert unsure == [88, 90, 92, 94, 96]
     assert overall["answered"].value == 55 / 60
     assert overall["answered_error"].value == 1 / 55  # level 98
+    assert (overall["answered_fpr"].value, overall["answered_fnr"].value) == (1 / 30, 0)
 
 
 def test_of_a_detector_that_never_answers_no_error_is_known(

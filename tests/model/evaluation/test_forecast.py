@@ -1,7 +1,9 @@
 import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -48,7 +50,9 @@ def test_the_recall_is_that_of_the_left_out_generators_test_images_at_the_detect
     lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write
 ) -> None:
     folder = tiny_artifact(-2.5)  # calls no image AI that is darker than three quarters
-    assert measure_unseen(kept_from(folder, "glow"), lake, manifest, "glow") == Unseen("glow", 15, proportion(0, 15))
+    assert measure_unseen(kept_from(folder, "glow"), lake, manifest, "glow") == Unseen(
+        "glow", 15, proportion(0, 15), out_of_domain=proportion(0, 15)
+    )
     found = measure_unseen(kept_from(folder, "glare"), lake, manifest, "glare")
     assert (found.rows, found.recall.value) == (15, 14 / 15)
 
@@ -68,11 +72,35 @@ def test_every_generator_counts_the_same_and_the_hardest_comes_first() -> None:
     assert forecast.recall.value == pytest.approx(0.55)
 
 
-def test_the_interval_is_students_over_the_generators() -> None:
+def test_the_interval_is_students_for_one_further_generator_over_angles() -> None:
     forecast = summarise("v1", [unseen("a", 60), unseen("b", 70), unseen("c", 80)])
-    assert (forecast.recall.value, forecast.recall.low, forecast.recall.high) == pytest.approx(
-        (0.7, 0.7 - 4.3027 * 0.1 / 3**0.5, 0.7 + 4.3027 * 0.1 / 3**0.5), abs=1e-4
-    )
+    angles = np.arcsin(np.sqrt(np.array([60.375, 70.375, 80.375]) / 100.75))
+    reach = 4.3027 * angles.std(ddof=1) * np.sqrt(1 + 1 / 3)
+    ends = np.sin(angles.mean() + np.array([-reach, min(reach, np.pi / 2 - angles.mean())])) ** 2
+    assert forecast.recall.value == pytest.approx(0.7)
+    assert (forecast.recall.low, forecast.recall.high) == pytest.approx(tuple(ends), abs=1e-4)
+
+
+@pytest.mark.parametrize("generators", [4, 8, 30])
+def test_the_interval_holds_the_next_generator_in_95_of_100_cases(generators: int) -> None:
+    random, held = np.random.default_rng(7), []
+    for _ in range(400):
+        *known, following = random.beta(1.6, 1.0, generators + 1)
+        found = summarise("v1", [unseen(str(number), round(100 * r)) for number, r in enumerate(known)]).recall
+        held.append(found.low <= following <= found.high)
+    assert 0.93 <= np.mean(held) <= 0.985
+
+
+def test_generators_that_are_all_found_leave_the_next_one_open() -> None:
+    forecast = summarise("v1", [unseen("a", 30, rows=30), unseen("b", 100), unseen("c", 300, rows=300)])
+    assert (forecast.recall.value, forecast.recall.high) == (1, 1)
+    assert forecast.recall.low < 0.97
+
+
+def test_a_forecast_of_an_earlier_release_gets_the_interval_of_one_generator() -> None:
+    forecast = summarise("v1", [unseen("a", 60), unseen("b", 70), unseen("c", 80)])
+    earlier = json.loads(forecast.to_json()) | {"recall": {"value": 0.7, "low": 0.45, "high": 0.95}}
+    assert Forecast.from_json(json.dumps(earlier)) == forecast
 
 
 def test_of_one_generator_little_is_known_and_of_none_nothing() -> None:

@@ -11,6 +11,7 @@ from model.dataset.manifest import read_manifest
 from model.detectors.detector import Detector
 from model.evaluation import scoring
 from model.evaluation.scoring import score_images
+from model.images import preprocess
 from model.images.decoding import DecodedImage, decode
 from model.images.degradations import DEGRADATIONS
 
@@ -65,6 +66,6 @@ def test_of_large_images_one_is_decoded_at_a_time(
         busy.remove(data)
         return decode(data, **limits)
 
-    monkeypatch.setattr(scoring, "decode", slowly)
+    monkeypatch.setattr(preprocess, "decode", slowly)
     score_images(Detector.load(tiny_artifact()), lake, rows)
     assert max(most) in at_once
