@@ -1,29 +1,58 @@
 """The gate's rules for a detector that is to replace another: both are compared on the same images."""
 
-from bisect import bisect_left
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 import numpy as np
+from scipy.stats import norm
 
-from model.estimate import Estimate
-from model.evaluation.gate.paired import Paired, Rights, difference
-from model.evaluation.gate.policy import AgainstChampion
+from model.estimate import CONFIDENCE, Estimate
+from model.evaluation.gate.paired import Paired, difference
+from model.evaluation.gate.policy import AgainstChampion, Policy
+from model.evaluation.gate.proof import Trial, describe, get_clusters, get_rights
 from model.evaluation.gate.rule import Rule, missing, percent, points
+from model.evaluation.gate.slices import judge_slices
 from model.evaluation.report import Report
-from model.sources.reports import SOURCE as REPORTS
+from model.metrics import proportion
 
-_SMALL = "the small slices together"
+_CLASS: Final = "label"
+"""The column of slices by class; false alarms and recall have rules of their own."""
 
 
-def judge_against(ours: Report, theirs: Report, limits: AgainstChampion, *, who: str = "champion") -> Iterator[Rule]:
-    """Compare a report with another detector's report on the same images; `who` names that detector in the rules."""
-    yield _new(ours, theirs, who)
-    yield from _paired(ours, theirs, limits, who)
-    yield _degraded(ours, theirs, limits.degraded_margin, who)
-    answered = ours.overall.get("answered"), theirs.overall.get("answered")
-    yield _kept("answered", *answered, limits.answered_margin, who)
-    yield _kept("stability", ours.stable, theirs.stable, limits.stable_margin, who)
+def judge_new(ours: Report, theirs: Report, who: str) -> Rule:
+    """Require another detector than the one that it is compared with."""
+    differs = ours.onnx_sha256 != theirs.onnx_sha256
+    detail = f"differs from the {who}" if differs else f"this is the {who} itself, byte for byte: nothing would change"
+    return Rule(f"new, not the {who}", None, None, differs, detail)
+
+
+def judge_same_images(ours: Report, theirs: Report, who: str) -> Rule | None:
+    """Return the failed rule for reports on different images, None for reports on the same."""
+    mine, other = set(ours.predictions.sha256), set(theirs.predictions.sha256)
+    if mine == other and mine:
+        return None
+    shared = len(mine & other)
+    detail = f"{len(mine)} images here, {len(other)} for the {who}, {shared} shared: evaluate both on the same images"
+    return Rule(f"same images as the {who}", float(shared), float(len(mine)), passed=False, detail=detail)
+
+
+def judge_falls(ours: Report, theirs: Report, policy: Policy, trial: Trial) -> Iterator[Rule]:
+    """Refuse what has fallen by more than chance explains. Both reports must be of the same images.
+
+    Only McNemar's test is limited to the images that decide: on the others, the champion has the luck that chose it. In
+    slices and under degradations, whose margins are wide, all images show a fall.
+    """
+    limits, who = policy.champion, trial.who
+    (mine, other), clusters = get_rights(ours, theirs), get_clusters(ours)
+    deciding = np.array([sha256 in trial.deciding.images for sha256 in ours.predictions.sha256])
+    if deciding.any():
+        pair = Paired.of(mine[deciding], other[deciding], clusters[deciding])
+        yield _not_worse(pair, limits.significance, who)
+    groups = {column: values for column, values in ours.predictions.groups.items() if column != _CLASS}
+    yield from judge_slices(groups, (mine, other), clusters, limits, who=who)
+    yield _degraded(ours, theirs, limits, who)
+    yield _answered(ours, theirs, policy, who)
+    yield _stable(ours, theirs, limits.stable_margin, who)
 
 
 def judge_growth(ours: Report, champion: Report, limits: AgainstChampion) -> Iterator[Rule]:
@@ -46,152 +75,64 @@ def judge_speed(ours: Report, original: Report, limits: AgainstChampion) -> Rule
     return Rule("faster than the original", mine, other / wanted, mine <= other / wanted, detail)
 
 
-def _new(ours: Report, theirs: Report, who: str) -> Rule:
-    differs = ours.onnx_sha256 != theirs.onnx_sha256
-    detail = f"differs from the {who}" if differs else f"this is the {who} itself, byte for byte: nothing would change"
-    return Rule(f"new, not the {who}", None, None, differs, detail)
-
-
-def _paired(ours: Report, theirs: Report, limits: AgainstChampion, who: str) -> Iterator[Rule]:
-    mine, other = ours.correct, theirs.correct
-    if mine.keys() != other.keys() or not mine:
-        shared = len(mine.keys() & other.keys())
-        detail = (
-            f"{len(mine)} images here, {len(other)} for the {who}, {shared} shared: evaluate both on the same images"
-        )
-        yield Rule(f"same images as the {who}", float(shared), float(len(mine)), passed=False, detail=detail)
-        return
-    order = ours.predictions.sha256
-    rights = np.array([mine[sha256] for sha256 in order]), np.array([other[sha256] for sha256 in order])
-    pair = Paired.of(*rights)
-    yield _not_inferior(pair, limits, who)
-    yield _not_worse(pair, limits.significance, who)
-    yield _canary(ours, rights, limits, who)
-    yield from _slices(ours.predictions.groups, rights, limits, who)
-
-
-def _not_inferior(pair: Paired, limits: AgainstChampion, who: str) -> Rule:
-    """Require proof that at most the margin is lost. If images are too few for proof, require that nothing is lost."""
-    gain, margin = pair.difference, limits.margin
-    proven = gain.low >= -margin
-    if proven:
-        reason = f"proven to lose at most {100 * margin:.2f}"
-    elif gain.high < -margin:
-        reason = f"proven to lose more than {100 * margin:.2f}"
-    else:
-        reason = f"{pair.images} images cannot prove that it loses at most {100 * margin:.2f}"
-        reason += ", and proof is required" if limits.require_proof else ", so it must not be behind"
-    passed = proven or (gain.value >= 0 and not limits.require_proof)
-    detail = f"{points(gain.value)} points (95 % interval {points(gain.low)} to {points(gain.high)}): {reason}"
-    return Rule(f"accuracy against the {who}", gain.low, -margin, passed, detail)
-
-
 def _not_worse(pair: Paired, significance: float, who: str) -> Rule:
     chance = pair.chance
     verdict = "equal" if chance >= significance else "better" if pair.gain > 0 else "worse"
     detail = (
-        f"{verdict}: of {pair.images} images {pair.won} were won and {pair.lost} lost;"
+        f"{verdict}: of {describe(pair, 'images')} {pair.won} were won and {pair.lost} lost;"
         f" equal detectors differ as much with a chance of {percent(chance)}"
     )
     return Rule(f"McNemar's test against the {who}", chance, significance, verdict != "worse", detail)
 
 
-def _canary(ours: Report, rights: tuple[Rights, Rights], limits: AgainstChampion, who: str) -> Rule:
-    """Repeat both rules on the images that no user report brought: reporters must not choose what is measured.
-
-    A dataset version keeps reports out of its test split. If an image from a report is in it all the same, this rule
-    leaves the image out.
-    """
-    sources = ours.predictions.groups.get("source", (None,) * ours.rows)
-    own = np.array([source != REPORTS for source in sources])
-    name = f"canary against the {who}"
-    if not own.any():
-        return missing(name, -limits.margin, "images from other sources than reports")
-    pair = Paired.of(*(right[own] for right in rights))
-    asked = _not_inferior(pair, limits, who), _not_worse(pair, limits.significance, who)
-    detail = "; ".join(rule.detail for rule in asked if not rule.passed) or asked[0].detail
-    which = f"on the {pair.images} of {len(own)} images that no report brought"
-    return Rule(name, asked[0].value, asked[0].limit, all(rule.passed for rule in asked), f"{which}: {detail}")
-
-
-def _slices(
-    groups: Mapping[str, Sequence[str | None]],
-    rights: tuple[Rights, Rights],
-    limits: AgainstChampion,
-    who: str,
-) -> Iterator[Rule]:
-    """Refuse a loss of accuracy in a slice that is larger than the margin and than chance explains.
-
-    1. McNemar's test is exact for any number of images, so noise in a small slice refuses no detector.
-    2. Bonferroni's correction over all slices that are large enough to refuse one keeps the chance of a false refusal
-       below `significance`.
-    3. Small slices are also judged together, which shows a loss that is spread over many of them.
-    """
-    if not groups:
-        yield missing(f"slices against the {who}", -limits.slice_margin, "groups of images")
-    pairs = {column: _pair_slices(values, rights, limits.small_slice) for column, values in groups.items()}
-    looked_at = _count_telling([pair for slices in pairs.values() for pair in slices.values()], limits.significance)
-    for column, slices in pairs.items():
-        if slices:
-            yield _slice(f"slices by {column} against the {who}", slices, looked_at, limits)
-
-
-def _count_telling(pairs: Iterable[Paired], significance: float) -> int:
-    """Count the slices to allow for: not those of so few images that no result of theirs could count.
-
-    Tarone, 1990, "A modified Bonferroni method for discrete data". Else a thousand slices of one image each, which
-    whoever supplies images can make, would hide a fall in all others.
-    """
-    least = sorted(0.5 ** (pair.images - 1) for pair in pairs)
-    telling = (count for count in range(1, len(least)) if bisect_left(least, significance / count) <= count)
-    return next(telling, len(least))
-
-
-def _pair_slices(values: Sequence[str | None], rights: tuple[Rights, Rights], small: int) -> dict[str, Paired]:
-    members = defaultdict(list)
-    for index, value in enumerate(values):
-        if value is not None:
-            members[value].append(index)
-    little = [name for name, indices in members.items() if len(indices) < small]
-    if len(little) > 1:
-        members[_SMALL] = [index for name in little for index in members[name]]
-    ours, theirs = rights
-    return {name: Paired.of(ours[indices], theirs[indices]) for name, indices in members.items()}
-
-
-def _slice(name: str, slices: Mapping[str, Paired], looked_at: int, limits: AgainstChampion) -> Rule:
-    margin = limits.slice_margin
-
-    def harmed(pair: Paired) -> bool:
-        return -pair.gain > margin and pair.chance * looked_at < limits.significance
-
-    def describe(value: str) -> str:
-        pair = slices[value]
-        chance = f"{percent(pair.chance)} by chance"
-        return f"{value} {points(pair.gain)} points ({pair.images} images, {pair.won} won, {pair.lost} lost, {chance})"
-
-    worst = min(slices, key=lambda value: (slices[value].gain, value))
-    fallen = sorted(value for value, pair in slices.items() if harmed(pair))
-    detail = "fallen: " + "; ".join(map(describe, fallen)) if fallen else f"worst of {len(slices)}: {describe(worst)}"
-    counts = f"a fall of more than {100 * margin:.2f} counts when its chance is below"
-    level = f"{percent(limits.significance / looked_at)} ({percent(limits.significance)} over {looked_at} slices)"
-    return Rule(name, slices[worst].gain, -margin, not fallen, f"{detail}; {counts} {level}")
-
-
-def _degraded(ours: Report, theirs: Report, margin: float, who: str) -> Rule:
-    name = f"degraded accuracy against the {who}"
+def _degraded(ours: Report, theirs: Report, limits: AgainstChampion, who: str) -> Rule:
+    """Refuse a fall under any degradation, by Bonferroni's correction for their number."""
+    name, margin = f"degraded accuracy against the {who}", limits.degraded_margin
     mine = {degraded.name: degraded.accuracy for degraded in ours.robustness}
     other = {degraded.name: degraded.accuracy for degraded in theirs.robustness}
     if not other or other.keys() - mine.keys():
         return missing(name, -margin, ", ".join(sorted(other.keys() - mine.keys())) or "degraded images")
-    return _no_fall(name, {kind: difference(mine[kind], other[kind]) for kind in other}, margin)
+    widened = float(norm.ppf(1 - limits.significance / len(other)) / norm.ppf((1 + CONFIDENCE) / 2))
+    gains = {kind: difference(mine[kind], other[kind], widened=max(1.0, widened)) for kind in other}
+    return _no_fall(name, gains, margin)
 
 
-def _kept(share: str, ours: Estimate | None, theirs: Estimate | None, margin: float, who: str) -> Rule:
-    name = f"{share} against the {who}"
-    if ours is None or theirs is None:
-        return missing(name, -margin, share)
-    return _no_fall(name, {share: difference(ours, theirs)}, margin)
+def _answered(ours: Report, theirs: Report, policy: Policy, who: str) -> Rule:
+    """Refuse a fall of the share that is answered and right; who answers wrongly what it should doubt gains nothing.
+
+    A champion that breaks the promise of its band cannot refuse anybody, because its answers are no merit. Source of
+    coverage at equal risk: El-Yaniv and Wiener, 2010.
+    """
+    name, margin = f"answered and right against the {who}", policy.champion.answered_margin
+    mine, other = _share_answered(ours), _share_answered(theirs)
+    if mine is None or other is None:
+        return missing(name, -margin, "share of images that are answered")
+    rule = _no_fall(name, {"answered and right": difference(mine[0], other[0])}, margin)
+    limit = policy.alone.max_answered_error
+    if other[1].low <= limit:
+        return rule
+    broken = (
+        f"the {who} breaks its own promise: it answers {percent(other[1].value)} of all images wrongly, and"
+        f" {percent(limit)} is allowed, so its answers are no measure; {rule.detail}"
+    )
+    return Rule(name, rule.value, rule.limit, passed=True, detail=broken)
+
+
+def _share_answered(report: Report) -> tuple[Estimate, Estimate] | None:
+    """Return the share of all images that is answered and right, and the share that is answered and wrong."""
+    answered, wrong = report.overall.get("answered"), report.overall.get("answered_error")
+    if answered is None or (wrong is None and answered.value > 0):
+        return None
+    mistaken = answered.value * wrong.value if wrong else 0.0
+    rows = report.rows
+    return proportion(round((answered.value - mistaken) * rows), rows), proportion(round(mistaken * rows), rows)
+
+
+def _stable(ours: Report, theirs: Report, margin: float, who: str) -> Rule:
+    name = f"stability against the {who}"
+    if ours.stable is None or theirs.stable is None:
+        return missing(name, -margin, "stability")
+    return _no_fall(name, {"stability": difference(ours.stable, theirs.stable)}, margin)
 
 
 def _no_fall(name: str, gains: Mapping[str, Estimate], margin: float) -> Rule:
@@ -203,13 +144,8 @@ def _no_fall(name: str, gains: Mapping[str, Estimate], margin: float) -> Rule:
     fallen = sorted(kind for kind, gain in gains.items() if -gain.value > margin and gain.high < 0)
     told = [f"{k} {points(gains[k].value)} points ({points(gains[k].low)} to {points(gains[k].high)})" for k in fallen]
     detail = "fallen: " + "; ".join(told) if fallen else f"worst: {worst} {points(gains[worst].value)} points"
-    return Rule(
-        name,
-        gains[worst].value,
-        -margin,
-        not fallen,
-        f"{detail}; a proven fall of more than {100 * margin:.2f} counts",
-    )
+    counts = f"a proven fall of more than {100 * margin:.2f} counts"
+    return Rule(name, gains[worst].value, -margin, not fallen, f"{detail}; {counts}")
 
 
 def _grown(what: str, ours: float, champion: float, growth: float, unnoticed: float, unit: str) -> Rule:

@@ -19,6 +19,7 @@ def judge_alone(report: Report, limits: Alone) -> Iterator[Rule]:
     yield _at_least("f1", overall.get("f1"), limits.min_f1)
     yield _at_least("auroc", overall.get("auroc"), limits.min_auroc)
     yield _at_least("recall", overall.get("tpr"), limits.min_recall)
+    yield _every_generator_found(report, limits.min_generator_recall)
     yield _few_false_alarms(overall.get("fpr"), limits.max_false_alarms)
     yield _calibrated(report, limits.max_calibration_error)
     yield _band_keeps_promise(report, limits.max_answered_error)
@@ -33,6 +34,19 @@ def _at_least(name: str, estimate: Estimate | None, limit: float) -> Rule:
         return missing(name, limit, name)
     detail = f"{interval(estimate)}, at least {percent(limit)} is required"
     return Rule(name, estimate.value, limit, estimate.value >= limit, detail)
+
+
+def _every_generator_found(report: Report, limit: float) -> Rule:
+    """Name the generator with the lowest recall; refuse a recall that is proven to be below the limit."""
+    name = "recall by generator"
+    slices = [each for each in report.slices if each.column == "generator"]
+    if not slices:
+        return Rule(name, None, limit, passed=True, detail="no image names its generator")
+    below = [each for each in slices if each.accuracy.high < limit]
+    worst = min(below or slices, key=lambda each: (each.accuracy.value, each.value))
+    detail = f"worst of {len(slices)}: {worst.value} ({worst.rows:,} images): {interval(worst.accuracy)}"
+    told = f"{detail}, at least {percent(limit)} is required"
+    return Rule(name, worst.accuracy.value, limit, not below, told if limit else detail)
 
 
 def _few_false_alarms(estimate: Estimate | None, limit: float) -> Rule:
@@ -61,9 +75,10 @@ def _calibrated(report: Report, limit: float) -> Rule:
 
 
 def _band_keeps_promise(report: Report, limit: float) -> Rule:
-    """Refuse if more images than the limit are answered wrongly, even at the lower end of the interval.
+    """Refuse if more images than the limit are answered wrongly, or more of one class than the card promises.
 
-    The band promises an average, so a measured share may exceed it by chance.
+    The lower end of the interval counts, since a measured share may exceed a promise by chance. A limit of 1 switches
+    both off.
     """
     name = "answered error"
     answered, wrong = report.overall.get("answered"), report.overall.get("answered_error")
@@ -72,7 +87,13 @@ def _band_keeps_promise(report: Report, limit: float) -> Rule:
     share = answered.value * wrong.value if wrong else 0.0
     found = proportion(round(share * report.rows), report.rows)
     detail = f"{interval(found)} of all images are answered wrongly, at most {percent(limit)} is allowed"
-    return Rule(name, found.value, limit, found.low <= limit, detail)
+    classes = {"real": report.overall.get("answered_fpr"), "AI": report.overall.get("answered_fnr")}
+    broken = [
+        f"{interval(share)} of the {kind} images, for which the band promises {percent(report.alpha)}"
+        for kind, share in classes.items()
+        if limit < 1 and share and report.alpha is not None and share.low > report.alpha
+    ]
+    return Rule(name, found.value, limit, found.low <= limit and not broken, "; ".join([detail, *broken]))
 
 
 def _robust(report: Report, limit: float) -> Rule:

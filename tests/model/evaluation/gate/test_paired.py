@@ -107,3 +107,49 @@ def test_what_chance_adds_to_the_calibration_error_shrinks_with_more_images_and_
     few, many = chance_calibration_error(probabilities[:100]), chance_calibration_error(probabilities)
     assert few > 4 * many > 0
     assert chance_calibration_error(probabilities[::-1]) == many
+
+
+def draw_clusters(random: np.random.Generator, clusters: int, size: int, *, won: float, lost: float) -> Paired:
+    """Return a pair whose clusters each have one outcome, which a member copies in 8 of 10 cases."""
+    shares = [won, lost, 1 - won - lost]
+    common = random.choice([1, -1, 0], (clusters, 1), p=shares)
+    own = random.choice([1, -1, 0], (clusters, size), p=shares)
+    outcomes = np.where(random.random((clusters, size)) < 0.8, common, own).ravel()
+    return Paired.of(outcomes == 1, outcomes == -1, np.repeat(np.arange(clusters), size))
+
+
+def test_with_clusters_of_ten_the_interval_covers_and_equals_are_not_called_worse_more_often_than_they_may() -> None:
+    random = np.random.default_rng(6)
+    pairs = [draw_clusters(random, 200, 10, won=0.05, lost=0.05) for _ in range(300)]
+    covered = np.mean([pair.difference.low <= 0 <= pair.difference.high for pair in pairs])
+    worse = np.mean([pair.chance < 0.05 and pair.gain < 0 for pair in pairs])
+    assert 0.92 <= covered <= 0.985  # 0.95, give or take the random error of 300 tries
+    assert worse <= 0.05  # 0.025; image by image 0.22
+
+
+def test_clusters_of_one_image_are_as_if_there_were_none() -> None:
+    random = np.random.default_rng(7)
+    ours, theirs = random.random(300) < 0.9, random.random(300) < 0.9
+    alone, numbered = Paired.of(ours, theirs), Paired.of(ours, theirs, random.permutation(300))
+    assert alone == numbered
+    copied = Paired.of(np.repeat(ours, 2), np.repeat(theirs, 2), np.repeat(np.arange(300), 2))
+    assert copied.chance == pytest.approx(alone.chance)
+    assert copied.bound(0.01) == pytest.approx(alone.bound(0.01))
+
+
+def test_one_cluster_proves_nothing() -> None:
+    pair = Paired.of(np.ones(1_000, bool), np.zeros(1_000, bool), np.zeros(1_000, int))
+    assert (pair.clusters, pair.bound(0.003), pair.chance) == (1, -1.0, 1.0)
+
+
+def test_the_one_sided_chance_is_that_of_so_few_heads() -> None:
+    expected = sum(comb(10, heads) for heads in range(2)) / 2**10
+    assert Paired(1_000, 1, 9).chance_of_fall == pytest.approx(expected)
+    assert Paired(1_000, 9, 1).chance_of_fall == pytest.approx(1 - comb(10, 10) / 2**10)
+
+
+def test_the_odds_of_a_loss_are_the_resamples_beyond_the_margin() -> None:
+    pair = Paired(500, 10, 14)
+    drawn = np.random.default_rng(8).multinomial(500, [11 / 502, 15 / 502, 476 / 502], size=100_000)
+    expected = np.mean((drawn[:, 0] - drawn[:, 1]) / 500 < -0.01 - 1e-12)
+    assert pair.odds_of_loss(0.01) == pytest.approx(expected, abs=0.01)
