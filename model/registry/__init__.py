@@ -136,16 +136,19 @@ class Registry:
             run_id, variant = version.run_id, version.variant
         return fetch_artifact(self.client, run_id, variant, into)
 
-    def register(self, run_id: str, *, tags: Mapping[str, str], variant: str = FULL) -> ModelVersion:
+    def register(
+        self, run_id: str, *, tags: Mapping[str, str], variant: str = FULL, description: str = ""
+    ) -> ModelVersion:
         """Register a variant of a run's artifact as a version of the model, or find the version that it already is.
 
-        Either way `tags` are set on the version. Raises RegistryError if there is no such run.
+        Either way `tags` are set on the version. A new version gets the `description`. Raises RegistryError if there is
+        no such run.
         """
         with self.locked():
             registered = {version.variant: version.version for version in self._registered_from(run_id)}
             version = registered.get(variant)
             if version is None:
-                version = self._create(run_id, variant, tags)
+                version = self._create(run_id, variant, tags, description)
             else:
                 self.tag(version, tags)
             return self.require(version)
@@ -203,12 +206,15 @@ class Registry:
         # Asked for again by number, because a search returns versions without their aliases.
         return self.require(max(found, key=lambda version: int(version.version)).version) if found else None
 
-    def _create(self, run_id: str, variant: str, tags: Mapping[str, str]) -> str:
+    def _create(self, run_id: str, variant: str, tags: Mapping[str, str], description: str) -> str:
         client, name = self.client, self.model_name
         source = f"{client.get_run(run_id).info.artifact_uri}/{variant}"
         with skipped_on(PRESENT):
             client.create_registered_model(name)
-        return str(client.create_model_version(name, source, run_id, tags=dict(tags), await_creation_for=0).version)
+        version = client.create_model_version(
+            name, source, run_id, tags=dict(tags), description=description or None, await_creation_for=0
+        )
+        return str(version.version)
 
     def _describe(self) -> str:
         with skipped_on(*MISSING):

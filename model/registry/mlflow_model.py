@@ -20,7 +20,7 @@ def pack(folder: Path, packed: Path) -> None:
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
-    size = artifact.read(folder).preprocess["size"]
+    size = artifact.read(folder).preprocess.size
     graph = onnx.load(folder / artifact.MODEL, load_external_data=False)
     pixels = TensorSpec(np.dtype(np.uint8), (-1, size, size, 3), "pixels")
     outputs = Schema(

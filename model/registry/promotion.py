@@ -58,6 +58,7 @@ def promote(
     reason: str,
     by: str = "",
     override: bool = False,
+    approved: bool = False,
     judged_against: str | None = None,
     request: str = "",
 ) -> ModelVersion:
@@ -66,14 +67,16 @@ def promote(
     1. If `version` is already in production, nothing changes.
     2. `judged_against` is a version, or "none" for nothing. If given, it must still be in production.
     3. The gate must have passed `version`. With `override` this rule does not apply, and the tag `gate` and the history
-       record the override.
+       record the override. If the gate asked a person, `approved` says that the person has agreed.
     4. If the process is killed half-way, the next promotion, rollback or repair completes the change.
     5. A `request`, such as the id of a DAG run, is carried out once. A repeated call returns the version in production.
        So a task that is retried late does not undo a rollback.
 
     `by` names who asks, and is this process's user if empty. Raises RegistryError if `version` may not be promoted.
     """
-    choose = partial(choose_promotion, version=version, override=override, judged_against=judged_against)
+    choose = partial(
+        choose_promotion, version=version, override=override, approved=approved, judged_against=judged_against
+    )
     return _change(registry, choose, reason=reason, by=by, request=request)
 
 
@@ -121,7 +124,9 @@ def _change(
     raise RegistryError("processes without our lock keep changing production: find and stop them, and try again")
 
 
-def choose_promotion(scene: RegistryState, version: str, *, override: bool, judged_against: str | None) -> Wish:
+def choose_promotion(
+    scene: RegistryState, version: str, *, override: bool, judged_against: str | None, approved: bool = False
+) -> Wish:
     """Choose `version`, a number or an alias; raises RegistryError if the version may not go into production.
 
     `judged_against` is the version that must still be in production. NOTHING means no version, None any.
@@ -136,14 +141,15 @@ def choose_promotion(scene: RegistryState, version: str, *, override: bool, judg
             " now: clear the task that evaluates it, so that it is judged again"
         )
     gate = scene.gates[version]
-    if gate not in ADMITTED and not override:
+    admitted = (*ADMITTED, tags.ASKED) if approved else ADMITTED
+    if gate not in admitted and not override:
         raise RegistryError(
             f"version {version} may not be promoted: the gate says '{gate or 'not decided'}', not 'passed'. To promote"
             f" it all the same: `python -m model.registry promote {version} --override --reason <why>`"
         )
     if scene.stages[version] == ARCHIVED and not scene.history.has_served(version):
         raise RegistryError(f"version {version} was archived by hand: give it the stage 'None' again to promote it")
-    return Wish("promotion" if gate == tags.PASSED else "override", version)
+    return Wish("promotion" if gate in admitted and gate != tags.OVERRIDDEN else "override", version)
 
 
 def choose_rollback(scene: RegistryState, to: str | None) -> Wish:
@@ -236,7 +242,8 @@ def _tag(registry: Registry, scene: RegistryState, change: Change) -> None:
     back = change.how == "rollback"
     if change.to_version is not None:
         reason = f"rollback: {change.reason}" if back else change.reason
-        gate = {tags.GATE: tags.OVERRIDDEN} if change.how == "override" else {}
+        outcomes = {"override": tags.OVERRIDDEN, "promotion": tags.PASSED}  # a question to a person was answered
+        gate = {tags.GATE: outcomes[change.how]} if change.how in outcomes else {}
         registry.tag(change.to_version, {tags.PROMOTION_REASON: reason, tags.PROMOTED_AT: change.at} | gate)
     if back and change.from_version is not None and change.from_version in scene.stages:
         registry.tag(change.from_version, {tags.ROLLBACK_REASON: change.reason, tags.ROLLED_BACK_AT: change.at})
