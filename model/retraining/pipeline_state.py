@@ -13,10 +13,10 @@ from model.dataset.manifest import SPLITS, count_rows
 from model.dataset.validation import FILE, Validation
 from model.labels import CLASSES
 from model.registry import ModelVersion
-from model.registry.version_tags import FAILED, GATE, OVERRIDDEN, PASSED
+from model.registry.version_tags import ASKED, FAILED, GATE, OVERRIDDEN, PASSED
 
 UNDECIDED: Final = "undecided"
-GATES: Final = (PASSED, FAILED, OVERRIDDEN, UNDECIDED)
+GATES: Final = (PASSED, FAILED, ASKED, OVERRIDDEN, UNDECIDED)
 """All values of the tag GATE of a version, and UNDECIDED for a version without the tag."""
 
 
@@ -34,6 +34,7 @@ class LakeState:
 class RegistrySummary:
     """How many versions have each outcome of the gate, and how many of the newest versions failed in a row.
 
+    A version about which a person was asked, and did not say yes, counts as failed.
     `newest_at` and `production_at` are when the newest version, and the version in production, were registered. Both
     are seconds since the epoch, or None without such a version.
     """
@@ -78,7 +79,7 @@ def survey_registry(versions: Sequence[ModelVersion], production: ModelVersion |
     counts = Counter(said)
     return RegistrySummary(
         gates={gate: counts[gate] for gate in GATES},
-        refused_in_a_row=len(list(takewhile(lambda gate: gate == FAILED, said))),
+        refused_in_a_row=len(list(takewhile(lambda gate: gate in (FAILED, ASKED), said))),
         newest_at=newest_first[0].registered_at if newest_first else None,
         production_at=production.registered_at if production else None,
     )

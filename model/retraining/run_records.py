@@ -8,6 +8,7 @@ from typing import Any, Final, Self
 
 from model.errors import RegistryError
 from model.evaluation.forecast import Forecast
+from model.evaluation.gate.deciding import Deciding, DecidingImages
 from model.evaluation.gate.decision import Decision, judge
 from model.evaluation.gate.policy import Policy
 from model.evaluation.report import Report
@@ -15,7 +16,17 @@ from model.pages.gallery import Gallery
 from model.pages.report_page import render
 from model.record import Record
 from model.registry import FULL, INT8, Registry, Run
-from model.registry.run_files import CHAMPION, DECISION, DECISION_INT8, FORECAST, GALLERY, PAGE, REPORT, REPORT_INT8
+from model.registry.run_files import (
+    CHAMPION,
+    DECIDING,
+    DECISION,
+    DECISION_INT8,
+    FORECAST,
+    GALLERY,
+    PAGE,
+    REPORT,
+    REPORT_INT8,
+)
 
 _FILES: Final[Mapping[str, tuple[str, type[Record]]]] = {
     "report": (REPORT, Report),
@@ -24,6 +35,7 @@ _FILES: Final[Mapping[str, tuple[str, type[Record]]]] = {
     "gallery": (GALLERY, Gallery),
     "decision": (DECISION, Decision),
     "decision_int8": (DECISION_INT8, Decision),
+    "deciding": (DECIDING, DecidingImages),
     "forecast": (FORECAST, Forecast),
 }
 """For each field of RunRecords, its file and the type of record in it."""
@@ -37,7 +49,8 @@ class RunRecords:
     """The records of run `run_id`, each in its own file; None if the run has no such file.
 
     `champion` is the report on the detector in production, measured on the same images. `decision` is about the
-    registered variant. `decision_int8` is about the int8 variant, if the gate judged that variant.
+    registered variant. `decision_int8` is about the int8 variant, if the gate judged that variant. `deciding` lists the
+    images that decided.
     """
 
     run_id: str
@@ -47,6 +60,7 @@ class RunRecords:
     gallery: Gallery | None = None
     decision: Decision | None = None
     decision_int8: Decision | None = None
+    deciding: DecidingImages | None = None
     forecast: Forecast | None = None
 
     @classmethod
@@ -76,18 +90,19 @@ class RunRecords:
             raise RegistryError(f"run {self.run_id} has no {DECISION}: it must be evaluated and decided on first")
         return self.decision
 
-    def judged_by(self, policy: Policy) -> Self:
+    def judged_by(self, policy: Policy, *, deciding: Deciding | None = None, number: int = 1) -> Self:
         """Return the records with the decisions of the gate on their reports.
 
-        If both the int8 variant and the detector as trained pass, the decision is about the int8 variant. Otherwise it
-        is about the detector as trained. Raises RegistryError if the run was not evaluated.
+        `deciding` and `number` are those of `judge`. If both the int8 variant and the detector as trained pass, the
+        decision is about the int8 variant. Otherwise it is about the detector as trained. Raises RegistryError if the
+        run was not evaluated.
         """
         undecided = replace(self, decision=None, decision_int8=None)
         report = undecided.require_report()
-        decision = judge(report, self.champion, policy)
+        decision = judge(report, self.champion, policy, deciding=deciding, number=number)
         if not decision.promote or self.report_int8 is None:
             return replace(undecided, decision=decision)
-        of_int8 = judge(self.report_int8, self.champion, policy, original=report)
+        of_int8 = judge(self.report_int8, self.champion, policy, deciding=deciding, number=number, original=report)
         return replace(undecided, decision=of_int8 if of_int8.promote else decision, decision_int8=of_int8)
 
     def save(self, run: Run, *, since: "RunRecords | None" = None) -> None:

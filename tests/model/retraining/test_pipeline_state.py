@@ -70,7 +70,7 @@ def test_refusals_count_from_the_newest_version_back() -> None:
     gates = ["failed", "passed", "failed", "failed"]
     state = survey_registry([version(9 + number, gate) for number, gate in enumerate(gates)], version(10, "passed"))
     assert (state.refused_in_a_row, state.newest_at, state.production_at) == (2, 12, 10)
-    assert state.gates == {"passed": 1, "failed": 3, "overridden": 0, "undecided": 0}
+    assert state.gates == {"passed": 1, "failed": 3, "asked": 0, "overridden": 0, "undecided": 0}
 
 
 def test_a_registry_without_versions_has_refused_nothing() -> None:

@@ -12,7 +12,7 @@ from model.retraining.run_records import RunRecords
 from support.evaluation_reports import make_report, right_but
 
 POLICY = read_policy()
-GOOD, BAD = right_but(2, of=100), right_but(30, of=100)
+GOOD, BAD = right_but(2, of=1_000), right_but(300, of=1_000)
 SLOW, FAST = Latency(10.0, 12.0), Latency(5.0, 6.0)
 
 
