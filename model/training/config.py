@@ -112,6 +112,8 @@ class TrainConfig:
     patience: Count
     """Training stops after this many epochs without a lower validation loss."""
     seed: int
+    outside_share: Annotated[float, Field(gt=0, le=0.5)] = 0.01
+    """Largest share of images like the training images that may count as outside of the detector's domain."""
     int8: bool = False
     """Also make an int8 variant; it is faster for plain convolutions (ResNet), not for depthwise ones."""
     augmentation: Augmentation = field(default_factory=Augmentation)

@@ -16,13 +16,12 @@ from model.dataset.manifest import read_manifest, split_rows
 from model.detectors.traffic_sample import FACTS
 from model.errors import TrainingError
 from model.files import write_whole
-from model.images.decoding import SOURCE_LIMITS, decode
 from model.images.preprocess import Preprocess
 from model.labels import CLASSES, REAL
 from model.processes import locked
 from model.training.distributed import PATIENCE
 
-_COLUMNS: Final = ("split", "label", "generator", "batch", "row", *FACTS)
+_COLUMNS: Final = ("split", "label", "generator", "cluster", "batch", "row", *FACTS)
 _AT_ONCE: Final = 256
 """Most images held in memory while they are decoded."""
 _BYTES_AT_ONCE: Final = 128_000_000
@@ -35,20 +34,29 @@ class Samples:
     """Images of one split, ready for the network: `pixels` [N, S, S, 3] uint8 and `labels` [N] float32, AI = 1.
 
     `groups` [N] are the groups that balanced sampling balances: 0 is real, each generator has its own number.
-    `files` [N] has the columns FACTS of the images' files.
+    `files` [N] has the columns FACTS of the images' files. `clusters` [N] numbers the clusters of near-duplicates.
     """
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.float32]
     groups: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     files: pd.DataFrame = field(default_factory=pd.DataFrame)
+    clusters: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __post_init__(self) -> None:
-        """Without `groups` use the labels; without `files` describe the pixels as if they were files."""
+        """Fill in what is missing: labels as groups, the pixels as files, and a cluster for each image."""
+        if not len(self.clusters):
+            object.__setattr__(self, "clusters", np.arange(len(self.labels)))
         if not len(self.groups):
             object.__setattr__(self, "groups", self.labels.astype(np.int64))
         if self.files.empty:
             object.__setattr__(self, "files", _raw_files(self.pixels))
+
+    @property
+    def independent(self) -> NDArray[np.intp]:
+        """The positions of the first image of each cluster and label, sorted."""
+        _, first = np.unique(2 * self.clusters + (self.labels > 0), return_index=True)
+        return np.sort(first)
 
 
 def input_size(manifest: pd.DataFrame, *, largest: int) -> int:
@@ -78,13 +86,14 @@ def load_samples(
     rows = split_rows(read_manifest(lake, version, columns=_COLUMNS), split)
     if rows.empty:
         raise TrainingError(f"dataset version '{version}' has no {split} images")
-    name = f"{version}-{split}-{preprocess.size}"
+    name = f"{version}-{split}-{preprocess.size}-v{preprocess.version}"
     with locked(cache / f"{name}.lock", seconds=PATIENCE.total_seconds()):
         pixels = _cached(cache / f"{name}.npy", lake, rows, preprocess)
     labels = np.array([CLASSES.index(label) for label in rows["label"]], dtype=np.float32)
     groups = rows["generator"].fillna("unknown").where(rows["label"] != CLASSES[REAL])
     numbers, _ = pd.factorize(groups, sort=True)  # real images have no generator and get -1
-    samples = Samples(pixels, labels, numbers.astype(np.int64) + 1, rows[list(FACTS)])
+    clusters, _ = pd.factorize(rows["cluster"])
+    samples = Samples(pixels, labels, numbers.astype(np.int64) + 1, rows[list(FACTS)], clusters.astype(np.int64))
     return _without(samples, groups.to_numpy(), leave_out, split) if leave_out else samples
 
 
@@ -97,7 +106,8 @@ def _without(samples: Samples, generators: NDArray[np.object_], left_out: str, s
         )
     if len(np.unique(samples.labels[kept])) < len(CLASSES):
         raise TrainingError(f"leave_out='{left_out}' leaves no AI image in {split}: there is no other generator")
-    return Samples(samples.pixels[kept], samples.labels[kept], samples.groups[kept], samples.files[kept])
+    parts = samples.pixels, samples.labels, samples.groups, samples.files, samples.clusters
+    return Samples(*(part[kept] for part in parts))
 
 
 def _raw_files(pixels: NDArray[np.uint8]) -> pd.DataFrame:
@@ -127,7 +137,7 @@ def _decode_into(path: Path, lake: Lake, rows: pd.DataFrame, preprocess: Preproc
     """
 
     def prepare(data: bytes) -> bytes:
-        return preprocess(decode(data, limits=SOURCE_LIMITS).rgb).tobytes()
+        return preprocess.read(data).tobytes()
 
     with write_whole(UPath(path)) as file, ThreadPoolExecutor(_DECODERS) as pool:
         header = {"descr": "|u1", "fortran_order": False, "shape": shape}

@@ -19,6 +19,7 @@ from model.registry import FULL, INT8, Run, connect
 from model.settings import Settings
 from model.sources.labelled_image import NOT_STATED
 from model.training.config import TrainConfig
+from model.training.data.description import describe_training
 from model.training.data.samples import Samples, input_size, load_samples
 from model.training.distributed import ALONE, Process
 from model.training.loop.checkpoint import Progress
@@ -63,7 +64,7 @@ def train_detector(
         _log_dataset(run, lake, dataset_version, licences=licences)
         report = _reporter(run, config)
         progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, process=process)
-        _publish(run, network, val_samples, config, progress, settings=settings, version=dataset_version)
+        _publish(run, network, train_samples, val_samples, config, progress, settings=settings, version=dataset_version)
     result = _result(run, dataset_version, progress, seconds=time.monotonic() - started)
     write_text(UPath(done), json.dumps(result))
     return result
@@ -115,6 +116,7 @@ def _log_dataset(run: Run, lake: Lake, version: str, *, licences: Mapping[str, i
 def _publish(
     run: Run,
     network: Network,
+    train: Samples,
     val: Samples,
     config: TrainConfig,
     progress: Progress,
@@ -127,12 +129,14 @@ def _publish(
     metrics: Mapping[str, object] = {"best_epoch": progress.best_epoch, "val_loss": progress.best_loss}
     release(
         network,
+        train,
         val,
         config,
         name=settings.model_name,
         dataset_version=version,
         git_revision=settings.revision or _git_revision(),
         metrics=metrics,
+        trained_on=describe_training(Lake(settings.lake_url), version, leave_out=config.leave_out),
         folder=folder / "artifact",
     )
     _log_artifact(run, folder / "artifact", FULL)

@@ -17,6 +17,7 @@ from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 from model.detectors import artifact
 from model.detectors.artifact import Golden
 from model.detectors.detector import Scores, open_session, score
+from model.detectors.domain import Domain, calibrate_domain
 from model.detectors.reference import choose_images
 from model.training.data.samples import Samples
 from model.training.release.release import calibrated_fields, refer, spread
@@ -48,7 +49,7 @@ class Speed:
 def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
     """Write the int8 variant of the artifact in `full` into `folder`, and compare the speed of both.
 
-    Temperature and whitening are part of the graph and stay the same. Threshold, operating points, band and reference
+    Scaling and whitening are part of the graph and stay the same. Threshold, operating points, band and reference
     are computed anew from the variant's scores of the validation images. Its golden outputs are computed here, with
     onnxruntime.
     """
@@ -61,15 +62,22 @@ def release_int8(full: Path, val: Samples, *, folder: Path) -> Speed:
     reference = refer(val, chosen, probabilities, None if scores.embedding is None else scores.embedding[chosen])
     card = replace(
         made.card,
+        domain=_calibrate(made.card.domain, scores),
         training=dict(made.card.training) | {"quantised": "int8"},
         onnx_sha256=artifact.sha256(model),
-        **calibrated_fields(probabilities, val.labels.astype(np.int64), reference),
+        **calibrated_fields(probabilities, val, reference),
     )
     pixels = made.golden.pixels
     golden = Golden(pixels, **vars(score(session, pixels)))
     artifact.write(folder, model=model, card=card, golden=golden, reference=reference)
     alone = [open_session(graph, threads=1) for graph in (made.model, model)]
     return judge_speed(*_time_in_turns(alone, pixels))
+
+
+def _calibrate(domain: Domain | None, scores: Scores) -> Domain | None:
+    if domain is None or scores.distance is None:
+        return None
+    return calibrate_domain(scores.distance, share=domain.share)
 
 
 def quantise(model: bytes, pixels: NDArray[np.uint8]) -> bytes:

@@ -2,25 +2,30 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from model.detectors import artifact
 from model.detectors.artifact import Card, Golden
-from model.detectors.calibration import calibrate, fit_temperature
+from model.detectors.calibration import calibrate, fit_scaling
+from model.detectors.domain import calibrate_domain
 from model.detectors.reference import choose_images, make_reference, pack_reference
+from model.detectors.training_data import TrainingData
+from model.images.preprocess import Preprocess
 from model.labels import CLASSES
-from model.metrics import Labels, Probabilities
+from model.metrics import Probabilities
 from model.training.config import TrainConfig
 from model.training.data.batches import evaluation_batches, normalise
 from model.training.data.samples import Samples
 from model.training.network.network import Network
 from model.training.release.export import ReleasedNetwork, export
-from model.training.release.whitening import fit_whitening
+from model.training.release.whitening import Whitening, fit_whitening
+
+MOST_FITTED: Final = 5_000
+"""Most training images whose features are measured: many for 32 axes, and all of a large data set would take long."""
 
 _BATCH = 256
 _GOLDEN_IMAGES = 16
@@ -28,6 +33,7 @@ _GOLDEN_IMAGES = 16
 
 def release(
     network: Network,
+    train: Samples,
     val: Samples,
     config: TrainConfig,
     *,
@@ -36,32 +42,37 @@ def release(
     git_revision: str,
     metrics: Mapping[str, object],
     folder: Path,
+    trained_on: TrainingData | None = None,
 ) -> Card:
     """Write the artifact of a trained network into `folder` and return its card.
 
-    Calibration and reference come from the validation images `val`. `metrics` become part of the card.
+    Calibration and reference come from the validation images `val`. Some of the training images `train` tell where
+    features lie: images of `val` would then lie too near. `metrics` and `trained_on` become part of the card.
     """
     network.cpu()
     chosen = choose_images(val.groups)
-    logits, pooled = _observe(network, val, chosen)
+    whitening = fit_whitening(_pool_some(network, train))
+    logits, distances, embedding = _observe(network, val, whitening)
     labels = val.labels.astype(np.int64)
-    temperature = fit_temperature(logits, labels)
-    probabilities = expit(logits / temperature)
-    whitening = fit_whitening(pooled)
-    released = ReleasedNetwork(network, temperature=temperature, whitening=whitening)
+    alone = val.independent
+    scaling = fit_scaling(logits[alone], labels[alone])
+    probabilities = scaling(logits)
+    released = ReleasedNetwork(network, scaling=scaling, whitening=whitening)
     size = val.pixels.shape[1]
     model = export(released, size=size)
-    reference = refer(val, chosen, probabilities, whitening(pooled))
+    reference = refer(val, chosen, probabilities, embedding[chosen])
     card = Card(
         name=name,
-        preprocess={"size": size},
+        preprocess=Preprocess(size),
         classes=CLASSES,
         metrics=metrics,
         dataset_version=dataset_version,
         git_revision=git_revision,
-        training=config.flat() | {"temperature": temperature},
+        training=config.flat() | {"temperature": 1 / scaling.slope, "intercept": scaling.intercept},
         onnx_sha256=artifact.sha256(model),
-        **calibrated_fields(probabilities, labels, reference),
+        trained_on=trained_on,
+        domain=calibrate_domain(distances, share=config.outside_share),
+        **calibrated_fields(probabilities, val, reference),
     )
     artifact.write(folder, model=model, card=card, golden=_golden(released, val), reference=reference)
     return card
@@ -78,12 +89,20 @@ def refer(
     return pack_reference(make_reference(files, label=label, probability=probabilities[chosen], embedding=embedding))
 
 
-def calibrated_fields(probabilities: Probabilities, labels: Labels, reference: bytes) -> dict[str, Any]:
-    """Return the card's threshold, operating points, band, alpha and reference hash, from the validation images [N]."""
-    limits = calibrate(probabilities, labels)
+def calibrated_fields(probabilities: Probabilities, val: Samples, reference: bytes) -> dict[str, Any]:
+    """Return what a card says of its calibration, and the hash of `reference`.
+
+    `probabilities` [N] are those of the validation images. One image of each cluster counts.
+    """
+    alone = val.independent
+    labels = val.labels[alone].astype(np.int64)
+    limits = calibrate(probabilities[alone], labels, groups=val.groups[alone])
+    points = {str(rate): point for rate, point in limits.operating_points.items()}
     return {
         "threshold": limits.threshold,
-        "operating_points": {str(rate): point for rate, point in limits.operating_points.items()},
+        "operating_points": {rate: point.threshold for rate, point in points.items()},
+        "operating_bounds": {rate: point.bound for rate, point in points.items()},
+        "calibrated_on": {name: int(np.sum(labels == number)) for number, name in enumerate(CLASSES)},
         "band": limits.band,
         "alpha": limits.alpha,
         "reference": {"sha256": artifact.sha256(reference)},
@@ -97,26 +116,36 @@ def spread(samples: Samples, most: int) -> NDArray[np.uint8]:
 
 
 def _observe(
-    network: Network, val: Samples, chosen: NDArray[np.intp]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the logits [N] of all images and the pooled features [n, C] of the chosen images.
+    network: Network, val: Samples, whitening: Whitening
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Return the logits [N], the distances [N] and the embeddings [N, d] of all images.
 
-    The features of all images could take gigabytes.
+    Batch by batch, since the features of all images could take gigabytes.
     """
-    wanted = np.isin(np.arange(len(val.labels)), chosen)
-    logits, pooled = [], []
+    logits, distances, embeddings = [], [], []
     network.eval()
     with torch.inference_mode():
-        for number, pixels in enumerate(evaluation_batches(val, batch_size=_BATCH)):
-            features = network.pool(normalise(pixels))
-            logits.append(network.classify(features).numpy())
-            pooled.append(features.numpy()[wanted[number * _BATCH :][: len(features)]])
-    return np.concatenate(logits), np.concatenate(pooled)
+        for pixels in evaluation_batches(val, batch_size=_BATCH):
+            pooled = network.pool(normalise(pixels))
+            logits.append(network.classify(pooled).numpy())
+            distances.append(whitening.measure(pooled.numpy()))
+            embeddings.append(whitening(pooled.numpy()))
+    return np.concatenate(logits), np.concatenate(distances), np.concatenate(embeddings)
+
+
+def _pool_some(network: Network, train: Samples) -> NDArray[np.float32]:
+    """Return the pooled features [n, C] of at most MOST_FITTED training images, in proportion to their groups."""
+    chosen = choose_images(train.groups, most=MOST_FITTED)
+    network.eval()
+    with torch.inference_mode():
+        batches = (chosen[start : start + _BATCH] for start in range(0, len(chosen), _BATCH))
+        pooled = [network.pool(normalise(torch.from_numpy(train.pixels[batch]))).numpy() for batch in batches]
+    return np.concatenate(pooled)
 
 
 def _golden(released: ReleasedNetwork, val: Samples) -> Golden:
     """Compute golden outputs with torch, so that loading the artifact checks the export, too."""
     pixels = spread(val, _GOLDEN_IMAGES)
     with torch.inference_mode():
-        probability, cam, embedding = released(torch.from_numpy(pixels))
-    return Golden(pixels, probability.numpy(), cam.numpy(), embedding.numpy())
+        outputs = released(torch.from_numpy(pixels))
+    return Golden(pixels, *(output.numpy() for output in outputs))

@@ -150,7 +150,7 @@ def test_a_lock_that_another_training_holds_is_worth_another_try(
 ) -> None:
     monkeypatch.setattr(os, "environ", os.environ | settings.to_environment())
     monkeypatch.setattr("model.training.data.samples.PATIENCE", timedelta(0))
-    lock = settings.home / "cache" / f"{dataset}-train-32.lock"
+    lock = settings.home / "cache" / f"{dataset}-train-32-v2.lock"
     with locked(lock):
         assert main(["--dataset", dataset]) == 1
     assert f"another process has held {lock}" in capsys.readouterr().err

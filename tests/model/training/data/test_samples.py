@@ -13,6 +13,7 @@ from upath import UPath
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest, split_rows
 from model.errors import LockHeld, StorageFull, TrainingError
+from model.images import preprocess
 from model.images.preprocess import Preprocess
 from model.processes import locked
 from model.sources.labelled_image import LabelledImage
@@ -54,14 +55,36 @@ def test_samples_are_decoded_once_and_mapped_afterwards(lake: Lake, dataset: str
     assert list(first.labels) == [float(label == "ai") for label in rows["label"]]
 
 
+def test_samples_know_the_clusters_of_their_images(lake: Lake, dataset: str, tmp_path: Path) -> None:
+    rows = split_rows(read_manifest(lake, dataset), "train")
+    found = load(lake, dataset, tmp_path / "cache")
+    assert len(np.unique(found.clusters)) == rows["cluster"].nunique()
+    assert len(found.independent) == len(rows.drop_duplicates(["cluster", "label"]))
+
+
+def test_one_image_of_each_cluster_and_label_is_independent() -> None:
+    labels = np.float32([0, 1, 1, 0, 0, 1])
+    held = Samples(np.zeros((6, 8, 8, 3), np.uint8), labels, clusters=np.array([4, 4, 4, 2, 2, 7]))
+    assert held.independent.tolist() == [0, 1, 3, 5]
+    assert replace(held, clusters=np.empty(0, np.int64)).independent.tolist() == [0, 1, 2, 3, 4, 5]
+
+
 @pytest.mark.parametrize("damage", [b"", b"\x93NUMPY", None])
 def test_pixels_that_a_crash_cut_off_are_decoded_again(
     lake: Lake, dataset: str, tmp_path: Path, damage: bytes | None
 ) -> None:
     whole = np.array(load(lake, dataset, tmp_path).pixels)
-    stored = tmp_path / f"{dataset}-train-32.npy"
+    stored = tmp_path / f"{dataset}-train-32-v2.npy"
     stored.write_bytes(stored.read_bytes()[:-1000] if damage is None else damage)
     assert (load(lake, dataset, tmp_path).pixels == whole).all()
+
+
+def test_pixels_of_another_preprocessing_are_not_taken_for_these(lake: Lake, dataset: str, tmp_path: Path) -> None:
+    first, second = (
+        load_samples(lake, dataset, "train", Preprocess(8, version=version), cache=tmp_path) for version in (1, 2)
+    )
+    assert len(list(tmp_path.glob("*.npy"))) == 2
+    assert (first.pixels != second.pixels).any(), "images of 32 pixels are four times the input"
 
 
 def test_of_two_who_ask_at_once_one_decodes(
@@ -73,8 +96,8 @@ def test_of_two_who_ask_at_once_one_decodes(
         decoded.append(data)
         return decode(data, **options)
 
-    decode = pixels.decode
-    monkeypatch.setattr(pixels, "decode", count)
+    decode = preprocess.decode
+    monkeypatch.setattr(preprocess, "decode", count)
     with ThreadPoolExecutor(2) as pool:
         one, two = pool.map(lambda _: load(lake, dataset, tmp_path / "cache"), range(2))
     assert (one.pixels == two.pixels).all()
@@ -85,7 +108,7 @@ def test_nobody_waits_for_ever_for_one_who_decodes(
     lake: Lake, dataset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pixels, "PATIENCE", timedelta(0))
-    lock = tmp_path / f"{dataset}-train-32.lock"
+    lock = tmp_path / f"{dataset}-train-32-v2.lock"
     with locked(lock), pytest.raises(LockHeld, match=str(lock)):
         load(lake, dataset, tmp_path)
 

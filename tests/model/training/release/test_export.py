@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from model.detectors.calibration import Scaling
 from model.training.config import read_config
 from model.training.data.batches import normalise
 from model.training.network.network import Network, build_network
@@ -13,7 +14,7 @@ from model.training.release.export import ReleasedNetwork, export
 from model.training.release.whitening import Whitening, fit_whitening
 
 SIZE = 32
-TEMPERATURE = 1.7
+SCALING = Scaling(1 / 1.7, -0.4)
 
 
 BACKBONES = ("resnet10t", "efficientnet_b0", "convnext_atto", "vit_tiny_patch16_224")
@@ -42,18 +43,19 @@ def whitening(network: Network) -> Whitening:
     return fit_whitening(pool(network, pixels))
 
 
-def test_the_graph_gives_the_networks_probability_its_gradient_map_and_its_embedding_for_any_batch(
+def test_the_graph_gives_probability_gradient_map_embedding_and_distance_of_any_batch(
     network: Network, whitening: Whitening, pixels: np.ndarray
 ) -> None:
-    released = ReleasedNetwork(network, temperature=TEMPERATURE, whitening=whitening)
+    released = ReleasedNetwork(network, scaling=SCALING, whitening=whitening)
     session = onnxruntime.InferenceSession(export(released, size=SIZE))
     logits, maps = grad_cam(network, pixels)
     places = whitening(pool(network, pixels))
     for count in (1, 5):
-        probability, cam, embedding = session.run(["probability", "cam", "embedding"], {"pixels": pixels[:count]})
-        np.testing.assert_allclose(probability, torch.sigmoid(logits / TEMPERATURE)[:count], atol=1e-4)
+        probability, cam, embedding, distance = session.run(None, {"pixels": pixels[:count]})
+        np.testing.assert_allclose(probability, torch.sigmoid(logits / 1.7 - 0.4)[:count], atol=1e-4)
         np.testing.assert_allclose(cam, maps[:count], atol=1e-3 * float(maps.abs().max()))
         np.testing.assert_allclose(embedding, places[:count], atol=1e-3 * float(np.abs(places).max()))
+        np.testing.assert_allclose(distance, whitening.measure(pool(network, pixels))[:count], rtol=1e-3)
 
 
 def pool(network: Network, pixels: np.ndarray) -> np.ndarray:

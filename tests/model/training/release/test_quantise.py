@@ -32,7 +32,7 @@ def folders(val: Samples, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     network = build_network(config, size=SIZE, pretrained_file="")
     with torch.no_grad():
         network(torch.randn(16, 3, SIZE, SIZE))
-    release(network, val, config, name="quantised", dataset_version="v", git_revision="0", metrics={}, folder=full)
+    release(network, val, val, config, name="quantised", dataset_version="v", git_revision="0", metrics={}, folder=full)
     release_int8(full, val, folder=int8)
     return full, int8
 

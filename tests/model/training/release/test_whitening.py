@@ -43,3 +43,30 @@ def test_features_that_are_all_alike_are_embedded_as_zero() -> None:
 def test_one_image_is_embedded_as_zero() -> None:
     features = np.arange(16, dtype=np.float32)[np.newaxis]
     assert not fit_whitening(features)(features).any()
+
+
+def test_the_distance_is_that_of_mahalanobis_when_all_directions_have_an_axis() -> None:
+    features = draw_features(2000, 8, widths=np.geomspace(1, 0.2, 8))
+    new = draw_features(50, 8, widths=np.geomspace(3, 0.1, 8))
+    centred = new - features.mean(0)
+    expected = np.einsum("ni,ij,nj->n", centred, np.linalg.inv(np.cov(features.T)), centred)
+    np.testing.assert_allclose(fit_whitening(features).measure(new), np.sqrt(expected / 8), rtol=0.01)
+
+
+def test_what_lies_outside_of_the_axes_is_far_away() -> None:
+    random = np.random.default_rng(1)
+    features = draw_features(2000, 64, widths=np.ones(32)) + random.normal(0, 0.01, (2000, 64)).astype(np.float32)
+    whitening = fit_whitening(features)
+    usual = whitening.measure(features)
+    assert 0.5 < np.median(usual) < 1.5
+    moved = features + np.float32(0.5) * random.normal(size=64).astype(np.float32)
+    assert whitening(moved).std() < 3
+    assert whitening.measure(moved).min() > 5 * usual.max()
+
+
+@pytest.mark.parametrize("count", [1, 10])
+def test_features_that_are_all_alike_have_a_distance(count: int) -> None:
+    features = np.full((count, 16), 0.3, np.float32)
+    whitening = fit_whitening(features)
+    assert not whitening.measure(features).any()
+    assert np.isfinite(whitening.measure(features + 1)).all()
