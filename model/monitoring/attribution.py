@@ -16,6 +16,7 @@ from model.monitoring.terms import (
     Attribution,
     Signal,
 )
+from model.rounding import round_apart
 
 _CONTAINER: Final = {PSI_PIXELS, PSI_JPEG_QUALITY, PSI_FORMAT}
 _CONTENT: Final = {PSI_BYTES, LOW_CONFIDENCE, EMBEDDING_DISTANCE}
@@ -61,5 +62,5 @@ def attribute(signals: Sequence[Signal]) -> tuple[Attribution, str]:
 
 
 def _say(claim: str, over: dict[str, Signal]) -> str:
-    numbers = ", ".join(f"{signal.name} {signal.value:.2f} (limit {signal.limit:.2f})" for signal in over.values())
-    return f"{claim}: {numbers}."
+    rounded = {signal.name: round_apart(signal.value, signal.limit, 2) for signal in over.values()}
+    return f"{claim}: {', '.join(f'{name} {value} (limit {limit})' for name, (value, limit) in rounded.items())}."

@@ -9,7 +9,7 @@ from sqlalchemy import Column, DateTime, Engine, Index, Integer, MetaData, Strin
 
 from model.estimate import Estimate
 from model.monitoring.database import make_table
-from model.monitoring.terms import Attribution, Cause, Signal, State
+from model.monitoring.terms import Attribution, Audit, Cause, Signal, State
 
 MOST_SUSPECTS: Final = 50
 
@@ -29,10 +29,13 @@ RESULTS: Final = Table(
 class DriftResult(BaseModel):
     """The result of one measurement on the predictions of one version; times are UTC.
 
-    `reason` is a sentence for a person. `rows` counts the predictions measured, from `first` to `last`. `accuracy` and
-    `ai_share` are estimates without labels. `suspects` are the ids of at most MOST_SUSPECTS predictions that may be by
-    an unknown generator. `model_sha256` identifies the detector, because a new registry counts versions from 1 again.
-    While drift is unknown, `accuracy`, `ai_share` and `model_sha256` are None.
+    `reason` is a sentence for a person. `rows` counts the predictions measured, from `first` to `last`. Half of them or
+    more were given at `middle` or later. `independent` of them count as independent; None: an earlier release wrote
+    the result. `in_a_row` and `counted_until` are set by `following`. `accuracy` and `ai_share` are estimates without
+    labels; both are None if `not_estimable` says why nothing is known about them. `audit` is what a person found; None
+    without an audit. `suspects` are the ids of at most MOST_SUSPECTS predictions that may be by an unknown
+    generator. `model_sha256` identifies the detector, because a new registry counts versions from 1 again. While drift
+    is unknown, `accuracy`, `ai_share` and `model_sha256` are None.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,11 +49,32 @@ class DriftResult(BaseModel):
     reason: str
     signals: tuple[Signal, ...] = ()
     rows: int = 0
+    independent: int | None = None
     first: AwareDatetime | None = None
+    middle: AwareDatetime | None = None
     last: AwareDatetime | None = None
+    in_a_row: int = 1
+    counted_until: AwareDatetime | None = None
     accuracy: Estimate | None = None
     ai_share: Estimate | None = None
+    not_estimable: str | None = None
+    audit: Audit | None = None
     suspects: tuple[str, ...] = ()
+
+    def following(self, earlier: "DriftResult | None") -> "DriftResult":
+        """Return this result with its place in the row of results that agree; `earlier` is the one before it.
+
+        Results agree if state and attribution are equal. A result counts only if at least half of its predictions were
+        given after the window of the last result that counted. Otherwise a few images would be measured again and
+        again, and one error would confirm itself.
+        """
+        agrees = earlier is not None and (earlier.state, earlier.attribution) == (self.state, self.attribution)
+        if earlier is None or not agrees:
+            return self.model_copy(update={"in_a_row": 1, "counted_until": self.last})
+        counted = earlier.counted_until or earlier.last
+        if counted and self.middle and self.middle > counted:
+            return self.model_copy(update={"in_a_row": earlier.in_a_row + 1, "counted_until": self.last})
+        return self.model_copy(update={"in_a_row": earlier.in_a_row, "counted_until": counted})
 
 
 def prepare(engine: Engine) -> None:

@@ -1,15 +1,27 @@
-"""Estimates, without labels, how often the detector is right on recent images, and how many of the images are AI."""
+"""Estimates, without labels, how often the detector is right on recent images, and how many of the images are AI.
+
+No method can do so for images of another kind than the reference's (Garg et al., 2022, arXiv 2201.04234).
+`say_why_not` says when no estimate may be given.
+"""
 
 import math
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, norm
+from scipy.stats import chi2, ks_2samp, norm
 
-from model.detectors.traffic_sample import Reference
+from model.detectors.traffic_sample import Reference, Sample
 from model.estimate import CONFIDENCE, Estimate
 from model.labels import AI
+from model.monitoring.suspects import Suspects
+from model.monitoring.terms import Attribution
+
+MOST_OUTSIDE: Final = 0.05
+"""Largest share of images out of the domain with which estimates are given: five times what chance makes."""
+_DOUBT: Final = 0.05
+"""How often chance alone may fail a test of likeness. It is far above `chance` of drift, because a wrong estimate is
+worse than none."""
 
 _CERTAIN: Final = 1e-6
 _SHARES: Final = np.linspace(0.0, 1.0, 1001)
@@ -51,17 +63,31 @@ def estimate_accuracy(reference: Reference, recent: Probabilities, *, threshold:
     return Estimate(*map(float, np.clip([means[0], min(means) - reach, max(means) + reach], 0.0, 1.0)))
 
 
-def widen_for_unknown(known: Estimate, share: float, *, likely: float | None, worst: float) -> Estimate:
-    """Widen an estimate if a `share` of the images is of a kind that the reference does not hold.
+def say_why_not(
+    reference: Sample, recent: Sample, *, attribution: Attribution, outside: float, found: Suspects
+) -> str | None:
+    """Return why neither accuracy nor AI share can be estimated from `recent`; None if both can.
 
-    For this share the value is `likely` (None: as for the rest), and the interval is min(worst, known.low) to 1.
+    They can be estimated while recent images are like the reference's in every way that is measured:
+
+    1. There is no drift.
+    2. At most MOST_OUTSIDE of the images are out of the detector's domain; `outside` is their share.
+    3. The probabilities have the distribution of the reference's (Kolmogorov-Smirnov test).
+    4. The embeddings cannot be told from the reference's, as `found` says.
+
+    A moved probability has two explanations that look the same without labels: another share of AI images, or mistakes.
     """
-    rest = 1 - share
-    return Estimate(
-        rest * known.value + share * (known.value if likely is None else likely),
-        rest * known.low + share * min(worst, known.low),
-        rest * known.high + share,
-    )
+    if attribution != "none":
+        return f"the traffic has drifted ({attribution})"
+    if outside > MOST_OUTSIDE:
+        return f"more than {MOST_OUTSIDE:.0%} of the images are out of the detector's domain"
+    if ks_2samp(reference.probability, recent.probability).pvalue < _DOUBT:
+        return "the probabilities are distributed otherwise than the reference's"
+    if found.error is None:
+        return "the embeddings are missing or too few to compare"
+    if found.distance > float(norm.isf(_DOUBT)) * found.error:
+        return "the embeddings can be told from the reference's"
+    return None
 
 
 def _prior(reference: Reference) -> float:

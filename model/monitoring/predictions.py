@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from pydantic import with_config
 from sqlalchemy import (
+    Boolean,
     Column,
     ColumnElement,
     DateTime,
@@ -53,6 +54,7 @@ PREDICTIONS: Final = Table(
     Column("inference_ms", Float),
     Column("embedding", LargeBinary),
     Column("model_sha256", String(64)),
+    Column("in_domain", Boolean),
     Index("ix_predictions_model_version_at", "model_version", "at"),
 )
 
@@ -63,8 +65,9 @@ class Prediction:
     """A row: a verdict that was given, `at` (UTC) and to which `client`. Holds the hash of the file, not the image.
 
     `bytes` is the size of the file. `jpeg_quality` is None for other formats. `embedding` is None if the detector gives
-    none. `model_sha256` tells versions with the same number apart, because a new registry counts from 1 again. A row of
-    an earlier release has None in columns that were added later.
+    none. `model_sha256` tells versions with the same number apart, because a new registry counts from 1 again.
+    `in_domain` is None if the detector cannot tell. A row of an earlier release has None in columns that were added
+    later.
     """
 
     id: str
@@ -84,6 +87,7 @@ class Prediction:
     inference_ms: float | None
     embedding: Packed | None
     model_sha256: str | None = None
+    in_domain: bool | None = None
 
 
 def prepare(engine: Engine) -> None:

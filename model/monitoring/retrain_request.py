@@ -1,6 +1,6 @@
 """Decides from drift measurements whether to ask for another training. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -22,8 +22,8 @@ BEYOND_TRAINING: Final[frozenset[Attribution]] = frozenset({"balance"})
 class RetrainPolicy:
     """How much drift it takes to ask for a training, and how often a training may be asked for.
 
-    `sustained` results in a row must agree. No training is asked for within `cooldown` after a training on drift, nor
-    after `budget` trainings on drift within BUDGET_PERIOD.
+    `sustained` results in a row must agree, as `DriftResult.following` counts them. No training is asked for within
+    `cooldown` after a training on drift, nor after `budget` trainings on drift within BUDGET_PERIOD.
     """
 
     sustained: int
@@ -49,44 +49,30 @@ class Judgement:
 
 
 def judge(
-    history: Sequence[DriftResult], retrainings: Sequence[datetime], policy: RetrainPolicy, *, now: datetime
+    latest: DriftResult | None, retrainings: Sequence[datetime], policy: RetrainPolicy, *, now: datetime
 ) -> Judgement:
     """Decide whether to ask for a training.
 
-    `history` holds measurements, oldest first; those older than LOOK_BACK do not count. `retrainings` are the times at
-    which trainings on drift began.
+    `latest` is the newest measurement; one older than LOOK_BACK does not count. `retrainings` are the times at which
+    trainings on drift began.
     """
-    recent = [result for result in history if now - result.measured_at <= LOOK_BACK]
-    if not recent:
+    if latest is None or now - latest.measured_at > LOOK_BACK:
         return Judgement(ask=False, reason=f"nothing was measured within {_in_words(LOOK_BACK)}")
-    latest = recent[-1]
-    why_not = _not_sustained(recent, policy) or _held_back(retrainings, policy, now)
+    why_not = _not_sustained(latest, policy) or _held_back(retrainings, policy, now)
     about = f"version {latest.model_version}: {latest.reason}"
     return Judgement(ask=not why_not, reason=f"{why_not}; {about}" if why_not else about)
 
 
-def _not_sustained(recent: Sequence[DriftResult], policy: RetrainPolicy) -> str:
-    """Return why the newest of `recent`, at least one, calls for no training; '' if it calls for one."""
-    latest = recent[-1]
+def _not_sustained(latest: DriftResult, policy: RetrainPolicy) -> str:
+    """Return why a measurement calls for no training; '' if it calls for one."""
     if latest.state != "drifting":
         return f"drift is {latest.state}" if latest.state == "unknown" else "no drift"
     if latest.attribution in BEYOND_TRAINING:
         return f"training cannot mend drift of '{latest.attribution}'"
-    row = sum(1 for _ in _agreeing(recent))
-    if row < policy.sustained:
-        return f"{row} of {policy.sustained} measurements in a row find '{latest.attribution}'"
+    if latest.in_a_row < policy.sustained:
+        row = f"{latest.in_a_row} of {policy.sustained} measurements in a row find '{latest.attribution}'"
+        return f"{row}, each with at least half of its predictions new"
     return ""
-
-
-def _agreeing(recent: Sequence[DriftResult]) -> Iterator[DriftResult]:
-    """Yield, newest first, the results that agree with the newest, until one about the same version does not."""
-    latest = recent[-1]
-    for result in reversed(recent):
-        if (result.model_version, result.model_sha256) != (latest.model_version, latest.model_sha256):
-            continue  # during a change of version, hosts of a fleet may measure different versions
-        if (result.state, result.attribution) != (latest.state, latest.attribution):
-            return
-        yield result
 
 
 def _held_back(retrainings: Sequence[datetime], policy: RetrainPolicy, now: datetime) -> str:

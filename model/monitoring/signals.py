@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2, ks_2samp, kstwobign, norm
+from scipy.stats import chi2, ks_2samp, kstwobign, norm, t
 
 from model.detectors.traffic_sample import Sample
 from model.monitoring.limits import DriftLimits
@@ -50,10 +50,16 @@ def probability_signals(
     sizes = len(before), len(now)
     edges = _edges(before)
     return [
-        Signal.against(MEAN_PROBABILITY, abs(float(now.mean() - before.mean())), limits.mean_probability),
+        Signal.against(
+            MEAN_PROBABILITY,
+            abs(float(now.mean() - before.mean())),
+            max(limits.mean_probability, _mean_by_chance(before, now, limits.chance)),
+        ),
         _low_confidence(_doubtful(before, band), _doubtful(now, band), limits),
         Signal.against(
-            CLASS_RATIO, abs(float((now >= threshold).mean() - (before >= threshold).mean())), limits.class_ratio
+            CLASS_RATIO,
+            abs(float((now >= threshold).mean() - (before >= threshold).mean())),
+            max(limits.class_ratio, _ratio_by_chance(before >= threshold, now >= threshold, limits.chance)),
         ),
         _psi(PSI_PROBABILITY, _binned(before, edges), _binned(now, edges), limits),
         Signal.against(
@@ -109,6 +115,28 @@ def _low_confidence(before: NDArray[np.bool_], now: NDArray[np.bool_], limits: D
     error = math.sqrt(usual * (1 - usual) * (1 / len(before) + 1 / len(now)))
     by_chance = usual + float(norm.isf(limits.chance)) * error
     return Signal.against(LOW_CONFIDENCE, float(now.mean()), max(limits.low_confidence, by_chance))
+
+
+def _mean_by_chance(before: NDArray[np.float64], now: NDArray[np.float64], chance: float) -> float:
+    """Return the difference that the means of samples of one distribution exceed in a share `chance` of cases.
+
+    Source: Student's t for a pooled variance. A sample of fewer than two values has no variance: any difference is
+    chance.
+    """
+    freedom = len(before) + len(now) - 2
+    if freedom < 1:
+        return 1.0
+    squares = float(((before - before.mean()) ** 2).sum() + ((now - now.mean()) ** 2).sum())
+    return float(t.isf(chance / 2, freedom)) * math.sqrt(squares / freedom * (1 / len(before) + 1 / len(now)))
+
+
+def _ratio_by_chance(before: NDArray[np.bool_], now: NDArray[np.bool_], chance: float) -> float:
+    """Return the difference that the shares of two samples of one population exceed in a share `chance` of cases.
+
+    One image of each class is added, so that a share of 0 or 1 is not taken for certain.
+    """
+    usual = (before.sum() + now.sum() + 1) / (len(before) + len(now) + 2)
+    return float(norm.isf(chance / 2)) * math.sqrt(usual * (1 - usual) * (1 / len(before) + 1 / len(now)))
 
 
 def _ks_by_chance(n: int, m: int, chance: float) -> float:

@@ -50,12 +50,14 @@ class Suspects:
     """What was found among recent images whose files are like the reference's.
 
     `compared` is the number of these images, and `distance` is how far they are from the reference in the embedding.
+    `error` is the standard deviation of the distance by chance; None: there are no embeddings to compare.
     `likeliest` are the positions of the suspects, the likeliest first, out of a group of `among` images. The suspects
     are those of the first signal over its limit: dense group, doubtful group, real shift.
     """
 
     compared: int
     distance: float
+    error: float | None
     signals: tuple[Signal, ...]
     likeliest: tuple[int, ...]
     among: int
@@ -80,7 +82,7 @@ def find_suspects(
     enough = len(alike) >= _LEAST_COMPARED
     looked_at = alike if enough else np.arange(len(recent))
     images = recent.take(looked_at)
-    distance, dense = _find_dense_group(reference, images, ai_share, limits)
+    distance, error, dense = _find_dense_group(reference, images, ai_share, limits)
     groups: tuple[Group, ...] = (
         dense,
         _find_doubtful_group(reference, images, threshold, limits),
@@ -92,6 +94,7 @@ def find_suspects(
     return Suspects(
         compared=len(alike),
         distance=distance.value,
+        error=error,
         signals=(distance, *(group.signal for group in groups)),
         likeliest=tuple(map(int, looked_at[strongest.suspects])),
         among=strongest.among,
@@ -104,18 +107,22 @@ def _nothing(name: str, limit: float) -> Group:
 
 def _find_dense_group(
     reference: Reference, recent: Sample, ai_share: float, limits: DriftLimits
-) -> tuple[Signal, Group]:
-    """Measure the distance in the embedding, the classes weighted by `ai_share`, and look for a dense group there."""
+) -> tuple[Signal, float | None, Group]:
+    """Measure the distance in the embedding, the classes weighted by `ai_share`, and look for a dense group there.
+
+    The number is the standard deviation of the distance by chance.
+    """
     limit = max(limits.dense_group, _SMALLEST_GROUP / len(recent))
     if reference.sample.embedding is None or recent.embedding is None or len(recent) < _LEAST_COMPARED:
         unknown = Signal.against(EMBEDDING_DISTANCE, 0.0, limits.embedding_distance)
-        return unknown, _nothing(DENSE_GROUP, limit)
+        return unknown, None, _nothing(DENSE_GROUP, limit)
     shares = np.clip([1 - ai_share, ai_share], _RAREST, 1 - _RAREST)
     weight = shares[reference.label] / np.bincount(reference.label, minlength=len(CLASSES))[reference.label]
     apart = tell_apart(reference.sample.embedding, recent.embedding, weight=weight)
-    distance = Signal.against(EMBEDDING_DISTANCE, apart.distance, limits.embedding_distance)
+    by_chance = float(norm.isf(limits.chance)) * apart.error
+    distance = Signal.against(EMBEDDING_DISTANCE, apart.distance, max(limits.embedding_distance, by_chance))
     dense = Signal.against(DENSE_GROUP, len(apart.group) / len(recent), limit)
-    return distance, Group(dense, apart.group, len(apart.group))
+    return distance, apart.error, Group(dense, apart.group, len(apart.group))
 
 
 def _find_doubtful_group(reference: Reference, recent: Sample, threshold: float, limits: DriftLimits) -> Group:

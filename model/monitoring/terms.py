@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
+from model.estimate import Estimate
+
 State = Literal["ok", "drifting", "unknown"]
 
 Cause = Literal["no_model", "no_reference", "other_reference", "too_few", "log_unavailable", "clock", "failed"]
@@ -55,3 +57,14 @@ class Signal:
     def against(cls, name: str, value: float, limit: float) -> "Signal":
         """Compare a value with a limit, which the value may reach."""
         return cls(name, value, limit, value > limit)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What a person found about predictions drawn at random."""
+
+    drawn: Annotated[int, Field(description="Predictions that a person was asked about")]
+    labelled: Annotated[
+        int, Field(description="Predictions whose picture the person could tell; the others are left out")
+    ]
+    accuracy: Annotated[Estimate, Field(description="Share of right verdicts, estimated from the labels")]

@@ -23,12 +23,19 @@ _AT_ONCE: Final = 500
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Predictions of one version, oldest first: ids, first and last time (UTC; None: there are none) and facts."""
+    """Predictions of one version, oldest first: ids, times (UTC; None: there are no predictions) and facts.
+
+    `first` and `last` are the times of the oldest and of the newest prediction. Half of the predictions or more were
+    given at `middle` or later. `outside` is the share of the images that are out of the detector's domain, 0 if the
+    detector cannot tell.
+    """
 
     ids: tuple[str, ...]
     first: datetime | None
+    middle: datetime | None
     last: datetime | None
     sample: Sample
+    outside: float
 
 
 def read_window(engine: Engine, *, model_version: str, model_sha256: str, most: int, until: datetime) -> Window:
@@ -45,8 +52,10 @@ def read_window(engine: Engine, *, model_version: str, model_sha256: str, most: 
     return Window(
         ids=tuple(row["id"] for row in rows),
         first=times[0] if times else None,
+        middle=times[len(times) // 2] if times else None,
         last=times[-1] if times else None,
         sample=_to_sample(rows),
+        outside=sum(row["in_domain"] is False for row in rows) / max(1, len(rows)),
     )
 
 
@@ -116,7 +125,7 @@ def _to_candidates(rows: Iterable[Row[Any]]) -> list[Candidate]:
 def _read(connection: Connection, ids: Sequence[str]) -> list[RowMapping]:
     """Return the rows with these ids in their order; a row that was deleted meanwhile is missing."""
     columns = PREDICTIONS.c
-    wanted = select(*(columns[name] for name in ("id", "at", "probability", *FACTS, "embedding")))
+    wanted = select(*(columns[name] for name in ("id", "at", "probability", *FACTS, "embedding", "in_domain")))
     found: dict[str, RowMapping] = {}
     for start in range(0, len(ids), _AT_ONCE):
         part = connection.execute(wanted.where(columns.id.in_(ids[start : start + _AT_ONCE])))

@@ -16,7 +16,7 @@ from model.settings import Settings
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `truegrain <arguments>`; return the exit status, which is 1 after a failure, with the reason on stderr."""
+    """Run the command; return the exit status, which is 1 after a failure, with the reason on stderr."""
     asked = _parse(arguments)
     try:
         settings = Settings.from_environment(os.environ)
@@ -67,9 +67,8 @@ def _describe_forgotten(done: Forgotten) -> str:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="truegrain")
-    privacy = parser.add_subparsers(required=True).add_parser("privacy", help=__doc__)
-    commands = privacy.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(prog="truegrain privacy", description="What is kept about clients and images.")
+    commands = parser.add_subparsers(dest="command", required=True)
     report = commands.add_parser("report", help="show what is kept about each client, and for how long")
     forgetting = commands.add_parser(
         "forget", help="erase images everywhere: lake, pages, reports, caches, MLflow, and their predictions"
@@ -87,4 +86,4 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    sys.exit(main(["privacy", *sys.argv[1:]]))
+    sys.exit(main())

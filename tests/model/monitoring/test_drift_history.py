@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, insert
 
 from model.monitoring.database import open_database
-from model.monitoring.drift_history import RESULTS, add, forget, history, latest, prepare
+from model.monitoring.drift_history import RESULTS, DriftResult, add, forget, history, latest, prepare
 from support.monitoring import NOON, found
 from support.postgresql import NEEDS_POSTGRESQL, running_postgresql
 
@@ -79,3 +79,36 @@ def test_postgresql_keeps_it_as_well() -> None:
         forget(engine, until=NOON - timedelta(minutes=1))
         assert history(engine, since=EVER, until=NOON, most=10) == [found("ok")]
         engine.dispose()
+
+
+def window(minute: int, *, state: str = "drifting", half: float = 5, **changes: object) -> DriftResult:
+    """Return a result on ten minutes of predictions up to `minute`, half of them given in the last `half` minutes."""
+    ends = NOON + timedelta(minutes=minute)
+    times = {"first": ends - timedelta(minutes=10), "middle": ends - timedelta(minutes=half), "last": ends}
+    return found(state, now=ends, **times | changes)
+
+
+def rows_of(*results: DriftResult) -> list[int]:
+    before: DriftResult | None = None
+    counted = []
+    for result in results:
+        before = result.following(before)
+        counted.append(before.in_a_row)
+    return counted
+
+
+def test_a_result_counts_once_half_of_its_window_is_new() -> None:
+    assert rows_of(*(window(minute) for minute in range(0, 14, 2))) == [1, 1, 1, 2, 2, 2, 3]
+    assert rows_of(*(window(minute) for minute in range(0, 30, 10))) == [1, 2, 3]
+    assert rows_of(*(window(minute, half=0.5) for minute in range(3))) == [1, 2, 3], "most of the window is new"
+
+
+def test_a_result_that_disagrees_begins_a_new_row() -> None:
+    assert rows_of(window(0), window(10), window(20, state="ok"), window(30), window(40)) == [1, 2, 1, 1, 2]
+    assert rows_of(window(0), window(10, attribution="content"), window(20, attribution="content")) == [1, 1, 2]
+
+
+def test_a_result_of_an_earlier_release_is_followed_and_follows_nothing() -> None:
+    unknown = {"middle": None, "independent": None}
+    assert rows_of(window(0, **unknown), window(2), window(6), window(20)) == [1, 1, 2, 3]
+    assert rows_of(window(0), window(20, **unknown)) == [1, 1]

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from model.detectors.traffic_sample import Reference
 from model.estimate import Estimate
 from model.labels import AI
-from model.monitoring.label_free_estimates import estimate_accuracy, estimate_ai_share, widen_for_unknown
+from model.monitoring.label_free_estimates import estimate_accuracy, estimate_ai_share
 from support.monitoring import draw_reference
 
 REFERENCE = draw_reference(1000)
@@ -53,13 +53,3 @@ def test_an_estimate_lies_in_its_interval_and_the_interval_among_shares(seed: in
     recent = draw_reference(images, seed=seed, ai_share=share).sample.probability
     for estimate in (estimate_ai_share(REFERENCE, recent), accuracy(REFERENCE, recent)):
         assert 0 <= estimate.low <= estimate.value <= estimate.high <= 1
-
-
-@pytest.mark.parametrize(("likely", "value"), [(0.2, 0.55), (None, 0.9)])
-def test_images_of_an_unknown_kind_count_as_anything_from_worst_to_best(likely: float | None, value: float) -> None:
-    widened = widen_for_unknown(Estimate(0.9, 0.8, 0.95), 0.5, likely=likely, worst=0.0)
-    assert (widened.value, widened.low, widened.high) == pytest.approx((value, 0.4, 0.975))
-
-
-def test_nothing_unknown_leaves_an_estimate_as_it_is() -> None:
-    assert widen_for_unknown(Estimate(0.9, 0.8, 1.0), 0.0, likely=None, worst=0.0) == Estimate(0.9, 0.8, 1.0)

@@ -4,12 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from model.monitoring.drift_history import DriftResult
 from model.monitoring.retrain_request import LOOK_BACK, RetrainPolicy, judge
 from model.settings import Settings
 from support.monitoring import NOON, found
 
 POLICY = RetrainPolicy(sustained=3, cooldown=timedelta(hours=24), budget=4)
-THREE = [found(minutes_ago=minutes) for minutes in (2, 1, 0)]
+THIRD = found(in_a_row=3)
 
 
 def hours_ago(*hours: float) -> list:
@@ -21,35 +22,29 @@ def test_the_policy_is_that_of_the_settings() -> None:
 
 
 def test_drift_that_lasts_is_asked_about_with_what_was_found() -> None:
-    judgement = judge(THREE, [], POLICY, now=NOON)
+    judgement = judge(THIRD, [], POLICY, now=NOON)
     assert judgement.ask
-    assert judgement.reason == f"version 7: {THREE[-1].reason}"
+    assert judgement.reason == f"version 7: {THIRD.reason}"
 
 
 @pytest.mark.parametrize(
-    ("history", "why_not"),
+    ("latest", "why_not"),
     [
-        ([], "nothing was measured within a day"),
-        ([found(minutes_ago=LOOK_BACK / timedelta(minutes=1) + 1)] * 3, "nothing was measured within a day"),
-        ([*THREE, found("ok")], "no drift"),
-        ([*THREE, found("unknown")], "drift is unknown"),
-        (THREE[:2], "2 of 3 measurements in a row find 'new_generator'"),
-        ([THREE[0], found("ok"), *THREE[1:]], "2 of 3 measurements in a row"),
-        ([THREE[0], found("unknown"), *THREE[1:]], "2 of 3 measurements in a row"),
-        ([*THREE, found(attribution="content")], "1 of 3 measurements in a row find 'content'"),
-        ([found(model_version="6"), *THREE[1:]], "2 of 3 measurements in a row"),
-        ([found(attribution="balance")] * 3, "training cannot mend drift of 'balance'"),
+        (None, "nothing was measured within a day"),
+        (found(in_a_row=3, minutes_ago=LOOK_BACK / timedelta(minutes=1) + 1), "nothing was measured within a day"),
+        (found("ok", in_a_row=3), "no drift"),
+        (found("unknown"), "drift is unknown"),
+        (found(in_a_row=2), "2 of 3 measurements in a row find 'new_generator', each with at least half of its"),
+        (found(attribution="content"), "1 of 3 measurements in a row find 'content'"),
+        (found(attribution="balance", in_a_row=3), "training cannot mend drift of 'balance'"),
     ],
 )
-def test_nothing_is_asked_for_before_measurements_agree_on_what_training_mends(history: list, why_not: str) -> None:
-    judgement = judge(history, [], POLICY, now=NOON)
+def test_nothing_is_asked_for_before_measurements_agree_on_what_training_mends(
+    latest: DriftResult | None, why_not: str
+) -> None:
+    judgement = judge(latest, [], POLICY, now=NOON)
     assert not judgement.ask
     assert judgement.reason.startswith(why_not)
-
-
-def test_measurements_of_another_version_in_between_do_not_count_against_the_newest() -> None:
-    other = found("ok", model_version="8")
-    assert judge([THREE[0], other, THREE[1], other, THREE[2]], [], POLICY, now=NOON).ask
 
 
 @pytest.mark.parametrize(
@@ -61,17 +56,17 @@ def test_measurements_of_another_version_in_between_do_not_count_against_the_new
     ],
 )
 def test_cool_down_and_budget_hold_back(retrainings: list, why_not: str) -> None:
-    judgement = judge(THREE, retrainings, POLICY, now=NOON)
+    judgement = judge(THIRD, retrainings, POLICY, now=NOON)
     assert not judgement.ask
     assert judgement.reason.startswith(why_not)
-    assert judgement.reason.endswith(THREE[-1].reason)
+    assert judgement.reason.endswith(THIRD.reason)
 
 
 @pytest.mark.parametrize("retrainings", [hours_ago(24), hours_ago(25, 50, 75), hours_ago(24, 48, 72, 24 * 30)])
 def test_trainings_of_long_ago_hold_nothing_back(retrainings: list) -> None:
-    assert judge(THREE, retrainings, POLICY, now=NOON).ask
+    assert judge(THIRD, retrainings, POLICY, now=NOON).ask
 
 
 def test_without_a_budget_drift_never_asks() -> None:
     none = RetrainPolicy(sustained=1, cooldown=timedelta(0), budget=0)
-    assert "0 of 0 trainings" in judge(THREE, [], none, now=NOON).reason
+    assert "0 of 0 trainings" in judge(THIRD, [], none, now=NOON).reason

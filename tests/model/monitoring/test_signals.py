@@ -35,6 +35,21 @@ def test_more_of_the_same_is_over_no_limit_however_few(rows: int) -> None:
         assert of_probability(recent) & {"psi_probability", "ks_probability"} == set()
 
 
+@pytest.mark.parametrize("rows", [10, 30])
+def test_what_chance_explains_in_a_small_reference_is_over_no_limit(rows: int) -> None:
+    for seed in range(60):
+        before, now = draw_reference(rows, seed=seed).sample, draw_reference(100, seed=100 + seed).sample
+        signals = probability_signals(before, now, threshold=0.5, band=(0.4, 0.6), limits=LIMITS)
+        assert names_over(signals) & {"mean_probability", "class_ratio"} == set()
+
+
+def test_a_reference_of_one_image_says_nothing_about_means() -> None:
+    one = REFERENCE.take(slice(1))
+    assert "mean_probability" not in names_over(
+        probability_signals(one, one, threshold=0.5, band=(0.4, 0.6), limits=LIMITS)
+    )
+
+
 def test_another_ratio_of_the_classes_moves_the_probabilities_and_no_file() -> None:
     recent = draw_reference(500, seed=1, ai_share=0.1).sample
     assert of_probability(recent) == {"mean_probability", "class_ratio", "psi_probability", "ks_probability"}

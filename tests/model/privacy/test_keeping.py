@@ -40,7 +40,7 @@ def told(capsys: pytest.CaptureFixture[str]) -> Told:
     """`told("report")` returns the output of the command."""
 
     def call(*arguments: str, status: int = 0) -> str:
-        assert main(["privacy", *arguments]) == status
+        assert main(arguments) == status
         out, error = capsys.readouterr()
         return error if status else out
 
