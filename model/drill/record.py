@@ -49,7 +49,8 @@ class Reading:
     """A result of the service's monitor, and the number of the newcomer's images sent by then (`newcomers`).
 
     `suspects` counts the images that the monitor points to; `suspects_new` counts those made by the newcomer.
-    `accuracy` is the monitor's estimate without labels; `truth` is the real accuracy on the same images, 0 to 1.
+    `accuracy` is the monitor's estimate without labels, None if `not_estimable` says why there is none. `truth` is the
+    real accuracy on the same images, 0 to 1.
     """
 
     seconds: float
@@ -62,6 +63,7 @@ class Reading:
     truth: float
     suspects: int
     suspects_new: int
+    not_estimable: str | None = None
 
     @property
     def alarm(self) -> bool:

@@ -52,10 +52,11 @@ def tell_alarm(drill: Drill) -> Iterator[str]:
         yield f"The monitor pointed to {alarm.suspects} images; {alarm.suspects_new} of them were by {drill.newcomer}."
     if alarm.accuracy:
         bounds = f"{alarm.accuracy.low:.1%} to {alarm.accuracy.high:.1%}"
-        yield (
-            f"Without labels, the monitor estimated the accuracy on its window as {_share(alarm.accuracy)} ({bounds}); "
-            f"by the labels, it was {alarm.truth:.1%}."
-        )
+        told = f"the monitor estimated the accuracy on its window as {_share(alarm.accuracy)} ({bounds})"
+    else:
+        why = alarm.not_estimable or "the reason is not known"
+        told = f"the accuracy on the monitor's window could not be estimated (0 % to 100 %): {why}"
+    yield f"Without labels, {told}; by the labels, it was {alarm.truth:.1%}."
 
 
 def _events(drill: Drill) -> Iterator[tuple[float, str]]:

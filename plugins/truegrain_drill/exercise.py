@@ -1,12 +1,16 @@
 """Carries out a drill: ordinary traffic, then the newcomer, then the platform's recovery."""
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Final
 
+from model.drill.goals import LARGEST_LOSS, lost_points
 from model.drill.record import Labelling, Learnt, Reading, Suspect
 from model.errors import TruegrainError
+from model.estimate import CONFIDENCE
 from model.images.decoding import decode
 from model.monitoring.drift_history import DriftResult
 from model.pages.rendering import picture
@@ -84,7 +88,21 @@ class Exercise:
             with self._diary.step("swap"):
                 await_version(self._address, learnt.version, seconds=SWAP_SECONDS, log=log_of(self._settings))
         with self._diary.step("traffic again"):
-            self.traffic.send(self._plan.traffic("again"))
+            self._send_until_clear()
+
+    def _send_until_clear(self) -> None:
+        """Send images of the newcomer until the accuracy still lost is decided, or all planned images are sent.
+
+        Each look at the answers has its share of the error (Bonferroni), because it may end the traffic by chance.
+        """
+        images, looks = self._plan.traffic("again"), math.ceil(self._plan.most_again / self._plan.again)
+        while some := list(islice(images, self._plan.again)):
+            self.traffic.send(some)
+            drill = replace(self._diary.drill, answers=tuple(self.traffic.answers))
+            before, after = drill.answers_in("before"), drill.answers_in("after")
+            lost = lost_points(before, after, confidence=1 - (1 - CONFIDENCE) / looks)
+            if lost is None or not lost.low <= LARGEST_LOSS < lost.high:
+                return
 
     def _rounds(self, part: Part) -> Iterator[list[LabelledImage]]:
         images = self._plan.traffic(part)
@@ -114,6 +132,7 @@ class Exercise:
             reason=result.reason,
             signals=result.signals,
             accuracy=result.accuracy,
+            not_estimable=result.not_estimable,
             truth=sum(answer.right for answer in seen) / len(seen),
             suspects=len(suspects),
             suspects_new=suspects.count(self._plan.newcomer),

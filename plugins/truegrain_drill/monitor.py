@@ -39,7 +39,8 @@ class Watch:
     def judge(self) -> Judgement:
         """Decide whether to ask for a training, as `monitor_detector` does."""
         now = datetime.now(UTC)
-        return judge(history(self._engine, since=self._since, until=now), (), self._policy, now=now)
+        newest = history(self._engine, since=self._since, until=now, most=1)
+        return judge(newest[0] if newest else None, (), self._policy, now=now)
 
     def _given_at(self, id_: str) -> datetime | None:
         prediction = find(self._engine, id_, since=self._since)

@@ -43,16 +43,18 @@ class Plan:
     - `incident`: most images sent with the newcomer until a training is asked for.
     - `round`: images sent between two readings of the monitor.
     - `reported`: images of the newcomer that people report; all are AI.
-    - `again`: images sent after the recovery.
+    - `again`: images sent after the recovery, at a time.
+    - `most_again`: most images sent after the recovery, until it is clear how much accuracy is still lost.
     """
 
     newcomer: str = "patch"
     images: int = 2000
-    ordinary: int = 600
-    incident: int = 1000
+    ordinary: int = 1200
+    incident: int = 1600
     round: int = 40
     reported: int = 400
     again: int = 600
+    most_again: int = 3000
 
     def __post_init__(self) -> None:
         """Raise SourceError for a generator that is not built in: its name becomes that of a folder."""
@@ -71,7 +73,7 @@ class Plan:
 
     def traffic(self, part: Part) -> Iterator[LabelledImage]:
         """Yield the images of a part of the drill, real and AI in turn; for the recovery, without end."""
-        counts = {"ordinary": self.ordinary, "incident": self.incident, "again": self.again}
+        counts = {"ordinary": self.ordinary, "incident": self.incident, "again": self.most_again}
         generators = self.known if part == "ordinary" else (self.newcomer,)
         return draw_images(Order(images=counts.get(part, _ENDLESS), seed=_SEEDS[part], generators=generators))
 

@@ -25,7 +25,7 @@ from truegrain_drill.monitor import Watch
 from truegrain_drill.plan import Plan, settings_of
 from truegrain_drill.service import free_port
 
-PLAN = Plan(newcomer="patch", images=240, ordinary=8, incident=24, round=8, reported=24, again=8)
+PLAN = Plan(newcomer="patch", images=240, ordinary=8, incident=24, round=8, reported=24, again=8, most_again=16)
 ANYTHING = """
 [alone]
 min_accuracy = 0
@@ -39,6 +39,9 @@ min_degraded_accuracy = 0
 min_stable = 0
 [champion]
 margin = 1
+widest_margin = 1
+false_alarm_margin = 1
+recall_margin = 1
 slice_margin = 1
 degraded_margin = 1
 answered_margin = 1
