@@ -7,6 +7,7 @@
   - SourceError: a source of labelled images cannot be read or understood.
 
     - ContradictingLabels: a source labels one image as real and as AI.
+    - UnreadableSource: a source is not there, may not be read, or is damaged.
 
   - FeedbackError: an answer to a review of users' reports cannot be understood.
   - DatasetError: a batch, a manifest or a dataset version is missing, broken or empty.
@@ -54,6 +55,10 @@ class SourceError(TruegrainError):
 
 class ContradictingLabels(SourceError):
     """A source labels one image as real and as AI: in two columns, or in a table and by a folder."""
+
+
+class UnreadableSource(SourceError):
+    """A source is not there, may not be read, or is damaged."""
 
 
 class FeedbackError(TruegrainError):

@@ -4,6 +4,7 @@ import ctypes
 import resource
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -87,3 +88,27 @@ def beat() -> None:
         # The kernel counts whole seconds. The limit is set at most once a second, which adds at most 2 s to a step.
         resource.setrlimit(resource.RLIMIT_CPU, (int(now) + 2 + _step_seconds, hard))
         _counted_until = int(now) + 1.0
+
+
+@contextmanager
+def beating(*, every: float = 1.0) -> Iterator[None]:
+    """Call `beat` every second during the block, in which a library takes many steps that only the library knows.
+
+    The time of the block is not limited then; use it only for what memory limits, such as the list of a folder.
+    """
+    if not _step_seconds:
+        yield
+        return
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.wait(every):
+            beat()
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

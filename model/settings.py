@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Final, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,10 @@ from pydantic import (
 from model.errors import SettingsError
 
 PREFIX = "TRUEGRAIN_"
+
+CLIENT_URL: Final = "TRUEGRAIN_URL"
+CLIENT_KEY: Final = "TRUEGRAIN_KEY"
+"""Variables of `truegrain predict`: the address of a service, and the API key to send. They are no settings."""
 
 
 class Settings(BaseModel):
@@ -102,13 +106,13 @@ class Settings(BaseModel):
         1000, le=20_000, description="Newest predictions that one measurement of drift uses"
     )
     drift_least: PositiveInt = Field(
-        100, description="Predictions that a measurement of drift needs; with fewer, drift is unknown"
+        100, description="Different images that a measurement of drift needs; with fewer, drift is unknown"
     )
     drift_policy: str = Field(
         "", description="TOML file with the limits of drift that differ from model/monitoring/drift.toml"
     )
     drift_sustained: PositiveInt = Field(
-        3, description="Measurements in a row that must find drift before a retraining is asked for"
+        3, description="Measurements in a row, each half new, that must find drift before a retraining is asked for"
     )
     retrain_cooldown_hours: NonNegativeFloat = Field(
         24.0, description="Hours after a retraining on drift before drift may ask for another"
@@ -135,17 +139,27 @@ class Settings(BaseModel):
     )
     max_upload_bytes: PositiveInt = Field(15_000_000, description="Largest image file accepted, in bytes")
     max_pixels: PositiveInt = Field(50_000_000, description="Largest image accepted, in pixels after decoding")
+    c2pa_trust_list: str = Field(
+        "",
+        description="PEM file with the certificates of authorities whose signers of Content Credentials are trusted;"
+        " empty: none",
+    )
     receipt_key: str = Field("", description="PEM file with the Ed25519 key that signs receipts; empty: no receipts")
     mlflow_port: PositiveInt = Field(5000, description="Port of MLflow under `make up`")
     airflow_port: PositiveInt = Field(8080, description="Port of Airflow under `make up`")
     service_port: PositiveInt = Field(8000, description="Port of the service under `make up`")
     workers: PositiveInt = Field(2, description="Worker processes of the service")
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="Where the service scores images: cpu, or cuda, which needs the package onnxruntime-gpu"
+    )
     queue: NonNegativeInt = Field(
-        4,
+        8,
         description="Requests that may wait for one worker (one request during overload); others are answered 503",
     )
     queue_seconds: PositiveFloat = Field(2.0, description="Longest wait of a request for a worker, in seconds")
-    upload_seconds: PositiveFloat = Field(30.0, description="Seconds within which a request must arrive completely")
+    upload_seconds: PositiveFloat = Field(
+        30.0, description="Seconds for which a client may be silent while it sends a request or reads the answer"
+    )
     api_keys: str = Field(
         "", description="File of API keys that `python -m service.keys` writes [<home>/api-keys.json]"
     )
@@ -208,6 +222,7 @@ class Settings(BaseModel):
         the default, so that a line of `.env` can be left blank.
         """
         given = {name: value for name, value in environment.items() if name.startswith(PREFIX) and value}
+        given = {name: value for name, value in given.items() if name not in (CLIENT_URL, CLIENT_KEY)}
         try:
             return cls.model_validate({name.removeprefix(PREFIX).lower(): value for name, value in given.items()})
         except ValidationError as error:

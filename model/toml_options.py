@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
 from model.errors import SettingsError
 
@@ -23,8 +24,9 @@ Count = Annotated[int, Field(ge=1)]
 
 _MOST_PROBLEMS: Final = 10
 _LONGEST_SHOWN: Final = 200
-_WITHOUT_VALUE: Final = ("missing", "extra_forbidden", "unexpected_keyword_argument")
-"""Problems of a key alone. As the value of a missing key pydantic gives the whole table."""
+_CONTRADICTION: Final = "contradiction"
+_WITHOUT_VALUE: Final = ("missing", "extra_forbidden", "unexpected_keyword_argument", _CONTRADICTION)
+"""Problems without a value to show. As the value of a missing key pydantic gives the whole table."""
 
 
 def read_options(type_: type[Options], shipped: Traversable, path: str, *, name: str) -> Options:
@@ -42,6 +44,11 @@ def read_options(type_: type[Options], shipped: Traversable, path: str, *, name:
         raise SettingsError(
             f"the {name} '{path}' is not allowed: {problems}. model/{shipped.name} lists all keys"
         ) from error
+
+
+def contradiction(problem: str) -> PydanticCustomError:
+    """Return the error of a validator about options that are allowed one by one, but not together."""
+    return PydanticCustomError(_CONTRADICTION, "{problem}", {"problem": problem})
 
 
 def lay_over(table: Mapping[str, Any], replacements: Mapping[str, object]) -> dict[str, Any]:

@@ -58,21 +58,26 @@ def test_a_child_dies_with_a_parent_that_is_killed_outright() -> None:
 
 LIMITED = """
 import sys, time
-from model.processes import beat, limit_this_process
+from contextlib import nullcontext
+from model.processes import beat, beating, limit_this_process
 limit_this_process(memory_bytes=400_000_000, step_seconds=1)
 try:
     bytearray(500_000_000)
 except MemoryError:
     print("refused", flush=True)
-while time.process_time() < 5:
-    if sys.argv[1] == "beats" or time.process_time() < 1:
-        beat()
+with beating() if sys.argv[1] == "library" else nullcontext():
+    while time.process_time() < 5:
+        if sys.argv[1] == "beats" or time.process_time() < 1:
+            beat()
 print("done", flush=True)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux bounds the memory of a process so")
-@pytest.mark.parametrize(("how", "said", "code"), [("beats", "refused\ndone\n", 0), ("stops", "refused\n", -24)])
+@pytest.mark.parametrize(
+    ("how", "said", "code"),
+    [("beats", "refused\ndone\n", 0), ("library", "refused\ndone\n", 0), ("stops", "refused\n", -24)],
+)
 def test_a_process_ends_that_computes_for_long_without_a_beat(how: str, said: str, code: int) -> None:
     ended = subprocess.run([sys.executable, "-c", LIMITED, how], capture_output=True, text=True, check=False)
     assert (ended.stdout, ended.returncode) == (said, code)
