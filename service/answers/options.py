@@ -1,13 +1,15 @@
 """Reads the options of a verdict from the query of a request."""
 
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final
 
-from flask import Request
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from service.answers.problems import Refusal
+
+if TYPE_CHECKING:  # the client, which needs no Flask, sends the same options
+    from flask import Request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +21,8 @@ class Options:
     max_fpr: Annotated[
         str | None,
         Field(
-            description="Decide at this false-positive rate, one of the operating points of GET /model, such as 0.01"
+            description="Decide at this false-positive rate, one of the operating points of GET /model, such as 0.01."
+            " The rate holds on average over calibrations; `operating_bounds` is what it may be at most"
         ),
     ] = None
     stability: Annotated[
@@ -35,7 +38,7 @@ _PLAIN: Final = Options()
 _OPTIONS: Final = TypeAdapter(Options)
 
 
-def read_options(request: Request) -> Options:
+def read_options(request: "Request") -> Options:
     """Read the options from the query; raises Refusal for an unknown name or a value that is not allowed."""
     if not request.query_string:
         return _PLAIN

@@ -53,6 +53,9 @@ PROBLEMS: Final = {
 }
 """Status and title by reason. A reason never changes its meaning: clients compare it, dashboards count it."""
 
+RETRY: Final = frozenset({"too_many_requests"} | {reason for reason, (status, _) in PROBLEMS.items() if status == 503})
+"""Reasons whose answers say in `Retry-After` for how many seconds to wait before the same request."""
+
 BODY: Final = ("incomplete", "too_many_bytes")
 FORM: Final = (*BODY, "too_many_parts", "missing_file", "unsupported_content_type")
 IMAGE: Final = (

@@ -4,9 +4,12 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.estimate import Estimate
+from model.images.notes import Note
 from model.images.provenance.findings import Finding
 
 Decision = Literal["real", "ai", "unsure"]
+FileSays = Literal["ai", "partly_ai", "real"]
 
 
 class _Answer(BaseModel):
@@ -16,12 +19,14 @@ class _Answer(BaseModel):
 class ModelReference(_Answer):
     """The version of the detector that answered."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     name: str = Field(description="Registered model")
     version: str = Field(description="Version in the registry")
     sha256: str = Field(description="SHA-256 of model.onnx")
     dataset_version: str = Field(description="Dataset version it was trained on")
+    demonstration: bool = Field(
+        default=False, description="Whether it was trained on drawn pictures only: then it knows no photograph"
+    )
+    trained_on: str = Field(default="", description="What it was trained on, in words; empty: its card does not say")
 
 
 class ImageFacts(_Answer):
@@ -49,13 +54,30 @@ class Verdict(_Answer):
     label: Literal["real", "ai"] = Field(description="The likelier class: 'ai' from the threshold up")
     probability: float = Field(ge=0, le=1, description="Calibrated probability that the image is AI-generated")
     decision: Decision = Field(
-        description="What to act on: the label, or 'unsure' in the detector's band of doubt or with a stability below 1"
+        description="What to act on: the label; 'unsure' in the detector's band of doubt, with a stability below 1,"
+        " or by a note that says so"
     )
     confidence: float = Field(ge=0, le=1, description="Probability of the label")
+    predictive_value: Estimate | None = Field(
+        default=None,
+        description="Probability of the label where as many images are AI as the monitor estimates of recent traffic;"
+        " the interval is that of the estimate. null: the share is not known, or the detector cannot judge the image",
+    )
     threshold: float = Field(description="The label is 'ai' at this probability or above")
     operating_point: str | None = Field(description="The false-positive rate asked for as max_fpr; null: none")
     stability: float | None = Field(
         description="Share of four copies (JPEG 75 and 50, half size, crop) with the same label; null: not examined"
+    )
+    in_domain: bool | None = Field(
+        description="Whether the image resembles those that the detector was trained on; null: the detector cannot tell"
+    )
+    domain_distance: float | None = Field(
+        description="How far the image is from those that the detector was trained on; above 1 it is out of the domain"
+    )
+    notes: list[Note] = Field(description="What limits the verdict or makes it doubtful")
+    file_says: FileSays | None = Field(
+        description="What the file itself says of its origin, by the strongest finding of `evidence`; null: nothing"
+        " strong, which proves nothing. AI counts from any generator's entry, real only from a signer on the trust list"
     )
     evidence: list[Finding] = Field(description="Findings in the file's metadata; never part of the decision")
     conflict: bool = Field(description="Whether a finding says the opposite of the decision")
@@ -72,13 +94,23 @@ EXAMPLE_VERDICT: Final = Verdict(
     probability=0.9731,
     decision="ai",
     confidence=0.9731,
+    predictive_value=Estimate(0.9617, 0.9551, 0.9675),
     threshold=0.5,
     operating_point=None,
     stability=None,
+    in_domain=True,
+    domain_distance=0.41,
+    notes=[
+        Note(
+            code="centre_only", detail="The detector saw 56 % of the picture, the square in its middle.", unsure=False
+        ),
+    ],
+    file_says=None,
     evidence=[
         Finding(
             source="camera",
             says="real",
+            trust="unsigned",
             name="Canon EOS R5",
             detail="the file's EXIF, unsigned, names the camera Canon EOS R5",
         )
@@ -90,6 +122,7 @@ EXAMPLE_VERDICT: Final = Verdict(
         version="7",
         sha256="9f2c5f0a4be1d3c78e6a90b5c4d2e1f00a1b2c3d4e5f60718293a4b5c6d7e8f9",
         dataset_version="20261116-3f9a1c20b7de",
+        trained_on="6,120 real and 5,750 AI-generated images, by flux, sdxl; JPEG, PNG, 256 to 2,048 px a side",
     ),
     image=ImageFacts(
         sha256="c0535e4be2b79ffd93291305436bf889314e4a3faec05ecffcbb7df31ad9e51a",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 from uuid import uuid4
 
 import numpy as np
@@ -11,18 +11,20 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from model.detectors.decision import UNSURE
+from model.detectors.prevalence import adjust_to_share, find_calibrated_share
 from model.detectors.traffic_sample import EMBEDDING
-from model.images.provenance.findings import Finding
-from model.labels import AI, CLASSES
+from model.estimate import Estimate
+from model.images.provenance.findings import Finding, find_claim
+from model.labels import AI, CLASSES, REAL
 from model.monitoring.predictions import Packed, Prediction
-from service.answers.verdict import Decision, ModelReference, Timings, Verdict
+from service.answers.verdict import Decision, FileSays, Timings, Verdict
 from service.verdicts.judging import Judged
 
 _MOST: Final = np.finfo(EMBEDDING).max
 
 
-def to_verdict(judged: Judged, *, request_id: str) -> Verdict:
-    """Return the verdict on a judged image, under a new id."""
+def to_verdict(judged: Judged, *, request_id: str, ai_share: Estimate | None = None) -> Verdict:
+    """Return the verdict on a judged image, under a new id; `ai_share` is the share of AI images in recent traffic."""
     probability, decision, evidence = judged.probability, judged.decision, judged.seen.evidence
     return Verdict(
         id=uuid4().hex,
@@ -30,13 +32,18 @@ def to_verdict(judged: Judged, *, request_id: str) -> Verdict:
         probability=probability,
         decision=decision,
         confidence=probability if judged.label == CLASSES[AI] else 1 - probability,
+        predictive_value=_predict_value(judged, ai_share),
         threshold=judged.rule.threshold,
         operating_point=judged.rule.operating_point,
         stability=judged.stability,
+        in_domain=judged.in_domain,
+        domain_distance=judged.domain_distance,
+        notes=list(judged.notes),
+        file_says=_file_says(evidence),
         evidence=list(evidence),
         conflict=_conflicts(decision, evidence),
         receipt=None,
-        model=ModelReference.model_validate(judged.version),
+        model=judged.model.reference,
         image=judged.seen.image,
         request_id=request_id,
         timings_ms=_to_timings(judged),
@@ -64,6 +71,7 @@ def to_prediction(verdict: Verdict, judged: Judged, *, client: str, at: datetime
         decode_ms=verdict.timings_ms.decode,
         inference_ms=verdict.timings_ms.inference,
         embedding=None if embedding is None else _pack(embedding[0]),
+        in_domain=verdict.in_domain,
     )
 
 
@@ -72,9 +80,29 @@ def respond(answer: BaseModel) -> Response:
     return Response(answer.model_dump_json(), content_type="application/json")
 
 
+def _predict_value(judged: Judged, ai_share: Estimate | None) -> Estimate | None:
+    """Return the probability of the label where the share of AI images is `ai_share`; None if it cannot be known."""
+    calibrated = find_calibrated_share(judged.model.detector.card.calibrated_on)
+    if ai_share is None or calibrated is None or any(note.unsure for note in judged.notes):
+        return None
+    shares = ai_share.value, ai_share.low, ai_share.high
+    value, *ends = (adjust_to_share(judged.probability, calibrated=calibrated, share=share) for share in shares)
+    if judged.label != CLASSES[AI]:
+        value, *ends = 1 - value, *(1 - end for end in ends)
+    return Estimate(value, min(ends), max(ends))
+
+
+def _file_says(evidence: Sequence[Finding]) -> FileSays | None:
+    claim = find_claim(evidence)
+    return None if claim is None else cast(FileSays, claim.says)
+
+
+_OPPOSITES: Final = {CLASSES[AI]: ("real",), CLASSES[REAL]: ("ai", "partly_ai"), UNSURE: ()}
+
+
 def _conflicts(decision: Decision, evidence: Sequence[Finding]) -> bool:
     """Return whether a finding says the opposite of `decision`; 'unsure' has no opposite."""
-    return decision != UNSURE and any(finding.says not in {decision, "nothing"} for finding in evidence)
+    return any(finding.says in _OPPOSITES[decision] for finding in evidence)
 
 
 def _to_timings(judged: Judged) -> Timings:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from time import perf_counter
 from typing import Final, Literal, cast
 
@@ -9,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.detectors.artifact import Card
-from model.detectors.decision import UNSURE, band_below, measure_stability, name_decision, name_label
+from model.detectors.decision import UNSURE, band_below, images_needed, measure_stability, name_decision, name_label
 from model.detectors.detector import Detector, Scores
+from model.detectors.domain import explain_outside
 from model.errors import InvalidImage
 from model.images.decoding import Limits
+from model.images.notes import Note
+from model.labels import CLASSES, REAL
 from service.answers.options import Options
 from service.answers.problems import Refusal
 from service.answers.verdict import Decision
-from service.status.pointer import Pointer
 from service.verdicts.image_views import Seen, look, look_at_all
 from service.verdicts.model_store import ServedModel
 
@@ -26,6 +29,9 @@ TENSOR_PIXELS: Final = 64 * 32 * 32
 TENSOR_ROWS: Final = 16
 """Images that a tensor batch may hold at any size: an image takes 1.9 ms alone, 1.1 ms among 16 and among 64."""
 
+
+Score = Callable[[Detector, NDArray[np.uint8]], tuple[Scores, float]]
+"""Scores views [N, size, size, 3]; returns the scores, and the seconds that the views took."""
 
 Pause = Callable[[], float]
 """Lets other requests compute first between two steps of a long computation; returns for how many seconds they did."""
@@ -57,11 +63,36 @@ class Judged:
     asked for. `inference` is in seconds.
     """
 
-    version: Pointer
+    model: ServedModel
     seen: Seen
     scores: Scores
     rule: DecisionRule
     inference: float
+
+    @cached_property
+    def notes(self) -> tuple[Note, ...]:
+        """What limits the verdict or makes it doubtful."""
+        return (*self._outside, *self.seen.notes)
+
+    @property
+    def in_domain(self) -> bool | None:
+        """Whether the image resembles those that the detector was trained on; None if the detector cannot tell."""
+        return None if self.domain_distance is None else not self._outside
+
+    @property
+    def domain_distance(self) -> float | None:
+        """Distance of the image from the training images, 1 at the limit; None if the detector cannot tell."""
+        domain, distance = self.model.detector.card.domain, self.scores.distance
+        return None if domain is None or distance is None else float(distance[0]) / domain.limit
+
+    @cached_property
+    def _outside(self) -> tuple[Note, ...]:
+        card, distance, image = self.model.detector.card, self.scores.distance, self.seen.image
+        if card.domain is None or distance is None:
+            return ()
+        return explain_outside(
+            card.domain, card.trained_on, distance=float(distance[0]), width=image.width, height=image.height
+        )
 
     @property
     def probability(self) -> float:
@@ -82,24 +113,44 @@ class Judged:
     @property
     def decision(self) -> Decision:
         """What to act on: the label, or 'unsure'."""
-        is_stable = self.stability in (None, 1)
-        decided = name_decision(self.probability, self.rule.threshold, self.rule.band) if is_stable else UNSURE
+        doubtful = self.stability not in (None, 1) or any(note.unsure for note in self.notes)
+        decided = UNSURE if doubtful else name_decision(self.probability, self.rule.threshold, self.rule.band)
         return cast(Decision, decided)
 
 
-def judge(data: bytes, model: ServedModel, *, limits: Limits, options: Options) -> Judged:
-    """Decode `data` and let `model` judge it.
+def score_alone(detector: Detector, pixels: NDArray[np.uint8]) -> tuple[Scores, float]:
+    """Score views, in as few tensors as `score_views` does, without those of other requests."""
+    started = perf_counter()
+    return score_views(detector, pixels), perf_counter() - started
+
+
+def judge(
+    data: bytes,
+    model: ServedModel,
+    *,
+    limits: Limits,
+    options: Options,
+    trust_list: str = "",
+    score: Score = score_alone,
+) -> Judged:
+    """Decode `data` and let `model` judge it; `trust_list` is as in `read_credentials`.
 
     Raises InvalidImage when `data` is no image within `limits`, Refusal when the card lacks the operating point.
     """
     rule = _choose_rule(model.detector.card, options)
-    seen = look(data, model.detector.preprocess, limits=limits, reship=options.stability)
-    [judged] = _score([seen], model, rule)
-    return judged
+    seen = look(data, model.detector.preprocess, limits=limits, reship=options.stability, trust_list=trust_list)
+    scores, inference = score(model.detector, seen.views)
+    return Judged(model=model, seen=seen, scores=scores, rule=rule, inference=inference)
 
 
 def judge_all(
-    files: Sequence[bytes], model: ServedModel, *, limits: Limits, options: Options, pause: Pause = go_on
+    files: Sequence[bytes],
+    model: ServedModel,
+    *,
+    limits: Limits,
+    options: Options,
+    trust_list: str = "",
+    pause: Pause = go_on,
 ) -> list[Judged | InvalidImage]:
     """Judge several files, in order; a file that is not accepted (see `look_at_all`) has its error instead.
 
@@ -108,7 +159,8 @@ def judge_all(
     """
     rule = _choose_rule(model.detector.card, options)
     looks: list[Seen | InvalidImage] = []
-    for one in look_at_all(files, model.detector.preprocess, limits=limits, reship=options.stability):
+    preprocess = model.detector.preprocess
+    for one in look_at_all(files, preprocess, limits=limits, reship=options.stability, trust_list=trust_list):
         looks.append(one)
         pause()
     seen = [one for one in looks if isinstance(one, Seen)]
@@ -132,13 +184,27 @@ def _choose_rule(card: Card, options: Options) -> DecisionRule:
     if rate is None:
         return DecisionRule(threshold=card.threshold, band=card.band, operating_point=None)
     if rate not in card.operating_points:
-        known = ", ".join(card.operating_points) or "none"
-        raise Refusal(
-            "unknown_operating_point",
-            f"the detector in service has no operating point for max_fpr={rate[:40]}; it has: {known}",
-        )
+        raise Refusal("unknown_operating_point", _explain_missing_point(card, rate))
     threshold = card.operating_points[rate]
     return DecisionRule(threshold=threshold, band=band_below(threshold, card.band), operating_point=rate)
+
+
+def _explain_missing_point(card: Card, rate: str) -> str:
+    known = ", ".join(card.operating_points) or "none"
+    told = f"the detector in service has no operating point for max_fpr={rate[:40]}; it has: {known}"
+    real, asked = card.calibrated_on.get(CLASSES[REAL]), _to_rate(rate)
+    if real is not None and asked is not None and (needed := images_needed(asked)) > real:
+        told += f". It was calibrated on {real:,} real images, and this rate needs {needed:,}: add real images"
+    return told
+
+
+def _to_rate(text: str) -> float | None:
+    """Return the false-positive rate that `text` stands for, None if it is no number above 0 and below 1."""
+    try:
+        rate = float(text)
+    except ValueError:
+        return None
+    return rate if 1e-9 < rate < 1 else None  # smaller ones need more images than there are
 
 
 def _score(seen: Sequence[Seen], model: ServedModel, rule: DecisionRule, pause: Pause = go_on) -> list[Judged]:
@@ -152,13 +218,13 @@ def _score(seen: Sequence[Seen], model: ServedModel, rule: DecisionRule, pause: 
         return seconds
 
     started = perf_counter()
-    views = seen[0].views if len(seen) == 1 else np.concatenate([one.views for one in seen])
+    views = np.concatenate([one.views for one in seen])
     scores = score_views(model.detector, views, rest)
     inference = (perf_counter() - started - paused) / len(seen)
     of_each = len(seen[0].views)
     return [
         Judged(
-            version=model.version,
+            model=model,
             seen=one,
             scores=scores.take(slice(first, first + of_each)),
             rule=rule,

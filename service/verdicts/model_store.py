@@ -3,13 +3,15 @@
 import threading
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import structlog
 
-from model.detectors.detector import Detector
+from model.detectors.detector import Detector, Device
 from model.detectors.signature import PublicKey, verify
 from model.files import signature
+from service.answers.verdict import ModelReference
 from service.metrics.service import Metrics
 from service.status.pointer import Alias, Pointer
 
@@ -31,6 +33,19 @@ class ServedModel:
     loaded_at: float
     """Seconds since the epoch."""
 
+    @cached_property
+    def reference(self) -> ModelReference:
+        """How a verdict names this version."""
+        trained_on = self.detector.card.trained_on
+        return ModelReference(
+            name=self.version.name,
+            version=self.version.version,
+            sha256=self.version.sha256,
+            dataset_version=self.version.dataset_version,
+            demonstration=trained_on is not None and trained_on.demonstration,
+            trained_on="" if trained_on is None else trained_on.describe(),
+        )
+
 
 class ModelStore:
     """Keeps `current` up to date from its own thread; requests read `current`, and load only the first version.
@@ -40,8 +55,15 @@ class ModelStore:
     """
 
     def __init__(
-        self, pointer: Path, metrics: Metrics, *, alias: Alias = "production", public_key: PublicKey | None = None
+        self,
+        pointer: Path,
+        metrics: Metrics,
+        *,
+        alias: Alias = "production",
+        public_key: PublicKey | None = None,
+        device: Device = "cpu",
     ) -> None:
+        self.device = device
         self.current: ServedModel | None = None
         self._pointer = pointer
         self._alias: Alias = alias
@@ -92,7 +114,10 @@ class ModelStore:
         folder = self._pointer.parent / version.folder
         if self._public_key is not None:
             verify(folder, version.signature, self._public_key, name=version.name, version=version.version)
-        return ServedModel(version=version, detector=Detector.load(folder), loaded_at=time.time())
+        detector = Detector.load(folder, device=self.device)
+        if detector.device != self.device:
+            log.warning("device not usable", wanted=self.device, used=detector.device, version=version.version)
+        return ServedModel(version=version, detector=detector, loaded_at=time.time())
 
     def _replace(self, model: ServedModel) -> None:
         previous, self.current = self.current, model

@@ -15,15 +15,20 @@ from PIL import ExifTags, Image
 
 from model.detectors.detector import Detector
 from model.detectors.traffic_sample import EMBEDDING, Sample
-from model.images.decoding import Limits, decode
+from model.errors import SettingsError
+from model.estimate import Estimate
+from model.images.decoding import Limits
 from model.images.provenance.findings import Finding
 from model.monitoring.database import open_database
 from model.monitoring.windows import read_window
+from model.settings import Settings
 from service.answers.options import Options
+from service.app import create_app
 from service.status.pointer import Pointer, pointer_path
 from service.verdicts.answering import to_prediction, to_verdict
 from service.verdicts.judging import judge
 from service.verdicts.model_store import ServedModel
+from support.credentials import IPTC, sign, trust_list
 
 Draw = Callable[..., bytes]
 LEVELS = (40, 200)
@@ -77,7 +82,7 @@ def test_every_endpoint_remembers_where_the_detector_placed_an_image_and_what_it
     images = [draw(level) for level in LEVELS]
     ask(client, path, images)
     kept = read_all(app, home)
-    seen = np.stack([served.detector.preprocess(decode(image).rgb) for image in images])
+    seen = np.stack([served.detector.preprocess.read(image) for image in images])
     scores = served.detector.score(seen)
     order = np.argsort(kept.probability)
     assert kept.embedding is not None
@@ -112,17 +117,45 @@ def test_a_detector_that_places_nothing_leaves_that_out(served: ServedModel, dra
         (20, ["real", "nothing"], False),
         (128, ["ai", "real"], False),
         (20, [], False),
+        (20, ["partly_ai"], True),
+        (230, ["partly_ai"], False),
     ],
 )
 def test_findings_conflict_with_the_opposite_decision_and_change_nothing(
     served: ServedModel, draw: Draw, brightness: int, says: list[str], conflict: bool
 ) -> None:
     judged = judge(draw(brightness), served, limits=Limits(), options=Options())
-    evidence = tuple(Finding(source="camera", says=word, name="n", detail="d") for word in says)  # type: ignore[arg-type]
+    evidence = tuple(Finding(source="camera", says=word, trust="unsigned", name="n", detail="d") for word in says)  # type: ignore[arg-type]
     verdict = to_verdict(replace(judged, seen=replace(judged.seen, evidence=evidence)), request_id="r")
     assert verdict.conflict == conflict
     assert verdict.evidence == list(evidence)
     assert (verdict.label, verdict.decision, verdict.probability) == (judged.label, judged.decision, judged.probability)
+
+
+def test_the_predictive_value_follows_the_share_of_ai_in_recent_traffic(served: ServedModel, draw: Draw) -> None:
+    """The card counts as many AI as real images."""
+    for level, label in ((165, "ai"), (100, "real")):
+        judged = judge(draw(level), served, limits=Limits(), options=Options())
+        assert judged.label == label
+        even = to_verdict(judged, request_id="r", ai_share=Estimate(0.5, 0.4, 0.6))
+        assert even.predictive_value is not None
+        assert even.predictive_value.value == pytest.approx(even.confidence)
+        assert even.predictive_value.low < even.predictive_value.value < even.predictive_value.high
+        rare = to_verdict(judged, request_id="r", ai_share=Estimate(0.02, 0.01, 0.03)).predictive_value
+        assert rare is not None
+        assert (rare.value < even.confidence) is (label == "ai")
+        assert rare.low < rare.value < rare.high
+
+
+def test_without_a_known_share_there_is_no_predictive_value(served: ServedModel, draw: Draw) -> None:
+    judged = judge(draw(), served, limits=Limits(), options=Options())
+    share = Estimate(0.5, 0.4, 0.6)
+    assert to_verdict(judged, request_id="r").predictive_value is None
+    blank = judge(draw(size=(8, 8)), served, limits=Limits(), options=Options())
+    assert any(note.unsure for note in blank.notes)
+    assert to_verdict(blank, request_id="r", ai_share=share).predictive_value is None
+    served.detector.card = replace(served.detector.card, calibrated_on={})
+    assert to_verdict(judged, request_id="r", ai_share=share).predictive_value is None
 
 
 def test_two_verdicts_on_the_same_image_have_ids_of_their_own(served: ServedModel, draw: Draw) -> None:
@@ -174,9 +207,50 @@ def test_a_finding_says_where_it_stands_and_what_it_means(client: FlaskClient) -
     assert finding == {
         "source": "camera",
         "says": "real",
+        "trust": "unsigned",
         "name": "Canon EOS R5",
         "detail": "the file's EXIF, unsigned, names the camera Canon EOS R5",
     }
+
+
+CAPTURED = {"action": "c2pa.created", "digitalSourceType": IPTC + "digitalCapture"}
+GENERATED = {"action": "c2pa.created", "digitalSourceType": IPTC + "trainedAlgorithmicMedia"}
+
+
+def test_what_a_generator_wrote_is_what_the_file_says_beside_the_verdict_on_the_pixels(client: FlaskClient) -> None:
+    verdict = predict(client, picture(25, Software="NovelAI"))
+    assert (verdict["file_says"], verdict["decision"], verdict["conflict"]) == ("ai", "real", True)
+
+
+def test_a_camera_s_name_is_too_easily_written_to_count(client: FlaskClient) -> None:
+    assert predict(client, picture(25, Make="Canon"))["file_says"] is None
+    assert predict(client, picture(25))["file_says"] is None
+
+
+def test_a_signer_on_the_trust_list_counts_for_a_real_picture(
+    start_client: Callable[..., FlaskClient], tmp_path: Path
+) -> None:
+    (tmp_path / "list.pem").write_text(trust_list())
+    trusting, plain = start_client(c2pa_trust_list=str(tmp_path / "list.pem")), start_client()
+    captured = sign(picture(230), CAPTURED, kind="PNG")
+    for path in ("/predict", "/predict/explain"):
+        told = trusting.post(path, data=captured, content_type="image/png").json or {}
+        assert (told["file_says"], told["evidence"][0]["trust"], told["conflict"]) == ("real", "listed", True)
+    batch = trusting.post("/predict/batch", data={"files": [(io.BytesIO(captured), "a.png")]}).json or {}
+    assert batch["items"][0]["verdict"]["file_says"] == "real"
+    told = predict(plain, captured)
+    assert (told["file_says"], told["evidence"][0]["trust"]) == (None, "unlisted")
+
+
+def test_a_signed_claim_of_ai_counts_without_a_list(client: FlaskClient) -> None:
+    verdict = predict(client, sign(picture(25), GENERATED, kind="PNG"))
+    assert (verdict["file_says"], verdict["evidence"][0]["trust"]) == ("ai", "unlisted")
+
+
+def test_a_trust_list_that_cannot_be_read_stops_the_start(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.pem").write_text("https://example.org/list")
+    with pytest.raises(SettingsError, match=r"TRUEGRAIN_C2PA_TRUST_LIST=.*list\.pem is not allowed.*no PEM file"):
+        create_app(Settings(home=home, c2pa_trust_list=str(tmp_path / "list.pem")))
 
 
 def test_each_image_of_a_batch_has_its_own_evidence(client: FlaskClient) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import io
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from PIL import Image
 
 from model.detectors.detector import Detector
 from model.errors import InvalidImage
-from model.images.decoding import FORMATS, Limits, decode
+from model.images.decoding import Limits, decode
 from model.images.degradations import DEGRADATIONS, LONGEST_JPEG_SIDE, RESHIPPED
+from model.images.formats import FORMATS
 from service.answers.options import Options
 from service.answers.problems import Refusal
 from service.protection.bodies import BATCH_WEIGHT
@@ -61,7 +63,7 @@ def test_the_probability_is_exactly_what_the_detector_says_of_the_decoded_image(
     model: ServedModel, draw: Draw, kind: str, options: Options
 ) -> None:
     image = draw(140, size=(333, 217), kind=kind)
-    pixels = model.detector.preprocess(decode(image).rgb)
+    pixels = model.detector.preprocess.read(image)
     scores = model.detector.score(pixels[np.newaxis])
     judged = judge(image, model, limits=Limits(), options=options)
     assert judged.probability == float(scores.probability[0])
@@ -165,6 +167,23 @@ def test_an_operating_point_that_the_card_lacks_is_refused_with_those_it_has(
         assert refusal.value.reason == "unknown_operating_point"
 
 
+def test_a_rate_that_too_few_real_images_could_calibrate_is_refused_with_the_number_that_could(
+    model: ServedModel, draw: Draw
+) -> None:
+    def ask(rate: str) -> str:
+        with pytest.raises(Refusal) as refusal:
+            judge(draw(), model, limits=Limits(), options=Options(max_fpr=rate))
+        return str(refusal.value)
+
+    assert "calibrated on 150 real images, and this rate needs 999" in ask("0.001")
+    for rate in ("0.02", "nan", "0", "1e-320", "-1"):
+        assert "real images" not in ask(rate)
+    old = replace(model.detector.card, calibrated_on={}, operating_bounds={})
+    model.detector.card = old
+    assert "real images" not in ask("0.001")
+    assert judge(draw(), model, limits=Limits(), options=Options(max_fpr="0.01")).rule.threshold == 0.9
+
+
 def test_a_label_that_survives_every_reshipping_is_stable(model: ServedModel, draw: Draw) -> None:
     judged = judge(draw(230), model, limits=Limits(), options=STABILITY)
     assert (judged.stability, judged.decision) == (1, "ai")
@@ -184,6 +203,19 @@ def test_the_reshipped_versions_are_those_of_the_evaluation(model: ServedModel, 
     labels = model.detector.score(np.stack(views)).probability >= 0.5
     judged = judge(framed, model, limits=Limits(), options=STABILITY)
     assert judged.stability == labels.mean()
+
+
+def test_a_shrunk_picture_is_reshipped_from_all_of_its_pixels(model: ServedModel, draw: Draw) -> None:
+    image, preprocess = draw(140, size=(640, 520)), model.detector.preprocess
+    judged = judge(image, model, limits=Limits(), options=STABILITY)
+    whole = decode(image).rgb
+    expected = [preprocess.read(image), *(preprocess(DEGRADATIONS[name](whole)) for name in RESHIPPED)]
+    assert (judged.seen.views == np.stack(expected)).all()
+    assert (judged.seen.views[0] != preprocess(whole)).any(), "the picture was shrunk"
+    plain = judge(image, model, limits=Limits(), options=PLAIN)
+    assert (plain.seen.views[0] == judged.seen.views[0]).all()
+    assert plain.seen.image == judged.seen.image
+    assert (plain.seen.image.width, plain.seen.image.height) == (640, 520)
 
 
 def test_a_large_image_is_reduced_before_it_is_reshipped_and_a_small_one_is_not(
