@@ -1,18 +1,23 @@
 """Refuses requests that lack the role of their route: a role comes with an API key."""
 
 from datetime import UTC, datetime
-from functools import partial
-from typing import Final, Literal
+from functools import cache, partial
+from typing import TYPE_CHECKING, Final, Literal
 
 from apiflask import APIFlask
 from flask import g, request
 from structlog.contextvars import bind_contextvars
+from werkzeug.datastructures import Authorization
 
 from model.feedback.reports import ANONYMOUS
 from service.answers.problems import Refusal
 from service.protection.api_keys import Key, Keyring, Role
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 KEY_HEADER: Final = "X-API-Key"
+_KEY_VARIABLE: Final = "HTTP_X_API_KEY"
 
 REPORT_HEADER: Final = "X-Report-Token"
 """The header for the token of a report, which lets a caller without an API key change the report."""
@@ -58,6 +63,7 @@ def check_roles(app: APIFlask, keyring: Keyring, *, required: bool) -> None:
     app.before_request(partial(_admit, keyring, required=required))
 
 
+@cache
 def role_of(rule: str) -> Role | Literal["open"]:
     """Return the role that the route `rule` needs: 'admin' if ROLES lists neither the route nor one above it."""
     while rule and rule not in ROLES:
@@ -72,19 +78,22 @@ def role_needed() -> Role | Literal["open"]:
     return role_of(request.url_rule.rule)
 
 
+def find_key(environ: "WSGIEnvironment", keyring: Keyring) -> Key | None:
+    """Return the key that a request carries; None if it carries none, or one that is unknown or has expired."""
+    secret = _read_secret(environ)
+    key = keyring.find(secret) if secret else None
+    return None if key is None or key.expired(datetime.now(UTC)) else key
+
+
 def _identify(keyring: Keyring) -> None:
     g.key, g.client = None, ANONYMOUS
-    secret = _secret()
-    if role_needed() == "open" or not secret:
-        return
-    key = keyring.find(secret)
-    if key and not key.expired(datetime.now(UTC)):
+    if role_needed() != "open" and (key := find_key(request.environ, keyring)):
         g.key, g.client = key, key.name
         bind_contextvars(client=key.name)
 
 
 def _admit(keyring: Keyring, *, required: bool) -> None:
-    role, secret = role_needed(), _secret()
+    role, secret = role_needed(), _read_secret(request.environ)
     if role == "open":
         return
     if keyring.is_gone() and (required or not _asks_for_health()):
@@ -104,12 +113,12 @@ def _asks_for_health() -> bool:
     return request.url_rule is not None and request.url_rule.rule == "/health"
 
 
-def _secret() -> str | None:
+def _read_secret(environ: "WSGIEnvironment") -> str | None:
     try:
-        given = request.authorization
+        given = Authorization.from_header(environ.get("HTTP_AUTHORIZATION"))
     except ValueError:  # raised by Werkzeug for Basic credentials that are not ASCII
         given = None
-    return given.token if given and given.type == "bearer" else request.headers.get(KEY_HEADER)
+    return given.token if given and given.type == "bearer" else environ.get(_KEY_VARIABLE)
 
 
 def _refuse_key(key: Key | None) -> Refusal:

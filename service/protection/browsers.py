@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from apiflask import APIFlask
 from flask import Response, request
 from flask_cors import CORS
+from werkzeug.datastructures import Headers
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from model.errors import SettingsError
@@ -116,18 +117,6 @@ def init_app(app: APIFlask, *, origins: list[str], hosts: list[str], proxies: in
         )
 
 
-def headers_unread(*, origins: list[str]) -> dict[str, str]:
-    """Return the headers of an answer to a request whose own headers were not read.
-
-    The origin of such a request is unknown, and so is whether it came by TLS. So pages of other origins may read the
-    answer only if `origins` lists a single origin, or '*'. The answer has no Strict-Transport-Security.
-    """
-    headers = SECURITY_HEADERS | _CACHE
-    if len(origins) == 1:
-        headers |= {"Access-Control-Allow-Origin": origins[0], "Access-Control-Expose-Headers": ", ".join(_EXPOSED)}
-    return headers
-
-
 def _check_origins(origins: list[str]) -> None:
     """Raise SettingsError unless each entry is ANY or an origin: flask-cors accepts regular expressions, too."""
     for origin in origins:
@@ -165,10 +154,15 @@ def _own_host() -> str:
     return request.host.lower()
 
 
-def _protect(response: Response) -> Response:
-    response.headers.extend(SECURITY_HEADERS)
+def harden(headers: Headers, *, secure: bool) -> None:
+    """Add the security headers of every answer; `secure` is whether the request came over TLS."""
+    headers.extend(SECURITY_HEADERS)
     for name, value in _CACHE.items():
-        response.headers.setdefault(name, value)
-    if request.is_secure:
-        response.headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"
+        headers.setdefault(name, value)
+    if secure:
+        headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"
+
+
+def _protect(response: Response) -> Response:
+    harden(response.headers, secure=request.is_secure)
     return response

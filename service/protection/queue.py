@@ -28,12 +28,9 @@ Otherwise a handful of clients that retry at once could keep the service in over
 PAUSES: Final = 10
 """Longest pause of a request in all, as a multiple of the queue's patience; then the request computes to its end."""
 
-STRANGER: Final = ""
-"""A client that is not known yet, and so has no place in the queue."""
-
 
 @dataclass(eq=False)
-class _Place:
+class Place:
     """A request that waits or computes; `number` grows with each arrival, `began` is when it got the turn.
 
     `computed` and `paused` are seconds.
@@ -99,8 +96,9 @@ class Queue:
         self._places = places
         self._patience = patience
         self._lock = threading.Lock()
-        self._computing: _Place | None = None
-        self._waiting: list[_Place] = []
+        self._computing: Place | None = None
+        self._waiting: list[Place] = []
+        self._scored: list[Place] = []
         self._arrived = 0
         self._clock = 0.0
         self._clocks: dict[str, float] = {}
@@ -121,8 +119,8 @@ class Queue:
             for load in (self._crowd, self._load_of(client)):
                 load.count(refused=False)
             self._arrived += 1
-            place = _Place(client, self._arrived)
-            if not self._held()[client]:
+            place = Place(client, self._arrived)
+            if client not in self._clocks or not self._held()[client]:
                 self._clocks[client] = max(self._clock, self._clocks.get(client, 0.0))
             if self._computing is None:
                 self._give_turn(place)
@@ -162,9 +160,36 @@ class Queue:
         place.paused += seconds
         return seconds
 
-    def leave(self) -> None:
-        """Hand the turn to the client that has computed least."""
+    def is_busy(self) -> bool:
+        """Whether a request has the turn."""
+        return self._computing is not None
+
+    def share(self, most: int) -> Place | None:
+        """Hand on the turn before the end, so that the next request decodes while the detector scores this one.
+
+        The request then counts as scored, not as waiting, until `leave` is called with the returned place. Returns
+        None, and the request keeps the turn, while `most` requests are scored already.
+        """
         with self._lock:
+            place = self._computing
+            if place is None or len(self._scored) >= most:
+                return None
+            self._count_time(place)
+            self._scored.append(place)
+            self._pass_on()
+            return place
+
+    def leave(self, scored: Place | None = None, *, seconds: float = 0.0) -> None:
+        """Hand the turn to the client that has computed least.
+
+        A request that handed on its turn by `share` gives its place, and the `seconds` for which it was scored.
+        """
+        with self._lock:
+            if scored is not None:
+                self._scored.remove(scored)
+                if scored.client in self._clocks:
+                    self._clocks[scored.client] += seconds
+                return
             if self._computing:
                 self._count_time(self._computing)
             self._pass_on()
@@ -190,16 +215,20 @@ class Queue:
         if len(self._waiting) < self._most_waiting:
             return True
         held = self._held()
-        return bool(self._most_waiting) and max(held.values()) > held[client] + 1
+        return bool(self._waiting) and held[self._largest(held)] > held[client] + 1
 
     def _held(self) -> Counter[str]:
-        """Count the places of each client, with the place of the request that computes."""
+        """Count the places of each client, with the places of requests that compute or are scored."""
         computing = [self._computing] if self._computing else []
-        return Counter(place.client for place in [*self._waiting, *computing])
+        return Counter(place.client for place in [*self._waiting, *computing, *self._scored])
+
+    def _largest(self, held: Counter[str]) -> str:
+        """Return the client with the most places, among those of which a request waits."""
+        return max((place.client for place in self._waiting), key=lambda client: held[client])
 
     def _send_away_one(self) -> None:
         """Refuse the newest waiting request of the client with the most places; its older requests go first."""
-        [(client, _)] = self._held().most_common(1)
+        client = self._largest(self._held())
         newest = max((place for place in self._waiting if place.client == client), key=lambda place: place.number)
         self._waiting.remove(newest)
         self._load_of(client).count(refused=True)
@@ -222,18 +251,18 @@ class Queue:
             self._computing = None
             self._clocks.clear()
 
-    def _give_turn(self, place: _Place) -> None:
+    def _give_turn(self, place: Place) -> None:
         self._clock = max(self._clock, self._clocks[place.client])
         self._computing, place.has_turn, place.is_next = place, True, False
         place.began = monotonic()
         place.answered.set()
 
-    def _first_of(self, places: list[_Place]) -> _Place:
+    def _first_of(self, places: list[Place]) -> Place:
         return min(
             places, key=lambda place: (not place.is_next, self._clocks[place.client], place.computed, place.number)
         )
 
-    def _count_time(self, place: _Place) -> None:
+    def _count_time(self, place: Place) -> None:
         seconds, held = monotonic() - place.began, self._held()
         place.computed += seconds
         self._clocks[place.client] += seconds

@@ -1,14 +1,16 @@
 """Reads the images that a request carries into memory, or raises a Refusal that says how to send them."""
 
 import io
+import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Final, cast
+from http import HTTPStatus
+from typing import IO, TYPE_CHECKING, Final, cast
 
 from apiflask import APIFlask
-from flask import Request, Response, current_app, request
+from flask import Request, Response, request
 from gunicorn.http.errors import ParseException
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -19,6 +21,9 @@ from model.images.decoding import Limits
 from service.answers.problems import Refusal
 from service.metrics.service import Metrics
 from service.protection.bodies import FORM, MULTIPART_OVERHEAD
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 FIELD = "file"
 HOW = f"send one image as the multipart field '{FIELD}', or as the body with an image/* content type"
@@ -32,17 +37,18 @@ LONGEST_NAME = 1_000
 
 HOW_MANY = f"send 1 to {MOST_FILES} images, each as a multipart field '{BATCH_FIELD}'"
 
-_CHUNK = 64 * 1024
-SILENCE_SECONDS = 2
-"""How long the sender of a refused upload may take for each _CHUNK of its rest."""
+_ANY_BYTES: Final = {"", "application/octet-stream", "binary/octet-stream"}
+"""Content types that say nothing of the body. S3 gives files the last one."""
 
-WAITING: Final = "waiting"
-"""The extension of the application that maps each socket with a refused upload to the moment when reading ends.
+_CHUNK: Final = 64 * 1024
 
-`service.worker` ends the reading then.
-"""
+SILENCE_SECONDS: Final = 2
+"""How long the sender of a refused upload may be silent before its rest has come."""
 
-_PATIENCE = 4
+REST_SECONDS: Final = 30
+"""How long the rest of a refused upload is read in all."""
+
+_PATIENCE: Final = 4
 """Most of a refused upload that is read, so that its sender can read the answer; a multiple of the largest body."""
 
 
@@ -67,9 +73,8 @@ class MemoryRequest(Request):
 
 
 def init_app(app: APIFlask, limits: Limits) -> None:
-    """Read the rest of a refused upload, so that its sender can read the answer."""
-    app.extensions[WAITING] = {}
-    app.after_request(partial(_swallow_rest, limits.max_bytes + MULTIPART_OVERHEAD))
+    """Read the rest of a refused upload behind its answer, so that its sender can read the answer."""
+    app.after_request(partial(_read_on, limits))
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def read_image_bytes(request: Request, metrics: Metrics) -> bytes:
     kind = request.mimetype
     if kind == FORM:
         data = _read_only_file(request)
-    elif kind in {"", "application/octet-stream"} or kind.startswith("image/"):
+    elif kind in _ANY_BYTES or kind.startswith("image/"):
         data = request.get_data(cache=False)
     else:
         raise Refusal("unsupported_content_type", f"the content type '{kind}' carries no image; {HOW}")
@@ -141,22 +146,29 @@ def _missing_file(request: Request, field: str, how: str) -> Refusal:
     return Refusal("missing_file", f"no field '{field}' was sent, fields are: {', '.join(sent)}; {how}")
 
 
-def _swallow_rest(largest: int, response: Response) -> Response:
-    """Read and discard what a refused request still sends.
+def read_rest(environ: "WSGIEnvironment", limits: Limits) -> None:
+    """Read and discard the rest of a refused upload before its answer is sent, up to _PATIENCE times the largest body.
 
     Otherwise the connection is reset while the client writes, and the client reports a broken pipe in place of our
-    answer. The rest is read only under a server that ends the stream with the request, such as gunicorn: elsewhere
-    the read could block. A sender that takes longer than SILENCE_SECONDS for a _CHUNK is cut off.
+    answer. Nor may the answer come first: gunicorn loses a next request that it reads together with the rest. The rest
+    is read only under a server that hands over its socket, such as gunicorn.
     """
-    if not request.environ.get("wsgi.input_terminated"):
-        return response
-    waiting, socket = current_app.extensions[WAITING], request.environ.get("gunicorn.socket")
-    left = _PATIENCE * max(largest, request.max_content_length or 0)
-    try:
-        with suppress(OSError, ParseException):  # the client closed the connection, or sends no HTTP
-            while left > 0:
-                waiting[socket] = time.monotonic() + SILENCE_SECONDS
-                left -= len(request.environ["wsgi.input"].read(_CHUNK)) or left
-    finally:
-        waiting.pop(socket, None)
+    if connection := environ.get("gunicorn.socket"):
+        _discard(environ["wsgi.input"], connection, _PATIENCE * (limits.max_bytes + MULTIPART_OVERHEAD))
+
+
+def _read_on(limits: Limits, response: Response) -> Response:
+    if response.status_code >= HTTPStatus.BAD_REQUEST:
+        read_rest(request.environ, limits)
     return response
+
+
+def _discard(body: IO[bytes], connection: socket.socket, most: int) -> None:
+    until, left = time.monotonic() + REST_SECONDS, most
+    before = connection.gettimeout()
+    connection.settimeout(SILENCE_SECONDS)
+    with suppress(OSError, ParseException):  # the client is gone or silent, or sends no HTTP
+        while left > 0 and time.monotonic() < until and (chunk := body.read(_CHUNK)):
+            left -= len(chunk)
+    with suppress(OSError):  # it may be closed meanwhile
+        connection.settimeout(before)

@@ -316,3 +316,62 @@ def test_the_queue_remembers_no_client_for_longer_than_it_is_busy(line: Line) ->
         line.compute(0.0)
     assert line.queue._clocks == {}
     assert len(line.queue._loads) <= 2 * RESET_SECONDS
+
+
+def test_who_hands_on_the_turn_is_scored_while_the_next_one_computes() -> None:
+    queue = Queue(places=0, patience=LONG)
+    assert queue.enter(ONE)
+    first = queue.share(2)
+    assert first is not None
+    assert queue.enter(ONE)
+    second = queue.share(2)
+    assert second is not None
+    assert queue.enter(OTHER)
+    assert queue.share(2) is None, "two are scored already, so the third keeps the turn"
+    assert queue.refuse(OTHER)
+    queue.leave(first, seconds=1.0)
+    queue.leave(second, seconds=1.0)
+    queue.leave()
+    assert not queue.refuse(OTHER)
+
+
+def test_the_time_of_scoring_counts_for_the_client(wait_until: WaitUntil) -> None:
+    queue = Queue(places=4, patience=LONG)
+    assert queue.enter(ONE)
+    place = queue.share(2)
+    assert queue.enter(THIRD)
+    order: list[str] = []
+
+    def go(client: str) -> None:
+        queue.enter(client)
+        order.append(client)
+        queue.leave()
+
+    threads = [threading.Thread(target=go, args=(client,)) for client in (ONE, OTHER)]
+    for waiting, thread in enumerate(threads, start=1):
+        thread.start()
+        wait_until(lambda waiting=waiting: len(queue._waiting) == waiting, what="the next in the queue")
+    queue.leave(place, seconds=LONG)
+    queue.leave()
+    for thread in threads:
+        thread.join()
+    assert order == [OTHER, ONE], "what was scored for ONE took longer"
+
+
+def test_a_client_of_whom_nobody_waits_cannot_be_sent_away(wait_until: WaitUntil) -> None:
+    queue = Queue(places=1, patience=LONG)
+    places = []
+    for _ in range(3):
+        assert queue.enter(ONE)
+        places.append(queue.share(8))
+    assert queue.enter(OTHER)
+    waiting = threading.Thread(target=queue.enter, args=(THIRD,))
+    waiting.start()
+    wait_until(lambda: len(queue._waiting) == 1, what="the third in the queue")
+    assert not queue.enter(ONE)
+    assert not queue.enter(OTHER)
+    for place in places:
+        queue.leave(place)
+    queue.leave()
+    waiting.join()
+    queue.leave()

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 from werkzeug.test import TestResponse
 
 from model.images.decoding import REASONS
+from model.images.formats import FORMATS
 from service.answers.problems import PROBLEMS
 from service.protection.bodies import MULTIPART_OVERHEAD
+from truegrain_rig.boxed_files import boxed, coded, grid, heic, resized
 
 Draw = Callable[..., bytes]
 
@@ -65,7 +68,7 @@ def assert_problem(answer: TestResponse, reason: str, *words: str) -> None:
         pytest.param(lambda _: b"GIF89 is what I am not", "not_an_image", id="text"),
         pytest.param(lambda _: b"<?php system($_GET['c']); ?>" * 99, "not_an_image", id="script"),
         pytest.param(lambda image: image[: len(image) // 2], "broken", id="truncated"),
-        pytest.param(lambda _: b"\0\0\0\x20ftypavif" + bytes(99), "format_not_allowed", id="avif"),
+        pytest.param(lambda _: b"\0\0\0\x20ftypavif" + bytes(99), "broken", id="avif"),
         pytest.param(lambda _: b"%PDF-1.7" + bytes(99), "format_not_allowed", id="pdf"),
         pytest.param(lambda _: build_png_bomb(), "too_many_pixels", id="bomb"),
         pytest.param(lambda image: image + bytes(200_000), "too_many_bytes", id="large"),
@@ -162,11 +165,32 @@ def test_a_content_type_that_carries_no_image_is_refused(client: FlaskClient, dr
     assert_problem(send(client, draw(), content_type), "unsupported_content_type", content_type, "'file'")
 
 
-@pytest.mark.parametrize("content_type", ["image/jpeg", "image/png", "application/octet-stream", None])
+@pytest.mark.parametrize(
+    "content_type", ["image/jpeg", "image/png", "application/octet-stream", "binary/octet-stream", None]
+)
 def test_the_bytes_decide_and_not_the_content_type(client: FlaskClient, draw: Draw, content_type: str | None) -> None:
     answer = send(client, draw(kind="WEBP"), content_type)
     assert answer.json is not None
     assert answer.json["image"]["format"] == "WEBP"
+
+
+def test_hostile_heic_is_refused_with_the_reason(client: FlaskClient) -> None:
+    tile = coded(Image.new("RGB", (64, 64), "red"))
+    tiles = boxed([grid(100, 100, (6_400, 6_400)), tile], references=[(b"dimg", 1, [2] * 10_000)])
+    assert_problem(send(client, tiles, "image/heic"), "broken", "10,000 tiles")
+    bomb = boxed([resized(tile, 30_000, 30_000)])
+    assert_problem(send(client, bomb, "image/heic"), "too_many_pixels", "30000 x 30000")
+    cut = heic(Image.new("RGB", (64, 64), "red"))[:-9]
+    assert_problem(send(client, cut, "image/heic"), "broken", "cut off")
+
+
+@pytest.mark.parametrize(
+    ("data", "name"), [(b"\xff\x0a" + bytes(60), "JPEG XL"), (b"<?xml version='1.0'?><!-- x --><svg>", "SVG")]
+)
+def test_a_known_format_is_refused_by_its_name_and_the_accepted_ones_are_named(
+    client: FlaskClient, data: bytes, name: str
+) -> None:
+    assert_problem(send(client, data, "image/jxl"), "format_not_allowed", name, *FORMATS)
 
 
 def test_a_multipart_body_without_a_boundary_is_refused(client: FlaskClient) -> None:

@@ -1,7 +1,6 @@
 """Load: which requests compute, which wait, and which are refused with a time to try again."""
 
 import io
-import json
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,11 +8,10 @@ from pathlib import Path
 import pytest
 from apiflask import APIFlask
 from flask.testing import FlaskClient
-from structlog.testing import capture_logs
 
 from model.settings import Settings
 from service.app import create_app
-from service.protection.clients import client_at
+from service.protection.browsers import SECURITY_HEADERS
 from service.protection.overload import COMPUTING
 from service.protection.queue import Queue
 from service.protection.uploads import BATCH_FIELD, FIELD
@@ -22,9 +20,6 @@ Draw = Callable[..., bytes]
 
 OTHER = "key:another"
 """A client other than the test's own."""
-
-ADDRESS = "192.0.2.1"
-HEAD = b"POST /predict HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture
@@ -65,6 +60,8 @@ def test_when_the_queue_is_full_the_rest_is_told_to_come_back(
     assert answer.json is not None
     assert answer.json["reason"] == "overloaded"
     assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["X-Request-ID"] == answer.json["request_id"]
+    assert SECURITY_HEADERS.items() <= dict(answer.headers).items()
     assert metric("truegrain_rejections_total", reason="overloaded") == 1
 
 
@@ -96,85 +93,43 @@ def test_a_refused_request_gives_its_turn_back(client: FlaskClient, draw: Draw, 
     assert client.post("/predict", data=draw(), content_type="image/jpeg").status_code == 200
 
 
-def test_a_request_that_is_sent_away_is_not_read(client: FlaskClient, queue: Queue) -> None:
+@pytest.mark.parametrize("headers", [{}, {"Origin": "http://localhost"}])
+def test_a_request_that_is_sent_away_is_not_read(client: FlaskClient, queue: Queue, headers: dict[str, str]) -> None:
     queue._places = 0
     queue.enter(OTHER)
     body = io.BytesIO(bytes(1_000))
-    assert (
-        client.post("/predict", input_stream=body, content_type="image/jpeg", content_length=1_000).status_code == 503
-    )
+    sent = {"input_stream": body, "content_type": "image/jpeg", "content_length": 1_000}
+    assert client.post("/predict", headers=headers, **sent).status_code == 503
     assert body.tell() == 0
 
 
-@pytest.mark.parametrize(
-    ("begin", "path"),
-    [
-        (b"POST /predict HTTP/1.1\r\nHost: x", "/predict"),
-        (b"POST /predict/batch?stability=true HTTP/1.1\r\nHost: x", "/predict/batch"),
-        (b"POST /predict?max_fpr=" + b"0" * 42, "/predict"),
-        (b"POST /predict/" + b"a" * 50, "/predict"),
-        (b'POST /predict/"tg_secret HTTP/1.1\r\nHost: x', "/predict"),
-    ],
-)
-def test_who_is_turned_away_at_the_door_is_logged_under_the_path_as_far_as_it_is_known(
-    app: APIFlask, queue: Queue, begin: bytes, path: str
-) -> None:
-    queue._places = 0
-    queue.enter(OTHER)
-    with capture_logs() as lines:
-        answer = app.extensions["door"](lambda: begin, ADDRESS)
-    assert answer is not None
-    [line] = lines
-    problem = json.loads(answer.rpartition(b"\r\n\r\n")[2])
-    assert (line["event"], line["path"], line["request_id"]) == ("request", path, problem["request_id"])
-
-
-@pytest.fixture
-def crowded(queue: Queue, wait_until: Callable[..., None]) -> Iterator[None]:
-    """One request of ADDRESS computes, and another one of ADDRESS waits in the only place."""
-    queue.enter(client_at(ADDRESS))
-    waiting = threading.Thread(target=lambda: queue.enter(client_at(ADDRESS)))
-    waiting.start()
-    wait_until(lambda: bool(queue._waiting), what="a request in the queue")
-    yield
-    queue.leave()
-    waiting.join()
-    queue.leave()
-
-
-@pytest.mark.usefixtures("crowded")
-def test_the_flood_of_one_address_is_turned_away_unread(app: APIFlask) -> None:
-    answer = app.extensions["door"](lambda: HEAD, ADDRESS)
-    assert answer is not None
-    assert answer.startswith(b"HTTP/1.1 503 ")
-
-
-@pytest.mark.usefixtures("crowded")
-@pytest.mark.parametrize(
-    ("head", "address"),
-    [
-        (HEAD, "192.0.2.2"),
-        (HEAD.replace(b"Host", b"authorization: Bearer tg_a\r\nHost"), ADDRESS),
-        (HEAD.replace(b"Host", b"x-api-KEY: tg_a\r\nHost"), ADDRESS),
-        (HEAD[:-2], ADDRESS),
-        (HEAD.replace(b"POST", b"GET"), ADDRESS),
-    ],
-)
-def test_a_request_is_let_in_if_its_head_does_not_say_that_it_belongs_to_the_flood(
-    app: APIFlask, head: bytes, address: str
-) -> None:
-    assert app.extensions["door"](lambda: head, address) is None
-
-
-def test_behind_a_proxy_an_address_names_no_client(
-    start_client: Callable[..., FlaskClient], publish: Callable[..., object]
+def test_a_page_of_an_allowed_site_can_read_that_it_is_refused(
+    start_client: Callable[..., FlaskClient], publish: Callable[..., object], draw: Draw
 ) -> None:
     publish("1")
-    app = start_client(queue=1, proxies=1).application
-    queue: Queue = app.extensions["truegrain"].queue
-    queue.enter(client_at(ADDRESS))
-    assert app.extensions["door"](lambda: HEAD, ADDRESS) is None
-    queue.leave()
+    client = start_client(queue=1, queue_seconds=0.01, cors_origins="https://shop.example")
+    client.application.extensions["truegrain"].queue.enter(OTHER)
+    answer = client.post("/predict", data=draw(), content_type="image/jpeg", headers={"Origin": "https://shop.example"})
+    assert (answer.status_code, (answer.json or {})["reason"]) == (503, "overloaded")
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+
+
+def test_a_refusal_has_the_headers_that_flask_gives_to_a_refusal(client: FlaskClient, queue: Queue, draw: Draw) -> None:
+    queue._places = 0
+    queue.enter(OTHER)
+    to_shed, to_flask = (
+        client.post(
+            "/predict",
+            data=draw(),
+            content_type="image/jpeg",
+            base_url="https://localhost",
+            headers={"X-Request-ID": "mine", **headers},
+        )
+        for headers in ({}, {"Origin": "https://localhost"})
+    )
+    assert to_shed.json == to_flask.json
+    assert sorted(to_shed.headers) == sorted(to_flask.headers)
+    assert "Strict-Transport-Security" in to_shed.headers
 
 
 def send(app: APIFlask, image: bytes) -> int:
