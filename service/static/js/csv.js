@@ -9,10 +9,14 @@ const COLUMNS = {
   threshold: ({ verdict }) => verdict.threshold,
   operating_point: ({ verdict }) => verdict.operating_point,
   stability: ({ verdict }) => verdict.stability,
+  in_domain: ({ verdict }) => verdict.in_domain,
+  notes: ({ verdict }) => verdict.notes?.map(({ code }) => code).join("; "),
+  file_says: ({ verdict }) => verdict.file_says,
   conflict: ({ verdict }) => verdict.conflict,
-  evidence: ({ verdict }) => verdict.evidence.map(({ source, says, name }) => `${source} ${says}: ${name}`).join("; "),
+  evidence: ({ verdict }) => verdict.evidence.map(describe).join("; "),
   your_label: ({ feedback }) => feedback?.label,
   model_version: ({ verdict }) => verdict.model.version,
+  demonstration: ({ verdict }) => verdict.model.demonstration,
   dataset_version: ({ verdict }) => verdict.model.dataset_version,
   format: ({ verdict }) => verdict.image.format,
   width: ({ verdict }) => verdict.image.width,
@@ -20,6 +24,8 @@ const COLUMNS = {
   sha256: ({ verdict }) => verdict.image.sha256,
   id: ({ verdict }) => verdict.id,
 };
+
+const describe = ({ source, says, trust, name }) => `${source} ${says}${trust ? ` (${trust})` : ""}: ${name}`;
 
 /** RFC 4180 text of the checks that have a verdict, newest first as they come. */
 export function toCsv(checks) {

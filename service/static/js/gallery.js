@@ -1,6 +1,7 @@
 // The history as a wall of small pictures, each a button that opens its verdict.
 
-import { percent, SHORT, stateOf } from "./words.js";
+import { shortClaim } from "./claims.js";
+import { reading, SHORT, stateOf } from "./words.js";
 
 /** Show checks in `section`; `open` and `forget` are called with the check whose button was pressed. */
 export class Gallery {
@@ -46,7 +47,10 @@ function fill(card, check, opened) {
   card.querySelector(".forget").setAttribute("aria-label", `Forget ${check.name}`);
   card.querySelector("use").setAttribute("href", `#icon-${state}`);
   card.querySelector(".says").textContent = SHORT[state];
-  card.querySelector(".reading").textContent = check.verdict ? `${percent(check.verdict.probability)} AI` : "";
+  card.querySelector(".reading").textContent = check.verdict ? reading(check.verdict) : "";
+  const claim = card.querySelector(".claim");
+  claim.textContent = check.verdict ? shortClaim(check.verdict) : "";
+  claim.dataset.conflict = String(Boolean(check.verdict?.conflict));
   card.querySelector(".name").textContent = check.name;
   const image = card.querySelector("img");
   if (check.thumbnail && image.hidden) {

@@ -1,12 +1,15 @@
 // The page: holds the checks and the check shown in full, and updates every part when they change.
 
+import { watchAddresses } from "./addresses.js";
 import { report, withdraw } from "./api.js";
 import { openArchive, surplus } from "./archive.js";
 import { toCsv } from "./csv.js";
+import { watchExamples } from "./examples.js";
 import { Gallery } from "./gallery.js";
 import { watchIntake } from "./intake.js";
 import { explainCheck, judgeChecks } from "./judging.js";
 import { makeThumbnail } from "./picture.js";
+import { Request } from "./request.js";
 import { Result, save } from "./result.js";
 import { announce } from "./words.js";
 
@@ -21,15 +24,18 @@ const result = new Result(byId("result"), {
   report: reportOn,
   again: (check) => judge([check]),
 });
+const request = new Request(byId("request"), byId("result").querySelector(".receipt"));
 const gallery = new Gallery(byId("history"), { open, forget });
 
 function show() {
   result.show(opened);
+  request.show(opened);
   gallery.show(checks, opened);
 }
 
 async function take(files) {
   const now = Date.now();
+  byId("address").hidden = true;
   const added = files.map((file, index) => ({
     key: now * 1000 - index, // also the order of the history, so the first file of several comes out on top
     time: new Date(now).toISOString(),
@@ -103,10 +109,13 @@ function readOptions() {
   const options = {};
   if (byId("stability").checked) options.stability = "true";
   if (byId("max-fpr")?.value) options.max_fpr = byId("max-fpr").value;
+  if ("signs" in document.body.dataset) options.receipt = "true"; // a verdict cannot be signed later
   return options;
 }
 
 watchIntake(take);
+watchExamples(byId("examples"), take);
+watchAddresses(byId("address"));
 byId("history").querySelector(".export").addEventListener("click", () => {
   // The mark at the beginning tells Excel that the file is UTF-8.
   save(new Blob(["\ufeff", toCsv(checks)], { type: "text/csv" }), "truegrain.csv");

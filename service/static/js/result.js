@@ -1,5 +1,6 @@
 // One check in full: its picture, the verdict in words and on a scale, what the file says, the fine print.
 
+import * as claims from "./claims.js";
 import { printVerdict } from "./picture.js";
 import { Stage } from "./stage.js";
 import * as words from "./words.js";
@@ -24,8 +25,7 @@ export class Result {
     const state = words.stateOf(check);
     this.section.dataset.state = state;
     this.stage.show(check);
-    this.#find("#headline use").setAttribute("href", `#icon-${state}`);
-    this.#write("#headline span", words.HEADLINES[state]);
+    this.#showHeadline(state, check.verdict);
     this.#write(".verdict > .name", check.name);
     this.#write(".sentence", sentence(check));
     this.#find(".again").hidden = !check.problem || check.problem.isFinal;
@@ -38,11 +38,26 @@ export class Result {
     this.section.scrollIntoView({ block: "nearest" });
   }
 
+  /** What the file itself says stands above what the pixels look like; without such a claim there is one headline. */
+  #showHeadline(state, verdict) {
+    const claim = verdict && claims.fileHeadline(verdict);
+    const says = claim ? verdict.file_says : "";
+    this.section.dataset.file = says;
+    this.#find("#headline use").setAttribute("href", `#icon-${ICONS[says] ?? state}`);
+    this.#write("#headline span", claim ?? words.HEADLINES[state]);
+    this.#write(".claim", claim ? claims.describeClaim(verdict) : "");
+    this.#find(".pixels").hidden = !claim;
+    this.#find(".pixels use").setAttribute("href", `#icon-${state}`);
+    this.#write(".pixels span", claim ? sentenceCase(words.PIXELS[state]) : "");
+  }
+
   #showVerdict(check) {
     const { verdict, band } = check;
     this.#showMeter(verdict, band);
     this.#write(".checks", words.describeChecks(verdict));
+    this.#find(".notes").replaceChildren(...words.limitations(verdict).map((sentence) => make("li", sentence)));
     this.#find(".conflict").hidden = !verdict.conflict;
+    this.#write(".conflict span", claims.describeConflict(verdict));
     this.#find(".evidence").replaceChildren(...listEvidence(verdict.evidence));
     const facts = words.listFacts(check).flatMap(([name, value]) => [make("dt", name), make("dd", value)]);
     this.#find(".facts").replaceChildren(...facts);
@@ -51,12 +66,13 @@ export class Result {
 
   #showMeter(verdict, band) {
     const meter = this.#find(".meter");
+    meter.hidden = !words.isJudged(verdict);
     const zone = words.zoneOfDoubt(verdict, band);
     meter.setAttribute("aria-label", words.describeScale(verdict, zone));
     meter.style.setProperty("--at", verdict.probability);
     meter.style.setProperty("--low", zone?.[0] ?? verdict.threshold);
     meter.style.setProperty("--high", zone?.[1] ?? verdict.threshold);
-    this.#write(".reading", `${words.percent(verdict.probability)} AI`);
+    this.#write(".reading", words.reading(verdict));
   }
 
   #showFeedback({ verdict, feedback }) {
@@ -79,7 +95,7 @@ export class Result {
 
   async #download() {
     const { file, name, verdict, time } = this.check;
-    const headline = `${words.HEADLINES[verdict.decision]} · ${words.percent(verdict.probability)} AI`;
+    const headline = words.title(verdict);
     const source = words.describeSource(verdict, time);
     const colour = getComputedStyle(this.#find("#headline .icon")).color;
     const picture = await printVerdict(file, { headline, source, colour });
@@ -106,6 +122,9 @@ export function save(blob, name) {
   URL.revokeObjectURL(link.href);
 }
 
+const sentenceCase = (text) => text[0].toUpperCase() + text.slice(1);
+const ICONS = { ai: "ai", partly_ai: "ai", real: "real" };
+
 const opposite = (label) => (label === "ai" ? "real" : "ai");
 
 function sentence({ verdict, problem }) {
@@ -114,9 +133,9 @@ function sentence({ verdict, problem }) {
 }
 
 function listEvidence(evidence) {
-  if (!evidence.length) return [make("li", "Nothing about where the picture comes from.")];
+  if (!evidence.length) return [make("li", "Nothing about where the picture comes from, which proves nothing.")];
   return evidence.map((finding) => {
-    const [source, text, direction] = words.describeFinding(finding);
+    const [source, text, direction] = claims.describeFinding(finding);
     const item = make("li", "");
     item.dataset.says = finding.says;
     item.append(make("b", source), make("span", text), make("i", direction));

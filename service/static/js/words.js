@@ -1,24 +1,49 @@
 // Every sentence the page says about a verdict. Pure: values in, text out.
 
+import { fileHeadline } from "./claims.js";
+
 export const HEADLINES = {
   ai: "Looks AI-generated",
   real: "Looks real",
   unsure: "Unsure",
+  demonstration: "Demonstration, not a judgement",
   waiting: "Looking at it …",
   refused: "Not judged",
 };
 
-/** The same where there is room for a word. */
-export const SHORT = { ...HEADLINES, ai: "AI", real: "Real" };
+/** What the pixels look like, below what the file says. */
+export const PIXELS = {
+  ai: "the pixels look AI-generated",
+  real: "the pixels look real",
+  unsure: "the pixels leave it unsure",
+  demonstration: "the pixels are judged by a demonstration only",
+};
 
+/** The same where there is room for a word. */
+export const SHORT = { ...HEADLINES, ai: "AI", real: "Real", demonstration: "Demonstration" };
+
+const NEEDED = 0.9; // share of the other places that a map must outdo, as in model/detectors/map_test.py
 const PER_CENT = "\u00a0%"; // the space that no line is broken at
-const SOURCES = { c2pa: "Content Credentials", camera: "Camera data", generator_text: "Generator’s text" };
-const SAYS = { ai: "speaks for AI", real: "speaks for a real picture", nothing: "speaks for neither" };
 
 /** One of the keys of HEADLINES. */
 export function stateOf(check) {
-  if (check.verdict) return check.verdict.decision;
+  if (check.verdict) return stateOfVerdict(check.verdict);
   return check.problem ? "refused" : "waiting";
+}
+
+/** Whether the probability means something: not for a demonstration, nor for a picture that the detector cannot judge. */
+export function isJudged({ model, notes }) {
+  return !model?.demonstration && doubts(notes).length === 0;
+}
+
+/** The probability of AI in words, empty where it means nothing. */
+export function reading(verdict) {
+  return isJudged(verdict) ? `${percent(verdict.probability)} AI` : "";
+}
+
+/** What limits the verdict without making it doubtful: whatever makes it doubtful is in `explain`. */
+export function limitations({ notes = [] }) {
+  return notes.filter(({ unsure }) => !unsure).map(({ detail }) => detail);
 }
 
 /** A share in whole per cent that never claims certainty: 0.9996 is "> 99 %". */
@@ -29,7 +54,12 @@ export function percent(share) {
 }
 
 /** What the verdict means, for somebody who has never heard of a threshold. */
-export function explain({ decision, probability, stability, threshold }) {
+export function explain({ decision, probability, stability, threshold, model, notes }) {
+  if (doubts(notes).length) return `The detector cannot judge this picture. ${doubts(notes).join(" ")}`;
+  if (decision !== "unsure" && model?.demonstration) {
+    const says = decision === "ai" ? "AI" : "real";
+    return `This detector has learned from drawn pictures alone, and knows no photograph. It calls this one ${says}.`;
+  }
   if (decision === "unsure" && stability !== null && stability < 1) {
     return "Re-saved, halved or cropped copies of the picture get another verdict, so neither should be relied on.";
   }
@@ -57,28 +87,28 @@ export function describeChecks({ operating_point, stability }) {
   }
   if (operating_point) {
     const rate = Number((100 * operating_point).toPrecision(3)) + PER_CENT;
-    checks.push(`At this setting at most ${rate} of real test pictures were called AI.`);
+    checks.push(
+      `At this setting at most ${rate} of real test pictures were called AI. ` +
+        "It holds for pictures like those of the detector's training only.",
+    );
   }
   return checks.join(" ");
-}
-
-/** A finding in the file's metadata as [source, text, direction]. */
-export function describeFinding({ source, says, name, detail }) {
-  return [SOURCES[source] ?? source, detail || name, SAYS[says]];
 }
 
 /** What the heat map shows and how it was tested, or why there is none. */
 export function describeMap({ label }, map) {
   if (!map) return "";
-  const { share, before, after } = map.deletion;
-  const [from, to] = [before, after].map((probability) => (100 * probability).toFixed(1) + PER_CENT);
+  const { share, controls, outdone } = map.deletion;
   const kind = label === "ai" ? "AI" : "a real picture";
-  const most = `the most important ${percent(share)} of the picture`;
-  const test = `with ${most} painted over, the probability of ${kind} goes from ${from} to ${to}`;
-  if (!map.overlay) {
-    return `No heat map, since it would mislead: ${test}. Important places would lower it more, and more than others.`;
+  const less = Math.round(outdone * controls.length);
+  const compared = `${less} of ${controls.length} other places took less from the probability of ${kind}`;
+  if (map.overlay) {
+    const test = `when the reddest ${percent(share)} of the picture was painted over, ${compared}`;
+    return `The redder a place, the more it speaks for ${kind}; the detector ignores grey edges. Tested: ${test}.`;
   }
-  return `The redder a place, the more it speaks for ${kind}; the detector ignores grey edges. Tested: ${test}.`;
+  const painted = `the most important ${percent(share)} of the picture painted over`;
+  const found = less < NEEDED * controls.length ? `only ${compared}` : `the probability of ${kind} hardly changes`;
+  return `No heat map, since it would mislead: with ${painted}, ${found}.`;
 }
 
 /** The question under a verdict and its two answers, first the one that agrees with the label. */
@@ -98,7 +128,7 @@ export function listFacts({ verdict, time }) {
     ["Threshold", verdict.threshold.toFixed(4)],
     ["Judged", `${new Date(time).toLocaleString()}, in ${Math.round(verdict.timings_ms.total)} ms`],
     ["Detector", `${model.name}, version ${model.version}, ${model.sha256.slice(0, 12)}`],
-    ["Trained on", model.dataset_version],
+    ["Trained on", [model.trained_on, model.dataset_version].filter(Boolean).join(", ")],
     ["File", `${image.format}, ${image.width} × ${image.height}`],
     ["SHA-256", image.sha256],
     ["Request", verdict.request_id],
@@ -127,5 +157,28 @@ export function describeSource({ model, image }, time) {
 export function announce(check) {
   const { name, verdict, problem } = check;
   if (problem) return `${name}: not judged. ${problem.title}`;
-  return `${name}: ${HEADLINES[verdict.decision]}, probability of AI ${percent(verdict.probability)}`;
+  const share = isJudged(verdict) ? `, probability of AI ${percent(verdict.probability)}` : "";
+  return `${name}: ${headlines(verdict).join("; ")}${share}`;
+}
+
+/** The line on a downloaded picture. */
+export function title(verdict) {
+  const contradicted = verdict.conflict && !verdict.file_says ? "the file contradicts" : "";
+  return [...headlines(verdict), reading(verdict), contradicted].filter(Boolean).join(" · ");
+}
+
+/** What the file itself says, if it says something, then what the pixels look like. */
+function headlines(verdict) {
+  const claim = fileHeadline(verdict);
+  const state = stateOfVerdict(verdict);
+  return claim ? [claim, PIXELS[state]] : [HEADLINES[state]];
+}
+
+function stateOfVerdict({ decision, model }) {
+  return decision !== "unsure" && model?.demonstration ? "demonstration" : decision;
+}
+
+/** The details of the notes that make a verdict unsure; a verdict of an earlier release has no notes. */
+function doubts(notes = []) {
+  return notes.filter(({ unsure }) => unsure).map(({ detail }) => detail);
 }

@@ -29,6 +29,7 @@ def show_everything(page: Page, draw: Draw) -> None:
     page.judge(("photo.jpg", draw(230)))
     page.click("#intake summary")
     page.click("#result summary")
+    page.click("#request summary")
 
 
 def test_axe_finds_nothing_serious_in_light_and_dark(page: Page, draw: Draw) -> None:

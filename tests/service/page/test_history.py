@@ -134,7 +134,7 @@ def test_a_thumb_is_given_changed_and_taken_back(page: Page) -> None:
     page.wait(lambda: page.find(".differ[aria-pressed=true]"), what="the thumb down")
     assert page.find(".agree[aria-pressed=false]")
     page.click(".differ")
-    page.wait(lambda: not page.find("[aria-pressed=true]"), what="the thumb to go")
+    page.wait(lambda: not page.find(".feedback [aria-pressed=true]"), what="the thumb to go")
 
 
 def test_a_picture_is_given_only_with_consent(page: Page, judged: bytes, draw: Draw, home: Path) -> None:
