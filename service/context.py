@@ -8,9 +8,12 @@ from pathlib import Path
 from time import perf_counter
 from typing import cast
 
+import numpy as np
 from flask import current_app, g
+from numpy.typing import NDArray
 from structlog.contextvars import bind_contextvars
 
+from model.detectors.detector import Detector, Scores
 from model.feedback.reports import ANONYMOUS
 from model.images.decoding import Limits
 from service.answers.options import Options
@@ -21,7 +24,7 @@ from service.metrics.service import Metrics
 from service.protection.api_keys import Keyring
 from service.protection.clients import current_client
 from service.protection.overload import overloaded
-from service.protection.queue import Queue
+from service.protection.queue import Place, Queue
 from service.protection.rate_limits import charge, is_limited
 from service.records.prediction_log import PredictionLog
 from service.records.reports import Reports
@@ -29,7 +32,51 @@ from service.verdicts.answering import to_prediction, to_verdict
 from service.verdicts.image_views import count_pixels
 from service.verdicts.judging import Judged
 from service.verdicts.model_store import ModelStore, ServedModel
+from service.verdicts.recent_share import RecentShare
+from service.verdicts.scorer import Scorer
 from service.verdicts.shadowing import Shadowing
+
+
+class Turn:
+    """The turn of a request to compute; `paused` says for how many seconds others computed first."""
+
+    def __init__(self, queue: Queue, scorer: Scorer) -> None:
+        self._queue, self._scorer = queue, scorer
+        self._begun = perf_counter()
+        self._place: Place | None = None
+        self._decoded, self._scored = 0.0, 0.0
+        self.paused = 0.0
+
+    def pause(self) -> float:
+        """Let other requests compute first between two steps of a long computation; return for how many seconds."""
+        seconds = self._queue.pause()
+        self.paused += seconds
+        return seconds
+
+    def score(self, detector: Detector, pixels: NDArray[np.uint8]) -> tuple[Scores, float]:
+        """Score views as the last step, if possible together with those of other requests, while the next one decodes.
+
+        Returns the scores, and the seconds that the views took.
+        """
+        together = self._scorer.together
+        if together > 1:
+            self._place = self._queue.share(together)
+            self._decoded = perf_counter() - self._begun
+        scores, self._scored = self._scorer.score(detector, pixels, more=self._is_followed)
+        return scores, self._scored
+
+    def _is_followed(self) -> bool:
+        """Whether another request computes, since this one has handed on its turn."""
+        return self._place is not None and self._queue.is_busy()
+
+    def end(self) -> float:
+        """Give the turn back; return for how many seconds the request computed."""
+        self._queue.leave(self._place, seconds=self._scored)
+        if not self._scored:
+            self._scorer.left()
+        if self._place is None:
+            return perf_counter() - self._begun - self.paused
+        return self._decoded - self.paused + self._scored
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +85,17 @@ class Context:
 
     home: Path
     limits: Limits
+    trust_list: str
     metrics: Metrics
     store: ModelStore
     queue: Queue
+    scorer: Scorer
     shadow: ModelStore
     shadowing: Shadowing | None
     predictions: PredictionLog
     reports: Reports
     keyring: Keyring
+    recent_share: RecentShare
     notary: Notary | None
 
     def start(self) -> None:
@@ -61,12 +111,11 @@ class Context:
                 part.stop()
 
     @contextmanager
-    def turn(self, *files: bytes) -> Iterator[Callable[[], float]]:
+    def turn(self, *files: bytes) -> Iterator["Turn"]:
         """Hold the turn while the block decodes and judges `files`. Name a file twice if it is decoded twice.
 
-        The block is given a function to call between two steps of a long computation. The function lets other
-        requests compute first, and returns for how many seconds they did. Raises Refusal `overloaded` if the turn
-        does not come in time, and RateLimitExceeded if the files take more units than are left to the client.
+        Raises Refusal `overloaded` if the turn does not come in time, and RateLimitExceeded if the files take more
+        units than are left to the client.
 
         Read the upload before entering: while one request holds the turn, all others wait.
         """
@@ -77,20 +126,13 @@ class Context:
         if not entered:
             self.metrics.turn_ended(waited=waited, computed=0)
             raise overloaded()
-        begun, paused = perf_counter(), 0.0
-
-        def pause() -> float:
-            nonlocal paused
-            seconds = self.queue.pause()
-            paused += seconds
-            return seconds
-
+        turn = Turn(self.queue, self.scorer)
         try:
-            self._charge(files, pause)
-            yield pause
+            self._charge(files, turn.pause)
+            yield turn
         finally:
-            self.queue.leave()
-            self.metrics.turn_ended(waited=waited + paused, computed=perf_counter() - begun - paused)
+            computed = turn.end()
+            self.metrics.turn_ended(waited=waited + turn.paused, computed=computed)
 
     def _charge(self, files: Sequence[bytes], pause: Callable[[], float]) -> None:
         """Charge the client for `files`: one unit an image, and one for each megapixel that the headers state."""
@@ -107,7 +149,8 @@ class Context:
 
         Raises Refusal `receipts_off` if a receipt is asked for and the service has no key to sign with.
         """
-        verdict = to_verdict(judged, request_id=g.request_id)
+        ai_share = self.recent_share.find(judged.model.version.version)
+        verdict = to_verdict(judged, request_id=g.request_id, ai_share=ai_share)
         if not options.receipt:
             return verdict
         return self.require_notary().sign(verdict, at=datetime.now(UTC), request_id=g.own_request_id)

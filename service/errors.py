@@ -10,13 +10,13 @@ from structlog.contextvars import bind_contextvars
 from werkzeug.exceptions import ClientDisconnected, HTTPException, MethodNotAllowed, SecurityError
 
 from model.errors import InvalidImage
-from service.answers.problems import MEDIA_TYPE, Problem, Refusal
+from service.answers.problems import MEDIA_TYPE, RETRY, Problem, Refusal
 from service.context import context
 from service.protection.bodies import describe_excess
 from service.protection.rate_limits import describe_breach
 
 RETRY_SECONDS = 5
-"""`Retry-After` of a 503 that sets no other time."""
+"""`Retry-After` of a problem that sets no other time."""
 
 _REASONS = {404: "not_found", 405: "method_not_allowed", 413: "too_many_bytes", 500: "internal_error"}
 
@@ -47,7 +47,7 @@ def _refuse_body(_: ParseException) -> Response:
 def _refuse(error: Refusal) -> Response:
     response = _answer(error.reason, error.detail)
     response.headers.update(error.headers)
-    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+    if error.reason in RETRY:
         response.headers.setdefault("Retry-After", str(RETRY_SECONDS))
     return response
 

@@ -1,11 +1,16 @@
 """How gunicorn runs the service: `gunicorn -c service/gunicorn.conf.py`; its command line overrides any line here."""
 # ruff: noqa: N999 - the name gunicorn gives this file
 
+import contextlib
+import ctypes
 import gc
 import os
 import shutil
+import socket
+import struct
 import sys
 from pathlib import Path
+from typing import Final
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
@@ -19,27 +24,32 @@ from service.sidecars.supervisor import Supervisor
 SPARE_THREADS = 16
 """Threads for uploads, slow readers and requests for anything but a verdict, beside those that compute or wait."""
 
+_IDLE_SECONDS: Final = 5
+"""How long the kernel holds back a connection on which nothing was sent yet."""
+
+_M_ARENA_MAX: Final = -8  # as glibc's malloc.h has it
+
 settings = Settings.from_environment(os.environ)
 
 wsgi_app = "service.app:create_app()"
 bind = f"127.0.0.1:{settings.service_port}"
 workers = settings.workers
 # Threads take requests in; `service.protection.queue` lets one compute at a time, since onnxruntime fills the core.
-worker_class = "service.worker.Worker"
+worker_class = "gthread"
 threads = 1 + settings.queue + SPARE_THREADS
-# One request a connection: each request goes to a worker that has time for it, and no request waits for the rest of an
-# upload that was refused. Kept connections would give a tenth more verdicts.
-keepalive = 0
+# Seconds that a connection may be idle between two requests: longer than nginx keeps it (3 s), so that nginx closes it.
+keepalive = 5
 # gunicorn trusts no header about the client; `service.protection.browsers` trusts those of the configured proxies.
 forwarded_allow_ips = ""
 # onnxruntime's threads do not survive a fork, so every worker loads its own detector.
 preload_app = False
 timeout = 60
-graceful_timeout = 30
+# A worker that ends waits so long for its requests, and for clients that keep an idle connection open.
+graceful_timeout = 15
 # The workers' heartbeat files; a slow disk would stall the workers.
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes its own private file
 control_socket_disable = True
-logger_class = "service.worker.Log"
+logger_class = "service.logs.Log"
 logconfig_dict = LOGGING
 
 # Pillow keeps 64 MB of pixel memory for reuse; to allocate it anew for each photograph takes a sixth of the time.
@@ -73,6 +83,13 @@ def when_ready(server: Arbiter) -> None:
         supervisor.start()
 
 
+def post_fork(server: Arbiter, worker: Worker) -> None:  # noqa: ARG001
+    """Prepare the worker's process and the sockets from which it accepts connections."""
+    _share_one_heap()
+    for listener in worker.sockets:
+        _bound_silence(listener)
+
+
 def post_worker_init(worker: Worker) -> None:  # noqa: ARG001
     """Exclude what is loaded so far from garbage collection, which would take 40 ms within a request."""
     gc.freeze()
@@ -95,3 +112,21 @@ def on_exit(server: Arbiter) -> None:
     """Stop the sidecars."""
     for supervisor in server.sidecars:
         supervisor.stop()
+
+
+def _bound_silence(listener: socket.socket) -> None:
+    """Have the kernel end what waits for a silent client; gunicorn's own threads would wait for ever.
+
+    Accepted connections inherit the time limits. A connection on which nothing was sent yet takes no thread.
+    """
+    limit = struct.pack("@ll", int(settings.upload_seconds), int(settings.upload_seconds % 1 * 1_000_000))
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        listener.setsockopt(socket.SOL_SOCKET, option, limit)
+    if listener.family in {socket.AF_INET, socket.AF_INET6} and hasattr(socket, "TCP_DEFER_ACCEPT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _IDLE_SECONDS)
+
+
+def _share_one_heap() -> None:
+    """Have glibc serve all threads from one heap. Several heaps would each keep the size of the largest image."""
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)

@@ -33,14 +33,18 @@ def init_app(app: APIFlask) -> None:
     app.teardown_request(lambda _: clear_contextvars())
 
 
+def name_request(given: str) -> tuple[str, str]:
+    """Return the id of a request that named itself `given`, and an id that is made here; the same if none is usable."""
+    own = uuid4().hex
+    return given if _SANE.fullmatch(given) else own, own
+
+
 def _begin() -> None:
-    given = request.headers.get(HEADER, "")
-    g.own_request_id = g.request_id = uuid4().hex
+    g.request_id, g.own_request_id = name_request(request.headers.get(HEADER, ""))
     g.started = perf_counter()
-    if _SANE.fullmatch(given):
-        g.request_id = given
-        bind_contextvars(own_request_id=g.own_request_id)
     bind_contextvars(request_id=g.request_id)
+    if g.request_id != g.own_request_id:
+        bind_contextvars(own_request_id=g.own_request_id)
 
 
 def _finish(response: Response) -> Response:

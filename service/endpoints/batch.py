@@ -5,44 +5,18 @@ from typing import Final
 
 from apiflask import APIBlueprint
 from flask import g, request
-from pydantic import BaseModel, ConfigDict, Field
 from structlog.contextvars import bind_contextvars
 
 from model.errors import InvalidImage
+from service.answers.batch import Batch, JudgedItem, RefusedItem
 from service.answers.options import Options, read_options
 from service.answers.problems import FORM, VERDICT, Problem, answers
-from service.answers.verdict import EXAMPLE_VERDICT, Verdict
+from service.answers.verdict import EXAMPLE_VERDICT
 from service.context import Context, context
 from service.protection.uploads import NamedFile, read_batch
 from service.verdicts.judging import Judged, judge_all
 
 blueprint = APIBlueprint("batch", __name__)
-
-
-class JudgedItem(BaseModel):
-    """An image of a batch that was judged."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str = Field(description="The file's name, as it was sent")
-    verdict: Verdict
-
-
-class RefusedItem(BaseModel):
-    """An image of a batch that could not be judged."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str = Field(description="The file's name, as it was sent")
-    problem: Problem
-
-
-class Batch(BaseModel):
-    """What the production detector says about each image of a batch."""
-
-    model_config = ConfigDict(frozen=True)
-
-    items: list[JudgedItem | RefusedItem] = Field(description="In the order in which the images were sent")
 
 
 EXAMPLE: Final = Batch(
@@ -69,8 +43,10 @@ def predict_batch() -> Batch:
     model, options = shared.require_model(), read_options(request)
     files = read_batch(request, shared.metrics)
     images = [file.data for file in files]
-    with shared.turn(*images) as pause:
-        results = judge_all(images, model, limits=shared.limits, options=options, pause=pause)
+    with shared.turn(*images) as turn:
+        results = judge_all(
+            images, model, limits=shared.limits, options=options, trust_list=shared.trust_list, pause=turn.pause
+        )
     items = [_answer(file, result, options, shared) for file, result in zip(files, results, strict=True)]
     decisions = Counter(item.verdict.decision for item in items if isinstance(item, JudgedItem))
     bind_contextvars(version=model.version.version, decisions=dict(decisions))

@@ -58,9 +58,9 @@ def compare() -> Comparison:
     shared, options = context(), read_options(request)
     production, shadow = shared.require_model(), shared.require_shadow()
     data = read_image_bytes(request, shared.metrics)
-    with shared.turn(data, data) as pause:
-        first = judge(data, production, limits=shared.limits, options=options)
-        pause()
-        second = judge(data, shadow, limits=shared.limits, options=options)
+    with shared.turn(data, data) as turn:
+        first = judge(data, production, limits=shared.limits, options=options, trust_list=shared.trust_list)
+        turn.pause()
+        second = judge(data, shadow, limits=shared.limits, options=options, trust_list=shared.trust_list)
     compared = shared.answer(second, options)
     return Comparison.of(shared.deliver(first, options), compared)

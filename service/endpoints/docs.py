@@ -1,36 +1,26 @@
-"""GET /docs: the OpenAPI document as a page for people, without scripts and without other hosts."""
+"""GET /docs: the OpenAPI document as a page on which requests can be tried. It asks no other host for anything."""
 
-import json
-from functools import partial
+from importlib.resources import files
 from typing import Final
 
 from apiflask import APIBlueprint
-from flask import current_app, render_template, request
-from markupsafe import escape
+from flask import Response, render_template, send_from_directory
 
 from service.answers.problems import PROBLEMS
 
-_HOST: Final = "http://host.invalid"
-"""Stands for the service's address in the cached page."""
-
-_PAGE: Final = "docs"
-"""The extension of the application that caches the page, since rendering takes tens of milliseconds."""
+_VIEWER: Final = str(files("flask_swagger_ui") / "dist")
+"""The folder of Swagger UI's own files."""
 
 blueprint = APIBlueprint("docs", __name__, enable_openapi=False)
 
 
 @blueprint.get("/docs")
 def docs() -> str:
-    """Show the endpoints, the fields of their answers, and the problems."""
-    kept = current_app.extensions
-    if _PAGE not in kept:
-        kept[_PAGE] = _write()
-    return str(kept[_PAGE].replace(_HOST, str(escape(request.host_url.rstrip("/")))))
+    """Show the endpoints, the fields of their answers, and the problems; let people try requests."""
+    return render_template("docs.html", problems=PROBLEMS)
 
 
-def _write() -> str:
-    as_json = partial(
-        json.dumps, indent=2, ensure_ascii=False
-    )  # for people; Jinja's is for scripts, and sorts the keys
-    spec = current_app.spec  # type: ignore[attr-defined]
-    return render_template("docs.html", host=_HOST, spec=spec, problems=PROBLEMS, as_json=as_json)
+@blueprint.get("/docs/<any('swagger-ui.css', 'swagger-ui-bundle.js'):name>")
+def static_file(name: str) -> Response:
+    """Send a file of Swagger UI."""
+    return send_from_directory(_VIEWER, name)

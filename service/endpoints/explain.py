@@ -73,12 +73,12 @@ def explain() -> Response:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request, shared.metrics)
-    with shared.turn(data) as pause:
-        judged = judge(data, model, limits=shared.limits, options=options)
-        pause()
+    with shared.turn(data) as turn:
+        judged = judge(data, model, limits=shared.limits, options=options, trust_list=shared.trust_list)
+        turn.pause()
         cam = judged.scores.cam[0]
         importance = cam if judged.label == CLASSES[AI] else -cam
-        deletion = _measure(judged, importance, model.detector, pause)
+        deletion = _measure(judged, importance, model.detector, turn.pause)
     shared.metrics.map_tested(faithful=deletion.faithful)
     return respond(Explanation.of(shared.deliver(judged, options), deletion, importance))
 

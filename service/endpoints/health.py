@@ -6,6 +6,7 @@ from typing import Final, Literal
 from apiflask import APIBlueprint
 from pydantic import BaseModel, Field
 
+from model.detectors.detector import Device
 from model.estimate import Estimate
 from model.monitoring.terms import MEAN_PROBABILITY, Signal
 from service.answers.problems import answers
@@ -21,6 +22,12 @@ blueprint = APIBlueprint("health", __name__)
 
 SILENT_SECONDS: Final = 120.0
 """Silence after which a sidecar counts as dead. An outage of the registry or a large download takes less."""
+
+
+NO_DOMAIN: Final = (
+    "the detector in service cannot tell which images it knows, since an earlier release made it: train a new one"
+)
+"""The trouble with a detector whose card has no domain: it judges every image, however strange."""
 
 
 class Alive(BaseModel):
@@ -94,6 +101,8 @@ def health() -> Health:
         log=log,
         troubles=[
             *find_troubles(follower, ready=model is not None, now=now),
+            *([NO_DOMAIN] if model is not None and not model.detector.knows_domain else []),
+            *find_device_troubles(model.detector.device if model else None, wanted=shared.store.device),
             *find_drift_troubles(drift),
             *log.troubles(),
             *([GONE] if shared.keyring.is_gone() else []),
@@ -116,6 +125,13 @@ def find_drift_troubles(drift: DriftAnswer) -> list[str]:
     if drift.status == "drifting":
         return [f"traffic has drifted, by '{drift.attribution}': {drift.reason}"]
     return [f"drift is not measured: {drift.reason}"]
+
+
+def find_device_troubles(used: Device | None, *, wanted: Device) -> list[str]:
+    """Return a sentence if the detector does not run where TRUEGRAIN_DEVICE wants it; `used` is None without one."""
+    if used in (None, wanted):
+        return []
+    return [f"the detector runs on '{used}': onnxruntime cannot use '{wanted}', which TRUEGRAIN_DEVICE asks for"]
 
 
 def find_troubles(follower: FollowerStatus | None, *, ready: bool, now: datetime) -> list[str]:

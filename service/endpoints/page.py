@@ -3,7 +3,8 @@
 from apiflask import APIBlueprint
 from flask import render_template
 
-from model.images.decoding import FORMATS
+from model.detectors.training_data import DEMONSTRATION
+from model.images.formats import FORMATS, SUFFIXES
 from service.context import context
 from service.protection.bodies import BATCH_WEIGHT
 from service.protection.uploads import MOST_FILES
@@ -17,4 +18,15 @@ def page() -> str:
     shared = context()
     file_bytes = shared.limits.max_bytes
     limits = {"fileBytes": file_bytes, "batchBytes": BATCH_WEIGHT * file_bytes, "batchFiles": MOST_FILES}
-    return render_template("page.html", formats=FORMATS, limits=limits, served=shared.store.current)
+    served = shared.store.current
+    trained_on = served.detector.card.trained_on if served else None
+    return render_template(
+        "page.html",
+        formats=FORMATS,
+        suffixes=SUFFIXES,
+        limits=limits,
+        served=served,
+        warning=DEMONSTRATION if trained_on and trained_on.demonstration else "",
+        training=trained_on.describe() if trained_on else "",
+        signs=shared.notary is not None,
+    )

@@ -26,8 +26,10 @@ def predict() -> Response:
     shared = context()
     model, options = shared.require_model(), read_options(request)
     data = read_image_bytes(request, shared.metrics)
-    with shared.turn(data):
-        judged = judge(data, model, limits=shared.limits, options=options)
+    with shared.turn(data) as turn:
+        judged = judge(
+            data, model, limits=shared.limits, options=options, trust_list=shared.trust_list, score=turn.score
+        )
     verdict = shared.deliver(judged, options)
     if shared.shadowing:
         shared.shadowing.offer(data, options, verdict)

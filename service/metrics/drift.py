@@ -25,12 +25,20 @@ class DriftMetrics:
         self._unknown = gauge("drift_unknown", "1 for the cause why drift is unknown, else 0", "cause")
         self._measured = gauge("drift_measured_timestamp_seconds", "When drift was last known, in Unix time")
         self._predictions = gauge("drift_window_predictions", "Predictions in the last measurement of drift")
-        self._accuracy = gauge("estimated_accuracy", "Share of right answers, estimated without labels", "bound")
-        self._ai_share = gauge("estimated_ai_share", "Share of AI images, estimated without labels", "bound")
+        self._accuracy = gauge(
+            "estimated_accuracy", "Share of right answers, estimated without labels; 0 to 1: unknown", "bound"
+        )
+        self._ai_share = gauge(
+            "estimated_ai_share", "Share of AI images, estimated without labels; 0 to 1: unknown", "bound"
+        )
+        self._audited = gauge("audited_accuracy", "Share of right answers by a labelled random sample", "bound")
         self._signals: set[str] = set()
 
     def show(self, result: DriftResult) -> None:
-        """Export a result; unknown values are NaN, which is not drawn and fires no alert."""
+        """Export a result; unknown values are NaN, which is not drawn and fires no alert.
+
+        A share that cannot be estimated has the bounds 0 and 1 and no value.
+        """
         values = {signal.name: signal for signal in result.signals}
         self._signals |= values.keys()
         for name in self._signals:
@@ -43,8 +51,10 @@ class DriftMetrics:
         if result.state != "unknown":  # now, also for an earlier measurement: nothing was predicted since then
             self._measured.set_to_current_time()
         self._predictions.set(result.rows)
-        _bound(self._accuracy, result.accuracy)
-        _bound(self._ai_share, result.ai_share)
+        _bound(self._audited, result.audit.accuracy if result.audit else None, otherwise=(math.nan,) * 3)
+        nothing = (0.0, math.nan, 1.0) if result.not_estimable else (math.nan,) * 3
+        _bound(self._accuracy, result.accuracy, otherwise=nothing)
+        _bound(self._ai_share, result.ai_share, otherwise=nothing)
 
 
 def _choose(gauge: Gauge, labels: Iterable[str], chosen: str | None) -> None:
@@ -52,6 +62,7 @@ def _choose(gauge: Gauge, labels: Iterable[str], chosen: str | None) -> None:
         gauge.labels(label).set(label == chosen)
 
 
-def _bound(gauge: Gauge, estimate: Estimate | None) -> None:
-    for bound in ("value", "low", "high"):
-        gauge.labels(bound).set(getattr(estimate, bound) if estimate else math.nan)
+def _bound(gauge: Gauge, estimate: Estimate | None, *, otherwise: tuple[float, ...]) -> None:
+    values = (estimate.low, estimate.value, estimate.high) if estimate else otherwise
+    for bound, value in zip(("low", "value", "high"), values, strict=True):
+        gauge.labels(bound).set(value)

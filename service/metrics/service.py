@@ -8,12 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, get_args
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from model.images.notes import CODES
 from model.labels import CLASSES
 from service.answers.problems import PROBLEMS
 from service.answers.verdict import Decision, Verdict
-from service.metrics.collectors import Registry
 from service.metrics.gauges import make_gauge
 from service.status.follower import Outcome
 from service.status.pointer import Alias, Pointer
@@ -44,7 +44,7 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self.registry = Registry()
+        self.registry = CollectorRegistry()
         self._due: deque[Callable[[], None]] = deque()
         self._settling, self._stopped = threading.Lock(), threading.Event()
         self._thread = threading.Thread(target=self._settle_for_ever, name="metrics", daemon=True)
@@ -73,6 +73,7 @@ class Metrics:
             "batch_items", "Images of batches, by outcome: 'verdict', or the reason for a problem", "outcome"
         )
         self._findings = count("findings", "Findings in files' metadata, by source and what they say", "source", "says")
+        self._notes = count("notes", "Notes on verdicts, by what they are about", "code")
         self._conflicts = count("conflicts", "Verdicts whose decision a finding contradicts")
         self._explanations = count("explanations", "Heat maps asked for, by whether they passed their test", "faithful")
         self.rejections = count("rejections", "Requests answered with a problem, by its reason", "reason")
@@ -152,11 +153,6 @@ class Metrics:
 
         return answer
 
-    def turned_away_unread(self, *, status: int) -> None:
-        """Count a POST that was refused as `overloaded` before Flask, and so the exporter, could see it."""
-        self.rejections.labels("overloaded").inc()
-        self.registry.counters["flask_http_request"].labels(method="POST", status=str(status)).inc()
-
     def turn_ended(self, *, waited: float, computed: float) -> None:
         """Add the seconds for which a request waited in the queue, and the seconds for which it computed."""
         self._due += partial(self._queue_seconds.observe, waited), partial(self._compute_seconds.inc, computed)
@@ -170,6 +166,8 @@ class Metrics:
         self._predictions[verdict.decision].inc()
         for finding in verdict.evidence:
             self._findings.labels(finding.source, finding.says).inc()
+        for note in verdict.notes:
+            self._notes.labels(note.code).inc()
         if verdict.conflict:
             self._conflicts.inc()
         self._due.append(partial(self._add_verdict, verdict))
@@ -233,6 +231,8 @@ class Metrics:
                 self.feedback.labels(label, decision)
         for reason in PROBLEMS:
             self.rejections.labels(reason)
+        for code in CODES:
+            self._notes.labels(code)
         for reason in ("busy", "failed"):
             self.shadow_skipped.labels(reason)
         for outcome in ("written", "refused", "dropped", "unreadable"):

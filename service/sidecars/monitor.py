@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from model.errors import StorageFull
-from model.monitoring import drift_history, predictions, windows
+from model.monitoring import audits, drift_history, windows
 from model.monitoring.database import open_database
 from model.monitoring.drift import measure
 from model.monitoring.drift_history import MOST_SUSPECTS, DriftResult
@@ -54,6 +54,7 @@ class Monitor:
         self._settings = settings
         self._engine = open_database(settings.predictions_url)
         self._limits = read_limits(settings.drift_policy)
+        self._least = min(settings.drift_least, settings.drift_window)
         self._now = now
         self._monotonic = monotonic
         self._began = now() - timedelta(seconds=monotonic())
@@ -113,7 +114,7 @@ class Monitor:
     def _find(self, baseline: DriftReference, now: datetime) -> DriftResult:
         """Return a host's recent result, or its result on the same predictions; measure if there is none."""
         pointer, engine = baseline.pointer, self._engine
-        predictions.prepare(engine)
+        audits.prepare(engine)
         drift_history.prepare(engine)
         kept = now - timedelta(days=self._settings.prediction_days)
         known = drift_history.latest(engine, pointer.version, since=kept, until=now)
@@ -124,9 +125,12 @@ class Monitor:
         window = self._read_window(pointer, now)
         if known and (known.rows, known.last) == (len(window.ids), window.last):
             return known
-        result = self._measure(baseline, window, now)
+        result = self._measure(baseline, window, now).following(known)
+        of_version = {"model_version": pointer.version, "model_sha256": pointer.sha256}
+        result = result.model_copy(update={"audit": audits.summarise(engine, **of_version, since=kept)})
         drift_history.add(engine, result)
         drift_history.forget(engine, until=kept)
+        audits.forget(engine, until=kept)
         return result
 
     def _read_window(self, pointer: Pointer, now: datetime) -> Window:
@@ -138,18 +142,25 @@ class Monitor:
             raise Unmeasurable(
                 "clock", f"the newest prediction is dated {newest:%Y-%m-%d %H:%M} UTC, but now is {now:%Y-%m-%d %H:%M}"
             )
-        most = self._settings.drift_window
-        least = min(self._settings.drift_least, most)
-        window = windows.read_window(self._engine, **of_version, most=most, until=now)
-        if len(window.ids) < least:
-            raise Unmeasurable("too_few", f"version {version} gave {len(window.ids)} predictions, {least} are needed")
+        window = windows.read_window(self._engine, **of_version, most=self._settings.drift_window, until=now)
+        if len(window.ids) < self._least:
+            counted = f"version {version} gave {len(window.ids)} predictions, {self._least} are needed"
+            raise Unmeasurable("too_few", counted)
         return window
 
     def _measure(self, baseline: DriftReference, window: Window, now: datetime) -> DriftResult:
         card = baseline.card
         drift = measure(
-            baseline.reference, window.sample, threshold=card.threshold, band=card.band, limits=self._limits
+            baseline.reference,
+            window.sample,
+            threshold=card.threshold,
+            band=card.band,
+            limits=self._limits,
+            outside=window.outside,
         )
+        if drift.independent < self._least:
+            unlike = f"{drift.rows} predictions of version {baseline.pointer.version} are about {drift.independent}"
+            raise Unmeasurable("too_few", f"{unlike} different images, {self._least} are needed")
         return DriftResult(
             measured_at=now,
             model_version=baseline.pointer.version,
@@ -159,10 +170,13 @@ class Monitor:
             reason=drift.reason,
             signals=drift.signals,
             rows=drift.rows,
+            independent=drift.independent,
             first=window.first,
+            middle=window.middle,
             last=window.last,
             accuracy=drift.accuracy,
             ai_share=drift.ai_share,
+            not_estimable=drift.not_estimable,
             suspects=tuple(window.ids[position] for position in drift.suspects[:MOST_SUSPECTS]),
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from model.estimate import Estimate
-from model.monitoring.terms import Attribution, Cause, Signal, State
+from model.monitoring.terms import Attribution, Audit, Cause, Signal, State
 from service.status.files import read_file, write_file
 
 if TYPE_CHECKING:
@@ -30,8 +30,15 @@ class DriftAnswer(BaseModel):
     measured_at: datetime | None = Field(description="When the predictions were measured")
     predictions: int = Field(description="How many predictions were measured")
     signals: tuple[Signal, ...] = Field(description="Each signal that was measured, with its limit")
-    accuracy: Estimate | None = Field(description="Estimated share of right answers, without labels")
-    ai_share: Estimate | None = Field(description="Estimated share of AI images")
+    accuracy: Estimate | None = Field(description="Estimated share of right answers, without labels; null: not known")
+    ai_share: Estimate | None = Field(description="Estimated share of AI images; null: not known")
+    not_estimable: str | None = Field(
+        default=None,
+        description="Why `accuracy` and `ai_share` may have any value from 0 to 1; null: they are estimated",
+    )
+    audit: Audit | None = Field(
+        default=None, description="What a person found in a random sample; null: there was no audit"
+    )
 
 
 SILENT = DriftAnswer(
@@ -79,6 +86,8 @@ def describe(result: "DriftResult") -> DriftAnswer:
         signals=result.signals,
         accuracy=result.accuracy,
         ai_share=result.ai_share,
+        not_estimable=result.not_estimable,
+        audit=result.audit,
     )
 
 

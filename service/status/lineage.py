@@ -29,7 +29,9 @@ class Lineage(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     dag_run_id: str | None = Field(description="Airflow's run of retrain_detector; null: made by hand")
-    gate: str | None = Field(description="What the gate said: 'passed', 'failed', or 'overridden' by a person")
+    gate: str | None = Field(
+        description="What the gate said: 'passed', 'failed', 'asked' (a person), or 'overridden' by one"
+    )
     gate_reason: str | None = Field(description="Why the gate said so, in one line")
     gate_champion: str | None = Field(description="The version that the gate compared it with, or 'none'")
     gate_lines: list[Rule] = Field(description="Every rule of the gate; empty when the gate was not asked")

@@ -1,6 +1,5 @@
 """Fixtures of the service's tests: images, versions in production on disk, and the service under gunicorn."""
 
-import io
 import os
 import signal
 import subprocess
@@ -31,6 +30,7 @@ from service.protection.api_keys import Key, KeyFile
 from service.records import prediction_log
 from service.status.pointer import Alias, Pointer
 from support.metrics import read_metric, read_series
+from truegrain_rig.hostile_files import encode
 from truegrain_rig.process import await_answer, free_ports, running
 from truegrain_rig.served import point_at
 
@@ -58,9 +58,7 @@ def draw() -> Callable[..., bytes]:
 
     def draw_noise(brightness: int = 230, *, size: tuple[int, int] = (48, 40), kind: str = "JPEG") -> bytes:
         noise = np.random.default_rng(brightness).integers(-10, 11, (size[1], size[0], 3))
-        file = io.BytesIO()
-        Image.fromarray((brightness + noise).clip(0, 255).astype(np.uint8)).save(file, kind)
-        return file.getvalue()
+        return encode(Image.fromarray((brightness + noise).clip(0, 255).astype(np.uint8)), kind)
 
     return draw_noise
 
@@ -74,11 +72,11 @@ def home(tmp_path: Path) -> Path:
 def publish(home: Path, tiny_artifact: Callable[..., Path]) -> Publish:
     """`publish("2", bias=1.0)` does what the follower does after a promotion, without a registry.
 
-    With `alias="shadow"` the version becomes the shadow.
+    With `alias="shadow"` the version becomes the shadow. Further arguments are those of `write_tiny`.
     """
 
-    def put_behind_alias(version: str, *, bias: float = 0.0, alias: Alias = "production") -> Pointer:
-        return point_at(home, tiny_artifact(bias), version=version, alias=alias)
+    def put_behind_alias(version: str, *, bias: float = 0.0, alias: Alias = "production", **about: object) -> Pointer:
+        return point_at(home, tiny_artifact(bias, **about), version=version, alias=alias)
 
     return put_behind_alias
 

@@ -18,7 +18,7 @@ Serve = Callable[..., Any]
 Draw = Callable[..., bytes]
 
 FLOODER, VICTIM = "192.0.2.1", "192.0.2.2"
-FLOODING = 8
+FLOODING = 16
 """Connections that the flooding client keeps busy; a worker computes for one connection at a time."""
 SECONDS = 6.0
 PAUSE = 0.2

@@ -1,12 +1,14 @@
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from onnxruntime import get_available_providers
 
 from model.monitoring.terms import Cause
-from service.endpoints.health import SILENT_SECONDS, Health, find_drift, find_drift_troubles, find_troubles
+from service.endpoints.health import NO_DOMAIN, SILENT_SECONDS, Health, find_drift, find_drift_troubles, find_troubles
 from service.status import drift
 from service.status.drift import SILENT, DriftStatus, describe
 from service.status.follower import FollowerStatus, Outcome, write_status
@@ -53,9 +55,26 @@ def test_health_tells_what_has_drifted_but_not_whose_predictions_are_suspect(hom
     told = Health.model_validate_json(answer.data)
     assert (told.drift.status, told.drift.attribution, told.drift.predictions) == ("drifting", "new_generator", 1000)
     assert [signal.name for signal in told.drift.signals if signal.over] == ["dense_group"]
-    assert told.drift.accuracy is not None and told.drift.accuracy.low == 0.74
+    assert (told.drift.accuracy, told.drift.not_estimable) == (None, "the traffic has drifted (new_generator)")
     assert found().suspects[0] not in answer.text
     assert told.troubles[-1] == f"traffic has drifted, by 'new_generator': {found().reason}"
+
+
+def test_health_tells_the_estimate_where_there_is_one(home: Path, client: FlaskClient) -> None:
+    drift.write_status(home, found("ok"), seconds=60)
+    told = Health.model_validate_json(client.get("/health").data).drift
+    assert told.accuracy is not None and told.accuracy.low == 0.74
+    assert (told.not_estimable, told.audit) == (None, None)
+
+
+def test_a_status_of_an_earlier_release_is_read(home: Path) -> None:
+    drift.write_status(home, found("ok"), seconds=60)
+    path = home / "run" / "drift.json"
+    stored = json.loads(path.read_text())
+    del stored["drift"]["not_estimable"], stored["drift"]["audit"]
+    path.write_text(json.dumps(stored))
+    status = drift.read_status(home)
+    assert status is not None and status.drift.not_estimable is None
 
 
 def test_health_answers_also_when_nothing_is_well(client: FlaskClient) -> None:
@@ -121,3 +140,22 @@ def test_a_status_that_cannot_be_read_is_a_silent_monitor(home: Path, client: Fl
     (home / "run").mkdir(parents=True)
     (home / "run" / "drift.json").write_text("{")
     assert client.get("/health").json["drift"]["cause"] == "silent"
+
+
+def test_health_says_that_a_detector_of_an_earlier_release_knows_no_domain(
+    publish: Callable[..., object], client: FlaskClient
+) -> None:
+    publish("3", domain=None)
+    client.application.extensions["truegrain"].store.refresh()
+    assert NO_DOMAIN in Health.model_validate_json(client.get("/health").data).troubles
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in get_available_providers(), reason="this machine has a GPU")
+def test_a_gpu_that_cannot_be_used_is_a_trouble_and_the_cpu_gives_the_verdicts(
+    start_client: Callable[..., FlaskClient], publish: Callable[..., object], draw: Callable[..., bytes]
+) -> None:
+    publish("1")
+    client = start_client(device="cuda")
+    assert client.post("/predict", data=draw(), content_type="image/jpeg").status_code == 200
+    troubles = (client.get("/health").json or {})["troubles"]
+    assert "the detector runs on 'cpu': onnxruntime cannot use 'cuda', which TRUEGRAIN_DEVICE asks for" in troubles

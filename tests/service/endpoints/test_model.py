@@ -22,6 +22,8 @@ def test_the_model_tells_its_version_and_its_card(publish: Callable[..., Pointer
     assert answer["band"] == [0.45, 0.55]
     assert answer["alpha"] == 0.05
     assert answer["operating_points"] == {"0.01": 0.9, "0.05": 0.8}
+    assert answer["operating_bounds"] == {"0.01": 0.03, "0.05": 0.09}
+    assert answer["calibrated_on"] == {"real": 150, "ai": 150}
     assert answer["loaded_at"].endswith("Z")
     assert answer["lineage"] is None, "nobody has written it down"
 

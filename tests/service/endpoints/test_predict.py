@@ -1,13 +1,17 @@
 import hashlib
 import io
 from collections.abc import Callable
+from typing import Any
 
+import numpy as np
 import pytest
+import requests
 from flask.testing import FlaskClient
+from PIL import Image
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
-from model.images.decoding import FORMATS
+from model.images.formats import FORMATS
 from service.answers.verdict import Verdict
 
 Draw = Callable[..., bytes]
@@ -78,3 +82,42 @@ def test_a_multipart_file_gets_the_verdict_of_the_same_bytes_sent_raw(client: Fl
 @pytest.mark.parametrize("kind", FORMATS)
 def test_every_accepted_format_is_judged(client: FlaskClient, draw: Draw, kind: str) -> None:
     assert post(client, draw(230, kind=kind)).image.format == kind
+
+
+def test_heic_and_avif_are_judged_by_gunicorn(serve: Callable[..., Any], draw: Draw) -> None:
+    service = serve()
+    service.await_version("7")
+    for kind, content_type in (("HEIC", "image/heic"), ("AVIF", "binary/octet-stream")):
+        image = draw(230, size=(96, 64), kind=kind)
+        headers = {"Content-Type": content_type}
+        raw = requests.post(f"{service.url}/predict", data=image, headers=headers, timeout=30)
+        for answer in (raw, service.predict(image)):
+            assert answer.status_code == 200, answer.text
+            facts = answer.json()["image"]
+            assert (facts["format"], facts["width"], facts["height"]) == (kind, 96, 64)
+
+
+def to_gif(*levels: int) -> bytes:
+    first, *others = (
+        Image.fromarray(np.random.default_rng(level).integers(level - 9, level + 10, (48, 48, 3)).astype(np.uint8))
+        for level in levels
+    )
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=others)
+    return file.getvalue()
+
+
+def test_an_animation_is_judged_by_its_first_frame_and_says_so(client: FlaskClient) -> None:
+    verdict = post(client, to_gif(220, 30))
+    assert ([note.code for note in verdict.notes], verdict.decision) == (["first_frame"], "ai")
+
+
+def test_a_picture_too_small_for_training_is_unsure_whatever_its_probability(client: FlaskClient, draw: Draw) -> None:
+    verdict = post(client, draw(240, size=(15, 200), kind="PNG"))
+    assert "too_small" in [note.code for note in verdict.notes]
+    assert (verdict.label, verdict.decision) == ("ai", "unsure")
+    assert verdict.probability > 0.9
+
+
+def test_a_file_within_reason_has_no_notes(client: FlaskClient, draw: Draw) -> None:
+    assert post(client, draw(230)).notes == []

@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from model.monitoring.terms import ATTRIBUTIONS, CAUSES, STATES
+from model.estimate import Estimate
+from model.monitoring.terms import ATTRIBUTIONS, CAUSES, STATES, Audit
 from service.metrics.drift import DriftMetrics
 from support.monitoring import found
 
@@ -33,6 +34,10 @@ def test_a_measurement_is_exported_whole(metrics: DriftMetrics) -> None:
     assert chosen(metrics, "drift_attribution", "attribution", ATTRIBUTIONS) == ["new_generator"]
     assert chosen(metrics, "drift_unknown", "cause", CAUSES) == []
     assert read(metrics, "drift_window_predictions") == 1000
+
+
+def test_estimates_are_exported_with_their_bounds(metrics: DriftMetrics) -> None:
+    metrics.show(found("ok"))
     assert [read(metrics, "estimated_accuracy", bound=bound) for bound in ("low", "value", "high")] == [
         0.74,
         0.81,
@@ -43,6 +48,21 @@ def test_a_measurement_is_exported_whole(metrics: DriftMetrics) -> None:
         0.55,
         0.61,
     ]
+
+
+def test_what_a_person_found_is_exported(metrics: DriftMetrics) -> None:
+    metrics.show(found(audit=Audit(50, 48, Estimate(0.9, 0.8, 0.95))))
+    bounds = ("low", "value", "high")
+    assert [read(metrics, "audited_accuracy", bound=bound) for bound in bounds] == [0.8, 0.9, 0.95]
+
+
+def test_what_cannot_be_estimated_may_be_anything(metrics: DriftMetrics) -> None:
+    metrics.show(found("ok"))
+    metrics.show(found())
+    for name in ("estimated_accuracy", "estimated_ai_share"):
+        value = read(metrics, name, bound="value")
+        assert (read(metrics, name, bound="low"), read(metrics, name, bound="high")) == (0, 1)
+        assert value is not None and math.isnan(value)
 
 
 def test_what_is_not_known_any_more_is_no_number_and_its_time_stays(metrics: DriftMetrics) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from model.detectors.artifact import CARD, REFERENCE, Card, read_reference
 from model.detectors.traffic_sample import Sample
-from model.monitoring import predictions
+from model.monitoring import audits, predictions
 from model.monitoring.database import open_database
 from model.monitoring.drift import Drift, measure
 from model.monitoring.drift_history import MOST_SUSPECTS, RESULTS, add, history, prepare
@@ -186,7 +186,7 @@ def test_a_flood_of_one_key_among_others_is_half_of_what_is_looked_at(
     watched.log(known, at=NOON - timedelta(minutes=20), every=300)
     for _ in range(4):
         watched.log(bright, every=0.01, client="mallory")
-    small = Watched(Settings(home=home, drift_window=180))
+    small = Watched(Settings(home=home, drift_window=180, drift_least=50))
     result = small.monitor.step()
     assert (result.rows, result.first < NOON - timedelta(hours=5) if result.first else None) == (180, True)
     small.close()
@@ -325,6 +325,32 @@ def test_too_few_predictions_say_how_many_there_are(watched: Watched, known: Sam
         watched.log(known.take(slice(0, rows)))
     result = watched.monitor.step()
     assert (result.cause, result.reason) == ("too_few", f"version 1 gave {rows} predictions, 100 are needed")
+
+
+def test_one_picture_in_many_files_is_too_few(watched: Watched, known: Sample) -> None:
+    watched.log(known.take(np.zeros(150, int)))
+    result = watched.monitor.step()
+    wanted = "150 predictions of version 1 are about 1 different images, 100 are needed"
+    assert (result.cause, result.reason) == ("too_few", wanted)
+
+
+def test_measurements_of_the_same_predictions_are_no_row(watched: Watched, bright: Sample) -> None:
+    rows = []
+    for new in (len(bright), 2, len(bright)):
+        watched.log(bright.take(slice(new)))
+        rows.append(watched.monitor.step().in_a_row)
+        watched.clock.pass_seconds(600)
+    assert rows == [1, 1, 2]
+
+
+def test_what_a_person_found_is_told_beside_the_estimate(watched: Watched, known: Sample) -> None:
+    watched.log(known)
+    audits.prepare(watched.engine)
+    drawn = audits.draw(watched.engine, most=40, since=EVER, until=NOON)
+    audits.keep(watched.engine, drawn, {one.id: one.label for one in drawn}, now=NOON)
+    audit = watched.monitor.step().audit
+    assert audit is not None
+    assert (audit.drawn, audit.labelled, audit.accuracy.value, audit.accuracy.high) == (40, 40, 1, 1)
 
 
 def test_a_window_smaller_than_the_least_is_measured_when_it_is_full(

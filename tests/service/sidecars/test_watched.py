@@ -5,15 +5,19 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import requests
-from PIL import ExifTags, Image
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from prometheus_client.parser import text_string_to_metric_families
 
 from model.dataset.lake import Lake
+from model.monitoring import audits
+from model.monitoring.database import open_database
 from model.registry import Registry
 from model.registry.promotion import promote
 from service.status.pointer import pointer_path
@@ -86,6 +90,7 @@ def test_whatever_rules_and_panels_ask_for_is_there_until_traffic_drifts(
     serve: Serve,
     models: Registry,  # noqa: ARG001 - what it holds is what counts
     lake: Lake,  # noqa: ARG001
+    home: Path,
     mlflow_server: str,
     watcher: Callable[..., Any],
     told: Told,
@@ -99,6 +104,7 @@ def test_whatever_rules_and_panels_ask_for_is_there_until_traffic_drifts(
         shadow_share=1,
         drift_seconds=0.5,
         drift_window=120,
+        drift_least=50,
     )
     wait_until(lambda: shadowed(service), what="production and its shadow")
     with (
@@ -107,13 +113,14 @@ def test_whatever_rules_and_panels_ask_for_is_there_until_traffic_drifts(
     ):
         for image in draw_ordinary(120, seed=3):
             service.predict(image)
+        wait_until(lambda: audited(home), what="predictions to audit")
         await_data(watching, meanwhile=lambda: ask_everything(service, draw, wait_until))
         for query in QUERIES:
             check(query, watching)
         tickets = {("GateRefusedThrice", "webhook"), ("ValidationFailed", "webhook")}
         wait_until(lambda: told.alerts >= tickets, what="alerts about the pipeline")
-        for level in range(131, 251):
-            service.predict(draw(level))
+        for image in draw_ordinary(240, seed=4):
+            service.predict(brightened(image))
         drift = {("DriftFound", "webhook"), ("NewGeneratorSuspected", "slack")}  # the second silences the first
         wait_until(lambda: drift & told.alerts, what="an alert about images that are all bright")
     assert service.predict(draw()).ok, "nobody needs Prometheus for a verdict"
@@ -127,6 +134,22 @@ def test_whatever_rules_and_panels_ask_for_is_there_until_traffic_drifts(
     assert {name for name in ours if not used & {name, f"{name}_total"}} == {n for n in FREE if n in ours}
 
 
+def audited(home: Path) -> bool:
+    """Label predictions drawn at random as a person does in Airflow; False while there are none."""
+    engine, now = open_database(f"sqlite:///{home / 'predictions.db'}"), datetime.now(UTC)
+    audits.prepare(engine)
+    drawn = audits.draw(engine, most=30, since=now - timedelta(days=1), until=now)
+    audits.keep(engine, drawn, {one.id: one.label for one in drawn}, now=now)
+    engine.dispose()
+    return bool(drawn)
+
+
+def brightened(image: bytes) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(image)).convert("RGB").point(lambda level: min(255, level + 90)).save(buffer, "JPEG")
+    return buffer.getvalue()
+
+
 def shadowed(service: Any) -> bool:
     health = service.get("/health").json()
     return bool(health["ready"] and health["shadow"])
@@ -135,9 +158,10 @@ def shadowed(service: Any) -> bool:
 def ask_everything(service: Any, draw: Draw, wait_until: Wait) -> None:
     """Send a service one request of every kind."""
     service.predict(draw(128))
-    verdict = service.predict(with_camera(draw(230))).json()
+    verdict = service.predict(with_settings(draw(25, kind="PNG"))).json()
     assert verdict["conflict"] is True
     service.predict(b"no image")
+    service.predict(draw(230, size=(8, 8), kind="PNG"))
     files = [("files", draw(level)) for level in (20, 230)]
     requests.post(f"{service.url}/predict/batch", files=[*files, ("files", b"no image")], timeout=30)
     for route in ("explain", "compare"):
@@ -147,10 +171,11 @@ def ask_everything(service: Any, draw: Draw, wait_until: Wait) -> None:
     service.get("/nowhere")
 
 
-def with_camera(image: bytes) -> bytes:
-    exif, file = Image.Exif(), io.BytesIO()
-    exif[ExifTags.Base["Make"]], exif[ExifTags.Base["Model"]] = "Canon", "Canon EOS R5"
-    Image.open(io.BytesIO(image)).save(file, "PNG", exif=exif.tobytes())
+def with_settings(image: bytes) -> bytes:
+    """Return the picture with the settings that a web UI of Stable Diffusion writes."""
+    texts, file = PngInfo(), io.BytesIO()
+    texts.add_text("parameters", "a cat\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512, Model: v1")
+    Image.open(io.BytesIO(image)).save(file, "PNG", pnginfo=texts)
     return file.getvalue()
 
 
