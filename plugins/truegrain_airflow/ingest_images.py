@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import Metadata, get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
@@ -14,6 +14,10 @@ from truegrain_airflow.assets import DATASET, read_drift
 from truegrain_airflow.environment import open_lake, read_settings
 from truegrain_airflow.forms import read
 
+if TYPE_CHECKING:
+    from model.dataset.contained.budget import Budget
+    from model.sources.web.reach import Reach
+
 log = logging.getLogger("truegrain.ingest")
 
 
@@ -21,7 +25,8 @@ def plan() -> list[dict[str, object]]:
     """Split the source into parts that tasks collect. Form fields: `source`, `parts` (default: one for each CPU core).
 
     Users' reports are settled first, so that accepted reports are ingested, too. The parts contain no secrets, because
-    they can be read in Airflow. Raises SourceError for a source that cannot be read or is empty.
+    they can be read in Airflow. With `dry_run` nothing is written: the log and the XCom `preview` say what the source
+    holds, and AirflowSkipException is raised. Raises SourceError for a source that cannot be read or is empty.
     """
     from model.dataset.contained.budget import Budget
     from model.dataset.contained.reader import sources_of
@@ -33,6 +38,8 @@ def plan() -> list[dict[str, object]]:
 
     settings, lake = read_settings(), open_lake()
     reach, budget = Reach.of(settings), Budget.of(settings)
+    if read("dry_run"):
+        _preview(read("source") or settings.source, reach, budget)
     influence, now = VotingLimits.of(settings), datetime.now(UTC)
     settled = settle(lake, influence=influence, lock=settings.reports_lock, now=now)
     log.info("%d images accepted by agreement", settled.accepted)
@@ -42,6 +49,20 @@ def plan() -> list[dict[str, object]]:
     new = [without_secrets(source.location) for source in planned[0].sources] if planned else "none"
     log.info("anything new in %s: %d parts to collect", new, len(planned))
     return [asdict(part.without_secrets()) for part in planned]
+
+
+def _preview(location: str, reach: "Reach", budget: "Budget") -> NoReturn:
+    from model.dataset.checking import check
+    from model.preview.text import describe
+
+    checked = check(location, reach=reach, budget=budget)
+    for each in checked:
+        log.info("%s", describe(each))
+    get_current_context()["ti"].xcom_push("preview", [each.to_json() for each in checked])
+    for each in checked:
+        if each.error is not None:
+            raise each.error
+    raise AirflowSkipException("a dry run: nothing was written; the log and the XCom `preview` say what would be read")
 
 
 def collect(part: Mapping[str, Any]) -> str:
@@ -74,7 +95,8 @@ def collect(part: Mapping[str, Any]) -> str:
 def assemble() -> str:
     """Stage a dataset version of all images in the lake except those that the form excludes; returns the version.
 
-    If the `source` of the form asks for the built-in images, they stay in the version beside other sources.
+    If the `source` of the form asks for the built-in images, they stay in the version beside other sources. Raises
+    AirflowSkipException in a dry run.
     """
     from model.dataset.contained.budget import Budget
     from model.dataset.contained.reader import sources_of
@@ -82,6 +104,8 @@ def assemble() -> str:
     from model.dataset.ingest import assemble
     from model.sources.web.reach import Reach
 
+    if read("dry_run"):  # the task runs even if all tasks before it were skipped
+        raise AirflowSkipException("a dry run assembles nothing")
     source, settings = read("source") or "", read_settings()
     reach, budget = Reach.of(settings), Budget.of(settings)
     asked = asks_for_demonstration(source, sources_of(source or settings.source, reach=reach, budget=budget))

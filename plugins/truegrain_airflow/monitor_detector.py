@@ -36,21 +36,19 @@ def expect() -> str:
         return validate(engine, open_lake(), most=settings.drift_window, now=datetime.now(UTC))
 
 
-def drift() -> list[str]:
-    """Return the newest measurements of drift as JSON, oldest first: as many as `ask` needs."""
+def drift() -> str | None:
+    """Return the newest measurement of drift as JSON, None without one."""
     from model.monitoring.database import opened
     from model.monitoring.drift_history import history, prepare
     from model.monitoring.retrain_request import LOOK_BACK
 
-    settings, now = read_settings(), datetime.now(UTC)
-    # Twice as many as must agree: while the version changes, some hosts measure the old one and some the new one.
-    most = 2 * settings.drift_sustained
-    with opened(settings.predictions_url) as engine:
+    now = datetime.now(UTC)
+    with opened(read_settings().predictions_url) as engine:
         prepare(engine)
-        found = history(engine, since=now - LOOK_BACK, until=now, most=most)
+        found = history(engine, since=now - LOOK_BACK, until=now, most=1)
     for result in found:
         log.info("%s, version %s: %s", f"{result.measured_at:%d %H:%M:%S}", result.model_version, result.reason)
-    return [result.model_dump_json() for result in found]
+    return found[0].model_dump_json() if found else None
 
 
 def began_on_drift(events: Iterable[PastEvent]) -> list[datetime]:
@@ -58,17 +56,17 @@ def began_on_drift(events: Iterable[PastEvent]) -> list[datetime]:
     return [event.timestamp for event in events if DRIFT_REASON in (event.extra or {})]
 
 
-def ask(measured: list[str]) -> Iterator[Metadata]:
-    """Judge the measurements, and ask for a training with DRIFT's event.
+def ask(measured: str | None) -> Iterator[Metadata]:
+    """Judge the newest measurement, and ask for a training with DRIFT's event.
 
     Raises AirflowSkipException, with the reason, if no training is needed or allowed.
     """
     from model.monitoring.drift_history import DriftResult
     from model.monitoring.retrain_request import RetrainPolicy, judge
 
-    past = [DriftResult.model_validate_json(result) for result in measured]
+    latest = DriftResult.model_validate_json(measured) if measured else None
     trainings = began_on_drift(get_current_context()["inlet_events"][RETRAINING])
-    judgement = judge(past, trainings, RetrainPolicy.of(read_settings()), now=datetime.now(UTC))
+    judgement = judge(latest, trainings, RetrainPolicy.of(read_settings()), now=datetime.now(UTC))
     if not judgement.ask:
         raise AirflowSkipException(judgement.reason)
     log.warning("asking for a training: %s", judgement.reason)

@@ -99,11 +99,15 @@ def decide(training: str, reason: str) -> str | None:
 def follow(decision: "Decision") -> str | None:
     """Return the task that follows a decision: `promote`, `approve` if a person must be asked, or None if refused.
 
+    A person is asked if the setting or the form says so, and if the gate itself asks because images are too few.
+
     Logs the decision, and keeps it as XCom `decision` for the person who is asked.
     """
     context = get_current_context()
     log.info("%s", decision)
     context["ti"].xcom_push("decision", str(decision))
+    if decision.ask:
+        return _APPROVE
     if not decision.promote:
         return None
     return _APPROVE if read_settings().approval or context["params"]["approval"] else "promote"
@@ -149,7 +153,8 @@ def promote(training: str) -> Iterator[Metadata]:
     approved = tell_approval(context["ti"].xcom_pull(_APPROVE), asked=asked)
     user, run_id = context["dag_run"].triggering_user_name, context["run_id"]
     by = f"{user}, {run_id}" if user else run_id  # whoever triggers a run may choose its id
-    reason, request = f"gate{approved}", name_request()
-    version = promote_run(connect(settings), training, reason=reason, by=by, request=request).version
+    version = promote_run(
+        connect(settings), training, reason=f"gate{approved}", by=by, approved=bool(approved), request=name_request()
+    ).version
     log.info("version %s is in production", version)
     yield Metadata(DETECTOR, {"version": version})

@@ -46,6 +46,7 @@ ANSWERS: list[tuple[str, dict[str, object]]] = [
     ("Keep my answers", {"ai": [], "real": ["1"], "no_use": None}),
     ("Keep my answers", {"ai": ["9"], "real": [], "no_use": []}),
     ("Leave them all", {"ai": ["1"], "real": [], "no_use": []}),
+    ("Keep my answers", {"ai": ["1-20"], "real": ["21-25"]}),
 ]
 """The person's answers, one for each question: an option, and the values of the form's fields."""
 
@@ -181,7 +182,7 @@ def replace_training(calls: list[list[object]]) -> None:
     training_process.train = train
     retrain = types.ModuleType("model.retraining.steps")
     retrain.evaluate_run = record("evaluate", None)
-    retrain.decide_run = record("decide", lambda training: Decision(promote=training == "good"))
+    retrain.decide_run = record("decide", lambda training: Decision(promote=training == "good", ask=False))
     retrain.promote_run = record("promote", SimpleNamespace(version="7"))
     sys.modules["model.retraining.steps"] = retrain
     promotion.rollback = record("rollback", SimpleNamespace(version="6"))

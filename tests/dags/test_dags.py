@@ -78,6 +78,7 @@ def test_the_plugin_module_of_the_same_name_says_what_the_tasks_of_a_dag_do(dags
 @pytest.mark.parametrize(
     ("dag", "order"),
     [
+        ("audit_traffic", ["draw", "ask", "keep"]),
         ("drill_new_generator", ["prepare", "exercise", "report"]),
         ("forecast_generators", ["plan", "train", "publish"]),
         ("ingest_images", ["plan", "collect", "assemble", "validate", "publish"]),
@@ -141,9 +142,10 @@ def test_what_judges_a_detector_links_to_its_report(dags):
 
 def test_the_trigger_forms_ask_for_what_a_person_may_choose(dags):
     assert {dag: list(form["fields"]) for dag, form in dags.items() if form["fields"]} == {
+        "audit_traffic": ["predictions", "days"],
         "drill_new_generator": ["generator", "images"],
         "forecast_generators": ["run", "recipe", "overrides", "least_images"],
-        "ingest_images": ["source", "parts", "exclude"],
+        "ingest_images": ["source", "parts", "exclude", "dry_run"],
         "retrain_detector": ["dataset_version", "recipe", "overrides", "approval", "reason"],
         "rollback_detector": ["version", "reason"],
         "withdraw_images": ["sha256", "reason", "keep_bytes"],

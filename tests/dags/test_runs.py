@@ -21,7 +21,10 @@ from support.user_reports import say, write_said
 RUN_DAGS = str(Path(__file__).with_name("run_dags.py"))
 AFTER = {"assemble": "success", "validate": "success", "publish": "success"}
 GREEN = {"plan": "success", "collect 1": "success", "collect 2": "success", **AFTER}
+DRY = dict.fromkeys(["plan", "collect", "assemble", "validate", "publish"], "skipped")
 NOTHING_NEW = {"plan": "success", "collect": "skipped", **AFTER, "publish": "skipped"}
+pytestmark = pytest.mark.timeout(600)
+
 RETRAINED = dict.fromkeys(["choose", "train", "evaluate", "decide", "approve", "promote"], "success")
 REFUSED = RETRAINED | {"approve": "skipped", "promote": "skipped"}
 NOTHING_TO_LEARN = dict.fromkeys(RETRAINED, "skipped")
@@ -102,8 +105,10 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         "reports": ("review_feedback", {}),
         "a wrong number": ("review_feedback", {}),
         "left": ("review_feedback", {}),
-        # Within one process, Airflow remembers the `exclude` of an earlier run.
+        # Within one process, Airflow remembers the `exclude` of an earlier run, and the `dry_run`.
         "reports ingested": ("ingest_images", {"source": str(declaration), "exclude": [], "parts": 2}),
+        "a dry run": ("ingest_images", {"source": SOURCE, "dry_run": True}),
+        "an audit": ("audit_traffic", {"predictions": 30, "days": None}, logs["calm"]),
     }
     report_images(Lake(f"{airflow_environment['TRUEGRAIN_HOME']}/lake"))
     python("-m", "airflow", "db", "migrate")
@@ -122,9 +127,15 @@ def log_of(folder: Path, kind: str) -> dict[str, str]:
         predictions.add(engine, [predict(number, **ahead) for number in range(40)])
     for minutes in (3, 2, 1):
         if kind in ("calm", "drifting"):
-            drift_history.add(engine, found("ok" if kind == "calm" else kind, minutes_ago=minutes, now=now))
+            drift_history.add(
+                engine, found("ok" if kind == "calm" else kind, minutes_ago=minutes, now=now, in_a_row=4 - minutes)
+            )
     engine.dispose()
     return {"TRUEGRAIN_PREDICTIONS": url}
+
+
+def test_a_dry_run_skips_every_task(outcome):
+    assert outcome["a dry run"] == DRY
 
 
 def test_new_images_become_a_published_version(outcome):
@@ -343,7 +354,7 @@ def test_what_users_agree_on_is_accepted_and_what_a_person_says_is_kept_with_the
 
 
 def test_a_person_is_shown_what_is_left_where_to_see_it_and_again_until_it_is_decided(outcome):
-    first, second, third = outcome["asked"][2:]
+    first, second, third = outcome["asked"][2:5]
     assert "These are 2 of 2 images that need a person" in first
     assert "| 1 | real | ada | 20% | 1 of 3 required reporters with a key agree |" in first
     assert "feedback/review.html`" in first
@@ -374,3 +385,9 @@ def test_the_demonstration_makes_way_for_the_sources_that_a_file_declares(outcom
     assert outcome["reports ingested"] == GREEN
     assert "synthetic" in set(lake.facts()["source"])
     assert set(read_manifest(lake, lake.latest())["source"]) == {"drawn", REPORTS}
+
+
+def test_a_person_is_asked_about_random_predictions_and_the_labels_are_kept(outcome):
+    assert outcome["an audit"] == dict.fromkeys(["draw", "ask", "keep"], "success")
+    assert "These are 30 predictions that were drawn at random." in outcome["asked"][5]
+    assert outcome["asked"][5].count("| shop |") == 30

@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = folder / image.label / image.origin
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(image.data)
-    context = {"params": {"parts": 1, "exclude": None}, "dag_run": SimpleNamespace(run_after=NOW)}
+    context = {"params": {"parts": 1, "exclude": None, "dry_run": False}, "dag_run": SimpleNamespace(run_after=NOW)}
     for module in (forms, ingest_images):
         monkeypatch.setattr(module, "get_current_context", lambda: context)
     for source in (DRAWN, str(folder)):

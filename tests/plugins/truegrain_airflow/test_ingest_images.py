@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.sdk.exceptions import AirflowSkipException
 from pytest_httpserver import HTTPServer
 
 from model.dataset.ingest import assemble, publish
@@ -35,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(autouse=True)
 def form(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The form of the run, empty at first."""
-    fields: dict[str, Any] = {"source": None, "parts": None, "exclude": None}
+    fields: dict[str, Any] = {"source": None, "parts": None, "exclude": None, "dry_run": False}
     context = {
         "params": fields,
         "dag_run": SimpleNamespace(run_after=NOW),
@@ -85,11 +86,44 @@ def test_the_source_that_is_named_overrules_the_settings(home: Path, form: dict[
     (part,) = ingest_images.plan()
     assert part["sources"][0] == {
         "location": "synthetic?images=2&size=32", "name": "drawn", "licence": "ours", "generator": None,
-        "neutralise": False,
+        "neutralise": False, "hold_out": (),
     }  # fmt: skip
     form["source"] = str(home / "nowhere")
     with pytest.raises(SourceError, match="does not exist"):
         ingest_images.plan()
+
+
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch, form: dict[str, Any]) -> dict[str, Any]:
+    """What a task of a dry run leaves as XComs."""
+    form["dry_run"] = True
+    xcoms: dict[str, Any] = {}
+    context = {"params": form, "ti": SimpleNamespace(xcom_push=xcoms.__setitem__)}
+    for module in (forms, ingest_images):
+        monkeypatch.setattr(module, "get_current_context", lambda: context)
+    return xcoms
+
+
+def test_a_dry_run_says_what_the_source_holds_and_writes_nothing(
+    home: Path, left: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="truegrain.ingest"), pytest.raises(AirflowSkipException, match="dry run"):
+        ingest_images.plan()
+    assert "synthetic?images=4&size=32: would be ingested" in caplog.text
+    assert [source["images"] for source in left["preview"]] == [4]
+    assert json.dumps(left["preview"])
+    with pytest.raises(AirflowSkipException, match="assembles nothing"):
+        ingest_images.assemble()
+    assert list(home.iterdir()) == []
+
+
+def test_a_dry_run_of_a_source_that_would_be_refused_fails(
+    home: Path, form: dict[str, Any], left: dict[str, Any]
+) -> None:
+    form["source"] = str(home / "nowhere")
+    with pytest.raises(SourceError, match="does not exist"):
+        ingest_images.plan()
+    assert left["preview"][0]["verdict"] == "Cannot be read"
 
 
 def test_a_secret_in_the_source_reaches_the_server_and_neither_the_log_nor_other_tasks(

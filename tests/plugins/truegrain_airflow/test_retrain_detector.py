@@ -61,23 +61,24 @@ def test_the_limits_of_the_gate_are_those_of_the_operators_file(monkeypatch, tmp
 
 
 @pytest.mark.parametrize(
-    ("promote", "setting", "param", "following"),
+    ("promote", "ask", "setting", "param", "following"),
     [
-        (True, "", False, "promote"),
-        (True, "", True, "approve"),
-        (True, "true", False, "approve"),
-        (True, "false", False, "promote"),
-        (False, "true", True, None),
+        (True, False, "", False, "promote"),
+        (True, False, "", True, "approve"),
+        (True, False, "true", False, "approve"),
+        (True, False, "false", False, "promote"),
+        (False, False, "true", True, None),
+        (False, True, "false", False, "approve"),
     ],
 )
-def test_a_person_is_asked_about_what_passed_when_the_setting_or_the_form_says_so(
-    monkeypatch: pytest.MonkeyPatch, *, promote: bool, setting: str, param: bool, following: str | None
+def test_a_person_is_asked_when_the_setting_or_the_form_says_so_and_when_the_gate_asks(
+    monkeypatch: pytest.MonkeyPatch, *, promote: bool, ask: bool, setting: str, param: bool, following: str | None
 ) -> None:
     pushed: dict[str, str] = {}
     context = {"params": {"approval": param}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
     monkeypatch.setattr(retrain_detector, "get_current_context", lambda: context)
     monkeypatch.setenv("TRUEGRAIN_APPROVAL", setting)
-    decision = Decision(promote, (Rule("accuracy", 0.9, 0.85, promote, "90.00 %"),))
+    decision = Decision(promote, (Rule("accuracy", 0.9, 0.85, promote, "90.00 %"),), ask=ask)
     assert retrain_detector.follow(decision) == following
     assert pushed == {"decision": str(decision)}
 
