@@ -1,0 +1,1 @@
+"""The command `truegrain`, and the Python client of the service."""
