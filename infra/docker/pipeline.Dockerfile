@@ -22,6 +22,7 @@ COPY service service
 COPY expectations expectations
 COPY dags dags
 COPY plugins plugins
+COPY infra/truegrain infra/truegrain
 COPY infra/truegrain_rig infra/truegrain_rig
 RUN pip install --no-deps --editable .
 

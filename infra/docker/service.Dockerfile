@@ -13,6 +13,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY model model
 COPY service service
 COPY expectations expectations
+COPY infra/truegrain infra/truegrain
+COPY infra/registry infra/registry
 RUN pip install --no-deps --editable .
 
 USER truegrain

@@ -72,6 +72,8 @@ def _tell(dag: str, run: str, task: Task, told: dict[str, str], logs: Path, prog
         took = "" if task.seconds is None else f" {task.seconds:6.1f} s"
         why = f"  {_reason(task_log(logs, dag, run, task))}" if task.state == "up_for_retry" else ""
         progress.say(f"  {dag}.{task.title:<10} {task.state:<8}{took}{why}")
+    if task.state == "awaiting_input":
+        progress.say(f"  answer it in Airflow, under Required Actions of {dag}; until then production stays as it is")
 
 
 def _show_running(dag: str, run: str, tasks: list[Task], logs: Path, progress: Progress) -> None:

@@ -95,6 +95,11 @@ def members(records: Iterable[Record]) -> set[psutil.Process]:
     return _members(_sessions(records))
 
 
+def listens(record: Record, port: int) -> bool:
+    """Return whether a process of this program listens on a port. What answers there may belong to another user."""
+    return any(port in _listening_ports(process) for process in members([record]))
+
+
 def _sessions(records: Iterable[Record]) -> dict[int, float]:
     """Return the ids of the sessions that still belong to these programs, each with the time it began.
 
@@ -143,6 +148,14 @@ def _taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def _listening_ports(process: psutil.Process) -> set[int]:
+    try:
+        sockets = process.net_connections(kind="tcp")
+    except psutil.Error:
+        return set()
+    return {held.laddr.port for held in sockets if held.status == psutil.CONN_LISTEN}
 
 
 def _parent(process: psutil.Process) -> int | None:

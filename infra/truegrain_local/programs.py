@@ -11,7 +11,7 @@ from pathlib import Path
 from model import TELEMETRY_OFF
 from model.settings import Settings
 from truegrain_local.environment import PATIENT_WITH_MLFLOW, ROOT
-from truegrain_rig.mlflow_server import UNDER_GUNICORN
+from truegrain_rig.mlflow_server import GUARDED
 
 USER = "admin"
 HOST = "127.0.0.1"
@@ -111,7 +111,7 @@ def _mlflow_command(settings: Settings) -> tuple[str, ...]:
         *("--artifacts-destination", str(home / "artifacts")),
         *("--host", HOST, "--port", str(settings.mlflow_port)),
         *("--workers", "1"),
-        *("--gunicorn-opts", UNDER_GUNICORN),
+        *("--gunicorn-opts", GUARDED),
     )
 
 

@@ -26,7 +26,7 @@ To go on, do one of these:
 _AFTER_A_PERSON = """\
 To go on, do one of these:
   1. Trigger retrain_detector in Airflow once more, and approve what it asks about.
-  2. Promote this version: python -m model.registry promote {version} --reason "<why>"
+  2. Promote this version: python -m model.registry promote {version}{override} --reason "<why>"
      infra/docs/train/put-back.md says more."""
 
 
@@ -56,13 +56,15 @@ class Trained:
 class Refusal:
     """A version that was not promoted, the `rules` of the gate that failed, and the address of its report.
 
-    `rules` is empty if a person refused the version. `production` is the version that serves instead, or None.
+    `rules` is empty if a person refused what had passed. `asked` says that images were too few for the gate, so that a
+    person was asked, who did not approve. `production` is the version that serves instead, or None.
     """
 
     refused: Trained
     rules: tuple[Rule, ...]
     report: str
     production: Trained | None
+    asked: bool = False
 
 
 def find_refusal(settings: Settings, *, trained: bool) -> Refusal | None:
@@ -80,13 +82,14 @@ def find_refusal(settings: Settings, *, trained: bool) -> Refusal | None:
         return None
     found = registry.read_file(version.run_id, DECISION, most_bytes=Decision.most_bytes)
     rules = Decision.from_json(found).rules if found is not None else ()
-    by_gate = version.tags.get(tags.GATE) == tags.FAILED
+    by_gate = version.tags.get(tags.GATE) in (tags.FAILED, tags.ASKED)
     root = settings.mlflow_url or settings.tracking_uri
     return Refusal(
         refused=look_up(lake, version),
         rules=tuple(rule for rule in rules if by_gate and not rule.passed),
         report=registry.page_address(version.run_id, PAGE, root=root),
         production=look_up(lake, production) if production is not None else None,
+        asked=version.tags.get(tags.GATE) == tags.ASKED,
     )
 
 
@@ -105,14 +108,18 @@ def look_up(lake: Lake, version: ModelVersion) -> Trained:
 
 def explain_refusal(refusal: Refusal) -> str:
     """Say which version was refused and why, what is in production instead, and what the user can do."""
-    ways = _AFTER_THE_GATE if refusal.rules else _AFTER_A_PERSON.format(version=refusal.refused.version)
+    override = " --override" if refusal.asked else ""
+    by_person = _AFTER_A_PERSON.format(version=refusal.refused.version, override=override)
+    ways = _AFTER_THE_GATE if refusal.rules and not refusal.asked else by_person
     return "\n".join((*_tell_why(refusal), *_tell_instead(refusal.production), ways))
 
 
 def _tell_why(refusal: Refusal) -> list[str]:
-    by_person = "passed the gate, but a person refused it in Airflow, or nobody answered in time"
+    by_gate = "was refused by the gate" if refusal.rules else "passed the gate"
+    what = "has too few test images for the gate to decide" if refusal.asked else by_gate
+    by_person = ", but a person refused it in Airflow, or nobody answered in time"
     return [
-        f"Version {refusal.refused.version} {'was refused by the gate' if refusal.rules else by_person}:",
+        f"Version {refusal.refused.version} {what}{by_person if refusal.asked or not refusal.rules else ''}:",
         *(f"  {_printable(rule)}" for rule in refusal.rules),
         f"  {refusal.refused}",
         f"  its report is {refusal.report}",

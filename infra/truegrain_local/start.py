@@ -14,6 +14,7 @@ from truegrain_local.processes import (
     Record,
     alive,
     keep_private,
+    listens,
     read_records,
     require_free_ports,
     start,
@@ -54,7 +55,7 @@ def bring_up(settings: Settings, progress: Progress) -> AirflowApi:
         running.append(start(component, logs(settings)))
         write_records(path, running)
     _settings_path(settings).write_text(_for_comparison(settings))
-    _wait_until_well(settings, progress)
+    wait_until_well(settings, progress)
     api = AirflowApi(settings.airflow_port, password, logs(settings) / "airflow-api-server.log")
     _wait_for_dags(api, settings, progress)
     return api
@@ -92,14 +93,24 @@ def _migrate(settings: Settings, progress: Progress) -> None:
     progress.say("Airflow's database is ready")
 
 
-def _wait_until_well(settings: Settings, progress: Progress) -> None:
-    checks: dict[str, Callable[[], bool]] = {
-        f"MLflow answers on port {settings.mlflow_port}": partial(_answers, settings.mlflow_port, "/health"),
-        f"service answers on port {settings.service_port}": partial(_answers, settings.service_port, "/healthz"),
-        f"Airflow answers on port {settings.airflow_port}": partial(healthy, settings.airflow_port),
-    }
-    for what, check in checks.items():
-        _wait(what, check, settings, progress)
+def wait_until_well(settings: Settings, progress: Progress) -> None:
+    """Wait for answers of these programs alone: another user may take a port before its program does.
+
+    Whoever answers as Airflow gets its password next. Raises LaunchError if one ends or does not answer in time.
+    """
+    records = {record.name: record for record in read_records(records_path(settings.home))}
+    checks: tuple[tuple[str, str, int, Callable[[int], bool]], ...] = (
+        ("MLflow", "mlflow", settings.mlflow_port, partial(_answers, path="/health")),
+        ("service", "service", settings.service_port, partial(_answers, path="/healthz")),
+        ("Airflow", "airflow-api-server", settings.airflow_port, healthy),
+    )
+    for what, name, port, check in checks:
+        own = partial(_is_well, records[name], port, check)
+        _wait(f"{what} answers on port {port}", own, settings, progress)
+
+
+def _is_well(record: Record, port: int, check: Callable[[int], bool]) -> bool:
+    return listens(record, port) and check(port)
 
 
 def _wait_for_dags(api: AirflowApi, settings: Settings, progress: Progress) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ import psutil
 
 from model.dataset.contained.budget import Budget
 from model.dataset.contained.reader import names_of, sources_of
+from model.detectors.training_data import DEMONSTRATION
 from model.errors import TruegrainError
 from model.registry import ModelVersion
 from model.settings import Settings
@@ -100,9 +101,15 @@ Truegrain is up after {progress.seconds:.0f} s; its processes held {memory.gigab
   MLflow    http://{HOST}:{settings.mlflow_port}
   logs      {logs(settings)}
 
+{_describe(outcome.verdict["model"])}
 `make down` stops Truegrain.
 """
     )
+
+
+def _describe(model: Mapping[str, Any]) -> str:
+    warning = f"{DEMONSTRATION}\nTrain on your own images: make up SOURCE=<folder>.\n" if model["demonstration"] else ""
+    return f"{warning}The detector was trained on {model['trained_on']}.\n"
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def test_goals_and_post_mortem_are_shown_also_when_the_drill_was_not_passed(
     shown = io.StringIO()
     with pytest.raises(LaunchError):
         drill_run.run_drill(None, "patch", Settings(home=tmp_path), Progress(shown))
-    assert "NOT MET  Images of the new generator until the monitor suspected it: not reached" in shown.getvalue()
+    assert "MISSED  Images of the new generator until the monitor suspected it: not reached" in shown.getvalue()
     assert str(tmp_path / "drills" / "20261121-190000-patch" / "post-mortem.html") in shown.getvalue()
     assert "20261101" not in shown.getvalue(), "an earlier drill is none of this one's business"
 

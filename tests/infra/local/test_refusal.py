@@ -61,6 +61,13 @@ def test_what_a_person_refused_had_passed_the_gate_and_can_be_promoted_by_hand()
     assert "TRUEGRAIN_GATE_POLICY" not in text
 
 
+def test_what_the_gate_asked_a_person_about_is_told_with_its_rules_and_may_be_overridden() -> None:
+    text = explain_refusal(replace(BY_GATE, asked=True))
+    assert text.startswith("Version 2 has too few test images for the gate to decide, but a person refused it")
+    assert "\n  FAILED  accuracy: 83.87 %" in text
+    assert "python -m model.registry promote 2 --override --reason" in text
+
+
 def test_lines_fit_a_terminal() -> None:
     text = explain_refusal(BY_GATE)
     assert max(map(len, text.splitlines())) <= 120

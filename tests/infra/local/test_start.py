@@ -10,13 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pytest_httpserver import HTTPServer
 
 from model.settings import Settings
 from truegrain_local.errors import LaunchError
-from truegrain_local.processes import Record, alive, members, require_free_ports, start, stop, write_records
+from truegrain_local.processes import Record, alive, listens, members, require_free_ports, start, stop, write_records
 from truegrain_local.programs import Component
 from truegrain_local.progress import Progress
-from truegrain_local.start import find_running, records_path
+from truegrain_local.start import find_running, records_path, wait_until_well
 from truegrain_rig.process import free_ports
 
 ROOT = Path(__file__).parents[3]
@@ -110,3 +111,20 @@ def test_a_stranger_on_the_port_is_left_alone(tmp_path: Path, part: Component) -
             require_free_ports([part])
     finally:
         stop([stranger], seconds=0)
+
+
+def test_no_answer_of_a_stranger_counts(
+    tmp_path: Path, httpserver: HTTPServer, monkeypatch: pytest.MonkeyPatch, launch: Callable[[], Record]
+) -> None:
+    """Another user may listen on a port before the program does, and would be sent the password of Airflow."""
+    httpserver.expect_request("/health").respond_with_data("OK")
+    monkeypatch.setattr("truegrain_local.start.START_SECONDS", 2.0)
+    ours = launch()
+    with pytest.raises(LaunchError, match=f"MLflow answers on port {httpserver.port}"):
+        wait_until_well(Settings(home=tmp_path, mlflow_port=httpserver.port), Progress(io.StringIO()))
+    assert (httpserver.log, alive(ours)) == ([], True)
+
+
+def test_a_child_of_a_program_may_listen_for_it(part: Component, launch: Callable[[], Record]) -> None:
+    assert part.port is not None
+    assert listens(launch(), part.port)

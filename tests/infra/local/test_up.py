@@ -46,7 +46,14 @@ def test_no_address_that_it_ends_with_is_localhost(tmp_path: Path, capsys: pytes
     (tmp_path / "run").mkdir()
     version = ModelVersion(name="detector", version="1", run_id="", tags={}, aliases=())
     with PeakMemory(lambda: iter(())) as memory:
-        up._report(Settings(home=tmp_path), up.Outcome(version, {}, ""), Progress(io.StringIO()), memory)
+        up._report(
+            Settings(home=tmp_path),
+            up.Outcome(version, {"model": {"demonstration": True, "trained_on": "drawings"}}, ""),
+            Progress(io.StringIO()),
+            memory,
+        )
     told = capsys.readouterr().out
     assert {f"http://127.0.0.1:{port}" in told for port in (5000, 8000, 8080)} == {True}
     assert "localhost" not in told
+    assert "This is a demonstration." in told
+    assert "was trained on drawings." in told
