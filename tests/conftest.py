@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -46,13 +47,13 @@ def tiny_artifact(tmp_path: Path) -> Callable[..., Path]:
     """`tiny_artifact(bias=0.0)` writes an artifact without any training and returns its folder.
 
     The detector calls an image AI when its mean brightness is above one half; a larger bias moves every probability
-    toward AI. Its reference consists of ordinary images (see `ordinary.draw_ordinary`).
+    toward AI. Its reference consists of ordinary images (see `ordinary.draw_ordinary`). Further arguments are those of
+    `write_tiny`.
     """
 
-    def write(bias: float = 0.0, *, dataset_version: str = "20260105-0123456789ab") -> Path:
+    def write(bias: float = 0.0, **about: Any) -> Path:
         reference = pack_reference(compute_reference(bias))
-        folder = tmp_path / f"tiny{bias:+g}"
-        return write_tiny(folder, bias=bias, dataset_version=dataset_version, reference=reference)
+        return write_tiny(tmp_path / f"tiny{bias:+g}", bias=bias, reference=reference, **about)
 
     return write
 

@@ -12,8 +12,9 @@ from PIL import Image
 
 from model.images.decoding import decode
 from model.sources.synthetic import Order, draw_images
+from truegrain_rig.boxed_files import Part, boxed, coded, grid, heic, resized
 
-FORMATS = ("JPEG", "PNG", "WEBP")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIC", "AVIF")
 SIDE = 64
 SMALL_SIDE = 24
 PARTS = 10_000
@@ -106,6 +107,23 @@ def _bombs() -> Iterator[Attack]:
     wide = io.BytesIO()
     Image.new("1", (16_000, 3_000)).save(wide, "TIFF", compression="group4")
     yield Attack("TIFF of 48 megapixels in a few bytes", wide.getvalue())
+    large, tile = coded(Image.new("RGB", (2_560, 2_048), "red")), coded(Image.new("RGB", (64, 64), "red"))
+    yield Attack("HEIC that says it is of 900 megapixels", boxed([resized(large, 30_000, 30_000)]))
+    yield Attack("HEIC of 5 megapixels that says it is small", boxed([resized(large, 64, 64)]))
+    yield Attack("HEIC of 500 pictures in one", boxed([Part(large.kind, large.data * 500, large.properties)]))
+    yield Attack("HEIC of 10,000 tiles, which are one", _tiled(grid(100, 100, (6_400, 6_400)), [tile], 10_000))
+    yield Attack("HEIC of 10,000 tiles", _tiled(grid(100, 100, (6_400, 6_400)), [tile] * 10_000, 10_000))
+    yield Attack("HEIC of 900 large tiles for a small picture", _tiled(grid(30, 30, (64, 64)), [large], 900))
+    sequence = io.BytesIO()
+    stills = [Image.new("RGB", (64, 64), (number, 0, 0)) for number in range(200)]
+    stills[0].save(sequence, "AVIF", save_all=True, append_images=stills[1:], speed=10)
+    yield Attack("AVIF of 200 frames", sequence.getvalue())
+    yield Attack("AVIF of 6 megapixels in a few bytes", encode(Image.new("L", (2_500, 2_500)), "AVIF", speed=10))
+
+
+def _tiled(whole: Part, tiles: list[Part], count: int) -> bytes:
+    numbers = [2 + number % len(tiles) for number in range(count)]
+    return boxed([whole, *tiles], references=[(b"dimg", 1, numbers)])
 
 
 def _two_in_one() -> Iterator[Attack]:
@@ -148,7 +166,9 @@ def pictures(count: int) -> list[Image.Image]:
 
 
 def encode(image: Image.Image, name: str, **options: object) -> bytes:
-    """Write an image in a format, with options of Pillow's for it."""
+    """Write an image in a format, with options of Pillow's or pillow-heif's for it."""
+    if name == "HEIC":
+        return heic(image, **options)
     file = io.BytesIO()
     image.save(file, name, **options)
     return file.getvalue()

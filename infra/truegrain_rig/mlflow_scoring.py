@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from model.detectors import artifact
-from model.images.decoding import decode
-from model.images.preprocess import Preprocess
 from model.registry.mlflow_model import pack
 from truegrain_rig.mlflow_server import QUIET
 from truegrain_rig.process import await_answer, free_ports, running
@@ -30,7 +28,7 @@ def scoring(folder: Path, photo: Path, *, workers: int) -> Iterator[tuple[str, P
     with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as passing:
         packed, body = Path(passing) / "model", Path(passing) / "pixels.json"
         pack(folder, packed)
-        pixels = Preprocess(**artifact.read(folder).preprocess)(decode(photo.read_bytes()).rgb)
+        pixels = artifact.read(folder).preprocess.read(photo.read_bytes())
         body.write_text(json.dumps({"inputs": pixels[np.newaxis].tolist()}))
         command = [sys.executable, "-m", "mlflow", "models", "serve", "--model-uri", str(packed)]
         command += ["--env-manager", "local", "--port", str(port), "--workers", str(workers)]

@@ -14,6 +14,8 @@ UNDER_GUNICORN = "--worker-class=gthread --threads=16 --no-control-socket"
 Under uvicorn, the default, MLflow also serves an assistant and a gateway. The assistant runs a shell for anyone who
 reaches the port from this machine. The gateway sends requests anywhere.
 """
+GUARDED = f"{UNDER_GUNICORN} --config=infra/registry/gunicorn.conf.py"
+"""Options of an MLflow that others reach, seen from the repository's folder. MLflow then keeps to its own files."""
 QUIET = {**TELEMETRY_OFF, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 START_SECONDS = 200.0
 """The first start on a machine compiles and migrates; later starts take a twentieth of the time."""

@@ -109,8 +109,9 @@ def write_source(folder: Path, images: int, *, start: int = 0) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Read a lake's files except its memory of what was read, whose file names are random."""
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.parent != folder / "seen")
+    """Read a lake's files, except what it remembers: what was read (names are random), and sums of files by time."""
+    remembered = (folder / "seen", *folder.glob("batches/*/sums.json"))
+    paths = (path for path in folder.rglob("*") if path.is_file() and not {path, path.parent} & set(remembered))
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 

@@ -22,11 +22,13 @@ def sign(
     url: str = "",
     assertions: int = 0,
     packed: bool = False,
+    placed: bytes = b"",
 ) -> bytes:
     """Put credentials with these actions into an image of the format `kind`.
 
     With `edits` the picture is derived from `image`, which has its own credentials. With a `url` the file only names
     the address of its credentials. The manifest has so many further `assertions`. `packed` compresses its boxes.
+    `placed` is a JPEG that was placed in the picture.
     """
     definition: dict[str, Any] = {"claim_generator_info": [{"name": "Dream Machine", "version": "3"}]}
     definition["assertions"] = [{"label": f"org.test.a{number}", "data": {"a": 1}} for number in range(assertions)]
@@ -37,6 +39,8 @@ def sign(
             builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
         for action in actions:
             builder.add_action(action)
+        if placed:
+            builder.add_ingredient({"relationship": "componentOf"}, "image/jpeg", io.BytesIO(placed))
         if url:
             builder.set_no_embed()
             builder.set_remote_url(url)
@@ -44,12 +48,23 @@ def sign(
     return signed.getvalue()
 
 
+def trust_list() -> str:
+    """The certificate of the authority that vouches for the signer, as PEM."""
+    return _chain()[0][1].public_bytes(Encoding.PEM).decode()
+
+
 @cache
-def _signer() -> Any:
-    """A signer with the chain of certificates that the C2PA specification asks for (2.1, section 14.5)."""
+def _chain() -> tuple[list[x509.Certificate], Ed25519PrivateKey]:
+    """A chain of certificates as the C2PA specification asks for (2.1, section 14.5), and the signer's key."""
     authority, signer = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     chain = [_certify("Test Signer", signer, authority, is_authority=False)]
     chain += [_certify("Test Authority", authority, authority, is_authority=True)]
+    return chain, signer
+
+
+@cache
+def _signer() -> Any:
+    chain, signer = _chain()
     pem = b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
     key = signer.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return c2pa.Signer.from_info(c2pa.C2paSignerInfo(b"ed25519", pem, key, None))

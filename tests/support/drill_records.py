@@ -33,9 +33,9 @@ def make_drill(**changes: object) -> Drill:
         before=make_learnt("1", images=2000),
         steps=tuple(Step(name=name, begin=begin, end=end) for name, (begin, end) in _TIMES.items()),
         answers=(
-            *make_answers(0, by=KNOWN[0], right=95, of=100),
+            *make_answers(0, by=KNOWN[0], right=1140, of=1200, every=0.05),
             *make_answers(60, by=NEW, right=70, of=100),
-            *make_answers(302, by=NEW, right=94, of=100, version="2"),
+            *make_answers(302, by=NEW, right=2850, of=3000, version="2"),
         ),
         readings=(make_reading(50, newcomers=0), make_reading(110, newcomers=80, alarm=True)),
         suspects=(Suspect("data:image/webp;base64,AAAA", make_answers(70, by=NEW, right=0, of=2)[1]),),
@@ -46,12 +46,12 @@ def make_drill(**changes: object) -> Drill:
     return replace(drill, **changes)
 
 
-def make_answers(begin: float, *, by: str, right: int, of: int, version: str = "1") -> list[Answer]:
-    """Return verdicts on images, real and AI by turns; the last verdicts are wrong."""
+def make_answers(begin: float, *, by: str, right: int, of: int, version: str = "1", every: float = 0.2) -> list[Answer]:
+    """Return verdicts on images, real and AI by turns, `every` so many seconds; the last verdicts are wrong."""
     made = [(None, by)[number % 2] for number in range(of)]
     return [
         Answer(
-            seconds=begin + 0.2 * number,
+            seconds=begin + every * number,
             generator=generator,
             probability=0.9 if (generator is not None) == (number < right) else 0.1,
             called="ai" if (generator is not None) == (number < right) else "real",
@@ -71,7 +71,8 @@ def make_reading(seconds: float, *, newcomers: int, alarm: bool = False) -> Read
         if alarm
         else "No signal is over.",
         signals=(Signal("dense_group", 0.21 if alarm else 0.01, 0.08, alarm), Signal("psi_bytes", 0.1, 0.25, False)),
-        accuracy=Estimate(0.9, 0.8, 0.95),
+        accuracy=None if alarm else Estimate(0.9, 0.8, 0.95),
+        not_estimable="the traffic has drifted (new_generator)" if alarm else None,
         truth=0.72,
         suspects=40 if alarm else 0,
         suspects_new=38 if alarm else 0,

@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from model.images.decoding import decode
 from model.images.fingerprint import Fingerprint, fingerprint
 from model.images.preprocess import Preprocess
 
@@ -28,7 +27,7 @@ def look_at_ordinary(count: int, *, seed: int, size: int) -> tuple[NDArray[np.ui
     """Return the pixels that a detector of that input size sees [count, size, size, 3], and the facts of the files."""
     files = draw_ordinary(count, seed=seed)
     preprocess = Preprocess(size)
-    return np.stack([preprocess(decode(file).rgb) for file in files]), tuple(map(fingerprint, files))
+    return np.stack([preprocess.read(file) for file in files]), tuple(map(fingerprint, files))
 
 
 def _draw(level: float, number: int, random: np.random.Generator) -> bytes:

@@ -45,6 +45,14 @@ def scene(number: int, *, quality: int = 95) -> LabelledImage:
     return LabelledImage(data=buffer.getvalue(), label="real", source="made", origin=f"{number}-{quality}.jpg")
 
 
+def textured(width: int, height: int) -> Image.Image:
+    """A picture with as much detail at every scale, as photographs have: noise whose amplitude falls as 1/frequency."""
+    rows, columns = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    spectrum = np.fft.rfft2(np.random.default_rng(3).standard_normal((height, width)))
+    levels = np.fft.irfft2(spectrum / np.maximum(np.hypot(rows, columns), 1 / max(width, height)), (height, width))
+    return Image.fromarray((128 + 40 * levels / levels.std()).clip(0, 255).astype(np.uint8)).convert("RGB")
+
+
 def many(count: int, *, start: int = 0, format_: str = "PNG") -> Iterator[LabelledImage]:
     numbers = range(start, start + count)
     return (labelled(number, "real" if number % 2 else "ai", format_=format_) for number in numbers)
