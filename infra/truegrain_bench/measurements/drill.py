@@ -47,7 +47,7 @@ def new_generator() -> Iterator[Figure]:
         drill = Drill.from_json(record.read_bytes())
     for goal in goals(drill):
         if goal.value is not None:
-            yield Figure(f"drill.{goal.name}", round(goal.value, 1), goal.unit, FULL)
+            yield Figure(f"drill.{goal.name}", round(goal.value.value, 1), goal.unit, FULL)
 
 
 def ordinary_traffic() -> Iterator[Figure]:

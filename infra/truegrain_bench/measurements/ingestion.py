@@ -1,4 +1,4 @@
-"""Measures the ingestion of CIFAKE into a validated version, also relative to merely decoding its files."""
+"""Measures the ingestion of CIFAKE into a validated version, and of files relative to merely decoding them."""
 
 import hashlib
 import io
@@ -11,6 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from statistics import median
+from typing import Final
 
 from PIL import Image
 
@@ -23,7 +25,11 @@ from model.sources.tree import is_image
 from truegrain_bench.measurements.million_rows import bring_out
 from truegrain_bench.measurements.twins import CIFAKE_COMMAND, CIFAKE_VARIABLE
 from truegrain_bench.results.results import Figure
+from truegrain_rig.artifacts import draw_megapixel_photos
 from truegrain_rig.process import most_held, pool
+
+PHOTOGRAPHS: Final = 600
+ROUNDS: Final = 3
 
 
 def cifake_ingestion() -> Iterator[Figure]:
@@ -36,12 +42,7 @@ def cifake_ingestion() -> Iterator[Figure]:
         url = f"{folder}/lake"
         with pool(cores) as processes:
             source = _unpacked(Path(location), Path(folder) / "files")
-            files = sorted(path for path in source.rglob("*") if is_image(path.name))
-            _floor(files, processes, cores)  # the first run is not measured: it brings the files into memory
-            floor = _floor(files, processes, cores)
-            begin = time.perf_counter()
-            _collect(f"{folder}/beside", str(source), processes, cores)
-            above_floor = (time.perf_counter() - begin) / floor
+            above_floor = _above_floor(source, Path(folder) / "beside", processes, cores)
             begin = time.perf_counter()
             held_together = _collect(url, location, processes, cores)
             collecting = time.perf_counter() - begin
@@ -52,6 +53,19 @@ def cifake_ingestion() -> Iterator[Figure]:
     yield Figure("ingest.cifake_seconds", round(seconds, 1), "s", CIFAKE_COMMAND)
     yield Figure("ingest.peak_gb", round(max(held_together, held_alone), 2), "GB", CIFAKE_COMMAND)
     yield Figure("ingest.floor_ratio", round(above_floor, 2), "x", CIFAKE_COMMAND)
+
+
+def photograph_ingestion() -> Iterator[Figure]:
+    """Collect drawn photographs of a megapixel, with a process a core."""
+    cores = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory(prefix="truegrain-bench-") as folder:
+        draw_megapixel_photos(Path(folder) / "files", PHOTOGRAPHS)
+        with pool(cores) as processes:
+            rounds = [
+                _above_floor(Path(folder) / "files", Path(folder) / f"lake-{number}", processes, cores)
+                for number in range(ROUNDS)
+            ]
+    yield Figure("ingest.photograph_floor_ratio", round(median(rounds), 2), "x", "make bench")
 
 
 def collect_one(url: str, part: Part, *, now: datetime) -> tuple[int, float]:
@@ -66,6 +80,16 @@ def read_and_decode(files: Sequence[Path]) -> None:
         data = file.read_bytes()
         hashlib.sha256(data).hexdigest()
         Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def _above_floor(source: Path, lake: Path, processes: ProcessPoolExecutor, cores: int) -> float:
+    """Return how many times as long it takes to collect the files of a folder as to read, hash and decode them."""
+    files = sorted(path for path in source.rglob("*") if is_image(path.name))
+    _floor(files, processes, cores)  # the first run is not measured: it brings the files into memory
+    floor = _floor(files, processes, cores)
+    begin = time.perf_counter()
+    _collect(str(lake), str(source), processes, cores)
+    return (time.perf_counter() - begin) / floor
 
 
 def _collect(url: str, location: str, processes: ProcessPoolExecutor, cores: int) -> float:

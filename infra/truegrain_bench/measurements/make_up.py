@@ -15,6 +15,7 @@ from PIL import Image
 
 from model.registry.version_tags import measured
 from truegrain_bench.measurements.compression import jpeg_drops
+from truegrain_bench.measurements.domain import unsure_shares
 from truegrain_bench.measurements.twins import CIFAKE_COMMAND, CIFAKE_VARIABLE
 from truegrain_bench.results.results import Figure
 from truegrain_rig.stack import ROOT, running
@@ -35,6 +36,7 @@ def builtin_loop() -> Iterator[Figure]:
         yield Figure("setup.peak_gb", stack.summary["peak_gb"], "GB", SHORT)
         yield Figure("detector.synthetic_accuracy", _percent(stack.summary, "accuracy"), "%", SHORT)
         yield Figure("serve.p50_ms", _median_ms(f"{stack.service}/predict"), "ms", SHORT)
+        yield from unsure_shares(stack)
 
 
 def seed_loop() -> Iterator[Figure]:

@@ -19,6 +19,7 @@ from model.dataset.manifest import read_candidates, write_rows
 from model.dataset.shards import BATCH_SCHEMA
 from model.dataset.validation import Validation, write_validation
 from model.files import write_table, write_text
+from model.images.sketch import WORDS
 from model.pages.dataset_page import write_page
 from truegrain_bench.results.results import Figure
 from truegrain_rig.process import most_held, pool
@@ -112,6 +113,9 @@ def make_facts(count: int, rng: np.random.Generator) -> pa.Table:
                     second, np.datetime64("2026-01-19T02", "ms"), np.datetime64("2026-01-05T02", "ms")
                 ),
                 "licence": pa.array(LICENCES[source], pa.string()),
+                "collection": pa.nulls(count, pa.string()),
+                "revision": pa.nulls(count, pa.string()),
+                "sketch": pc.if_else(broken, None, pa.array(_sketches(seen["phash"]))),
             }
         )
         .select(BATCH_SCHEMA.names)
@@ -138,6 +142,16 @@ def _hashes(count: int, of: NDArray[np.int64], rng: np.random.Generator) -> NDAr
         swapped = [rng.choice(np.flatnonzero(bits[row] == value), 2, replace=False) for value in (True, False)]
         bits[row, np.concatenate(swapped)] ^= True
     return np.packbits(bits, axis=1).view(">i8").ravel().astype(np.int64)
+
+
+def _sketches(phashes: NDArray[np.int64]) -> list[str]:
+    """Make sketches of three views; near-duplicates have equal details, and coarse details as their perceptual hashes.
+
+    The views are told apart by bits of the coarse details, so that the views of one picture are far from each other.
+    """
+    words = np.zeros((len(phashes), 3, WORDS), dtype=np.uint64)
+    words[:, :, 0] = phashes.view(np.uint64)[:, None] ^ np.array([0, 0xFF << 8, 0xFF << 24], dtype=np.uint64)
+    return [sketch.tobytes().hex() for sketch in words.astype(">u8")]
 
 
 def _write_batch(lake: Lake, name: str, facts: pa.Table) -> None:

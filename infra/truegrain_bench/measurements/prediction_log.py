@@ -65,13 +65,13 @@ def logged_predictions() -> Iterator[Figure]:
 
 
 def log_overhead() -> Iterator[Figure]:
-    """Compare the cost of verdicts with and without log and metrics, for a small and a large detector."""
+    """Compare the cost of verdicts with and without all that is recorded, for a small and a large detector."""
     for name, recipe in (("log.overhead", SMALL), ("log.b0_224_overhead", LARGE)):
         yield Figure(name, round(100 * _overhead(recipe), 1), "%", COMMAND)
 
 
 def _overhead(recipe: str) -> float:
-    """Return the share of log and metrics in the cost of a verdict; both services are asked in turn.
+    """Return the share of all that is recorded in the cost of a verdict; both services are asked in turn.
 
     The cost is CPU time of the workers, since rates of verdicts vary more from round to round.
     """

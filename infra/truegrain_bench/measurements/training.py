@@ -61,7 +61,7 @@ def write_images(folder: Path, config: TrainConfig) -> Samples:
         path = folder / image.label / f"{number}.jpg"
         path.parent.mkdir(exist_ok=True)
         decode(image.data).rgb.resize((SIDE, SIDE), Image.Resampling.BICUBIC).save(path, quality=90)
-        pixels.append(prepare(decode(path.read_bytes()).rgb))
+        pixels.append(prepare.read(path.read_bytes()))
         labels.append(CLASSES.index(image.label))
     return Samples(np.stack(pixels), np.array(labels, dtype=np.float32))
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model.dataset.near_duplicates import near_clusters
+from model.dataset.near_duplicates import near_hashes
 from model.errors import SourceError
 from model.images.fingerprint import fingerprint
 from model.sources.kinds import read_source
@@ -27,7 +27,7 @@ def near_duplicate_search() -> Iterator[Figure]:
     """Time the search of a million hashes on one core; they include large groups of copies and of flat images."""
     hashes = _million_hashes(np.random.default_rng(0))
     begin = time.perf_counter()
-    near_clusters(hashes)
+    near_hashes(hashes)
     yield Figure("ingest.neardup_1m_seconds", round(time.perf_counter() - begin, 1), "s", "make bench")
 
 

@@ -7,6 +7,7 @@ import pytest
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_manifest
 from support.planted_defects import clean_images
+from truegrain_bench.measurements import ingestion
 from truegrain_bench.measurements.ingestion import cifake_ingestion
 from truegrain_bench.measurements.million_rows import LATER, bring_out, prepare
 from truegrain_bench.measurements.twins import CIFAKE_VARIABLE
@@ -40,6 +41,14 @@ def test_a_folder_that_stands_for_cifake_is_measured(tmp_path: Path, monkeypatch
     figures = {figure.name: figure.value for figure in cifake_ingestion()}
     assert figures.keys() == {"ingest.cifake_seconds", "ingest.peak_gb", "ingest.floor_ratio"}
     assert min(figures.values()) > 0
+
+
+def test_drawn_photographs_are_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ingestion, "PHOTOGRAPHS", 4)
+    monkeypatch.setattr(ingestion, "ROUNDS", 1)
+    (figure,) = ingestion.photograph_ingestion()
+    assert figure.name == "ingest.photograph_floor_ratio"
+    assert figure.value > 0
 
 
 def test_nothing_is_measured_where_cifake_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
