@@ -20,6 +20,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from model.detectors import artifact
+from model.images.formats import FORMATS
 from model.sources import archive
 from service.answers.receipts import make_key
 from service.answers.verdict import EXAMPLE_VERDICT
@@ -31,14 +32,12 @@ PREDICTION: Final = "0f8c1c5d0e6f4b7f9d1e2c3b4a596877"
 ROUTES: Final = ("/predict", "/predict/batch", "/predict/explain", "/predict/compare", "/feedback", "/receipts/verify")
 TYPES: Final = (MULTIPART, "application/json", "image/jpeg", "text/plain")
 
-_FORMATS: Final = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
-
 
 def images() -> Iterator[bytes]:
     """Yield an image in each format, and images with metadata about their origin."""
     pixels = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
     picture = Image.fromarray(pixels)
-    for kind in _FORMATS:
+    for kind in FORMATS:
         yield encode(picture, kind)
     yield encode(picture, "JPEG", progressive=True)
     yield encode(picture.convert("CMYK"), "JPEG")
@@ -108,6 +107,19 @@ def tables() -> Iterator[bytes]:
     yield text.replace(",", ";").encode()
     yield text.encode("utf-16")
     yield b'id,generated,class\na.jpg,1,ai\n"b,c.jpg",0,real\n'
+
+
+def json_lines() -> Iterator[bytes]:
+    """Yield tables as JSON lines: with words and with numbers as labels, and with fields that some lines lack."""
+    yield b'{"file_name": "real/a.jpg", "label": "real"}\n{"file_name": "ai/b.jpg", "label": "ai"}\n'
+    yield b'{"file_name": "a.jpg", "is_ai": 1, "boxes": [[1, 2]]}\n\n{"is_ai": 0, "file_name": "b.jpg", "w": 0.5}'
+
+
+def words() -> Iterator[bytes]:
+    """Yield what describes the image of a WebDataset sample, each after a byte for its suffix."""
+    yield b'\0{"label": "fake", "generator": "sd", "split": "test", "width": 16}'
+    yield b"\x011"
+    yield b"\x02a photo of a cat"
 
 
 def cards() -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from model.errors import ArtifactError, InvalidImage, SourceError
 from model.images.decoding import Limits, decode
 from model.images.provenance.reading import read_provenance
 from model.settings import Settings
-from model.sources import archive, csv_table
+from model.sources import archive, csv_table, sample_words
 from model.sources.kinds import read_source
 from service.answers.receipts import NotSigned, make_key
 from service.app import create_app
@@ -106,6 +106,25 @@ def _open_table(_: Path) -> Parse:
     return parse
 
 
+def _open_json_lines(_: Path) -> Parse:
+    def parse(data: bytes) -> None:
+        with suppress(SourceError):
+            list(csv_table.read_table(data, path="fuzzed.jsonl") or ())
+
+    return parse
+
+
+def _open_words(_: Path) -> Parse:
+    """Read what describes an image. The first byte chooses the suffix."""
+
+    def parse(data: bytes) -> None:
+        suffix = sample_words.SUFFIXES[data[0] % len(sample_words.SUFFIXES)]
+        with suppress(SourceError):
+            sample_words.read_words({suffix: data[1:]}, "real/a.jpg")
+
+    return lambda data: parse(data) if data else None
+
+
 def _open_card(_: Path) -> Parse:
     def parse(data: bytes) -> None:
         with suppress(ArtifactError):
@@ -142,6 +161,8 @@ TARGETS: Final = MappingProxyType(
         "archive": Target(_open_archive, seeds.archives, most_bytes=16_384),
         "shard": Target(_open_shard, seeds.shards, most_bytes=8_192),
         "table": Target(_open_table, seeds.tables),
+        "json_lines": Target(_open_json_lines, seeds.json_lines),
+        "words": Target(_open_words, seeds.words),
         "card": Target(_open_card, seeds.cards),
         "golden": Target(_open_golden, seeds.golden_arrays, most_bytes=16_384),
     }

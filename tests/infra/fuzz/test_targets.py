@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from model.images.decoding import decode
+from model.images.formats import FORMATS
 from model.sources.archive import SUFFIXES
 from model.sources.csv_table import read_table
 from model.sources.kinds import read_source
+from model.sources.sample_words import SUFFIXES as SAMPLE
+from model.sources.sample_words import read_words
 from truegrain_fuzz import seeds
 from truegrain_fuzz.targets import TARGETS, BrokenPromise
 
@@ -23,7 +26,7 @@ def test_no_seed_breaks_a_target(name: str, tmp_path: Path) -> None:
 
 
 def test_the_seeds_are_what_they_should_be(tmp_path: Path) -> None:
-    assert len({decode(image).format for image in seeds.images()}) == 6
+    assert {decode(image).format for image in seeds.images()} == set(FORMATS)
     for number, packed in enumerate(seeds.archives()):
         path = tmp_path / f"seed{SUFFIXES[number]}"
         path.write_bytes(packed[1:])
@@ -33,6 +36,10 @@ def test_the_seeds_are_what_they_should_be(tmp_path: Path) -> None:
         assert [image.label for image in read_source(str(tmp_path / "seed.parquet"))] == ["ai", "real"]
     for table in seeds.tables():
         assert len(list(read_table(table, path="seed.csv") or ())) == 2
+    for lines in seeds.json_lines():
+        assert len(list(read_table(lines, path="seed.jsonl") or ())) == 2
+    said = [read_words({SAMPLE[number]: words[1:]}, "a.jpg").label for number, words in enumerate(seeds.words())]
+    assert said == ["ai", "ai", None]
 
 
 def test_an_answer_of_the_services_own_making_breaks_a_promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
