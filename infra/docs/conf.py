@@ -39,4 +39,4 @@ def setup(app: Sphinx) -> None:
 
 def _is_imported(_app: Sphinx, owner: str, _name: str, member: object, skip: bool, _options: object) -> bool | None:  # noqa: FBT001
     home = str(getattr(member, "__module__", None) or "model")
-    return True if skip or (owner == "module" and not home.startswith("model")) else None
+    return True if skip or (owner == "module" and not home.startswith(("model", "truegrain"))) else None

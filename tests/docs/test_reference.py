@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model.monitoring.terms import ATTRIBUTIONS, CAUSES
-from model.settings import PREFIX, Settings
+from model.settings import CLIENT_KEY, CLIENT_URL, PREFIX, Settings
 from model.training.config import recipes
 from service.answers.problems import PROBLEMS
 from service.status.drift import SILENT
@@ -72,7 +72,7 @@ def names(pattern: str) -> Iterator[tuple[Path, str]]:
 
 
 def test_every_setting_that_a_page_names_exists() -> None:
-    known = {*Settings.variables(), f"{PREFIX}REVISION"}
+    known = {*Settings.variables(), f"{PREFIX}REVISION", CLIENT_KEY, CLIENT_URL}
     assert [(path, name) for path, name in names(rf"\b{PREFIX}[A-Z_]+\b") if name not in known] == []
 
 

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import yaml
 
 from model import TELEMETRY_OFF
 from model.settings import PREFIX, Settings
-from truegrain_rig.mlflow_server import UNDER_GUNICORN
+from truegrain_rig.mlflow_server import GUARDED
 
 ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 SECRETS = {
     "POSTGRES_PASSWORD",
     "AIRFLOW_SECRET_KEY",
@@ -67,7 +69,7 @@ def test_mlflow_accepts_the_address_that_the_others_call(services: dict[str, Any
 
 @NEEDS_COMPOSE
 def test_mlflow_runs_as_it_does_under_make_up(services: dict[str, Any]) -> None:
-    assert f"--gunicorn-opts={UNDER_GUNICORN}" in services["mlflow"]["command"]
+    assert f"--gunicorn-opts={GUARDED}" in services["mlflow"]["command"]
 
 
 def asks(service: dict[str, Any]) -> bool:
@@ -153,6 +155,15 @@ def test_whatever_is_started_in_an_image_reports_to_nobody(image: str, libraries
 
 
 @pytest.mark.parametrize("image", ["pipeline", "service"])
+def test_an_image_copies_only_what_its_context_has(image: str) -> None:
+    kept = (ROOT / ".dockerignore").read_text().splitlines()
+    copies = re.findall(r"^COPY (\S+) \S+$", (ROOT / f"infra/docker/{image}.Dockerfile").read_text(), re.MULTILINE)
+    assert copies
+    wanted = [path for path in copies if not any(f"!{part}" in kept for part in (path, *map(str, Path(path).parents)))]
+    assert wanted == []
+
+
+@pytest.mark.parametrize("image", ["pipeline", "service"])
 def test_an_image_holds_every_package_of_ours_that_its_code_imports(image: str) -> None:
     folders = (ROOT, ROOT / "plugins", ROOT / "infra")
     ours = {found.parent.name: found.parent for folder in folders for found in folder.glob("*/__init__.py")}
@@ -162,6 +173,7 @@ def test_an_image_holds_every_package_of_ours_that_its_code_imports(image: str) 
     modules = [module for path in held for module in path.rglob("*.py")]
     assert modules
     named = {name for module in modules for name in re.findall(r"^(?:from|import) (\w+)", module.read_text(), re.M)}
+    named |= {program.partition(".")[0] for program in PROJECT["scripts"].values()}
     assert {name for name in named & set(ours) if not any(ours[name].is_relative_to(path) for path in held)} == set()
 
 
@@ -171,3 +183,22 @@ def test_everything_that_is_mounted_from_the_repository_exists() -> None:
     ours = [path for path in mounted if path.startswith("./")]
     assert ours
     assert [path for path in ours if not (ROOT / path).exists()] == []
+
+
+@NEEDS_COMPOSE
+def test_the_service_is_reached_through_the_proxy_alone_and_believes_its_addresses(services: dict[str, Any]) -> None:
+    assert "ports" not in services["service"]
+    assert services["service"]["environment"]["TRUEGRAIN_PROXIES"] == "1"
+    [port] = services["proxy"]["ports"]
+    assert port["target"] == 8080
+    configuration = (ROOT / "infra/nginx/nginx.conf").read_text()
+    assert f"listen {port['target']};" in configuration
+    assert "server service:8000;" in configuration
+
+
+@NEEDS_COMPOSE
+def test_the_proxy_writes_only_into_memory(services: dict[str, Any]) -> None:
+    written = re.findall(r"(?:_temp_path|pid) (/\w+)/", (ROOT / "infra/nginx/nginx.conf").read_text())
+    assert len(written) >= 6
+    assert set(written) == set(services["proxy"]["tmpfs"])
+    assert services["proxy"]["read_only"]

@@ -9,13 +9,26 @@ from truegrain_docs.markdown import page
 from truegrain_rig.stack import ROOT
 
 COMMANDS: Final = (
+    (
+        "truegrain",
+        (
+            "predict",
+            "sources",
+            "sources check",
+            "threshold",
+            "dataset",
+            "dataset export",
+            "privacy",
+            "privacy report",
+            "privacy forget",
+        ),
+    ),
     ("model.registry", ("history", "promote", "rollback", "repair", "sign")),
     ("model.training", ()),
-    ("model.privacy", ("report", "forget")),
     ("service.keys", ("list", "add", "rotate", "revoke")),
     ("service.answers.receipts", ("new-key",)),
 )
-"""Modules that are called as `python -m <module>`, and the commands of each."""
+"""Modules that are called as `python -m <module>`, and the commands of each; `truegrain` is a program too."""
 
 
 def command_line() -> str:
@@ -25,7 +38,9 @@ def command_line() -> str:
     )
     return page(
         "Command line",
-        "Inside a container leave out `.venv/bin/`. Each command reads the same settings as the services.",
+        "Inside a container leave out `.venv/bin/`. Each command reads the same settings as the services, except for"
+        " `truegrain predict`, which knows only the address of a service. `.venv/bin/truegrain` is the program for"
+        " `python -m truegrain`.",
         f"## make\n\n```text\n{make.stdout.strip()}\n```",
         *(_section(module, commands) for module, commands in COMMANDS),
     )

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from model.settings import Settings
 from service.answers.options import describe_options
-from service.answers.problems import PROBLEMS
+from service.answers.problems import PROBLEMS, RETRY
 from service.app import create_app
 from service.openapi import path_of
 from service.protection.access import role_of
@@ -54,12 +54,16 @@ def endpoints() -> str:
 
 
 def problems() -> str:
-    """Return each reason for which a request can fail, with status and title."""
-    rows = ((code(reason), str(status), title) for reason, (status, title) in PROBLEMS.items())
+    """Return each reason for which a request can fail, with status, title and whether to try again."""
+    rows = (
+        (code(reason), str(status), title, "yes" if reason in RETRY else "")
+        for reason, (status, title) in PROBLEMS.items()
+    )
     return page(
         "Problems",
         "Each error is answered as `application/problem+json` (RFC 9457). `reason` never changes its meaning, so a"
         " program may compare it. `detail` says what was wrong this time, and the way out. `request_id` names the"
-        " request in the log of the service.",
-        table(("reason", "status", "title"), rows),
+        " request in the log of the service. Some answers say in the header `Retry-After` for how many seconds to wait"
+        " before the same request is sent again.",
+        table(("reason", "status", "title", "`Retry-After`"), rows),
     )

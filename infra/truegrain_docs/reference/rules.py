@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from great_expectations.expectations.expectation import Expectation
 
 from expectations.policy import CRITICAL, Policy
-from expectations.suites.manifest import column_rules, dataset_rules, image_rules
+from expectations.suites.manifest import column_rules, dataset_rules, decoding_rules, image_rules
 from expectations.suites.predictions import prediction_rules
-from expectations.suites.shortcuts_and_mix import mix_rules, shortcut_rules
+from expectations.suites.shortcuts_and_mix import group_shortcut_rules, mix_rules, shortcut_rules
 from truegrain_docs.markdown import page, table
 
 
@@ -16,9 +16,9 @@ def rules() -> str:
     policy = Policy()
     parts = (
         ("The manifest", column_rules()),
-        ("Each image", image_rules(policy)),
+        ("Each image", [*decoding_rules(policy), *image_rules(policy)]),
         ("All accepted images together", dataset_rules(policy)),
-        ("Shortcuts", shortcut_rules(policy)),
+        ("Shortcuts", [*shortcut_rules(policy), *group_shortcut_rules(policy)]),
         ("The mix, against the version before", mix_rules(policy)),
         ("Predictions", prediction_rules(policy)),
     )
