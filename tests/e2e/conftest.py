@@ -42,7 +42,7 @@ def stack(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
         service_port=service,
     )
     try:
-        [up_with_own_images] = blocks("train/own-images.md")
+        [up_with_own_images] = [block for block in blocks("train/own-images.md") if "SOURCE=~/" in block]
         up = run_block(up_with_own_images, settings, folder=images, seconds=600, HOME=str(images.parents[1]))
         assert up.returncode == 0, up.stdout + up.stderr
         yield Stack(settings, up.stdout)
