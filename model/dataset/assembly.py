@@ -52,7 +52,7 @@ _PRECEDENCE: Final = (
     "collection",
 )
 
-_DECIDING: Final = ("picture", "label", "new", "reported", "ingested_at", "source", "split_hint")
+_DECIDING: Final = ("picture", "label", "new", "reported", "ingested_at", "source", "generator", "split_hint")
 """The columns of a claim that the rules use."""
 
 _CLAIMED: Final = (

@@ -16,6 +16,7 @@ def draw_lots(sha256: pd.Series) -> NDArray[np.uint64]:
     The key of the lots is the hash of all hashes. Without a key, a supplier could try a million versions of a file
     until the file comes first.
     """
-    key = hashlib.sha256("".join(sorted(sha256)).encode()).hexdigest()[:_KEY_CHARACTERS]
-    lots: NDArray[np.uint64] = pd.util.hash_array(sha256.to_numpy(dtype=object), hash_key=key, categorize=False)
+    hashes = sha256.to_numpy(dtype=object)
+    key = hashlib.sha256("".join(sorted(hashes)).encode()).hexdigest()[:_KEY_CHARACTERS]
+    lots: NDArray[np.uint64] = pd.util.hash_array(hashes, hash_key=key, categorize=False)
     return lots

@@ -1,6 +1,5 @@
 """Groups near-duplicates into clusters, and gives each cluster one split."""
 
-import hashlib
 from typing import Final
 
 import numpy as np
@@ -10,11 +9,13 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from model.dataset.clusters import joined, near_clusters
+from model.dataset.lots import draw_lots
 from model.dataset.manifest import SPLITS
 from model.dataset.membership import among
 
-_VAL_SHARE: Final = 0.1
-_TEST_SHARE: Final = 0.1
+_HELD_OUT: Final = {"test": 0.1, "val": 0.1}
+"""The share of the clusters without a claim that each split gets; all others go to `train`."""
+
 _STRENGTH: Final = {split: rank for rank, split in enumerate(SPLITS)}
 
 
@@ -49,11 +50,10 @@ def place(
     6. An image from a report is in `train`, or left out if its cluster is in another split. Reporters choose what they
        report, and must not decide what is tested or where the threshold lies.
     7. A cluster without a split takes the strongest that its sources claim: `test`, then `val`, then `train`.
-    8. A cluster without a claim is placed by its hash: 80 % train, 10 % val, 10 % test.
-    9. A cluster claimed for `train` goes to `val` or `test` if its hash says so and none of its sources has that split.
+    8. Clusters without a claim are drawn by lot: 80 % train, 10 % val, 10 % test of each source and generator. The
+       clusters of earlier versions count, so a split that has too few of a generator is filled up.
+    9. A cluster claimed for `train` takes part in the draw for `val` or `test` if none of its sources has that split.
        Many sources publish `train` alone.
-
-    A lone image therefore gets the same split in every lake.
     """
     same = pd.DataFrame(columns=["one", "other"]) if same is None else same
     nodes = _nodes(pictures, given, sketches)
@@ -74,7 +74,8 @@ def place(
     named = staying.index[np.argsort(reported[staying.index], kind="stable")]
     names = staying.loc[named].reset_index().groupby("component")["picture"].first()
     component = trusted["picture"].map(nodes["component"])
-    proposed = _propose(names[names.index.isin(component)], trusted.assign(node=component))
+    told = names[names.index.isin(component)]
+    proposed = _propose(told, trusted.assign(node=component), nodes.groupby("component")["given"].first())
     placed = nodes.assign(cluster=nodes["component"].map(names))
     placed["split"] = settled.fillna(placed["component"].map(proposed.reindex(names.index, fill_value="train")))
     placed.loc[reported & (placed["split"] != "train") & (placed["rule"] == ""), "rule"] = "reported_near_held_out"
@@ -122,26 +123,37 @@ def _part(nodes: pd.DataFrame, spanning: pd.Series, same: pd.DataFrame) -> None:
     nodes.loc[weaker, "component"] = -1 - np.arange(weaker.sum())
 
 
-def _propose(names: pd.Series, claims: pd.DataFrame) -> pd.Series:
-    """Return a split for each component in `names` (its cluster): from the `claims` about it, or from its hash."""
-    by_hash = names.map(_split_by_hash)
+def _propose(names: pd.Series, claims: pd.DataFrame, given: pd.Series) -> pd.Series:
+    """Return a split for each component in `names` (its cluster): the one `given`, claimed (`claims`), or drawn."""
     hinted = _strongest_hint(claims).reindex(names.index)
-    proposed = hinted.fillna(by_hash)
-    for split in ("val", "test"):
+    leads = claims.drop_duplicates("node").set_index("node").reindex(names.index)
+    kinds, strata = pd.factorize(leads["source"] + "\0" + leads["label"] + "\0" + leads["generator"].fillna(""))
+    of = pd.Series(kinds, index=names.index)
+    proposed, lots = given.reindex(names.index), pd.Series(draw_lots(names), index=names.index)
+    proposed = proposed.fillna(hinted.where(hinted != "train"))
+    for split, share in _HELD_OUT.items():
         publishers = set(claims.loc[claims["split_hint"] == split, "source"])
         published = claims["source"].isin(publishers).groupby(claims["node"]).any().reindex(names.index)
-        proposed = proposed.mask((hinted == "train") & ~published & (by_hash == split), split)
-    return proposed
+        open_ = hinted.isna() | ((hinted == "train") & ~published)
+        wanted = np.floor(_count(of[open_], strata) * share + _luck(strata, split))
+        lacking = wanted - _count(of[open_ & (proposed == split)], strata)
+        turn = lots[open_ & proposed.isna()].groupby(of).rank().reindex(names.index)
+        proposed = proposed.mask(turn <= lacking[kinds], split)
+    return proposed.fillna("train")
+
+
+def _count(members: pd.Series, strata: pd.Index) -> NDArray[np.int64]:
+    """Return how many of `members`, each a number of a stratum, each stratum has."""
+    return np.bincount(members, minlength=len(strata))
+
+
+def _luck(strata: pd.Index, split: str) -> NDArray[np.float64]:
+    """Return a number of 0 to 1 for each stratum, so that strata smaller than ten get their share on average."""
+    luck: NDArray[np.float64] = pd.util.hash_array((split + "\0" + strata).to_numpy(dtype=object)) / 2.0**64
+    return luck
 
 
 def _strongest_hint(claims: pd.DataFrame) -> pd.Series:
     """Return the strongest split claimed for each `node` that has a claim: test, then val, then train."""
     ranks = claims["split_hint"].map(_STRENGTH).groupby(claims["node"]).max().dropna()
     return ranks.map(lambda rank: SPLITS[int(rank)]).astype("str")
-
-
-def _split_by_hash(cluster: str) -> str:
-    share = int(hashlib.sha256(f"split:{cluster}".encode()).hexdigest()[:8], 16) / 2**32
-    if share < _TEST_SHARE:
-        return "test"
-    return "val" if share < _TEST_SHARE + _VAL_SHARE else "train"
