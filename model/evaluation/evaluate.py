@@ -90,15 +90,18 @@ def evaluate_detector(
 
 
 def group_images(rows: pd.DataFrame) -> dict[str, NDArray[np.object_]]:
-    """Group images by generator, source, collection, format and size; None where an image is in no group of a column.
+    """Group images by generator, source, collection, format, size and month; None: in no group of a column.
 
-    Real images have no generator. So a slice by generator holds AI images only, and its accuracy is the recall.
+    Real images have no generator. So a slice by generator holds AI images only, and its accuracy is the recall. The
+    month (`entered`) is that of the ingestion. Without a second month there is nothing to compare, and no group.
     """
     shorter = rows[["width", "height"]].min(axis=1).to_numpy(int)
     columns = rows[["generator", "source", "collection", "format"]].astype(object)
     known = columns.where(columns.notna(), None)
     sizes = np.array(SIZES, dtype=object)[np.searchsorted(_SIZE_ENDS, shorter)]
-    return {str(column): known[column].to_numpy(object) for column in known} | {"size": sizes}
+    months = rows["ingested_at"].dt.strftime("%Y-%m").to_numpy(object)
+    entered = months if len(set(months)) > 1 else np.full(len(rows), None)
+    return {str(column): known[column].to_numpy(object) for column in known} | {"size": sizes, "entered": entered}
 
 
 def find_in_domain(card: Card, distance: NDArray[np.float32] | None, rows: pd.DataFrame) -> NDArray[np.bool_] | None:

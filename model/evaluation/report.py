@@ -13,7 +13,7 @@ _MEGABYTE: Final = 1e6
 class Slice:
     """The accuracy on the `rows` images whose `column` has the value `value`.
 
-    The columns are generator, source, collection, format and size.
+    The columns are generator, source, collection, format, size and entered (the month of the ingestion).
 
     `out_of_domain` is the share of them that the detector takes for unlike its training images; None: not measured.
     """

@@ -148,6 +148,15 @@ def test_images_are_grouped_by_their_collection(manifest: pd.DataFrame) -> None:
     assert list(group_images(held)["collection"][:2]) == ["faces", None]
 
 
+def test_images_are_grouped_by_the_month_in_which_they_entered_if_there_are_several(
+    manifest: pd.DataFrame,
+) -> None:
+    assert set(group_images(manifest)["entered"]) == {None}
+    moments = pd.to_datetime(["2026-11-02T02:00Z", "2026-11-30T23:59Z", "2026-12-01T00:00Z", "2026-12-14T02:00Z"])
+    months = group_images(manifest.head(4).assign(ingested_at=moments))["entered"]
+    assert list(months) == ["2026-11", "2026-11", "2026-12", "2026-12"]
+
+
 def test_what_is_not_answered_is_no_error(lake: Lake, manifest: pd.DataFrame, tiny_artifact: Write) -> None:
     bias = 10 * (0.5 - 92 / 255)  # real images from level 92 up are called AI, images around this level are in the band
     detector = Detector.load(tiny_artifact(bias))
