@@ -33,7 +33,7 @@ class Settings(BaseModel):
     home: Path = Field(Path(".local"), description="Folder for everything Truegrain writes on this machine")
     lake: str = Field("", description="The data lake: a folder or any fsspec URL [<home>/lake]")
     source: str = Field(
-        "synthetic",
+        "synthetic?test=2000",
         description="Where labelled images come from: 'synthetic', a folder, an archive, a table, a URL, a TOML file",
     )
     source_hosts: str = Field(

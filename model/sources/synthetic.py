@@ -8,6 +8,7 @@ generator's decoder leaves in the pixels reveal the label.
 import io
 from collections.abc import Iterator
 from functools import partial
+from itertools import chain
 from typing import Final, Self
 from urllib.parse import parse_qsl
 
@@ -30,12 +31,20 @@ ORIGIN: Final = r"seed=\d+/size=\d+/\w+/\d{6,}\.jpg"
 """Pattern that the `origin` of a drawn image begins with, as `draw_image` writes it."""
 
 
+_MOST: Final = 1_000_000
+"""Most images of an order; the images from this number on are for the test split."""
+
+
 class Order(BaseModel):
-    """What to draw: how many images, from which seed, how large (side in pixels), by which generators."""
+    """What to draw: how many images, from which seed, how large (side in pixels), by which generators.
+
+    `test` images more are drawn for the test split alone.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    images: int = Field(default=3000, ge=0, le=1_000_000)
+    images: int = Field(default=3000, ge=0, le=_MOST)
+    test: int = Field(default=0, ge=0, le=_MOST)
     seed: int = Field(default=0, ge=0, lt=2**63)
     size: int = Field(default=64, ge=32, le=512, multiple_of=PATCH)
     generators: tuple[str, ...] = tuple(FAMILIES)
@@ -80,15 +89,15 @@ def list_drawn(order: Order) -> Iterator[Entry]:
     """List the images of an order; they are drawn each time, because the code that draws them may have changed."""
     return (
         Entry(f"{index}", partial(_draw, order, index), known=partial(_know, order, index))
-        for index in range(order.images)
+        for index in chain(range(order.images), range(_MOST, _MOST + order.test))
     )
 
 
 def draw_images(order: Order) -> Iterator[LabelledImage]:
     """Yield the images of an order; real and AI alternate, and so do the generators.
 
-    Image i depends only on the seed, the size, the generators and i. So a longer order begins with the images of a
-    shorter order.
+    Image i depends only on the seed, the size, the generators and i. So a longer order has the images of a shorter
+    order.
     """
     return read_all(list_drawn(order))
 
@@ -109,6 +118,7 @@ def draw_image(order: Order, index: int) -> LabelledImage:
         source=NAME,
         origin=f"seed={order.seed}/size={order.size}/{generator or CLASSES[REAL]}/{index:06d}.jpg",
         generator=generator,
+        split=_split(index),
         licence=LICENCE,
     )
 
@@ -119,7 +129,11 @@ def _draw(order: Order, index: int) -> Iterator[LabelledImage]:
 
 def _know(order: Order, index: int) -> Iterator[Facts]:
     label, generator = _choose(order, index)
-    yield Facts(CLASSES[label], generator=generator)
+    yield Facts(CLASSES[label], split=_split(index), generator=generator)
+
+
+def _split(index: int) -> str | None:
+    return "test" if index >= _MOST else None
 
 
 def _choose(order: Order, index: int) -> tuple[int, str | None]:

@@ -39,6 +39,15 @@ def test_the_same_seed_draws_the_same_bytes_in_any_order(images: list[LabelledIm
     assert draw_image(Order(), 577) == images[577]
 
 
+def test_images_for_the_test_split_are_drawn_beside_the_others_and_stay_in_it(images: list[LabelledImage]) -> None:
+    longer, shorter = (list(draw_images(Order(images=count, test=10))) for count in (20, 4))
+    assert longer[:20] == images[:20]
+    assert longer[20:] == shorter[4:]
+    assert [image.split for image in shorter] == [None] * 4 + ["test"] * 10
+    assert Counter(image.label for image in longer[20:]) == {"real": 5, "ai": 5}
+    assert not {image.data for image in longer[20:]} & {image.data for image in images}
+
+
 def test_another_seed_draws_other_images(images: list[LabelledImage]) -> None:
     assert not {image.data for image in draw_images(Order(images=20, seed=1))} & {image.data for image in images}
 
@@ -65,8 +74,8 @@ def test_colour_statistics_do_not_give_the_label_away(images: list[LabelledImage
         ("images=1000001", "images='1000001'.*less than or equal to 1000000"),
         ("size=50", "size='50'.*multiple of 4"),
         ("generators=gan", "generators='gan'.*checkerboard, nearest, smooth, patch"),
-        ("images=1000001", "images='1000001'.*less than or equal to 1000000"),
-        ("colour=red", "colour='red'.*options are images, seed, size, generators"),
+        ("test=1000001", "test='1000001'.*less than or equal to 1000000"),
+        ("colour=red", "colour='red'.*options are images, test, seed, size, generators"),
     ],
 )
 def test_an_order_that_makes_no_sense_is_refused_with_what_is_allowed(query: str, complaint: str) -> None:
