@@ -10,14 +10,14 @@ from model.settings import Settings
 
 def test_defaults_hold_without_any_variable() -> None:
     settings = Settings.from_environment({"PATH": "/bin"})
-    assert settings.source == "synthetic"
+    assert settings.source == "synthetic?test=2000"
     assert settings.lake_url == str(Path(".local/lake").resolve())
 
 
 def test_a_variable_sets_its_field_and_an_empty_one_does_not() -> None:
     settings = Settings.from_environment({"TRUEGRAIN_LAKE": "s3://bucket/lake", "TRUEGRAIN_SOURCE": ""})
     assert settings.lake_url == "s3://bucket/lake"
-    assert settings.source == "synthetic"
+    assert settings.source == "synthetic?test=2000"
 
 
 def test_the_lock_of_reports_lies_beside_that_of_promoters() -> None:
