@@ -162,11 +162,6 @@ def calibration_bins(probabilities: Probabilities) -> NDArray[np.integer]:
     return bins
 
 
-def calibration_error(labels: Labels, probabilities: Probabilities) -> float:
-    """Return the value of `estimate_calibration_error`."""
-    return estimate_calibration_error(labels, probabilities).value
-
-
 def estimate_calibration_error(
     labels: Labels, probabilities: Probabilities, clusters: Clusters | None = None
 ) -> Estimate:

@@ -11,9 +11,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 from scipy.stats import binom
 
 from model.estimate import CONFIDENCE, Estimate
-from model.metrics import Labels, Probabilities, calibration_error
 
-_CHANCE_ROUNDS = 500
 _REACH = 8
 """A resample's sum is followed up to so many times the number of images; larger sums have no chance worth counting."""
 
@@ -167,20 +165,3 @@ def difference(ours: Estimate, theirs: Estimate, *, widened: float = 1.0) -> Est
     down = widened * np.hypot(ours.value - ours.low, theirs.high - theirs.value)
     up = widened * np.hypot(ours.high - ours.value, theirs.value - theirs.low)
     return Estimate(value, float(value - down), float(value + up))
-
-
-def chance_calibration_error(probabilities: Probabilities, *, seed: int = 0) -> float:
-    """Return the calibration error that a perfectly calibrated detector exceeds one time in twenty.
-
-    Labels are drawn from the `probabilities` [n] themselves (consistency resampling: Bröcker and Smith, 2007, doi
-    10.1175/WAF993.1). The error is above zero because deviations of the bins do not cancel out. It is about 0.08 for
-    100 images and 0.008 for 20,000.
-    """
-    ordered: Probabilities = np.sort(probabilities)  # so that the draws do not depend on the images' order
-    random = np.random.default_rng(seed)
-
-    def draw() -> Labels:
-        return (random.random(len(ordered)) < ordered).astype(int)
-
-    errors = [calibration_error(draw(), ordered) for _ in range(_CHANCE_ROUNDS)]
-    return float(np.quantile(errors, CONFIDENCE))

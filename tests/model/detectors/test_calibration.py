@@ -16,7 +16,7 @@ from model.detectors.calibration import (
 )
 from model.detectors.decision import images_needed, name_decision
 from model.labels import AI, REAL
-from model.metrics import Labels, Probabilities, calibration_error
+from model.metrics import Labels, Probabilities, estimate_calibration_error
 
 
 def draw_scores(size: int, *, seed: int, distance: float = 2.0, lean: float = 0.0) -> tuple[Probabilities, Labels]:
@@ -47,8 +47,8 @@ def test_balanced_sampling_is_undone_where_ai_images_are_few() -> None:
 
     logits, labels = draw(2_000)
     found, tested = fit_scaling(logits, labels), draw(20_000)
-    assert calibration_error(tested[1], found(tested[0])) < 0.015
-    assert calibration_error(tested[1], Scaling(found.slope, 0.0)(tested[0])) > 0.05
+    assert estimate_calibration_error(tested[1], found(tested[0])).value < 0.015
+    assert estimate_calibration_error(tested[1], Scaling(found.slope, 0.0)(tested[0])).value > 0.05
 
 
 @pytest.mark.parametrize("each", [30, 150])

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.estimate import Estimate
-from model.evaluation.gate.paired import Paired, chance_calibration_error, difference
-from model.metrics import calibration_error, proportion
+from model.evaluation.gate.paired import Paired, difference
+from model.metrics import proportion
 
 
 @st.composite
@@ -89,24 +89,6 @@ def test_the_difference_of_an_estimate_from_itself_is_nothing_give_or_take() -> 
     found = difference(Estimate(0.9, 0.8, 0.95), Estimate(0.9, 0.8, 0.95))
     assert found.value == 0
     assert found.low == pytest.approx(-found.high)
-
-
-@pytest.mark.parametrize("images", [100, 2_000])
-def test_a_perfectly_calibrated_detector_stays_within_what_chance_adds(images: int) -> None:
-    random = np.random.default_rng(3)
-    within = 0
-    for _ in range(40):
-        probabilities = random.beta(0.3, 0.3, images)
-        labels = (random.random(images) < probabilities).astype(int)
-        within += calibration_error(labels, probabilities) <= chance_calibration_error(probabilities)
-    assert within >= 33  # 38 are expected; fewer than 33 happen once in a thousand times
-
-
-def test_what_chance_adds_to_the_calibration_error_shrinks_with_more_images_and_knows_no_order() -> None:
-    probabilities = np.random.default_rng(4).beta(0.3, 0.3, 5_000)
-    few, many = chance_calibration_error(probabilities[:100]), chance_calibration_error(probabilities)
-    assert few > 4 * many > 0
-    assert chance_calibration_error(probabilities[::-1]) == many
 
 
 def draw_clusters(random: np.random.Generator, clusters: int, size: int, *, won: float, lost: float) -> Paired:
