@@ -11,13 +11,13 @@ def level_of(number: int, *, significance: float, expected_tries: int) -> float:
 
     The levels of all decisions, however many there are, add up to `significance` (alpha spending: Lan and DeMets, 1983,
     doi 10.1093/biomet/70.3.659). So a detector that is worse by more than the margin gets in with at most that chance,
-    however often it tries. The first `expected_tries` decisions spend half of it. Raises ValueError for a number below
-    1.
+    however often it tries. The first `expected_tries` decisions spend half of it in equal parts. The others, without
+    end, spend ever smaller parts of the other half. Raises ValueError for a number below 1.
     """
     if number < 1:
         raise ValueError(f"decisions are counted from 1, not {number}")
-    begun = number + expected_tries
-    return significance * expected_tries / ((begun - 1) * begun)
+    half = significance / 2
+    return half / expected_tries if number <= expected_tries else half * expected_tries / ((number - 1) * number)
 
 
 def count_needed(spread: float, distance: float, level: float) -> float:

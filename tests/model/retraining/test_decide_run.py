@@ -220,12 +220,13 @@ def test_each_decision_against_a_champion_is_counted_once_and_needs_more_certain
     trainer: Trainer, challenge: Callable[..., str]
 ) -> None:
     first, second = challenge(0.1), challenge(0.2)
-    said = [str(trainer.decide(run_id)) for run_id in (first, second, first)]
+    once = replace(read_policy(), champion=replace(read_policy().champion, expected_tries=1))
+    said = [str(trainer.decide(run_id, policy=once)) for run_id in (first, second, first)]
     assert [read_deciding(trainer, run_id).number for run_id in (first, second)] == [1, 2]
-    assert "with 99.69 % certainty" in said[0]
-    assert "with 99.72 % certainty" in said[1]
+    assert "with 97.50 % certainty" in said[0]
+    assert "with 98.75 % certainty" in said[1]
     assert said[2] == said[0]
-    lax = replace(read_policy(), champion=replace(read_policy().champion, margin=0.02))
+    lax = replace(once, champion=replace(once.champion, margin=0.02))
     trainer.decide(first, policy=lax)  # other limits are another decision
     assert read_deciding(trainer, first).number == 3
 

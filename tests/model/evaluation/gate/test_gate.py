@@ -163,13 +163,13 @@ def test_too_few_images_promote_nothing_and_a_person_is_asked_only_if_the_policy
     assert (decision.promote, decision.ask) == (False, too_few == "ask")
     assert get_failed(decision) == PROOFS[:1]
     detail = get_rule(decision, NOT_INFERIOR).detail
-    assert detail.startswith("+0.00 points on 600 images that decide, at least -1.17 with 99.69 % certainty: too few")
+    assert detail.startswith("+0.00 points on 600 images that decide, at least -1.17 with 99.83 % certainty: too few")
     outcome, odds, settled = decision.why
     assert outcome.endswith("A person decides." if too_few == "ask" else "Production stays as it is.")
     assert odds.startswith(
         "Odds of a loss beyond the margin: accuracy (1 point) 1 in 221, false alarms (2.2 points) less than 1 in 1,000"
     )
-    assert settled == "About 710 more test images would settle it."
+    assert settled == "About 830 more test images would settle it."
 
 
 def test_a_margin_is_widened_openly_and_only_as_far_as_the_policy_says() -> None:
