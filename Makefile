@@ -5,6 +5,7 @@ TORCH_INDEX ?=
 SOURCE ?=
 GENERATOR ?= patch
 SECONDS ?= 60
+DIGITS ?= 37
 VENV := .venv
 
 bin := $(VENV)/bin
@@ -15,7 +16,7 @@ lock := $(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-ann
         --overrides $(locks)/overrides.txt pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down drill check test test-unit coverage docs fuzz bench bench-full lock format
+.PHONY: help install up down drill check test test-unit coverage docs fuzz mutants bench bench-full lock format
 
 help:  ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -68,6 +69,10 @@ fuzz: install  ## Fuzz every parser of what strangers send (SECONDS=<for all tog
 	$(bin)/uv pip install --quiet --python $(bin)/python --requirement $(locks)/fuzz.txt
 	$(bin)/python -m truegrain_fuzz --seconds $(SECONDS)
 
+mutants: install  ## Change the code of judgement in small ways, which tests must notice (DIGITS=0123456789 for all, not a fifth)
+	$(bin)/uv pip install --quiet --python $(bin)/python --requirement $(locks)/mutants.txt
+	$(bin)/python -m truegrain_mutants --digits $(DIGITS)
+
 bench: install  ## Measure the figures of the manual and write infra/bench/results.json; then `make docs`
 	$(bin)/python -m truegrain_bench
 
@@ -82,6 +87,8 @@ lock: install  ## Compile infra/requirements/ from pyproject.toml
 		--output-file $(locks)/pipeline.txt
 	$(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --group pyproject.toml:fuzz \
 		--output-file $(locks)/fuzz.txt
+	$(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --group pyproject.toml:mutants \
+		--constraint $(locks)/all.txt --output-file $(locks)/mutants.txt
 
 format: install  ## Rewrite the code in the project's format and fix what can be fixed
 	$(bin)/ruff check --fix .
