@@ -1,5 +1,7 @@
 """Which test images decide about a challenger."""
 
+from dataclasses import replace
+
 import pytest
 
 from model.evaluation.gate.deciding import DecidingImages, choose_deciding
@@ -44,6 +46,14 @@ def test_clusters_stay_together_and_what_resembles_a_used_image_does_not_decide(
     whole = [{predictions.sha256[number] for number in range(at, 900, 90)} for at in range(90)]
     assert all(cluster <= found.images or not cluster & found.images for cluster in whole)
     assert len(found.images) == 450
+
+
+def test_how_clusters_are_numbered_does_not_say_which_decide() -> None:
+    predictions = predict(900, clusters=90)
+    renumbered = replace(predictions, cluster=tuple((7 * number) % 90 for number in predictions.cluster))
+    found, again = (choose_deciding(each, chose=(), share=0.5) for each in (predictions, renumbered))
+    assert found.images == again.images
+    assert not {predictions.sha256[number] for number in range(45)} <= found.images, "drawn, not the first ones"
 
 
 def test_what_users_reported_never_decides() -> None:

@@ -176,6 +176,7 @@ def test_a_margin_is_widened_openly_and_only_as_far_as_the_policy_says() -> None
     ours, theirs = make_report(right_but(2, of=600)), champion(right_but(2, of=600, first=300))
     widened = judge(ours, theirs, with_champion(too_few="widen", widest_margin=0.012))
     assert widened.promote
+    assert "too few images to prove that it loses at most 1.00; proven" in get_rule(widened, NOT_INFERIOR).detail
     assert "and the policy accepts up to 1.20 as long as images are few" in get_rule(widened, NOT_INFERIOR).detail
     assert get_failed(judge(ours, theirs, with_champion(too_few="widen", widest_margin=0.011))) == PROOFS[:1]
 

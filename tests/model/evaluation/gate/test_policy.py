@@ -57,5 +57,5 @@ def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_a_file_that_is_not_there_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"nowhere\.toml.* cannot be read"):
+    with pytest.raises(SettingsError, match=r"gate policy.*nowhere\.toml.* cannot be read"):
         read_policy("nowhere.toml")

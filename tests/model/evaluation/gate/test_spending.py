@@ -37,7 +37,17 @@ def test_no_number_of_images_proves_that_equals_differ() -> None:
 
 @pytest.mark.parametrize(
     ("odds", "words"),
-    [(0.125, "1 in 8"), (0.0, "less than 1 in 1,000"), (0.75, "75 in 100"), (0.999, "more than 99 in 100")],
+    [
+        (0.0, "less than 1 in 1,000"),
+        (0.001, "less than 1 in 1,000"),
+        (0.002, "1 in 500"),
+        (0.125, "1 in 8"),
+        (0.5, "1 in 2"),
+        (0.51, "51 in 100"),
+        (0.75, "75 in 100"),
+        (0.99, "99 in 100"),
+        (0.999, "more than 99 in 100"),
+    ],
 )
 def test_odds_are_written_in_words(odds: float, words: str) -> None:
     assert in_words(odds) == words
