@@ -53,6 +53,38 @@ def test_one_image_of_so_many_in_a_row_stays_and_the_draw_repeats() -> None:
     assert len(set(np.diff(kept))) > 1, "a fixed step could meet the same sender each time"
 
 
+def repeat_slowly(embedding: NDArray[np.float32]) -> float:
+    """Return the repetition by its definition, one distance in time after the other."""
+    longest = min(50, len(embedding) // 20)
+    variogram = []
+    for lag in range(1, 2 * longest + 1):
+        squares = sorted(
+            float(np.sum((one - other) ** 2)) for one, other in zip(embedding, embedding[lag:], strict=False)
+        )
+        variogram.append(np.mean(squares[: len(squares) * 3 // 4]))
+    far = np.mean(variogram[longest:])
+    return max(1.0, 1 + 2 * sum(1 - near / far for near in variogram[:longest]))
+
+
+@pytest.mark.parametrize(("images", "burst"), [(100, 3), (130, 5), (1200, 30)])
+def test_the_repetition_is_that_of_its_definition(images: int, burst: int) -> None:
+    embedding = draw(images, burst=burst, alike=0.7)
+    assert repetition(embedding) == pytest.approx(repeat_slowly(embedding), rel=1e-5)
+
+
+@pytest.mark.parametrize("images", [100, 995])
+def test_of_every_so_many_images_in_a_row_one_is_drawn(images: int) -> None:
+    bursts = as_sample(draw(images, burst=10, alike=0.9), images)
+    assert bursts.embedding is not None
+    step = int(repetition(bursts.embedding))
+    kept = thin_bursts(bursts)
+    assert step > 2
+    assert set(kept // step) >= set(range(images // step)), "each row has one"
+    assert len(set(kept // step)) == len(kept), "and no row has two"
+    assert kept.max() < images
+    assert set(kept % step) <= set(range(step)) and len(set(kept % step)) > 1
+
+
 def test_without_embeddings_or_with_few_images_all_stay() -> None:
     assert len(thin_bursts(as_sample(None))) == 1000
     assert len(thin_bursts(as_sample(draw(99, burst=33, alike=1.0), 99))) == 99

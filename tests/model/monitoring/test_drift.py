@@ -9,6 +9,7 @@ from model.detectors.traffic_sample import Reference, Sample
 from model.labels import AI
 from model.monitoring.drift import Drift, measure
 from model.monitoring.limits import read_limits
+from model.monitoring.terms import Signal
 from support.monitoring import AXES, draw_reference, draw_unseen, join
 
 LIMITS = read_limits()
@@ -196,3 +197,31 @@ def test_whatever_is_compared_the_numbers_make_sense(
 def test_nothing_is_estimated_about_traffic_out_of_the_domain(outside: float, *, known: bool) -> None:
     found = measure(REFERENCE, traffic(300), threshold=0.5, band=(0.4, 0.6), limits=LIMITS, outside=outside)
     assert (found.accuracy is not None, found.ai_share is not None) == (known, known)
+
+
+NAMES = [
+    *("mean_probability", "low_confidence", "class_ratio", "psi_probability", "ks_probability"),
+    *("psi_pixels", "psi_bytes", "psi_jpeg_quality", "psi_format"),
+    *("embedding_distance", "dense_group", "doubtful_group", "real_shift"),
+]
+
+
+def test_every_signal_is_told_whatever_is_missing() -> None:
+    blind = Reference(sample=replace(REFERENCE.sample, embedding=None), label=REFERENCE.label)
+    for reference, recent in ((REFERENCE, traffic(300)), (REFERENCE, traffic(20)), (blind, traffic(300))):
+        assert [signal.name for signal in drift(recent, reference).signals] == NAMES
+    few = {signal.name: signal for signal in drift(traffic(29)).signals}
+    assert few["embedding_distance"] == Signal("embedding_distance", 0.0, LIMITS.embedding_distance, over=False)
+    assert few["dense_group"] == Signal("dense_group", 0.0, 15 / 29, over=False)
+
+
+def test_a_measurement_says_what_it_rests_on() -> None:
+    found = drift(traffic(300))
+    assert (found.rows, found.independent <= 300) == (300, True)
+    assert found.reason == "No signal is over its limit."
+    changed = drift(join(traffic(300), draw_unseen(150, "elsewhere")))
+    assert changed.independent < changed.rows == 450
+    assert changed.reason.startswith("In files like the reference's, a group of images is unlike all of its images: ")
+    recent = join(traffic(300), draw_unseen(150, "elsewhere"))
+    assert recent.embedding is not None
+    assert all(recent.embedding[suspect, 1] > 3 for suspect in changed.suspects[:30]), "positions of the rows given"

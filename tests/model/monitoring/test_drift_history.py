@@ -103,6 +103,18 @@ def test_a_result_counts_once_half_of_its_window_is_new() -> None:
     assert rows_of(*(window(minute, half=0.5) for minute in range(3))) == [1, 2, 3], "most of the window is new"
 
 
+def test_what_counts_next_is_new_since_the_last_result_that_counted() -> None:
+    first = window(0).following(None)
+    repeated, other = window(2).following(first), window(3, state="ok").following(first)
+    assert (first.in_a_row, first.counted_until) == (1, first.last)
+    assert (repeated.in_a_row, repeated.counted_until) == (1, first.last)
+    assert (other.in_a_row, other.counted_until) == (1, other.last)
+    at_the_edge = window(5).following(first)  # the middle is at the end of the first window, and half is not yet new
+    assert (at_the_edge.in_a_row, at_the_edge.counted_until) == (1, first.last)
+    second = window(6).following(at_the_edge)
+    assert (second.in_a_row, second.counted_until) == (2, second.last)
+
+
 def test_a_result_that_disagrees_begins_a_new_row() -> None:
     assert rows_of(window(0), window(10), window(20, state="ok"), window(30), window(40)) == [1, 2, 1, 1, 2]
     assert rows_of(window(0), window(10, attribution="content"), window(20, attribution="content")) == [1, 1, 2]
