@@ -138,6 +138,21 @@ def test_the_limits_of_the_first_word_and_of_all_words_are_the_last_that_count(
     assert (found[0] == found[1]) is np.bool_(together)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_a_crowd_in_which_one_picture_prevails_is_searched_exactly(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(near_duplicates, "_CROWD", 5)
+    rng = np.random.default_rng(seed)
+    one, other = balanced(rng, 2)
+    halves = np.concatenate([np.tile(one, (40, 1)), np.tile(other, (seed * 6, 1))])
+    hashes = packed(np.concatenate([swapped(rng, halves, swaps) for swaps in (1, 2, 3)]))
+    assert same_partition(near_hashes(hashes), by_comparing_every_pair(hashes))
+    pool = rng.integers(0, 2**64, (3, 4), dtype=np.uint64)
+    pool[1, 0] = pool[0, 0]
+    pictures = rng.integers(0, 60, 120)
+    views = flipped(rng, pool[rng.integers(0, 3, 120)], 40)
+    assert same_partition(near_views(views, pictures, count=60), alike(views, pictures, 60))
+
+
 def test_no_hashes_have_no_clusters() -> None:
     assert len(near_hashes(np.array([], dtype=np.int64))) == 0
     assert len(set(near_views(np.empty((0, 4), dtype=np.uint64), np.empty(0, dtype=np.int64), count=3).tolist())) == 3

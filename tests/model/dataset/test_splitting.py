@@ -1,6 +1,7 @@
 import hashlib
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -73,3 +74,55 @@ def test_an_image_more_changes_who_is_drawn_so_that_no_supplier_can_choose_it() 
     before, after = placed(few), placed(more)
     drawn = [set(found[found == "test"].index) for found in (before, after)]
     assert 0 < len(drawn[0] & drawn[1]) < 20
+
+
+def test_the_parts_of_divided_clusters_are_mixed_up_with_no_other_cluster() -> None:
+    """Two clusters came to span two splits each: the weaker four leave, and nobody else is moved."""
+    told = claims("flux", 12)
+    told.loc[:3, "phash"] = 2**32 - 1
+    told.loc[5:6, "phash"] = (2**32 - 1) << 16
+    before = pd.Series(
+        ["train"] * 3 + ["test", "val", "train", "val"] + ["val", "train"] * 2 + ["test"], index=told["picture"]
+    )
+    found = place(told[["picture", "phash"]], told, as_given(before, told))
+    leaving, staying = told["picture"].iloc[[0, 1, 2, 5]], told["picture"].iloc[[3, 4, *range(6, 12)]]
+    assert set(found.loc[leaving, "rule"]) == {"between_splits"}
+    assert set(found.loc[staying, "rule"]) == {""}
+    assert found.loc[staying, "split"].equals(before[staying])
+    assert found.loc[staying, "cluster"].tolist() == staying.tolist(), "each is a cluster of its own"
+
+
+def test_the_pictures_of_one_part_of_a_divided_cluster_stay_together() -> None:
+    told = claims("flux", 5)
+    told.loc[:2, "phash"] = 2**32 - 1
+    before = pd.Series(["train", "test", "test", "val", "val"], index=told["picture"])
+    found = place(told[["picture", "phash"]], told, as_given(before, told))
+    assert found["rule"].tolist() == ["between_splits", "", "", "", ""]
+    assert found["cluster"].iloc[1:].nunique() == 3
+    assert found["cluster"].iloc[1] == found["cluster"].iloc[2]
+
+
+def test_sketches_say_which_pictures_are_one_and_without_them_the_hash_does() -> None:
+    told = claims("flux", 6)
+    told.loc[[0, 1, 4, 5], "phash"] = 2**32 - 1
+    told.loc[3, "phash"] = pd.NA
+    random = np.random.default_rng(0)
+    one, two, three = (random.bytes(32).hex() for _ in range(3))
+    sketches = pd.Series([one, two, three, three], index=told["picture"][:4])
+    pictures = told[["picture", "phash"]]
+    found = place(pictures.iloc[:4], told.iloc[:4], None, sketches=sketches)["cluster"]
+    assert found.nunique() == 3
+    assert found.iloc[2] == found.iloc[3], "one sketch, although one of them has no hash"
+    found = place(pictures, told, None)["cluster"]
+    assert found.iloc[[0, 1, 4, 5]].nunique() == 1
+    assert found.nunique() == 3, "without a hash, a picture is alone"
+
+
+@pytest.mark.parametrize(("given", "rule"), [("test", ""), ("val", "test_near_train"), ("train", "test_near_train")])
+def test_what_is_claimed_for_test_stays_near_an_image_that_is_tested_and_near_no_other(given: str, rule: str) -> None:
+    told = claims("flux", 2, hint="test")
+    told["phash"] = 2**32 - 1
+    earlier = as_given(pd.Series(given, index=told["picture"]), told).iloc[:1]
+    found = place(told[["picture", "phash"]], told, earlier)
+    assert found["rule"].tolist() == ["", rule]
+    assert found["split"].tolist() == [given, given]
