@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -100,6 +102,27 @@ def test_no_threshold_is_better_than_the_chosen_one_by_more_than_a_standard_erro
 
     best = max(score(cut) for cut in [0.5, *probabilities])
     assert score(choose_threshold(probabilities, labels)) >= best - np.sqrt(0.25 / 30 * 2) / 2
+
+
+def choose_slowly(probabilities: Probabilities, labels: Labels) -> float:
+    """Return the threshold that the rule of `choose_threshold` gives, one cut after the other."""
+    cuts = [0.5, *((low + high) / 2 for low, high in pairwise(np.unique(probabilities)))]
+
+    def judge(cut: float) -> tuple[float, float]:
+        called = probabilities >= cut
+        rights = called[labels == AI], ~called[labels == REAL]
+        return sum(map(np.mean, rights)) / 2, np.sqrt(sum(np.var(each) / len(each) for each in rights)) / 2
+
+    best, error = max(map(judge, cuts), key=lambda judged: judged[0])
+    return min((cut for cut in cuts if judge(cut)[0] >= best - error), key=lambda cut: abs(cut - 0.5))
+
+
+@pytest.mark.parametrize("lean", [-1.0, 0.7, 1.5])
+def test_the_threshold_is_the_one_nearest_to_one_half_within_one_standard_error(lean: float) -> None:
+    for seed in range(20):
+        probabilities, _ = draw_scores(90, seed=seed, lean=lean)
+        labels = (probabilities + np.random.default_rng(seed).normal(0, 0.2, 90) > 0.7).astype(int)
+        assert choose_threshold(probabilities, labels) == pytest.approx(choose_slowly(probabilities, labels))
 
 
 @pytest.mark.parametrize(("rate", "size", "called"), [(0.01, 1_998, 18), (0.1, 19, 1), (0.1, 9, 0), (1.0, 9, 9)])

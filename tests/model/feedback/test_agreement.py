@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.feedback.agreement import Review, Ruling, answer, review
+from model.feedback.agreement import Review, Ruling, answer, is_borne, review
 from model.feedback.reporters import VotingLimits
 from model.feedback.reports import AGREEMENT, ANONYMOUS, KNOWN, REVIEWER, UserReport
 from model.sources.reports import ACCEPTED, CONFIRMED, REJECTED
@@ -124,6 +124,21 @@ def test_what_the_lake_knows_already_is_confirmed_and_asks_nobody() -> None:
 
 def test_an_image_that_nobody_sent_waits_in_silence() -> None:
     assert judge(say_all(THREE, kept=False)) == Review(rulings=(), questions=(), without_file=1)
+
+
+def test_each_image_that_nobody_sent_is_counted() -> None:
+    assert judge([say("ada", image=image, kept=False) for image in ("cat", "dog", "cow")]).without_file == 3
+
+
+def test_an_accepted_image_is_borne_by_enough_reporters_or_by_a_person_and_by_its_file() -> None:
+    agreed = reviewed(say_all(THREE), ACCEPTED)
+    assert is_borne(agreed, agreement=3)
+    assert not is_borne(agreed, agreement=4)
+    assert not is_borne([*agreed[:2], replace(agreed[2], withdrawn=True)], agreement=3)
+    assert not is_borne([*agreed[:2], *reviewed([say(ANONYMOUS)], ACCEPTED)], agreement=3)
+    assert not is_borne([*agreed[:2], *reviewed([say("cyd", "real")], REJECTED)], agreement=3)
+    assert not is_borne(reviewed(say_all(THREE, kept=False), ACCEPTED), agreement=3)
+    assert is_borne(reviewed([say(ANONYMOUS)], ACCEPTED, ADA), agreement=3)
 
 
 def test_the_file_may_come_from_one_who_does_not_count() -> None:
