@@ -101,9 +101,16 @@ def most_held() -> float:
 
     `getrusage` would add to a process what its parent held when it started the process, so Linux itself is asked.
     """
+    return most_held_alone() + resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e9
+
+
+def most_held_alone() -> float:
+    """Return the peak memory of this process, in GB, for a process whose children only run small commands.
+
+    Linux counts what the parent held for a child, even if the child then runs another program.
+    """
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    return (int(status["VmHWM"].split()[0]) + children) * 1024 / 1e9
+    return int(status["VmHWM"].split()[0]) * 1024 / 1e9
 
 
 def _signal_group(process: "subprocess.Popen[bytes]", number: int) -> None:
