@@ -8,8 +8,11 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
 from model.labels import AI, CLASSES, REAL
 from model.metrics import area_under_roc
@@ -102,25 +105,29 @@ def find_joint_shortcut(rows: pd.DataFrame) -> Shortcut:
     """
     from sklearn.ensemble import HistGradientBoostingClassifier  # importing it takes longer than all other audits
 
-    rows = rows.sort_values("sha256").head(_MOST_TOGETHER)
+    rows = rows.loc[rows["sha256"].sort_values().index[:_MOST_TOGETHER]]
     labels = _labels(rows)
     if np.bincount(labels, minlength=2).min() < _LEAST_OF_EACH:
         return Shortcut(0.5, 0.5)
     facts = np.column_stack([_numbers(fact(rows)) for fact in FACTS.values()])
     folds, scores = _folds(rows), np.empty(len(labels))
-    for fold in range(_FOLDS):
-        held = folds == fold
-        judge = HistGradientBoostingClassifier(max_iter=_ROUNDS, early_stopping=False, random_state=0)
-        scores[held] = judge.fit(facts[~held], labels[~held]).predict_proba(facts[held])[:, 1]
+    with threadpool_limits(1):  # several threads mostly wait for each other, because the rows are few
+        for fold in range(_FOLDS):
+            held = folds == fold
+            judge = HistGradientBoostingClassifier(max_iter=_ROUNDS, early_stopping=False, random_state=0)
+            scores[held] = judge.fit(facts[~held], labels[~held]).predict_proba(facts[held])[:, 1]
     return _bounded(max(area_under_roc(labels, scores), 0.5), labels, among=1)
 
 
 def name_patterns(origins: pd.Series) -> pd.Series:
     """Reduce the paths of files to how the files are named: 'train/REAL/IMG_0042.jpg' becomes 'a_9.jpg'."""
-    names = origins.str.rpartition("/")[2]
-    parts = names.str.extract(r"^(.*?)(\.\w+)?$", flags=re.DOTALL).fillna("")
+    names = pc.replace_substring_regex(pa.array(origins.array, pa.large_string()), r"^(?s:.*)/", "")
+    # Numbers before a full stop are replaced at once: mostly few names are left for Python.
+    numbers, alike = pd.factorize(pd.Series(pc.replace_substring_regex(names, r"[0-9]+\.", "9."), dtype="str"))
+    parts = pd.Series(alike, dtype="str").str.extract(r"^(.*?)(\.\w+)?$", flags=re.DOTALL).fillna("")
     stems = parts[0].str.replace(r"[^\W\d_]+", "a", regex=True).str.replace(r"\d+", "9", regex=True)
-    return stems + parts[1].str.lower()
+    patterns = stems + parts[1].str.lower()
+    return patterns.take(numbers).set_axis(origins.index)
 
 
 def _folds(rows: pd.DataFrame) -> NDArray[np.int64]:
