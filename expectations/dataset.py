@@ -28,7 +28,7 @@ from expectations.suites.shortcuts_and_mix import (
     shortcut_rules,
     shortcut_table,
 )
-from model.dataset.earlier_versions import images_ever_tested
+from model.dataset.earlier_versions import MIX, images_ever_tested
 from model.dataset.lake import Lake
 from model.dataset.manifest import SCHEMA, read_candidates, read_manifest, write_rows
 from model.dataset.summary import read_warnings
@@ -48,8 +48,8 @@ _log = logging.getLogger("truegrain.expectations")
 class Past:
     """The earlier versions that a version is compared with.
 
-    `previous` are the rows of the latest published version, or None without one. `tested` are the pixel hashes and
-    clusters of all earlier test splits.
+    `previous` are the columns MIX of the latest published version, or None without one. `tested` are the pixel hashes
+    and clusters of all earlier test splits.
     """
 
     previous: pd.DataFrame | None
@@ -88,7 +88,7 @@ def _judge(lake: Lake, version: str, policy: Policy) -> tuple[Validation, str]:
     remove(folder / FILE)
     candidates = read_candidates(lake, version).reset_index(drop=True)
     latest = lake.latest()
-    previous = read_manifest(lake, latest) if latest else None
+    previous = read_manifest(lake, latest, columns=MIX) if latest else None
     past = Past(previous, images_ever_tested(lake))
     examinations, reasons = _examine(version, candidates, past, policy)
     findings = tuple(finding for examination in examinations for finding in examination.findings)

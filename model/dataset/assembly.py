@@ -7,11 +7,13 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from model.dataset.demonstration import makes_way
 from model.dataset.manifest import GIVEN, SCHEMA
-from model.dataset.membership import among
+from model.dataset.membership import among, places
 from model.dataset.shards import ERASED
 from model.dataset.splitting import picture_of, place
 from model.errors import DatasetError
@@ -116,8 +118,7 @@ def assemble_rows(
     has.
     """
     facts = facts.reset_index(drop=True)
-    claims = _in_precedence(facts[list(_CLAIMED)], given)  # not all columns: a million rows take a gigabyte
-    claims["rule"] = ""
+    claims = _claims(facts, given)
     neutralised = _find_neutralised(claims)
     claims.loc[neutralised.index, "rule"] = "neutralised"
     claims.loc[_find_excluded(claims, exclude), "rule"] = "excluded"
@@ -127,21 +128,25 @@ def assemble_rows(
     claims.loc[claims["decode_error"] == ERASED, "rule"] = "withdrawn"  # even without a tombstone
     admitted = claims.loc[claims["rule"] == "", ["source", "origin"]]
     claims.loc[admitted.index[makes_way(admitted, asked=demonstration)], "rule"] = "demonstration"
-    open_ = claims.loc[claims["rule"] == "", list(_DECIDING)]
+    precedence = _precedence(claims)
+    open_ = claims.loc[precedence[claims["rule"].array[precedence] == ""], list(_DECIDING)]
     claims.loc[open_.index, "rule"] = _judge_labels(open_)
-    pictures = claims.loc[claims["rule"] == "", ["picture", "phash"]]
-    chosen = open_[among(open_["picture"], pictures["picture"])]
-    placed = place(pictures, chosen, given, same=neutralised, sketches=_sketches(facts))
-    refused = open_["picture"].map(placed.loc[placed["rule"] != "", "rule"]).dropna()
-    claims.loc[refused.index, "rule"] = refused
-    order = claims.loc[claims["rule"] == "", list(_ORDER)].sort_values(list(_ORDER), kind="stable").index
+    pictures = claims.loc[open_.index[claims.loc[open_.index, "rule"] == ""], ["picture", "phash"]]
+    open_ = open_[among(open_["picture"], pictures["picture"])]
+    placed = place(pictures, open_, given, same=neutralised, sketches=_sketches(claims["picture"], facts["sketch"]))
+    refused = placed.loc[placed["rule"] != "", "rule"]
+    doubtful = open_.loc[among(open_["picture"], refused.index), "picture"]
+    claims.loc[doubtful.index, "rule"] = doubtful.map(refused)
+    order = facts.loc[claims["rule"] == "", list(_ORDER)].sort_values(list(_ORDER), kind="stable").index
     kept = claims.loc[order, "picture"]
-    places = {name: kept.map(placed[name]).array for name in ("cluster", "split")}
-    hints = open_.groupby("picture")["split_hint"].nunique()
+    found = places(kept, placed.index)
+    decided = {name: placed[name].array.take(found) for name in ("cluster", "split")}
+    hints = open_[open_["picture"].duplicated(keep=False)].groupby("picture")["split_hint"].nunique()
     in_two = among(kept, hints.index[hints > 1])
-    left_out = claims.loc[claims["rule"] != "", ["rule", "sha256", "origin"]].reset_index(drop=True)
-    del claims, open_, refused, placed, pictures  # half a gigabyte of a million rows, before all columns are copied
-    rows = facts.reindex(index=order, columns=_OWN).assign(**places)[SCHEMA.names].reset_index(drop=True)
+    others = precedence[claims["rule"].array[precedence] != ""]
+    left_out = claims.loc[others, ["rule", "sha256", "origin"]].reset_index(drop=True)
+    del claims, open_, placed, pictures  # half a gigabyte of a million rows, before all columns are copied
+    rows = facts.reindex(index=order, columns=_OWN).assign(**decided)[SCHEMA.names].reset_index(drop=True)
     return Assembly(
         rows=rows,
         left_out=left_out,
@@ -150,13 +155,22 @@ def assemble_rows(
     )
 
 
-def _in_precedence(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
-    """Sort the claims so that each picture's deciding claim comes first; add `picture`, `new` and `reported`."""
-    claims = facts.assign(picture=picture_of(facts), new=True, reported=facts["source"] == REPORTS)
+def _claims(facts: pd.DataFrame, given: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the claims in the order of `facts`; `picture`, `new`, `reported` and an empty `rule` are added."""
+    claims = facts[list(_CLAIMED)].assign(
+        picture=picture_of(facts), new=True, reported=facts["source"] == REPORTS, rule=""
+    )
     if given is not None:
-        labels = given.drop_duplicates("sha256").set_index("sha256")["label"]
-        claims["new"] = claims["label"] != claims["sha256"].map(labels)
-    return claims.sort_values(list(_PRECEDENCE))
+        known = given.drop_duplicates("sha256")
+        labels = known["label"].array.take(places(claims["sha256"], known["sha256"]), allow_fill=True)
+        claims["new"] = (claims["label"] != labels).to_numpy(dtype=np.bool_, na_value=True)
+    return claims
+
+
+def _precedence(claims: pd.DataFrame) -> NDArray[np.uint64]:
+    """Return the indices of the claims in an order in which each picture's deciding claim comes first."""
+    keys = pa.Table.from_pandas(claims[list(_PRECEDENCE)], preserve_index=False)
+    return np.asarray(pc.sort_indices(keys, [(name, "ascending") for name in _PRECEDENCE]))
 
 
 def _find_neutralised(claims: pd.DataFrame) -> pd.DataFrame:
@@ -171,10 +185,12 @@ def _find_neutralised(claims: pd.DataFrame) -> pd.DataFrame:
     return pairs.set_index("index")[["picture", "picture_copy"]].set_axis(["one", "other"], axis=1)
 
 
-def _sketches(facts: pd.DataFrame) -> pd.Series:
-    """Return the sketch of each picture of the lake that has one."""
-    known = facts["sketch"].set_axis(picture_of(facts)).dropna()
-    return known[~known.index.duplicated()]
+def _sketches(pictures: pd.Series, sketches: pd.Series) -> pd.Series:
+    """Return the sketch of each picture of the lake that has one, as a place in a dictionary: copies stay small."""
+    known = np.flatnonzero(sketches.notna())
+    known = known[~pictures.iloc[known].duplicated()]
+    coded = pa.DictionaryArray.from_arrays(pa.array(known, pa.int32()), pa.chunked_array(sketches).combine_chunks())
+    return pd.Series(coded, pictures.iloc[known], dtype=pd.ArrowDtype(coded.type))
 
 
 def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> NDArray[np.bool_]:
@@ -184,15 +200,16 @@ def _is_withdrawn(claims: pd.DataFrame, withdrawn: Collection[str]) -> NDArray[n
 
 def _judge_labels(claims: pd.DataFrame) -> pd.Series:
     """Return the rule that leaves each claim out; empty for the one claim of each picture that stays."""
-    leads = claims.drop_duplicates("picture").set_index("picture")[["label", "new", "reported", "ingested_at"]]
-    lead = leads.reindex(claims["picture"]).set_axis(claims.index)
+    pictures = pd.Series(pd.factorize(claims["picture"])[0], claims.index)
+    leads = claims.loc[~pictures.duplicated(), ["label", "new", "reported", "ingested_at"]]
+    lead = leads.take(pictures.to_numpy()).set_axis(claims.index)
     contradicts = claims["label"] != lead["label"]
     together = lead["new"] & (claims["ingested_at"] == lead["ingested_at"])
     equals = claims["reported"] == lead["reported"]
-    contested = claims.loc[together & contradicts & equals, "picture"]
+    contested = pictures[together & contradicts & equals]
     rule = pd.Series("duplicate", index=claims.index).mask(contradicts, "later_label")
-    rule = rule.mask(~claims["picture"].duplicated(), "")
-    return rule.mask(among(claims["picture"], contested), "two_labels")
+    rule = rule.mask(~pictures.duplicated(), "")
+    return rule.mask(pictures.isin(contested), "two_labels")
 
 
 def _former(given: pd.DataFrame | None, pictures: pd.Series) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """Groups copies of one picture into clusters."""
 
+from binascii import unhexlify
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from model.dataset.near_duplicates import ALIKE, near_hashes, near_views
-from model.images.sketch import VIEW_BYTES, mirrored, unpack
+from model.images.sketch import VIEW_BYTES, WORDS, mirrored, unpack
 
 _STILL_ALIKE: Final = 2 * ALIKE
 """Largest Hamming distance between a view of a cluster's centre and the nearest view of another member.
@@ -20,6 +21,9 @@ Two copies of one picture may each differ from the picture in ALIKE bits."""
 
 _CANDIDATES: Final = 16
 """Members of a cluster that are tried as its centre."""
+
+_AT_ONCE: Final = 100_000
+"""Sketches that are decoded at once, which bounds the memory."""
 
 _Indices = NDArray[np.int64]
 
@@ -33,9 +37,8 @@ def near_clusters(phashes: NDArray[np.int64], sketches: pd.Series) -> _Indices:
     3. A picture without a sketch entered by an earlier release. The perceptual hash alone decides what is near to such
        a picture (`near_hashes`).
     """
-    found: pa.Array = pa.array(sketches, pa.large_string(), from_pandas=True)
-    known = np.asarray(pc.is_valid(found))
-    views, pictures = _views(found)
+    known = sketches.notna().to_numpy()
+    views, pictures = _views(sketches)
     clusters = _divided(near_views(views, pictures, count=len(known)), views, pictures)
     return clusters if known.all() else joined(clusters, near_hashes(phashes, undecided=~known))
 
@@ -48,11 +51,17 @@ def joined(one: _Indices, other: _Indices) -> _Indices:
     return connected_components(edges, directed=False)[1].astype(np.int64)[one]
 
 
-def _views(sketches: pa.Array) -> tuple[NDArray[np.uint64], _Indices]:
+def _views(sketches: pd.Series) -> tuple[NDArray[np.uint64], _Indices]:
     """Return all views, those of mirrored pictures too, and the number of the picture of each view."""
-    counts = np.asarray(pc.fill_null(pc.binary_length(sketches), 0)) // (2 * VIEW_BYTES)
-    views = unpack(bytes.fromhex("".join(sketches.drop_null().to_pylist())))
-    pictures = np.repeat(np.arange(len(counts)), counts)
+    parts, counts = [np.empty((0, WORDS), dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
+    for start in range(0, len(sketches), _AT_ONCE):
+        some = pa.chunked_array(sketches.iloc[start : start + _AT_ONCE]).cast(pa.large_string())
+        digits = pc.fill_null(some, "").combine_chunks()
+        counts.append(np.asarray(pc.binary_length(digits)) // (2 * VIEW_BYTES))
+        together = pc.binary_join(pa.LargeListArray.from_arrays([0, len(digits)], digits), pa.scalar("", digits.type))
+        parts.append(unpack(unhexlify(together[0].as_buffer())))
+    views, number = np.concatenate(parts), np.concatenate(counts)
+    pictures = np.repeat(np.arange(len(number)), number)
     whole = np.flatnonzero(np.diff(pictures, prepend=-1))
     return np.concatenate([views, mirrored(views[whole])]), np.concatenate([pictures, pictures[whole]])
 

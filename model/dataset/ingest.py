@@ -10,7 +10,7 @@ from typing import Self
 import pandas as pd
 
 from model.dataset.already_read import known_before, read_seen, remember, tidy_seen
-from model.dataset.assembly import assemble_rows
+from model.dataset.assembly import Assembly, assemble_rows
 from model.dataset.card.version_card import write_card
 from model.dataset.contained.budget import Budget
 from model.dataset.contained.reader import ContainedReader, which_hold_anything_new
@@ -128,20 +128,9 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstr
     staged version. If nothing differs from the latest published version, the id of the latest version is returned.
     Raises DatasetError if the lake holds no image at all, or no image that matches a name in `exclude`.
     """
-    facts = lake.facts()
-    if facts.empty:
-        raise DatasetError(f"the lake {lake.root} holds no images; collect some first")
     latest, tombstones = lake.latest(), read_tombstones(lake)
     given = read_given(lake, latest) if latest else None
-    kept_out = KeptOut.of(tombstones).with_neutralised(lambda: [facts])
-    assembly = assemble_rows(
-        facts,
-        given,
-        withdrawn=kept_out.everywhere,
-        withdrawn_reports=kept_out.reported,
-        exclude=exclude,
-        demonstration=demonstration,
-    )
+    assembly = _decide(lake, given, tombstones, exclude=exclude, demonstration=demonstration)
     version = version_id(assembly.rows, today=today)
     if latest and latest.rpartition("-")[2] == version.rpartition("-")[2]:
         return latest
@@ -153,6 +142,24 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstr
         write_former(lake, version, assembly.former)
         write_text(lake.version_path(version) / "summary.json", json.dumps(summary, indent=2, sort_keys=True))
     return version
+
+
+def _decide(
+    lake: Lake, given: pd.DataFrame | None, tombstones: pd.DataFrame, *, exclude: Collection[str], demonstration: bool
+) -> Assembly:
+    """Decide which images of the lake belong to a version; apart, so that the facts then leave the memory."""
+    facts = lake.facts()
+    if facts.empty:
+        raise DatasetError(f"the lake {lake.root} holds no images; collect some first")
+    kept_out = KeptOut.of(tombstones).with_neutralised(lambda: [facts])
+    return assemble_rows(
+        facts,
+        given,
+        withdrawn=kept_out.everywhere,
+        withdrawn_reports=kept_out.reported,
+        exclude=exclude,
+        demonstration=demonstration,
+    )
 
 
 def publish(lake: Lake, version: str) -> bool:

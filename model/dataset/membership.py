@@ -1,4 +1,4 @@
-"""Marks the strings of a column that are among others, for columns of millions of rows."""
+"""Finds the strings of a column among others, for columns of millions of rows."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -19,6 +19,15 @@ def among(column: Strings, wanted: Strings | Iterable[str]) -> NDArray[np.bool_]
     """
     found = pc.is_in(_to_arrow(column), value_set=_to_arrow(wanted), skip_nulls=True)
     return np.asarray(found)
+
+
+def places(column: Strings, wanted: Strings | Iterable[str]) -> NDArray[np.int64]:
+    """Return the place in `wanted`, from 0, of each of the N strings of a column [N]; -1 for a string not among them.
+
+    `wanted` must not repeat a string. pandas' own `map` and `reindex` make a Python object of each string.
+    """
+    found = pc.index_in(_to_arrow(column), value_set=_to_arrow(wanted), skip_nulls=True)
+    return np.asarray(pc.fill_null(found, -1), dtype=np.int64)
 
 
 def _to_arrow(strings: Strings | Iterable[str]) -> Any:

@@ -108,12 +108,12 @@ def _licences(rows: pd.DataFrame) -> list[dict[str, object]]:
 
 def _clusters(rows: pd.DataFrame) -> dict[str, int]:
     """Count the clusters with more than one image."""
-    clusters = rows.groupby("cluster")["label"].agg(["size", "nunique"])
-    several = clusters[clusters["size"] > 1]
+    repeated = rows.loc[rows["cluster"].duplicated(keep=False), ["cluster", "label"]]
+    several = repeated.groupby("cluster")["label"].agg(["size", "nunique"])
     return {
         "near_duplicates": len(several),
         "images": int(several["size"].sum()),
-        "largest": int(clusters["size"].max()) if len(clusters) else 0,
+        "largest": int(several["size"].max()) if len(several) else min(len(rows), 1),
         "of_both_labels": int((several["nunique"] > 1).sum()),
     }
 

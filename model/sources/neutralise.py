@@ -65,10 +65,10 @@ def former_origins(images: "pd.DataFrame") -> "pd.Series":
 
     The index of an origin is that of the neutralised image.
     """
-    likely = images.loc[[bool(_LIKELY.search(origin)) for origin in images["origin"]], ["origin", "sha256"]]
-    former = likely["origin"].copy()
-    former[:] = [former_origin(*image) for image in likely.itertuples(index=False)]
-    return former.dropna()
+    names = "/" + images["sha256"].str[:_NAME_DIGITS] + ".jpg"
+    length = len("/") + _NAME_DIGITS + len(".jpg")
+    copies = images["origin"].str[-length:] == names
+    return images.loc[copies, "origin"].str[:-length]
 
 
 def former_origin(origin: str, sha256: str) -> str | None:
