@@ -206,11 +206,18 @@ class Service:
 
     def workers(self) -> list[psutil.Process]:
         others = [*self.beside("follower"), *self.beside("monitor")]
-        return [p for p in self.processes() if p.ppid() == self.process.pid and p not in others]
+        return [p for p in self.processes() if _parent(p) == self.process.pid and p not in others]
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(30)
+
+
+def _parent(process: psutil.Process) -> int | None:
+    try:
+        return process.ppid()
+    except psutil.NoSuchProcess:  # the process ended meanwhile
+        return None
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -35,11 +35,11 @@ def fuzzer(folder: Path, break_: str, *options: str) -> list[str]:
     [
         ("raise ValueError('a brittle parser')", "ValueError: a brittle parser"),
         ("import time; time.sleep(30)", "libFuzzer: timeout"),
-        ("held = b'a' * 2_200_000_000; import time; time.sleep(3)", "libFuzzer: out-of-memory"),
+        ("held = b'a' * 1_200_000_000; import time; time.sleep(2)", "libFuzzer: out-of-memory"),
     ],
 )
 def test_an_input_that_breaks_a_parser_is_kept_with_the_reason(tmp_path: Path, break_: str, reason: str) -> None:
-    outcome = run("brittle", fuzzer(tmp_path, break_, "-timeout=4", "-rss_limit_mb=2000"))
+    outcome = run("brittle", fuzzer(tmp_path, break_, "-timeout=4", "-rss_limit_mb=1000"))
     assert reason in outcome.reason
     assert outcome.broken is not None
     assert outcome.broken.read_bytes().startswith(b"!")
