@@ -28,7 +28,10 @@ def main() -> None:
     if not arguments.digits.isdecimal():
         parser.error(f"--digits={arguments.digits}: name digits, as in 37; 0123456789 tries every mutant")
     results = _try(arguments.digits, arguments.modules)
-    sys.stdout.write(f"{describe(results)}\n")
+    try:
+        sys.stdout.write(f"{describe(results)}\n")
+    except ValueError as error:
+        sys.exit(str(error))
     if share_killed(results) < arguments.least:
         sys.exit(f"fewer than {arguments.least:.0%} were killed: write tests that notice the survivors")
 
