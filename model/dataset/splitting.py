@@ -66,7 +66,8 @@ def place(
     fresh = nodes["given"].isna()
     nodes["rule"] = np.where(spans & fresh, "between_splits", "")
     _part(nodes, spans & ~fresh, same)
-    settled = nodes.groupby("component")["given"].transform("first")
+    before = nodes.groupby("component")["given"].first()
+    settled = nodes["component"].map(before)
     late_test = fresh & (hint == "test") & settled.notna() & (settled != "test")
     nodes.loc[late_test & (nodes["rule"] == ""), "rule"] = "test_near_train"
     staying = nodes[(nodes["rule"] == "") & nodes["present"]]
@@ -75,7 +76,7 @@ def place(
     names = staying.loc[named].reset_index().groupby("component")["picture"].first()
     component = trusted["picture"].map(nodes["component"])
     told = names[names.index.isin(component)]
-    proposed = _propose(told, trusted.assign(node=component), nodes.groupby("component")["given"].first())
+    proposed = _propose(told, trusted.assign(node=component), before)
     placed = nodes.assign(cluster=nodes["component"].map(names))
     placed["split"] = settled.fillna(placed["component"].map(proposed.reindex(names.index, fill_value="train")))
     placed.loc[reported & (placed["split"] != "train") & (placed["rule"] == ""), "rule"] = "reported_near_held_out"
@@ -123,22 +124,22 @@ def _part(nodes: pd.DataFrame, spanning: pd.Series, same: pd.DataFrame) -> None:
     nodes.loc[weaker, "component"] = -1 - np.arange(weaker.sum())
 
 
-def _propose(names: pd.Series, claims: pd.DataFrame, given: pd.Series) -> pd.Series:
-    """Return a split for each component in `names` (its cluster): the one `given`, claimed (`claims`), or drawn."""
+def _propose(names: pd.Series, claims: pd.DataFrame, before: pd.Series) -> pd.Series:
+    """Return a split for each component in `names` (its cluster): the one of `before`, claimed (`claims`), or drawn."""
     hinted = _strongest_hint(claims).reindex(names.index)
     leads = claims.drop_duplicates("node").set_index("node").reindex(names.index)
-    kinds, strata = pd.factorize(leads["source"] + "\0" + leads["label"] + "\0" + leads["generator"].fillna(""))
-    of = pd.Series(kinds, index=names.index)
-    proposed, lots = given.reindex(names.index), pd.Series(draw_lots(names), index=names.index)
+    codes, strata = pd.factorize(leads["source"] + "\0" + leads["label"] + "\0" + leads["generator"].fillna(""))
+    stratum = pd.Series(codes, index=names.index)
+    proposed, lots = before.reindex(names.index), pd.Series(draw_lots(names), index=names.index)
     proposed = proposed.fillna(hinted.where(hinted != "train"))
     for split, share in _HELD_OUT.items():
         publishers = set(claims.loc[claims["split_hint"] == split, "source"])
         published = claims["source"].isin(publishers).groupby(claims["node"]).any().reindex(names.index)
         open_ = hinted.isna() | ((hinted == "train") & ~published)
-        wanted = np.floor(_count(of[open_], strata) * share + _luck(strata, split))
-        lacking = wanted - _count(of[open_ & (proposed == split)], strata)
-        turn = lots[open_ & proposed.isna()].groupby(of).rank().reindex(names.index)
-        proposed = proposed.mask(turn <= lacking[kinds], split)
+        wanted = np.floor(_count(stratum[open_], strata) * share + _luck(strata, split))
+        lacking = wanted - _count(stratum[open_ & (proposed == split)], strata)
+        turn = lots[open_ & proposed.isna()].groupby(stratum).rank().reindex(names.index)
+        proposed = proposed.mask(turn <= lacking[codes], split)
     return proposed.fillna("train")
 
 

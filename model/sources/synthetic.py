@@ -32,7 +32,10 @@ ORIGIN: Final = r"seed=\d+/size=\d+/\w+/\d{6,}\.jpg"
 
 
 _MOST: Final = 1_000_000
-"""Most images of an order; the images from this number on are for the test split."""
+"""Most images of an order, beside those for the test split."""
+
+_TEST_FROM: Final = _MOST
+"""The number of the first image for the test split."""
 
 
 class Order(BaseModel):
@@ -89,7 +92,7 @@ def list_drawn(order: Order) -> Iterator[Entry]:
     """List the images of an order; they are drawn each time, because the code that draws them may have changed."""
     return (
         Entry(f"{index}", partial(_draw, order, index), known=partial(_know, order, index))
-        for index in chain(range(order.images), range(_MOST, _MOST + order.test))
+        for index in chain(range(order.images), range(_TEST_FROM, _TEST_FROM + order.test))
     )
 
 
@@ -133,7 +136,7 @@ def _know(order: Order, index: int) -> Iterator[Facts]:
 
 
 def _split(index: int) -> str | None:
-    return "test" if index >= _MOST else None
+    return "test" if index >= _TEST_FROM else None
 
 
 def _choose(order: Order, index: int) -> tuple[int, str | None]:
