@@ -89,6 +89,8 @@ class TrainConfig:
     warmup_epochs: NonNegativeFloat
     weight_decay: NonNegativeFloat
     dropout: ShareBelowOne
+    hidden: Annotated[int, Field(ge=0, le=8192)] = 512
+    """Units of the hidden layer between the pooled features and the output; 0: no hidden layer, a linear probe."""
     mirrored: bool = False
     """Score each image together with its mirror image: slightly more accurate, at twice the time."""
     label_smoothing: ShareBelowOne = 0.0

@@ -52,7 +52,7 @@ def begin(*, batch_norm: bool) -> Network:
     """Build the untrained network."""
     network = build_network(configure(batch_norm=batch_norm), size=32, pretrained_file="")
     if not batch_norm:
-        network.norm = nn.Identity()  # type: ignore[assignment]  # the one that is left
+        network.head.norm = nn.Identity()  # type: ignore[assignment]  # the one that is left
     return network
 
 

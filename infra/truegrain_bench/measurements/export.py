@@ -92,11 +92,9 @@ def _by_autograd(
     """Return probabilities [N] and Grad-CAM without its ReLU [N, h, w], from the backbone's output and its gradient."""
     import torch
 
-    from model.training.data.batches import normalise
-
     seen: list[torch.Tensor] = []
     hook = network.backbone.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
-    logits = network.eval()(normalise(torch.from_numpy(pixels)))
+    logits = network.eval()(network.normalise(torch.from_numpy(pixels)))
     hook.remove()
     [features] = seen
     [gradient] = torch.autograd.grad(logits.sum(), features)

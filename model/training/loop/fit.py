@@ -9,16 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 from tqdm import tqdm
 
 from model.errors import TrainingError
 from model.training.config import TrainConfig
-from model.training.data.batches import evaluation_batches, normalise, plan_epoch, training_batches
+from model.training.data.batches import evaluation_batches, plan_epoch, training_batches
 from model.training.data.samples import Samples
 from model.training.distributed import ALONE, Process, check_shares, own_part, put_together, take_from_first
 from model.training.loop.checkpoint import Progress, load_checkpoint, load_network, save_checkpoint, save_network
 from model.training.loop.learner import Learner, cross_entropy
+from model.training.network.classifier import Classifier
 
 _EVALUATION_BATCH = 256
 
@@ -40,7 +40,7 @@ class Epoch:
 
 
 def fit(
-    network: nn.Module,
+    network: Classifier,
     train: Samples,
     val: Samples,
     config: TrainConfig,
@@ -97,13 +97,13 @@ def fit(
     return progress
 
 
-def predict_logits(network: nn.Module, samples: Samples) -> np.ndarray:
+def predict_logits(network: Classifier, samples: Samples) -> np.ndarray:
     """Return the logits [N] of all samples, in float32 and without augmentation."""
     device = next(network.parameters()).device
     network.eval()
     with torch.inference_mode():
         batches = evaluation_batches(samples, batch_size=_EVALUATION_BATCH)
-        logits = torch.cat([network(normalise(pixels.to(device))) for pixels in batches])
+        logits = torch.cat([network(network.normalise(pixels.to(device))) for pixels in batches])
     return logits.cpu().numpy()
 
 
@@ -136,7 +136,7 @@ def _train_one_epoch(
     return mean
 
 
-def _validate(network: nn.Module, val: Samples, process: Process) -> np.ndarray:
+def _validate(network: Classifier, val: Samples, process: Process) -> np.ndarray:
     """Return the logits [N] of all samples; each process computes a part, with the buffers of the first process."""
     take_from_first(network.buffers(), process)  # the statistics of batch normalisation differ on CPUs
     part = own_part(len(val.labels), process)

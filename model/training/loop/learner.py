@@ -10,15 +10,15 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import AdamW
 
 from model.training.config import TrainConfig
-from model.training.data.batches import normalise
 from model.training.distributed import ALONE, Process, mean_over_all
+from model.training.network.classifier import Classifier
 from model.training.network.torchvision_import import make_torchvision_importable
 
 
 class Learner:
     """Trains `network` in place; with several processes, a copy of it whose weights have the same names."""
 
-    def __init__(self, network: nn.Module, config: TrainConfig, process: Process = ALONE) -> None:
+    def __init__(self, network: Classifier, config: TrainConfig, process: Process = ALONE) -> None:
         self._config = config
         self.device = process.device
         network.to(self.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in stubs
@@ -31,9 +31,10 @@ class Learner:
         self._process = process
 
     @property
-    def judged(self) -> nn.Module:
+    def judged(self) -> Classifier:
         """The network that is evaluated and released: the averaged network, if there is an average."""
-        return self.average.module if self.average else self.network
+        averaged: Classifier = self.average.module if self.average else self.network
+        return averaged
 
     def start(self) -> None:
         """Connect to the other processes. Call this after loading a checkpoint and before the first step."""
@@ -49,7 +50,7 @@ class Learner:
             settings["lr"] = rate
         pixels, labels = (tensor.to(self.device, non_blocking=True) for tensor in (pixels, labels))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=_has_fast_bfloat16(self.device)):
-            logits = self._shared(normalise(pixels))
+            logits = self._shared(self.network.normalise(pixels))
         loss = training_loss(logits.float(), labels, self._config)
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
@@ -79,14 +80,14 @@ def training_loss(logits: Tensor, labels: Tensor, config: TrainConfig) -> Tensor
     return loss + config.prior_weight * (mean - config.prior).square()
 
 
-def _synchronise(network: nn.Module, process: Process) -> nn.Module:
+def _synchronise(network: Classifier, process: Process) -> Classifier:
     """On GPUs let batch normalisation use the images of all processes; torch has no such layer for CPUs."""
     if process.device.type != "cuda":
         return network
     make_torchvision_importable()
     from timm.layers.norm_act import convert_sync_batchnorm
 
-    converted: nn.Module = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # timm's
+    converted: Classifier = convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]  # timm's
     return converted
 
 

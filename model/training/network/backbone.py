@@ -1,5 +1,6 @@
 """Creates a backbone from any timm model, fitted to the size of the images, with or without pretrained weights."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -49,6 +50,12 @@ def create_backbone(config: TrainConfig, *, size: int, pretrained_file: str) -> 
         wanted = ", ".join([f"images of {size} pixels", *(f"{key}={value}" for key, value in options.items())])
         raise TrainingError(f"'{name}' is not made for {wanted}: {error}; choose another backbone") from error
     return backbone
+
+
+def expected_pixels(backbone: nn.Module) -> tuple[Sequence[float], Sequence[float]]:
+    """Return the mean and the standard deviation of each channel, 0 to 1, that the weights of `backbone` expect."""
+    described: Any = backbone.pretrained_cfg
+    return described["mean"], described["std"]
 
 
 def _fit_to_size(name: str, options: Options, *, size: int, smallest_map: int) -> Options:

@@ -1,33 +1,45 @@
 """The trainable network: a timm backbone, global average pooling and a small head."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from model.training.config import TrainConfig
-from model.training.network.backbone import create_backbone
+from model.training.network.backbone import create_backbone, expected_pixels
+from model.training.network.classifier import Classifier
 from model.training.network.feature_map import map_shape, prefix_tokens, to_map
+from model.training.network.head import Head, make_head
 
-_HIDDEN = 512
 
-
-class Network(nn.Module):
+class Network(Classifier):
     """Normalised pixels [N, 3, S, S] -> logits of AI [N].
 
-    In evaluation mode a `mirrored` network averages the features of each image and of its mirror image.
+    In evaluation mode a `mirrored` network averages the features of each image and of its mirror image. `mean` and
+    `deviation` are those of the pixels of a channel, 0 to 1, that the backbone expects.
     """
 
-    def __init__(self, backbone: nn.Module, *, channels: int, dropout: float, mirrored: bool) -> None:
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(
+        self, backbone: nn.Module, head: Head, *, mean: Sequence[float], deviation: Sequence[float], mirrored: bool
+    ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.head = head
         self.mirrored = mirrored
-        self.hidden = nn.Linear(channels, _HIDDEN)
-        self.norm = nn.BatchNorm1d(_HIDDEN)
-        self.dropout = nn.Dropout(dropout)
-        self.output = nn.Linear(_HIDDEN, 1)
+        self.register_buffer("mean", 255 * torch.tensor(mean), persistent=False)
+        self.register_buffer("deviation", 255 * torch.tensor(deviation), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Return the logits [N]."""
-        return self.classify(self.pool(pixels))
+        logits: Tensor = self.head(self.pool(pixels))
+        return logits
+
+    def normalise(self, samples: Tensor) -> Tensor:
+        """Turn pixels [N, S, S, 3] uint8 into the input [N, 3, S, S] float32."""
+        return ((samples.float() - self.mean) / self.deviation).permute(0, 3, 1, 2)
 
     def pool(self, pixels: Tensor) -> Tensor:
         """Return the pooled features [N, C]."""
@@ -39,11 +51,6 @@ class Network(nn.Module):
         if self.mirrored and not self.training:
             return (features + self._look(pixels.flip(3)).flip(3)) / 2
         return features
-
-    def classify(self, pooled: Tensor) -> Tensor:
-        """Turn pooled features [N, C] into logits [N]."""
-        logits: Tensor = self.output(self.dropout(torch.relu(self.norm(self.hidden(pooled)))))
-        return logits[:, 0]
 
     def _look(self, pixels: Tensor) -> Tensor:
         return to_map(self.backbone(pixels), prefix_tokens=prefix_tokens(self.backbone))
@@ -58,4 +65,6 @@ def build_network(config: TrainConfig, *, size: int, pretrained_file: str) -> Ne
     torch.manual_seed(config.seed)
     backbone = create_backbone(config, size=size, pretrained_file=pretrained_file)
     channels, _ = map_shape(backbone, size=size)
-    return Network(backbone, channels=channels, dropout=config.dropout, mirrored=config.mirrored).train()
+    head = make_head(channels, hidden=config.hidden, dropout=config.dropout)
+    mean, deviation = expected_pixels(backbone)
+    return Network(backbone, head, mean=mean, deviation=deviation, mirrored=config.mirrored).train()

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from model.detectors.calibration import Scaling
-from model.training.data.batches import normalise
 from model.training.network.network import Network
 from model.training.release.whitening import Whitening
 
@@ -38,12 +37,12 @@ class ReleasedNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return (probability [N], cam [N, h, w], embedding [N, d], distance [N])."""
-        features = self.network.features(normalise(pixels))  # [N, C, h, w]
+        features = self.network.features(self.network.normalise(pixels))  # [N, C, h, w]
         pooled = features.mean((2, 3))
-        cam = torch.einsum("nchw,nc->nhw", features, self._gradient(pooled))
+        cam = torch.einsum("nchw,nc->nhw", features, self.network.head.gradient(pooled))
         centred = pooled - self.mean
         embedding = centred @ self.axes
-        logit = self.network.classify(pooled) * self.scaling.slope + self.scaling.intercept
+        logit = self.network.head(pooled) * self.scaling.slope + self.scaling.intercept
         return torch.sigmoid(logit), cam, embedding, self._measure(centred, embedding)
 
     def _measure(self, centred: Tensor, embedding: Tensor) -> Tensor:
@@ -51,15 +50,6 @@ class ReleasedNetwork(nn.Module):
         outside = (centred**2).sum(1) - ((embedding * self.widths) ** 2).sum(1)
         squared = (embedding**2).sum(1) + outside.clamp(min=0) / self.noise
         return torch.sqrt(squared / centred.shape[1])
-
-    def _gradient(self, pooled: Tensor) -> Tensor:
-        """Return the gradient [N, C] of the logit by the pooled features: back through output, ReLU, norm, hidden."""
-        hidden, norm, output = self.network.hidden, self.network.norm, self.network.output
-        assert norm.running_var is not None  # noqa: S101 - statistics are tracked by default
-        active = (norm(hidden(pooled)) > 0).to(pooled.dtype)  # [N, hidden]
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)  # [hidden]
-        gradient: Tensor = (active * output.weight[0] * scale) @ hidden.weight
-        return gradient
 
 
 def export(released: ReleasedNetwork, *, size: int) -> bytes:

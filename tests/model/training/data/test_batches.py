@@ -9,7 +9,7 @@ import torch
 
 from model.errors import TrainingError
 from model.training.config import Augmentation, TrainConfig
-from model.training.data.batches import evaluation_batches, made_ahead, normalise, plan_epoch, training_batches
+from model.training.data.batches import evaluation_batches, made_ahead, plan_epoch, training_batches
 from model.training.distributed import ALONE, Process
 from support.training import noise, numbered
 
@@ -91,13 +91,6 @@ def test_too_few_images_for_a_batch_are_counted(plain: TrainConfig) -> None:
 def test_evaluation_leaves_nothing_out_and_changes_nothing() -> None:
     joined = torch.cat(list(evaluation_batches(noise(), batch_size=16))).numpy()
     assert (joined == noise().pixels).all()
-
-
-def test_normalised_pixels_are_channels_first_around_zero() -> None:
-    normalised = normalise(torch.from_numpy(noise().pixels))
-    assert normalised.shape == (50, 3, 16, 16)
-    assert abs(float(normalised.mean())) < 0.5
-    assert 0.8 < float(normalised.std()) < 1.6
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 9])

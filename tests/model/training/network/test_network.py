@@ -30,7 +30,9 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def test_the_seed_decides_the_weights_a_network_starts_with() -> None:
-    first, again, other = (build("resnet10t", size=32, seed=seed).state_dict()["output.weight"] for seed in (0, 0, 1))
+    first, again, other = (
+        build("resnet10t", size=32, seed=seed).state_dict()["head.output.weight"] for seed in (0, 0, 1)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 
@@ -44,6 +46,18 @@ def test_a_mirrored_network_says_the_same_of_an_image_and_its_mirror_image_once_
     assert not torch.allclose(plain(images), plain(images.flip(3)), atol=1e-5)
     torch.testing.assert_close(mirrored(images), mirrored(images.flip(3)))
     torch.testing.assert_close(mirrored.features(images.flip(3)), mirrored.features(images).flip(3))
+
+
+@pytest.mark.parametrize(("backbone", "mean"), [("resnet10t", (0.485, 0.456, 0.406)), ("tf_efficientnet_lite0", 0.5)])
+def test_pixels_are_normalised_as_the_weights_of_the_backbone_expect(
+    backbone: str, mean: float | tuple[float, ...]
+) -> None:
+    network = build(backbone, size=32)
+    pixels = torch.full((2, 32, 32, 3), 0, dtype=torch.uint8) + (255 * torch.tensor(mean)).to(torch.uint8)
+    normalised = network.normalise(pixels)
+    assert normalised.shape == (2, 3, 32, 32)
+    assert normalised.abs().max() < 0.02, "the mean becomes zero, except for rounding"
+    assert network.normalise(pixels + 64).mean() > 0.4
 
 
 @pytest.mark.parametrize(
@@ -108,7 +122,7 @@ def test_a_backbone_that_cannot_take_the_size_is_refused() -> None:
 
 
 def test_widths_are_those_of_the_stages_where_they_can_be_chosen() -> None:
-    assert build("resnet10t", size=32, widths=(8, 16, 24, 40)).hidden.in_features == 40
+    assert build("resnet10t", size=32, widths=(8, 16, 24, 40)).head.hidden.in_features == 40
     with pytest.raises(TrainingError, match=r"'convnext_atto' is not made for .*channels=\(8, 16\)"):
         build("convnext_atto", size=32, widths=(8, 16))
 

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from model.detectors.calibration import Scaling
 from model.training.config import read_config
-from model.training.data.batches import normalise
 from model.training.network.network import Network, build_network
 from model.training.release.export import ReleasedNetwork, export
 from model.training.release.whitening import Whitening, fit_whitening
@@ -20,10 +19,11 @@ SCALING = Scaling(1 / 1.7, -0.4)
 BACKBONES = ("resnet10t", "efficientnet_b0", "convnext_atto", "vit_tiny_patch16_224")
 
 
-@pytest.fixture(scope="module", params=[*((name, False) for name in BACKBONES), ("resnet10t", True)])
+@pytest.fixture(
+    scope="module", params=[*({"backbone": name} for name in BACKBONES), {"mirrored": True}, {"hidden": 0}], ids=str
+)
 def network(request: pytest.FixtureRequest) -> Network:
-    backbone, mirrored = request.param
-    config = read_config("quick", {"backbone": backbone, "smallest_map": 4, "mirrored": mirrored})
+    config = read_config("quick", {"smallest_map": 4} | request.param)
     network = build_network(config, size=SIZE, pretrained_file="")
     with torch.no_grad():
         for _ in range(3):  # so that the statistics of batch normalisation are not the trivial ones
@@ -59,11 +59,11 @@ def test_the_graph_gives_probability_gradient_map_embedding_and_distance_of_any_
 
 
 def pool(network: Network, pixels: np.ndarray) -> np.ndarray:
-    """Return the input [N, C] of the network's hidden layer."""
+    """Return the input [N, C] of the network's head."""
     seen: list[Tensor] = []
-    hook = network.hidden.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
+    hook = network.head.register_forward_pre_hook(lambda _module, inputs: seen.append(inputs[0]))
     with torch.no_grad():
-        network(normalise(torch.from_numpy(pixels)))
+        network(network.normalise(torch.from_numpy(pixels)))
     hook.remove()
     return seen[0].numpy()
 
@@ -72,7 +72,7 @@ def grad_cam(network: Network, pixels: np.ndarray) -> tuple[Tensor, Tensor]:
     """Return logits [N] and maps [N, 4, 4] by autograd, from the backbone's output in a hook."""
     seen: list[Tensor] = []
     hook = network.backbone.register_forward_hook(lambda _module, _inputs, output: seen.append(output))
-    logits = network(normalise(torch.from_numpy(pixels)))
+    logits = network(network.normalise(torch.from_numpy(pixels)))
     hook.remove()
     gradients = torch.autograd.grad(logits.sum(), seen)
     maps = [weigh(*map(on_grid, pair)) for pair in zip(seen, gradients, strict=True)]
