@@ -10,6 +10,7 @@ from typing import Any, Final
 from upath import UPath
 
 from model.dataset.erasure import Erased, erase_from_lake, remove_abandoned
+from model.dataset.features import erase_features
 from model.dataset.kept_out import EVERYWHERE
 from model.dataset.lake import Lake
 from model.dataset.tombstones import note_erased, read_tombstones
@@ -116,7 +117,7 @@ class Eraser:
             tables=in_lake.tables,
             pages=tuple(self._redraw(in_lake)),
             reports=tuple(self._remove_reports(reports, withdrawn)),
-            caches=tuple(self._remove_caches(in_lake.versions)),
+            caches=(*self._remove_caches(in_lake.versions), *erase_features(self.lake, images)),
             runs=tuple(self._leave_runs(in_lake.withdrawn, not_understood)),
             abandoned=tuple(self._remove_abandoned(now)),
             left=(*_left(in_lake), *not_understood),

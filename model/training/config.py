@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, NonNegativeFloat, Posit
 from pydantic.dataclasses import dataclass
 
 from model.errors import TrainingError
-from model.toml_options import Count, Share, ShareBelowOne, lay_over, list_problems
+from model.toml_options import Count, Share, ShareBelowOne, contradiction, lay_over, list_problems
 
 Probability = Share
 _CLOSED: Final = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -77,6 +77,14 @@ class TrainConfig:
     - preferred: training starts from scratch without them.
     - never: training always starts from scratch.
     """
+    encoder: Literal["trained", "frozen"] = "trained"
+    """Whether the backbone learns, too.
+
+    - trained: the backbone and the head learn.
+    - frozen: the features of each image are computed once and kept in the lake, and only the head learns.
+    """
+    copies: Annotated[int, Field(ge=0, le=100)] = 0
+    """Augmented copies of each training image that a frozen encoder sees besides the image."""
     size: Annotated[int, Field(ge=16, le=1024)]
     """Side of the network's input in pixels. It is smaller if the images are smaller; images are never enlarged."""
     smallest_map: Annotated[int, Field(ge=1, le=64)] = 4
@@ -119,6 +127,23 @@ class TrainConfig:
     int8: bool = False
     """Also make an int8 variant; it is faster for plain convolutions (ResNet), not for depthwise ones."""
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        """Refuse values that contradict each other."""
+        mixing = [name for name in ("mixup", "cutmix", "paired") if getattr(self.augmentation, name)]
+        if self.frozen and self.pretrained != "required":
+            raise contradiction(
+                f"encoder=frozen learns nothing itself, and needs pretrained=required, not {self.pretrained}"
+            )
+        if self.frozen and mixing:
+            raise contradiction(f"encoder=frozen sees each image by itself: switch off augmentation.{mixing[0]}")
+        if self.copies and not self.frozen:
+            raise contradiction(f"copies={self.copies} needs encoder=frozen: a trained encoder sees new copies anyway")
+
+    @property
+    def frozen(self) -> bool:
+        """Whether only the head learns."""
+        return self.encoder == "frozen"
 
     def digest(self) -> str:
         """Return a hash of all values, 12 hexadecimal digits."""

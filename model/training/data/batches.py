@@ -4,32 +4,23 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from model.errors import TrainingError
-from model.training.config import TrainConfig
+from model.training.config import Augmentation, TrainConfig
 from model.training.data.augment import Labels, Pixels, augment
 from model.training.data.draws import Luck, draw_luck
 from model.training.data.samples import Samples
 from model.training.data.sampling import Order, draw_order
 from model.training.distributed import ALONE, Process
 
-# Mean and standard deviation of ImageNet's pixels, 0-255: what timm's pretrained backbones expect.
-_MEAN = (123.675, 116.28, 103.53)
-_STD = (58.395, 57.12, 57.375)
+_NONE: Final = Augmentation()
 
 Made = TypeVar("Made")
-
-
-def normalise(pixels: Tensor) -> Tensor:
-    """Turn pixels [N, S, S, 3] uint8 into the network's input [N, 3, S, S] float32."""
-    mean = torch.tensor(_MEAN, device=pixels.device)
-    std = torch.tensor(_STD, device=pixels.device)
-    return ((pixels.float() - mean) / std).permute(0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -82,7 +73,8 @@ def training_batches(
     def make(step: int) -> tuple[Tensor, Tensor]:
         own = epoch.of_step(step, process)
         pixels, labels = _read(samples, epoch.order[own])
-        pixels, labels = augment(pixels, labels, epoch.luck[own], config.augmentation)
+        if config.augmentation != _NONE:
+            pixels, labels = augment(pixels, labels, epoch.luck[own], config.augmentation)
         tensors = torch.from_numpy(pixels), torch.from_numpy(labels)
         return (tensors[0].pin_memory(), tensors[1].pin_memory()) if process.device.type == "cuda" else tensors
 
@@ -117,6 +109,6 @@ def evaluation_batches(samples: Samples, *, batch_size: int) -> Iterator[Tensor]
 def _read(samples: Samples, picked: Order) -> tuple[Pixels, Labels]:
     """Copy images from the memory map, reading in ascending order for speed; return them in the order of `picked`."""
     ascending = np.argsort(picked)
-    pixels = np.empty((len(picked), *samples.pixels.shape[1:]), np.uint8)
+    pixels = np.empty((len(picked), *samples.pixels.shape[1:]), samples.pixels.dtype)
     pixels[ascending] = samples.pixels[picked[ascending]]
     return pixels, samples.labels[picked]

@@ -21,7 +21,7 @@ from model.labels import CLASSES, REAL
 from model.processes import locked
 from model.training.distributed import PATIENCE
 
-_COLUMNS: Final = ("split", "label", "generator", "cluster", "batch", "row", *FACTS)
+_COLUMNS: Final = ("sha256", "split", "label", "generator", "cluster", "batch", "row", *FACTS)
 _AT_ONCE: Final = 256
 """Most images held in memory while they are decoded."""
 _BYTES_AT_ONCE: Final = 128_000_000
@@ -33,6 +33,9 @@ _DECODERS: Final = 4
 class Samples:
     """Images of one split, ready for the network: `pixels` [N, S, S, 3] uint8 and `labels` [N] float32, AI = 1.
 
+    For the head of a frozen encoder `pixels` are the features [N, C] float32. `pooled` [N, C] float32 are the features
+    of images whose encoder is frozen, else None. `ids` [N] are the SHA-256 of the images' files.
+
     `groups` [N] are the groups that balanced sampling balances: 0 is real, each generator has its own number.
     `files` [N] has the columns FACTS of the images' files. `clusters` [N] numbers the clusters of near-duplicates.
     """
@@ -42,6 +45,8 @@ class Samples:
     groups: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     files: pd.DataFrame = field(default_factory=pd.DataFrame)
     clusters: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    ids: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, np.str_))
+    pooled: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         """Fill in what is missing: labels as groups, the pixels as files, and a cluster for each image."""
@@ -93,7 +98,8 @@ def load_samples(
     groups = rows["generator"].fillna("unknown").where(rows["label"] != CLASSES[REAL])
     numbers, _ = pd.factorize(groups, sort=True)  # real images have no generator and get -1
     clusters, _ = pd.factorize(rows["cluster"])
-    samples = Samples(pixels, labels, numbers.astype(np.int64) + 1, rows[list(FACTS)], clusters.astype(np.int64))
+    ids = rows["sha256"].to_numpy(np.str_)
+    samples = Samples(pixels, labels, numbers.astype(np.int64) + 1, rows[list(FACTS)], clusters.astype(np.int64), ids)
     return _without(samples, groups.to_numpy(), leave_out, split) if leave_out else samples
 
 
@@ -106,7 +112,7 @@ def _without(samples: Samples, generators: NDArray[np.object_], left_out: str, s
         )
     if len(np.unique(samples.labels[kept])) < len(CLASSES):
         raise TrainingError(f"leave_out='{left_out}' leaves no AI image in {split}: there is no other generator")
-    parts = samples.pixels, samples.labels, samples.groups, samples.files, samples.clusters
+    parts = samples.pixels, samples.labels, samples.groups, samples.files, samples.clusters, samples.ids
     return Samples(*(part[kept] for part in parts))
 
 

@@ -24,6 +24,7 @@ from model.training.data.samples import Samples, input_size, load_samples
 from model.training.distributed import ALONE, Process
 from model.training.loop.checkpoint import Progress
 from model.training.loop.fit import Epoch, fit
+from model.training.loop.frozen import encode, fit_head
 from model.training.network.network import Network, build_network
 from model.training.release.quantise import release_int8
 from model.training.release.release import release
@@ -52,7 +53,8 @@ def train_detector(
     size = train_samples.pixels.shape[1]
     network = build_network(config, size=size, pretrained_file=settings.pretrained)
     if not process.first:
-        fit(network, train_samples, val_samples, config, folder=folder, report=_keep_quiet, process=process)
+        if not config.frozen:  # one process is enough for a head
+            fit(network, train_samples, val_samples, config, folder=folder, report=_keep_quiet, process=process)
         return {}
     registry = connect(settings)
     params = config.flat() | {"input_size": size, "dataset_version": dataset_version}
@@ -63,7 +65,13 @@ def train_detector(
         _remember(folder, run)
         _log_dataset(run, lake, dataset_version, licences=licences)
         report = _reporter(run, config)
-        progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, process=process)
+        if config.frozen:
+            train_samples, val_samples = (
+                encode(network, samples, config, lake=lake) for samples in (train_samples, val_samples)
+            )
+            progress = fit_head(network, train_samples, val_samples, config, lake=lake, folder=folder, report=report)
+        else:
+            progress = fit(network, train_samples, val_samples, config, folder=folder, report=report, process=process)
         _publish(run, network, train_samples, val_samples, config, progress, settings=settings, version=dataset_version)
     result = _result(run, dataset_version, progress, seconds=time.monotonic() - started)
     write_text(UPath(done), json.dumps(result))

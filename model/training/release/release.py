@@ -1,6 +1,6 @@
 """Writes the artifact of a trained network: ONNX graph, calibration, reference and golden outputs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,6 @@ from model.images.preprocess import Preprocess
 from model.labels import CLASSES
 from model.metrics import Probabilities
 from model.training.config import TrainConfig
-from model.training.data.batches import evaluation_batches, normalise
 from model.training.data.samples import Samples
 from model.training.network.network import Network
 from model.training.release.export import ReleasedNetwork, export
@@ -123,24 +122,29 @@ def _observe(
     Batch by batch, since the features of all images could take gigabytes.
     """
     logits, distances, embeddings = [], [], []
-    network.eval()
-    with torch.inference_mode():
-        for pixels in evaluation_batches(val, batch_size=_BATCH):
-            pooled = network.pool(normalise(pixels))
-            logits.append(network.classify(pooled).numpy())
-            distances.append(whitening.measure(pooled.numpy()))
-            embeddings.append(whitening(pooled.numpy()))
+    for pooled in _pool(network, val, np.arange(len(val.labels))):
+        with torch.inference_mode():
+            logits.append(network.head(torch.from_numpy(pooled)).numpy())
+        distances.append(whitening.measure(pooled))
+        embeddings.append(whitening(pooled))
     return np.concatenate(logits), np.concatenate(distances), np.concatenate(embeddings)
 
 
 def _pool_some(network: Network, train: Samples) -> NDArray[np.float32]:
     """Return the pooled features [n, C] of at most MOST_FITTED training images, in proportion to their groups."""
-    chosen = choose_images(train.groups, most=MOST_FITTED)
+    return np.concatenate(list(_pool(network, train, choose_images(train.groups, most=MOST_FITTED))))
+
+
+def _pool(network: Network, samples: Samples, chosen: NDArray[np.intp]) -> Iterator[NDArray[np.float32]]:
+    """Yield the pooled features [n, C] of the `chosen` images in batches; those of a frozen encoder are known."""
     network.eval()
-    with torch.inference_mode():
-        batches = (chosen[start : start + _BATCH] for start in range(0, len(chosen), _BATCH))
-        pooled = [network.pool(normalise(torch.from_numpy(train.pixels[batch]))).numpy() for batch in batches]
-    return np.concatenate(pooled)
+    for start in range(0, len(chosen), _BATCH):
+        batch = chosen[start : start + _BATCH]
+        if samples.pooled is not None:
+            yield samples.pooled[batch]
+            continue
+        with torch.inference_mode():
+            yield network.pool(network.normalise(torch.from_numpy(samples.pixels[batch]))).numpy()
 
 
 def _golden(released: ReleasedNetwork, val: Samples) -> Golden:

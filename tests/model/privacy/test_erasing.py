@@ -8,9 +8,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
+from model.dataset.features import FeatureStore
 from model.dataset.ingest import assemble, collect_part, plan
 from model.dataset.lake import Lake
 from model.dataset.manifest import read_candidates, read_manifest, write_rows
@@ -106,6 +108,7 @@ def test_an_image_that_is_forgotten_is_nowhere_any_more(
     cache = settings.home / "cache" / f"{version}-test-32.npy"
     cache.parent.mkdir(parents=True)
     cache.write_bytes(data)
+    FeatureStore(lake, "encoder").add(np.array([gone.sha256]), np.ones((1, 4), np.float32))
     log_predictions(settings, gone.sha256)
     needles = [data, gone.picture.encode(), gone.overlay.encode(), sheet]
     homes = {"home": settings.home, "mlflow": mlflow[1]}
@@ -119,7 +122,9 @@ def test_an_image_that_is_forgotten_is_nowhere_any_more(
     assert not (lake.root / "feedback" / "review.html").exists()
     assert (done.predictions, done.unseen) == (2, ())
     assert done.erasure is not None
-    assert (done.erasure.rows, done.erasure.runs, done.erasure.caches) == (1, (run.id,), (cache.name,))
+    assert (done.erasure.rows, done.erasure.runs) == (1, (run.id,))
+    assert [name.split("/")[0] for name in done.erasure.caches] == [cache.name, "features"]
+    assert not FeatureStore(lake, "encoder").read(np.array([gone.sha256]))[1].any()
     assert done.erasure.pages == (f"datasets/{version}/docs/version.html",)
     (record,) = (lake.root / RECORDS).iterdir()
     assert json.loads(record.read_text()) == json.loads(json.dumps(done.erasure.to_json()))
