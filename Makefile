@@ -80,9 +80,9 @@ bench-full: install  ## Measure everything, which takes long (CIFAKE_SEED=<folde
 	$(bin)/python -m truegrain_bench --full
 
 lock: install  ## Compile infra/requirements/ from pyproject.toml
-	$(lock) --extra service --extra c2pa --extra pipeline --extra training --extra hub --extra s3 --extra local --extra docs --group dev --output-file $(locks)/all.txt
+	$(lock) --extra service --extra c2pa --extra pipeline --extra training --extra weights --extra hub --extra s3 --extra local --extra docs --group dev --output-file $(locks)/all.txt
 	$(lock) --extra service --extra c2pa --extra postgres --constraint $(locks)/all.txt --output-file $(locks)/service.txt
-	$(lock) --extra pipeline --extra service --extra training --extra hub --extra s3 --extra postgres --extra accounts --extra statsd \
+	$(lock) --extra pipeline --extra service --extra training --extra weights --extra hub --extra s3 --extra postgres --extra accounts --extra statsd \
 		--constraint $(locks)/all.txt \
 		--output-file $(locks)/pipeline.txt
 	$(bin)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --group pyproject.toml:fuzz \

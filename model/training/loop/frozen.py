@@ -17,6 +17,7 @@ from model.training.config import Augmentation, TrainConfig
 from model.training.data.augment import augment
 from model.training.data.draws import Luck, draw_luck
 from model.training.data.samples import Samples
+from model.training.distributed import ALONE
 from model.training.loop.checkpoint import Progress
 from model.training.loop.fit import Epoch, fit
 from model.training.network.network import Network
@@ -87,8 +88,8 @@ def _features(network: Network, samples: Samples, config: TrainConfig, *, lake: 
 def _compute(
     network: Network, samples: Samples, chosen: NDArray[np.intp], config: TrainConfig, *, copy: int
 ) -> NDArray[np.float32]:
-    device = network.mean.device
-    network.eval()
+    device = ALONE.device
+    network.to(device).to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]  # missing in stubs
     pooled = []
     for start in range(0, len(chosen), _AT_ONCE):
         batch = chosen[start : start + _AT_ONCE]

@@ -26,6 +26,7 @@ from model.training.loop.checkpoint import Progress
 from model.training.loop.fit import Epoch, fit
 from model.training.loop.frozen import encode, fit_head
 from model.training.network.network import Network, build_network
+from model.training.network.weights import find_packaged
 from model.training.release.quantise import release_int8
 from model.training.release.release import release
 
@@ -51,7 +52,7 @@ def train_detector(
     started = time.monotonic()
     train_samples, val_samples = _load(settings, config, dataset_version)
     size = train_samples.pixels.shape[1]
-    network = build_network(config, size=size, pretrained_file=settings.pretrained)
+    network = build_network(config, size=size, pretrained_file=_find_weights(settings, config))
     if not process.first:
         if not config.frozen:  # one process is enough for a head
             fit(network, train_samples, val_samples, config, folder=folder, report=_keep_quiet, process=process)
@@ -87,6 +88,13 @@ def _load(settings: Settings, config: TrainConfig, version: str) -> tuple[Sample
         for split in ("train", "val")
     )
     return train_samples, val_samples
+
+
+def _find_weights(settings: Settings, config: TrainConfig) -> str:
+    """Return the file of pretrained weights: the one that is set, or that of an installed package; '' is the hub."""
+    if settings.pretrained or config.pretrained == "never":
+        return settings.pretrained
+    return find_packaged(config.backbone, cache=settings.home / "cache")
 
 
 def _begun(folder: Path) -> str | None:

