@@ -3,6 +3,7 @@
 PYTHON ?= $(shell python3.11 -c 'import sys; print(sys.executable)' 2>/dev/null || command -v python3)
 TORCH_INDEX ?=
 SOURCE ?=
+RECIPE ?=
 GENERATOR ?= patch
 SECONDS ?= 60
 DIGITS ?= 37
@@ -35,8 +36,8 @@ $(installed): pyproject.toml $(locks)/torch.txt $(locks)/all.txt
 	$(bin)/uv pip install --python $(bin)/python --no-deps --editable .
 	@touch $@
 
-up: install  ## Start everything, train and promote a detector, serve it (SOURCE=<your images, or a TOML file that declares them>)
-	@$(if $(SOURCE),TRUEGRAIN_SOURCE='$(SOURCE)') $(bin)/python -m truegrain_local.up
+up: install  ## Start everything, train and promote a detector, serve it (SOURCE=<your images, or a TOML file that declares them> RECIPE=<how to train>)
+	@$(if $(SOURCE),TRUEGRAIN_SOURCE='$(SOURCE)') $(if $(RECIPE),TRUEGRAIN_RECIPE='$(RECIPE)') $(bin)/python -m truegrain_local.up
 
 down: install  ## Stop everything that `make up` started
 	@$(bin)/python -m truegrain_local.down
