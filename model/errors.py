@@ -61,6 +61,10 @@ class UnreadableSource(SourceError):
     """A source is not there, may not be read, or is damaged."""
 
 
+class ChangedSince(UnreadableSource):
+    """A file of a source has changed since it was listed, or is gone."""
+
+
 class FeedbackError(TruegrainError):
     """An answer to a review of users' reports cannot be understood."""
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from model.labels import AI, CLASSES
-from model.sources.entries import Entry, Facts, tell
+from model.sources.entries import Entry, Facts, ImageFile, tell
 from model.sources.folder_names import names_generator
 from model.sources.labelled_image import LabelledImage
 from model.sources.layout import FindGenerator, Layout, Reading, read_split, refuse_unlabelled
@@ -85,7 +85,8 @@ def entry_of(member: Member, reading: Reading, *, source: str, claims: tuple[str
             collection=facts.collection,
         )
 
-    return Entry(member.path, read, member.stamp, claims, member.revision, known=lambda: iter([facts]))
+    file = ImageFile(member.path, member.listed, source, facts, claims) if member.listed else None
+    return Entry(member.path, read, member.stamp, claims, member.revision, known=lambda: iter([facts]), file=file)
 
 
 def folders_of(path: str) -> PurePosixPath:

@@ -1,8 +1,9 @@
 """Lists a source before any image is read: entries hold images, and containers hold entries."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any, Self
 
 from model.sources.labelled_image import LabelledImage
 from model.sources.remarks import Remark
@@ -36,13 +37,50 @@ def no_revision() -> None:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A file of a store as the list of its folder shows it.
+
+    - `address`: the path on the store's file system.
+    - `size`: in bytes.
+    - `etag`: the store's name for the content, as the store writes it.
+    - `stamp`: as `Stamp` returns it.
+    """
+
+    address: str
+    size: int
+    etag: str
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """An image that is one file of a store: all that is needed to read the image without a list of the store.
+
+    `path` is the path inside the source, `source` the name that the source gives itself. `claims` are those of Entry.
+    """
+
+    path: str
+    listed: Listed
+    source: str
+    facts: Facts
+    claims: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Return the image file whose fields `told` holds, as JSON knows them."""
+        listed, facts, claims = Listed(**told["listed"]), Facts(**told["facts"]), tuple(told["claims"])
+        return cls(told["path"], listed, told["source"], facts, claims)
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One file with an image, or one group of a shard's rows, at a `path` inside the source.
 
     `images` reads the images; call it before the listing goes on, because a tar is one stream. `claims` are facts about
     the images from elsewhere, such as the label in a table. An entry with a `remark` holds no image: the listing says
     something about the source. `known` returns the facts about each image without reading it; None if only reading
-    tells them. Without a `revision`, its container's counts.
+    tells them. Without a `revision`, its container's counts. `file` is the image's file on a store, and None for
+    any other entry.
     """
 
     path: str
@@ -52,6 +90,7 @@ class Entry:
     revision: Revision = no_revision
     remark: Remark | None = None
     known: Callable[[], Iterator[Facts]] | None = None
+    file: ImageFile | None = None
 
     def facts(self) -> Iterator[Facts]:
         """Yield what the source says about each image; reads the images only if nothing else tells it."""
@@ -93,7 +132,7 @@ def retold(items: Iterable[Item], tell: Callable[[LabelledImage], LabelledImage]
         if isinstance(item, Container):
             yield replace(item, entries=partial(_retold_entries, item, tell))
         else:
-            yield replace(item, images=partial(_retold_images, item, tell))
+            yield replace(item, images=partial(_retold_images, item, tell), file=None)
 
 
 def _retold_entries(container: Container, tell: Callable[[LabelledImage], LabelledImage]) -> Iterator[Item]:

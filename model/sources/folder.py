@@ -10,7 +10,8 @@ from typing import IO, Any
 from urllib.parse import unquote
 
 from model.errors import SourceError
-from model.sources.location import Location, revision_of, stamp_of, stamp_of_local
+from model.sources.entries import Listed
+from model.sources.location import Location, listed_of, revision_of, stamp_of, stamp_of_local
 from model.sources.tree import Member, Tree, printable
 from model.sources.web import links
 
@@ -32,8 +33,11 @@ _LEADS_OUT = (
 _LEADS_TO_NO_FILE = "Left out: a link to a folder or a device, or to nothing. Only links to files are followed."
 
 _Ask = Callable[[], Mapping[str, Any]]
-_Entry = tuple[str, bool, str | None, str | None]
-"""A path at a URL: whether it is a folder, and its stamp and revision if the list of its folder has them."""
+_Marks = tuple[str | None, str | None, Listed | None]
+_Entry = tuple[str, bool, _Marks]
+"""A path at a URL, and whether it is a folder; its stamp, its revision and what the list shows, None where unknown."""
+
+_NO_MARKS: _Marks = (None, None, None)
 
 
 def open_folder(place: Location) -> Tree:
@@ -131,10 +135,10 @@ def _end(entry: "os.DirEntry[str]") -> str | None:
 
 def _walk_remote(place: Location) -> Iterator[Member]:
     root = place.path.rstrip("/")
-    waiting: list[_Entry] = [(root, True, None, None)]
+    waiting: list[_Entry] = [(root, True, _NO_MARKS)]
     folders = 0
     while waiting:
-        path, is_folder, stamp, revision = waiting.pop()
+        path, is_folder, (stamp, revision, listed) = waiting.pop()
         inside = path[len(root) :].strip("/")
         if is_folder:
             if inside.count("/") >= DEEPEST:
@@ -150,7 +154,12 @@ def _walk_remote(place: Location) -> Iterator[Member]:
                 yield Member(unquote(inside), opening, stamp=partial(_stamp, ask), revision=partial(_revision, ask))
             else:
                 yield Member(
-                    inside, opening, seekable=True, stamp=partial(_known, stamp), revision=partial(_known, revision)
+                    inside,
+                    opening,
+                    seekable=True,
+                    stamp=partial(_known, stamp),
+                    revision=partial(_known, revision),
+                    listed=listed,
                 )
 
 
@@ -159,15 +168,15 @@ def _list_remote_backwards(place: Location, folder: str) -> list[_Entry]:
     if place.is_web:
         # Links with a query show the same page in another order.
         found = {
-            (link.rstrip("/"), link.endswith("/"), None, None) for link in _links_of(place, folder) if "?" not in link
+            (link.rstrip("/"), link.endswith("/"), _NO_MARKS) for link in _links_of(place, folder) if "?" not in link
         }
         return sorted(found, reverse=True)
     entries = {
-        (info["name"].rstrip("/"), info["type"] == "directory"): (stamp_of(info), revision_of(info))
+        (info["name"].rstrip("/"), info["type"] == "directory"): (stamp_of(info), revision_of(info), listed_of(info))
         for info in place.list_folder(folder)
     }
     # A bucket may hold a marker for the folder itself.
-    return sorted(((*entry, *marks) for entry, marks in entries.items() if entry[0] != folder), reverse=True)
+    return sorted(((*entry, marks) for entry, marks in entries.items() if entry[0] != folder), reverse=True)
 
 
 def _links_of(place: Location, folder: str) -> set[str]:

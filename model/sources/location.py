@@ -14,6 +14,7 @@ from fsspec.registry import filesystem
 
 from model.errors import TruegrainError, UnreadableSource
 from model.processes import beating
+from model.sources.entries import Listed
 from model.sources.failures import file_of, naming, refusal_of_hub
 from model.sources.hub.dataset import PROTOCOL as HUB
 from model.sources.labelled_image import LONGEST_REVISION
@@ -239,10 +240,27 @@ def stamp_of(info: Mapping[str, Any]) -> str | None:
     return None if mark is None else f"{info.get('size')}-{mark}"
 
 
+def listed_of(info: Mapping[str, Any]) -> Listed | None:
+    """Return a file of a store from fsspec's `info` in the list of a folder; None if the info has no ETag or size."""
+    tag, size, stamp = _tag_of(info), info.get("size"), stamp_of(info)
+    if not tag or not isinstance(size, int) or stamp is None:
+        return None
+    return Listed(info["name"], size, tag, stamp)
+
+
+def _tag_of(info: Mapping[str, Any]) -> str:
+    return next((str(info[name]) for name in _REVISIONS if info.get(name)), "")
+
+
 def revision_of(info: Mapping[str, Any]) -> str | None:
     """Return the ETag of a file from fsspec's `info` without quotation marks; None if there is none, or no usable one.
 
     A server may send any text. A text that could not be kept is no revision, and refuses no image.
     """
-    tag = next((str(info[name]) for name in _REVISIONS if info.get(name)), "").removeprefix("W/").strip('"')
+    return revision_of_tag(_tag_of(info))
+
+
+def revision_of_tag(etag: str) -> str | None:
+    """Return an ETag as `revision_of` does."""
+    tag = etag.removeprefix("W/").strip('"')
     return tag if tag.isprintable() and 0 < len(tag) <= LONGEST_REVISION else None

@@ -1,7 +1,8 @@
 """Remark: what a person should know about how a source was read, such as files that were left out and why."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 _MOST_EXAMPLES = 5
 _MOST_TEXTS = 50
@@ -23,6 +24,11 @@ class Remark:
     examples: tuple[str, ...] = ()
     warns: bool = False
     of_rows: bool = False
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Self:
+        """Return the remark whose fields `told` holds, as JSON knows them."""
+        return cls(**{**told, "examples": tuple(told["examples"])})
 
 
 class Remarks:

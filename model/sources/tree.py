@@ -11,7 +11,7 @@ from model.images.decoding import SOURCE_LIMITS
 from model.images.formats import SUFFIXES
 from model.processes import beat
 from model.sources import json_lines
-from model.sources.entries import Revision, Stamp, no_revision, no_stamp
+from model.sources.entries import Listed, Revision, Stamp, no_revision, no_stamp
 from model.sources.remarks import Remarks
 from model.sources.web.download import open_copy
 
@@ -39,7 +39,8 @@ class Member:
     """A file of a tree: its path inside the tree, with '/', how to open it, the stamp and the revision of its content.
 
     `seekable` says that random access to the opened file is cheap, as on a disk; in an archive it is not. `unread` says
-    in a sentence why the file is never read, as a link that leads out of a folder.
+    in a sentence why the file is never read, as a link that leads out of a folder. `listed` is what the list of a
+    store's folder shows; None for any other file.
     """
 
     path: str
@@ -48,6 +49,7 @@ class Member:
     stamp: Stamp = no_stamp
     revision: Revision = no_revision
     unread: str = ""
+    listed: Listed | None = None
 
     def read(self, at_most: int = READ_AT_MOST) -> bytes:
         """Return the first `at_most` bytes of the file."""
