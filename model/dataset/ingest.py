@@ -1,6 +1,7 @@
 """Plans, collects, assembles and publishes: the steps from sources to a dataset version, each safe to repeat."""
 
 import json
+import uuid
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,11 +14,13 @@ from model.dataset.already_read import known_before, read_seen, remember, tidy_s
 from model.dataset.assembly import Assembly, assemble_rows
 from model.dataset.card.version_card import write_card
 from model.dataset.contained.budget import Budget
-from model.dataset.contained.reader import ContainedReader, which_hold_anything_new
-from model.dataset.ingest_parts import Part, PartReader, holds_anything_new
+from model.dataset.contained.reader import ContainedReader, find_new_contained
+from model.dataset.finding_new import find_new
+from model.dataset.ingest_parts import Part, PartReader
 from model.dataset.intake import Intake, Progress, Row, Tally
 from model.dataset.kept_out import KeptOut
 from model.dataset.lake import SUCCESS, Lake
+from model.dataset.listing import Found, ListingWriter, listings, remove_listings
 from model.dataset.manifest import read_accepted, read_candidates, read_given, version_id, write_former, write_rows
 from model.dataset.remarks import read_notes, write_notes
 from model.dataset.summary import summarise
@@ -34,8 +37,8 @@ from model.sources.web.reach import PUBLIC, Reach
 class Collected:
     """The batches that a collection wrote (none if nothing was new), and numbers of images.
 
-    `unread` counts the files that took more memory or time than allowed. The log names these files, and the next run
-    tries again.
+    `unread` counts the files that took more memory or time than allowed, and the files of a store that changed or went
+    after the plan. The log names these files, and the next run tries again.
     """
 
     batches: tuple[str, ...]
@@ -56,18 +59,24 @@ def plan(
 ) -> list[Part]:
     """Divide the sources that hold anything new into `parts` equal parts, which can be collected in parallel.
 
-    Returns no parts if nothing is new. The sources are only listed: no image is read. The number of parts does not
-    change the dataset version. Accepted reports in the lake are always read beside `sources`. With a `budget` a child
-    process lists the sources. Raises SourceError for a source that holds no image at all: an empty source is a fault.
+    Returns no parts if nothing is new. The sources are only listed: no image is read. The lake keeps the listing of a
+    store for the parts. The number of parts does not change the dataset version.
+
+    Accepted reports in the lake are always read beside `sources`. With a `budget` a child process lists the sources.
+    Raises SourceError for a source that holds no image at all: an empty source is a fault.
     """
     tidy_seen(lake)
-    seen, all_ = read_seen(lake), (*sources, *_reports_in(lake))
-    if budget is None:
-        found = [holds_anything_new(source, parts=parts, seen=seen, reach=reach) for source in all_]
-    else:
-        found = which_hold_anything_new(all_, parts=parts, seen=seen, reach=reach, budget=budget)
-    new = tuple(source for source, is_new in zip(all_, found, strict=True) if is_new)
-    return [Part(number, parts, new) for number in range(1, parts + 1)] if new else []
+    seen, all_, new, id_ = read_seen(lake), (*sources, *_reports_in(lake)), list[Source](), uuid.uuid4().hex
+    with ListingWriter(listings(lake), plan=id_, parts=parts) as listing:
+        found: Iterator[Found]
+        if budget is None:
+            found = (find_new(each, parts=parts, seen=seen, reach=reach, record=listing.add) for each in all_)
+        else:
+            found = find_new_contained(all_, parts=parts, seen=seen, reach=reach, budget=budget, record=listing.add)
+        for source, of_source in zip(all_, found, strict=True):
+            listing.end(source, of_source)
+            new += [source] if of_source.new else []
+    return [Part(number, parts, tuple(new), plan=id_) for number in range(1, parts + 1)] if new else []
 
 
 def collect_part(
@@ -94,9 +103,11 @@ def collect_part(
     reader: PartReader | ContainedReader
     with ExitStack() as stack:
         if budget is None:
-            reader = PartReader(part, Intake(known, now=now), seen=seen, reach=reach)
+            reader = PartReader(part, Intake(known, now=now), seen=seen, reach=reach, listings=listings(lake))
         else:
-            contained = ContainedReader(part, known=known, seen=seen, now=now, reach=reach, budget=budget)
+            contained = ContainedReader(
+                part, known=known, seen=seen, now=now, reach=reach, budget=budget, listings=listings(lake)
+            )
             reader = stack.enter_context(contained)
         shares = (reader.rows(number, progress) for number in range(len(part.sources)))
         written = [lake.write_batch(without_erased(lake, share, reader.tally)) for share in shares]
@@ -132,6 +143,7 @@ def assemble(lake: Lake, *, today: date, exclude: Collection[str] = (), demonstr
     given = read_given(lake, latest) if latest else None
     assembly = _decide(lake, given, tombstones, exclude=exclude, demonstration=demonstration)
     version = version_id(assembly.rows, today=today)
+    remove_listings(lake)
     if latest and latest.rpartition("-")[2] == version.rpartition("-")[2]:
         return latest
     if not (lake.version_path(version) / SUCCESS).exists():

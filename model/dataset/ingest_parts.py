@@ -1,22 +1,31 @@
 """One task's share of the images to ingest, and the reader that skips what was read before."""
 
 from collections.abc import Collection, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from itertools import chain
 from typing import Protocol, Self
 
+import structlog
 from pydantic.dataclasses import dataclass
+from upath import UPath
 
 from model.dataset.digest_set import Digests, digest
+from model.dataset.finding_new import container_key, entry_key
 from model.dataset.intake import Intake, Progress, Row, Tally
-from model.errors import SourceError
+from model.dataset.listing import open_slice, part_of
+from model.errors import ChangedSince, SourceError
 from model.processes import beat
 from model.sources.declaration import Source, as_declared, without_images
-from model.sources.entries import Container, Entry, Item
+from model.sources.entries import Container, Entry, Item, tell
 from model.sources.kinds import open_source
 from model.sources.labelled_image import LabelledImage
+from model.sources.listed_files import open_listed
 from model.sources.remarks import Remark
 from model.sources.web.reach import PUBLIC, Reach
 from model.sources.web.secrets import STRUCK_OUT, without_secrets
+
+_log = structlog.get_logger(__name__)
 
 Place = tuple[int, ...]
 """Position of an item in a source: the numbers of the containers around it, outermost first, then its own number."""
@@ -37,18 +46,23 @@ class Watch(Protocol):
     def skip(self, inside: str) -> None:
         """Note that the container `inside` has not changed, and is not opened."""
 
+    def give_up(self, path: str, reason: str) -> None:
+        """Note that the item opened last, at `path`, cannot be read any more; the next run tries again."""
+
 
 @dataclass(frozen=True)
 class Part:
     """Part `number` (from 1) of the `of` equal parts of all images of the `sources`; convertible to JSON and back.
 
-    A sample takes only one in `one_in` images of each entry, such as of a group of a shard's rows.
+    A sample takes only one in `one_in` images of each entry, such as of a group of a shard's rows. `plan` is the id of
+    the plan whose listings the part reads; empty if the part lists its sources itself.
     """
 
     number: int
     of: int
     sources: tuple[Source, ...]
     one_in: int = 1
+    plan: str = ""
 
     def __str__(self) -> str:
         return f"part {self.number} of {self.of}"
@@ -75,32 +89,13 @@ class Part:
 
     def holds(self, entry: Entry) -> bool:
         """Whether an entry belongs to this part: only the hash of the entry's path decides."""
-        return int.from_bytes(digest(entry.path)) % self.of == self.number - 1
+        return part_of(entry.path, self.of) == self.number
 
     def images_of(self, entry: Entry) -> Iterator[LabelledImage]:
         """Yield the images of an entry that belong to the part; their numbers in the entry decide."""
         for number, image in enumerate(entry.images()):
             if self.one_in == 1 or int.from_bytes(digest(entry.path, number)) % self.one_in == 0:
                 yield image
-
-
-def holds_anything_new(source: Source, *, parts: int, seen: Digests, reach: Reach = PUBLIC) -> bool:
-    """Whether a source, read in `parts` parts, lists any image that is not in `seen`; reads no image.
-
-    Raises SourceError for a source that cannot be listed, or holds no image although it may not be empty.
-    """
-    found, new, remarks = False, False, list[Remark]()
-    with open_source(source.location, reach) as items:
-        for item in items:
-            beat()
-            if isinstance(item, Entry) and item.remark is not None:
-                remarks.append(item.remark)
-                continue
-            found = True
-            new = new or any(key is None or key not in seen for key in _keys(source, item, parts))
-    if not found and not source.may_be_empty:
-        raise without_images(source, remarks)
-    return new
 
 
 def read_part(
@@ -112,11 +107,13 @@ def read_part(
     reach: Reach = PUBLIC,
     after: Place = (),
     without: Collection[Place] = (),
+    listings: UPath | None = None,
 ) -> Iterator[LabelledImage]:
     """Yield the images of a source that belong to the part and are not in `seen`; tell `watch` of each item read.
 
-    To go on after an interruption, name the last place that was read (`after`) and the places to skip (`without`).
-    Raises SourceError as `holds_anything_new` does, and for an image that cannot be read.
+    To go on after an interruption, name the last place that was read (`after`) and the places to skip (`without`). If
+    the folder `listings` holds the source's listing by the part's plan, the source is not listed again. Raises
+    SourceError as `find_new` does, and for an image that cannot be read. Raises DatasetError as `open_slice` does.
     """
     remarks: list[Remark] = []
 
@@ -133,7 +130,7 @@ def read_part(
                 found = True
                 continue
             if isinstance(item, Container):
-                key, name = _container_key(source, item, part.number, part.of), f"{inside}/{item.path}"
+                key, name = container_key(source, item, part.number, part.of), f"{inside}/{item.path}"
                 if key is not None and key in seen:
                     found = True
                     watch.skip(name)
@@ -147,17 +144,42 @@ def read_part(
                     watch.note(inside, item.remark)
             else:
                 found = True
-                if part.holds(item) and ((key := _entry_key(source, item)) is None or key not in seen):
+                if part.holds(item) and ((key := entry_key(source, item)) is None or key not in seen):
                     watch.begin(place, item.path)
-                    named = item.revision() or revision
-                    yield from (as_declared(_of(image, named), source) for image in part.images_of(item))
-                    watch.end(key)
+                    is_read = yield from _read_entry(item, source, part, watch, item.revision() or revision)
+                    watch.end(key if is_read else None)
         return found
 
-    with open_source(source.location, reach) as items:
+    with _open_items(source, part, listings, reach) as (items, is_listed):
         found = yield from read_new(items, (), after)
-    if not found and not source.may_be_empty:
+    if not (found or is_listed or source.may_be_empty):
         raise without_images(source, remarks)
+
+
+@contextmanager
+def _open_items(
+    source: Source, part: Part, listings: UPath | None, reach: Reach
+) -> Iterator[tuple[Iterator[Item], bool]]:
+    """Yield the items of a source, and whether they come from a listing, which holds only items of the part."""
+    found = listings and open_slice(listings, source, plan=part.plan, number=part.number, parts=part.of)
+    if found:
+        with open_listed(source.location, found.files(), reach) as entries:
+            yield chain(entries, tell(found.remarks)), True
+    else:
+        with open_source(source.location, reach) as items:
+            yield items, False
+
+
+def _read_entry(
+    entry: Entry, source: Source, part: Part, watch: Watch, revision: str | None
+) -> Generator[LabelledImage, None, bool]:
+    """Yield the images of an entry that belong to the part; return False if the file has changed since then."""
+    try:
+        yield from (as_declared(_of(image, revision), source) for image in part.images_of(entry))
+    except ChangedSince as error:
+        watch.give_up(entry.path, str(error))
+        return False
+    return True
 
 
 class PartReader:
@@ -166,12 +188,22 @@ class PartReader:
     `keys` identify items read to their end. `notes` are the remarks of each source, by its number.
     """
 
-    def __init__(self, part: Part, intake: Intake, *, seen: Digests, reach: Reach, watch: Watch | None = None) -> None:
+    def __init__(
+        self,
+        part: Part,
+        intake: Intake,
+        *,
+        seen: Digests,
+        reach: Reach,
+        watch: Watch | None = None,
+        listings: UPath | None = None,
+    ) -> None:
         self.keys = Digests()
         self.notes: dict[int, dict[str, list[Remark] | None]] = {}
         self.tally: Tally = intake.tally
         self._number = 0
         self._part, self._intake, self._seen, self._reach = part, intake, seen, reach
+        self._listings = listings
         self._watch = watch or self
 
     def rows(
@@ -180,7 +212,16 @@ class PartReader:
         """Yield the rows of the part's source `number` (from 0) behind the place `after`, except at `without`."""
         source, seen, reach, watch = self._part.sources[number], self._seen, self._reach, self._watch
         self._number = number
-        images = read_part(source, self._part, seen=seen, watch=watch, reach=reach, after=after, without=without)
+        images = read_part(
+            source,
+            self._part,
+            seen=seen,
+            watch=watch,
+            reach=reach,
+            after=after,
+            without=without,
+            listings=self._listings,
+        )
         return self._intake.rows(images, progress)
 
     def begin(self, place: Place, path: str) -> None:
@@ -199,6 +240,16 @@ class PartReader:
         """Let the earlier notes on a container stand."""
         self.notes.setdefault(self._number, {})[inside] = None
 
+    def give_up(self, path: str, reason: str) -> None:
+        """Count the file, and name it in the log."""
+        self.tally.unread += 1
+        tell_unread(self._part.sources[self._number], path, reason)
+
+
+def tell_unread(source: Source, path: str, reason: str) -> None:
+    """Name in the log a file that is not read, and why."""
+    _log.warning("file_not_read", source=_shown(source), path=path, reason=reason)
+
 
 def keep_note(
     notes: dict[int, dict[str, list[Remark] | None]], number: int, inside: str, remark: Remark | None
@@ -215,28 +266,3 @@ def _of(image: LabelledImage, revision: str | None) -> LabelledImage:
 
 def _shown(source: Source) -> str:
     return without_secrets(source.location)
-
-
-def _keys(source: Source, item: Item, parts: int) -> Iterator[bytes | None]:
-    if isinstance(item, Container):
-        stamp = item.stamp()  # once, for it may cost a request to a server
-        once = replace(item, stamp=lambda: stamp)
-        yield from (_container_key(source, once, number, parts) for number in range(1, parts + 1))
-    else:
-        yield _entry_key(source, item)
-
-
-def _entry_key(source: Source, entry: Entry) -> bytes | None:
-    return _key(source, entry.path, entry.stamp(), *entry.claims)
-
-
-def _container_key(source: Source, container: Container, number: int, of: int) -> bytes | None:
-    return _key(source, container.path, container.stamp(), str(number), str(of))
-
-
-def _key(source: Source, path: str, stamp: str | None, *words: str) -> bytes | None:
-    """Return the digest of an item and of how it is read; None if changes of the item cannot be detected.
-
-    The source's declared name and generator are not part of the digest: an image keeps the ones with which it entered.
-    """
-    return None if stamp is None else digest(source.location, source.neutralise, path, stamp, *words)

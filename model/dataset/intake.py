@@ -29,7 +29,7 @@ Row = dict[str, Any]
 class Tally:
     """Numbers of images: `read`, `added` to the lake, and `undecodable` among the added ones.
 
-    `unread` counts the files that took more memory or time than allowed.
+    `unread` counts the files that took more memory or time than allowed, or changed after they were listed.
     """
 
     read: int = 0

@@ -10,9 +10,12 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import IO, Any, Final
 
+from upath import UPath
+
 from model.dataset.contained.frames import encode, receive, send
 from model.dataset.digest_set import Digests
-from model.dataset.ingest_parts import Part, PartReader, Place, holds_anything_new
+from model.dataset.finding_new import find_new
+from model.dataset.ingest_parts import Part, PartReader, Place
 from model.dataset.intake import Intake, Tally
 from model.dataset.previewing import tell
 from model.errors import TruegrainError
@@ -71,6 +74,10 @@ class _Teller:
     def skip(self, inside: str) -> None:
         self._tell_note(inside, {"skipped": True})
 
+    def give_up(self, path: str, reason: str) -> None:
+        told = {"given_up": path[-_LONGEST_PATH:], "reason": reason[:_LONGEST_ERROR]}
+        send(self._channel, {**told, "read": self._tally.read})
+
     def _tell_note(self, inside: str, note: dict[str, Any]) -> None:
         send(self._channel, {"note": inside[-_LONGEST_PATH:], "read": self._tally.read, **note})
 
@@ -87,9 +94,17 @@ def _declare(request: dict[str, Any], _: bytes, reach: Reach, channel: IO[bytes]
 
 def _plan(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[bytes]) -> None:
     seen = Digests.from_bytes(data)
-    for source in request["sources"]:
-        new = holds_anything_new(Source.of(source), parts=request["parts"], seen=seen, reach=reach)
-        send(channel, {"new": new})
+    for told in request["sources"]:
+        found = find_new(
+            Source.of(told),
+            parts=request["parts"],
+            seen=seen,
+            reach=reach,
+            record=lambda _, file: send(channel, {"file": asdict(file)}),
+        )
+        for remark in found.remarks:
+            send(channel, {"remark": asdict(remark)})
+        send(channel, {"new": found.new, "listed": found.listed})
         channel.flush()
 
 
@@ -104,7 +119,9 @@ def _collect(request: dict[str, Any], data: bytes, reach: Reach, channel: IO[byt
     seen, known, taken_in = _split(data, request["lengths"])
     intake = Intake(known, now=datetime.fromisoformat(request["now"]), taken_in=taken_in)
     part, first = Part(**request["part"]), request["source"]
-    reader = PartReader(part, intake, seen=seen, reach=reach, watch=_Teller(channel, intake.tally))
+    listings = UPath(request["listings"]) if request["listings"] else None
+    watch = _Teller(channel, intake.tally)
+    reader = PartReader(part, intake, seen=seen, reach=reach, watch=watch, listings=listings)
 
     without = {tuple(place) for place in request["without"]}
 

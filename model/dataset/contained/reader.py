@@ -5,23 +5,24 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any, Final, Self
 
-import structlog
+from upath import UPath
 
 from model.dataset.contained.budget import Budget
 from model.dataset.contained.child import Child
 from model.dataset.digest_set import Digests
-from model.dataset.ingest_parts import Part, Place, keep_note
+from model.dataset.finding_new import Record
+from model.dataset.ingest_parts import Part, Place, keep_note, tell_unread
 from model.dataset.intake import Progress, Row, Tally, taken_in
+from model.dataset.listing import Found
 from model.errors import SourceError, UnreadableSource
 from model.sources.declaration import Source, is_declaration
+from model.sources.entries import ImageFile
 from model.sources.remarks import Remark
 from model.sources.web.reach import Reach
 from model.sources.web.secrets import without_secrets
 
 MOST_UNREAD: Final = 20
 """Most files of a part that may be over a limit: each costs a child, and more are hardly an accident."""
-
-_log = structlog.get_logger(__name__)
 
 
 def sources_of(location: str, *, reach: Reach, budget: Budget) -> tuple[Source, ...]:
@@ -40,15 +41,28 @@ def sources_of(location: str, *, reach: Reach, budget: Budget) -> tuple[Source, 
     return tuple(found)
 
 
-def which_hold_anything_new(
-    sources: Sequence[Source], *, parts: int, seen: Digests, reach: Reach, budget: Budget
-) -> list[bool]:
-    """Return the result of `holds_anything_new` for each source.
+def find_new_contained(
+    sources: Sequence[Source], *, parts: int, seen: Digests, reach: Reach, budget: Budget, record: Record
+) -> Iterator[Found]:
+    """Yield the result of `find_new` for each source; call `record` as `find_new` does, with the next source's files.
 
-    Raises SourceError as `holds_anything_new` does, and for a source over a limit.
+    Raises SourceError as `find_new` does, and for a source over a limit.
     """
     request = {"parts": parts, "sources": [asdict(source) for source in sources]}
-    return [told["new"] for told in _ask("plan", request, seen.to_bytes(), sources, reach=reach, budget=budget)]
+    child = Child("plan", request, seen.to_bytes(), budget=budget, reach=reach)
+    try:
+        for source in sources:
+            remarks = list[Remark]()
+            while (frame := child.receive()) and "new" not in frame[0]:
+                if "file" in frame[0]:
+                    record(source, ImageFile.of(frame[0]["file"]))
+                else:
+                    remarks.append(Remark.of(frame[0]["remark"]))
+            if frame is None:
+                raise _unreadable(source, child.end())
+            yield Found(frame[0]["new"], frame[0]["listed"], tuple(remarks))
+    finally:
+        child.end()
 
 
 def names_of(sources: Sequence[Source], *, reach: Reach, budget: Budget) -> list[str | None]:
@@ -56,36 +70,39 @@ def names_of(sources: Sequence[Source], *, reach: Reach, budget: Budget) -> list
 
     Raises SourceError as `require_image` does, and for a source over a limit.
     """
-    request = {"sources": [asdict(source) for source in sources]}
-    return [told["source"] for told in _ask("look", request, b"", sources, reach=reach, budget=budget)]
-
-
-def _ask(
-    job: str, request: dict[str, Any], data: bytes, sources: Sequence[Source], *, reach: Reach, budget: Budget
-) -> Iterator[dict[str, Any]]:
-    """Yield a child's answer for each source."""
-    child = Child(job, request, data, budget=budget, reach=reach)
+    names = []
+    child = Child("look", {"sources": [asdict(source) for source in sources]}, b"", budget=budget, reach=reach)
     try:
         for source in sources:
             frame = child.receive()
             if frame is None:
                 raise _unreadable(source, child.end())
-            yield frame[0]
+            names.append(frame[0]["source"])
     finally:
         child.end()
+    return names
 
 
 class ContainedReader:
     """Reads the sources of a part like a PartReader, but in a child. Files over a limit count as `unread`."""
 
     def __init__(
-        self, part: Part, *, known: Digests, seen: Digests, now: datetime, reach: Reach, budget: Budget
+        self,
+        part: Part,
+        *,
+        known: Digests,
+        seen: Digests,
+        now: datetime,
+        reach: Reach,
+        budget: Budget,
+        listings: UPath | None = None,
     ) -> None:
         self.keys = Digests()
         self.notes: dict[int, dict[str, list[Remark] | None]] = {}
         self.tally = Tally()
         self._part, self._known, self._seen, self._now = part, known, seen, now
-        self._reach, self._budget = reach, budget
+        self._reach, self._budget, self._listings = reach, budget, listings
+        self._over_limit = 0
         self._taken_in = Digests()
         self._child: Child | None = None
         self._read_by_others = 0
@@ -123,9 +140,10 @@ class ContainedReader:
             if "row" in told:
                 yield self._take(told["row"], image)
             elif "end" in told:
-                self._after = tuple(told["end"])
-                if told["key"] and self._after not in self._spoilt:
-                    self.keys.add(bytes.fromhex(told["key"]))
+                self._end(tuple(told["end"]), told["key"])
+            elif "given_up" in told:
+                self.tally.unread += 1
+                tell_unread(source, told["given_up"], told["reason"])
             elif "note" in told:
                 self._note(number, told)
             elif "progress" in told:
@@ -140,6 +158,7 @@ class ContainedReader:
         data = [digests.to_bytes() for digests in (self._seen, self._known, self._taken_in)]
         request = {
             "part": asdict(self._part),
+            "listings": None if self._listings is None else str(self._listings),
             "now": self._now.isoformat(),
             "source": number,
             "after": self._after,
@@ -159,20 +178,26 @@ class ContainedReader:
         self._taken_in.add(taken_in(*(row[name] for name in claim)))
         return row | {"image": image, "ingested_at": self._now}
 
+    def _end(self, place: Place, key: str | None) -> None:
+        self._after = place
+        if key and place not in self._spoilt:
+            self.keys.add(bytes.fromhex(key))
+
     def _note(self, number: int, told: dict[str, Any]) -> None:
         if told["skipped"]:
             self.notes.setdefault(number, {})[told["note"]] = None
         else:
-            keep_note(self.notes, number, told["note"], told["remark"] and _remark(told["remark"]))
+            keep_note(self.notes, number, told["note"], told["remark"] and Remark.of(told["remark"]))
 
     def _give_up(self, source: Source, opened: list[tuple[Place, str]], reason: str) -> None:
         """Leave out the item that was open when a child ended; the next child goes on after the last item reported."""
         if not opened:
             raise _unreadable(source, reason)
         self.tally.unread += 1
+        self._over_limit += 1
         name, path = without_secrets(source.location), " in ".join(path for _, path in reversed(opened))
-        _log.warning("file_not_read", source=name, path=path, reason=reason)
-        if self.tally.unread > MOST_UNREAD:
+        tell_unread(source, path, reason)
+        if self._over_limit > MOST_UNREAD:
             raise SourceError(
                 f"More than {MOST_UNREAD} files are over a limit, the last of them '{path}' of the source '{name}': "
                 f"{reason}. Remove such files from the source, or raise the limit if the files are genuine."
@@ -180,10 +205,6 @@ class ContainedReader:
         self._left_out.add(opened[-1][0])
         # The next run opens the containers of an unread file again.
         self._spoilt |= {place for place, _ in opened}
-
-
-def _remark(told: dict[str, Any]) -> Remark:
-    return Remark(**{**told, "examples": tuple(told["examples"])})
 
 
 def _unreadable(source: Source, reason: str) -> UnreadableSource:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from model.dataset import ingest, ingest_parts, intake
+from model.dataset import finding_new, ingest, ingest_parts, intake
 from model.dataset.ingest import assemble, collect_part, plan
 from model.dataset.ingest_parts import Part
 from model.dataset.lake import Lake
@@ -91,7 +91,7 @@ def pack(root: Path, kind: str) -> str:
 
 
 def test_a_part_survives_json() -> None:
-    part = Part(2, 3, (Source(location="a", generator="b"), Source(location="c", neutralise=True)))
+    part = Part(2, 3, (Source(location="a", generator="b"), Source(location="c", neutralise=True)), plan="f00")
     assert Part(**json.loads(json.dumps(asdict(part)))) == part
     assert str(part) == "part 2 of 3"
 
@@ -253,7 +253,7 @@ def test_a_server_is_asked_for_the_stamp_of_a_container_once_whatever_the_parts(
         return "1"
 
     source, shard = Source(location="hub"), Container("a.parquet", lambda: iter(()), stamp)
-    assert len({*ingest_parts._keys(source, shard, 5)}) == 5
+    assert len({*finding_new._keys(source, shard, 5)}) == 5
     assert asked == ["stamp"]
 
 
