@@ -27,12 +27,9 @@ def thin_bursts(recent: Sample) -> Positions:
     The draw is random with a fixed seed, because a fixed step could always meet the same sender. Without embeddings, or
     with fewer than 100 images, all images stay.
     """
-    positions = np.arange(len(recent))
     if recent.embedding is None or len(recent) < _SHORTEST * _PARTS:
-        return positions
+        return np.arange(len(recent))
     step = int(repetition(recent.embedding))
-    if step <= 1:
-        return positions
     drawn = np.random.default_rng(0).integers(step, size=-(-len(recent) // step))
     chosen = np.arange(len(drawn)) * step + drawn
     return chosen[chosen < len(recent)]
@@ -41,10 +38,10 @@ def thin_bursts(recent: Sample) -> Positions:
 def repetition(embedding: Matrix) -> float:
     """Return how many images in a row tell as much as one independent image: 1 if neighbours are not more alike.
 
-    `embedding` [n, d] is in the order of time. The result is the variance inflation of a mean: 1 + 2 * (sum of the
-    correlations of neighbours). Source: Priestley, 1981, "Spectral Analysis and Time Series", section 5.3.2. The
-    correlation of images h places apart is 1 - v(h) / v(far). Here v is the mean squared difference (the variogram,
-    Matheron, 1963), without its largest quarter. So a change of the traffic hardly counts as likeness.
+    `embedding` [n, d] is in the order of time; n is at least 20. The result is the variance inflation of a mean:
+    1 + 2 * (sum of the correlations of neighbours). Source: Priestley, 1981, "Spectral Analysis and Time Series",
+    section 5.3.2. The correlation of images h places apart is 1 - v(h) / v(far). Here v is the mean squared difference
+    (the variogram, Matheron, 1963), without its largest quarter. So a change of the traffic hardly counts as likeness.
     """
     longest = min(_LONGEST, len(embedding) // _PARTS)
     apart = np.array([_difference(embedding, lag) for lag in range(1, 2 * longest + 1)])
@@ -54,6 +51,5 @@ def repetition(embedding: Matrix) -> float:
 
 def _difference(embedding: Matrix, lag: int) -> float:
     """Return the mean squared difference of the rows that are `lag` places apart, without the largest quarter."""
-    squares = ((embedding[lag:] - embedding[:-lag]) ** 2).sum(axis=1, dtype=np.float64)
-    kept = max(1, int(_KEPT * len(squares)))
-    return float(np.partition(squares, kept - 1)[:kept].mean())
+    squares = np.sort(((embedding[lag:] - embedding[:-lag]) ** 2).sum(axis=1))
+    return float(squares[: int(_KEPT * len(squares))].mean())

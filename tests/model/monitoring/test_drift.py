@@ -67,8 +67,9 @@ def test_images_shipped_otherwise_are_a_container_and_never_a_new_generator(shar
     assert "psi_format" in found.reason
 
 
-def test_traffic_that_shows_something_else_is_content() -> None:
-    assert drift(displaced(traffic(600))).attribution == "content"
+def test_traffic_that_shows_something_else_is_content_and_its_images_are_no_suspects() -> None:
+    found = drift(displaced(traffic(600)))
+    assert (found.attribution, found.suspects) == ("content", ())
 
 
 @pytest.mark.parametrize("kind", KINDS)
