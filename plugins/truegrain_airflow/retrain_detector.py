@@ -101,11 +101,12 @@ def follow(decision: "Decision") -> str | None:
 
     A person is asked if the setting or the form says so, and if the gate itself asks because images are too few.
 
-    Logs the decision, and keeps it as XCom `decision` for the person who is asked.
+    Logs the decision. Two XComs keep it: `decision` in words for the person who is asked, and `gate_asks`.
     """
     context = get_current_context()
     log.info("%s", decision)
     context["ti"].xcom_push("decision", str(decision))
+    context["ti"].xcom_push("gate_asks", decision.ask)
     if decision.ask:
         return _APPROVE
     if not decision.promote:
@@ -116,7 +117,8 @@ def follow(decision: "Decision") -> str | None:
 def approve() -> ApprovalOperator:
     """Return the task that shows the decision and waits for an answer, without occupying a worker.
 
-    After a rejection, or a week without an answer, the following tasks are skipped.
+    The question and its answers are the same whether the gate, the setting or the form asks. After a rejection, or a
+    week without an answer, the following tasks are skipped.
     """
     return ApprovalOperator(
         task_id=_APPROVE,
@@ -142,19 +144,21 @@ def tell_approval(response: Mapping[str, Any] | None, *, asked: bool) -> str:
 def promote(training: str) -> Iterator[Metadata]:
     """Put the detector of a training run into production. DETECTOR's event names its version.
 
-    The history records why: the gate, and the person who approved the detector, if a person was asked. It also records
+    The history records why: the gate, whether the gate asked a person, and who approved the detector. It also records
     who triggered the run. Raises RegistryError if a person has to approve and nobody did.
     """
     from model.registry import connect
     from model.retraining.steps import promote_run
 
     context, settings = get_current_context(), read_settings()
-    asked = settings.approval or bool(context["params"]["approval"])
+    gate_asks = bool(context["ti"].xcom_pull("decide", key="gate_asks"))
+    asked = gate_asks or settings.approval or bool(context["params"]["approval"])
     approved = tell_approval(context["ti"].xcom_pull(_APPROVE), asked=asked)
     user, run_id = context["dag_run"].triggering_user_name, context["run_id"]
     by = f"{user}, {run_id}" if user else run_id  # whoever triggers a run may choose its id
+    reason = f"gate{' asked' if gate_asks else ''}{approved}"
     version = promote_run(
-        connect(settings), training, reason=f"gate{approved}", by=by, approved=bool(approved), request=name_request()
+        connect(settings), training, reason=reason, by=by, approved=bool(approved), request=name_request()
     ).version
     log.info("version %s is in production", version)
     yield Metadata(DETECTOR, {"version": version})

@@ -4,7 +4,8 @@ Usage: python run_dags.py '[["ingest_images", {"source": "..."}], ["scheduler", 
 
 1. Each DAG has the form that triggers it, and optionally variables that are set from then on.
 2. "scheduler" runs the DAG runs that Airflow's scheduler has created for events, the last DAG by name first.
-3. Training and the registry are replaced. The calls of their replacements are printed, too.
+3. Training and the registry are replaced. The calls of their replacements are printed, too. A recipe may be the id of a
+   run in MLflow: the run is decided on and promoted for real.
 4. The loggers that wrote a line are printed by level.
 5. Questions to a person are answered by ANSWERS.
 """
@@ -16,6 +17,7 @@ import sys
 import threading
 import time
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -37,18 +39,21 @@ from airflow.utils.timezone import utcnow
 
 from model.dataset.lake import Lake
 from model.registry import Registry, promotion
+from model.retraining import steps
 from model.settings import Settings
 from truegrain_airflow import training_process
 
 ANSWERS: list[tuple[str, dict[str, object]]] = [
     ("Approve", {}),
     ("Reject", {}),
+    ("Approve", {}),
     ("Keep my answers", {"ai": [], "real": ["1"], "no_use": None}),
     ("Keep my answers", {"ai": ["9"], "real": [], "no_use": []}),
     ("Leave them all", {"ai": ["1"], "real": [], "no_use": []}),
     ("Keep my answers", {"ai": ["1-20"], "real": ["21-25"]}),
 ]
 """The person's answers, one for each question: an option, and the values of the form's fields."""
+RUN_ID_LENGTH = 32
 
 
 class Loggers(logging.Handler):
@@ -164,9 +169,11 @@ def name(task: object) -> str:
 
 
 def replace_training(calls: list[list[object]]) -> None:
-    def record(name: str, answer: object):
+    def record(name: str, answer: object, *, real: Callable[..., object] | None = None):
         def call(*given: object, **named: object) -> object:
             values = [value for value in given if not isinstance(value, Settings | Registry | Lake)]
+            if real is not None and len(values[0]) == RUN_ID_LENGTH:
+                return real(*given, **named)
             calls.append([name, *values, named])
             return answer(*values) if callable(answer) else answer
 
@@ -180,11 +187,10 @@ def replace_training(calls: list[list[object]]) -> None:
         return recipe
 
     training_process.train = train
-    retrain = types.ModuleType("model.retraining.steps")
-    retrain.evaluate_run = record("evaluate", None)
-    retrain.decide_run = record("decide", lambda training: Decision(promote=training == "good", ask=False))
-    retrain.promote_run = record("promote", SimpleNamespace(version="7"))
-    sys.modules["model.retraining.steps"] = retrain
+    steps.evaluate_run = record("evaluate", None)
+    decide = record("decide", lambda run: Decision(promote=run == "good", ask=False), real=steps.decide_run)
+    steps.decide_run = decide
+    steps.promote_run = record("promote", SimpleNamespace(version="7"), real=steps.promote_run)
     promotion.rollback = record("rollback", SimpleNamespace(version="6"))
     Registry.find_trained = lambda _, version: SimpleNamespace(version="7") if version in trained else None
     Registry.page_address = lambda _, training, file, *, root: f"{root}/{training}/{file}"

@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,12 +12,19 @@ from model.dataset.tombstones import read_tombstones
 from model.feedback.reports import AGREEMENT, ANONYMOUS, read_statements
 from model.monitoring import drift_history, predictions
 from model.monitoring.database import open_database
+from model.registry import Registry, connect
+from model.registry.promotion import promote
+from model.registry.state import look
+from model.settings import Settings
 from model.sources.kinds import read_source
 from model.sources.reports import ACCEPTED
 from model.sources.reports import SOURCE as REPORTS
+from support.evaluation_reports import make_report, right_but
 from support.monitoring import found, predict
 from support.small_images import labelled
+from support.trained_runs import Trainer
 from support.user_reports import say, write_said
+from truegrain_rig.tiny_detector import write_tiny
 
 RUN_DAGS = str(Path(__file__).with_name("run_dags.py"))
 AFTER = {"assemble": "success", "validate": "success", "publish": "success"}
@@ -34,7 +42,6 @@ UNSEEN = "0" * 64
 SOURCE = "synthetic?images=240&seed=3&size=32"
 NOTHING_ELSE = {"dataset_version": " ", "overrides": None, "approval": None, "reason": " "}
 """What the form of `retrain_detector` sends for empty fields."""
-MLFLOW = "http://127.0.0.1:5000"
 
 
 AGREED, ASKED, LEFT = (labelled(number, "ai").data for number in range(700, 703))
@@ -49,7 +56,32 @@ def report_images(lake: Lake) -> None:
 
 
 @pytest.fixture(scope="module")
-def outcome(python, tmp_path_factory, airflow_environment) -> dict:
+def registry(mlflow_server, tmp_path_factory) -> Registry:
+    """The registry of the runs whose decision and promotion are real."""
+    return connect(Settings(home=tmp_path_factory.mktemp("registry"), tracking_uri=mlflow_server, model_name="asked"))
+
+
+@pytest.fixture(scope="module")
+def close_runs(registry, tmp_path_factory) -> list[str]:
+    """Two evaluated runs that are as good as version 1, which is in production, on 600 test images."""
+    folder = tmp_path_factory.mktemp("close")
+
+    def write(bias: float, **about: str) -> Path:
+        return write_tiny(folder / f"tiny{bias}", bias=bias, **about)
+
+    trainer = Trainer(registry, Lake(str(folder / "lake")), write)
+    registry.register(trainer.train(0.0), tags={"gate": "passed"})
+    promote(registry, "1", reason="first")
+    champion = make_report(right_but(8, of=600), name=trainer.hash_of(0.0))
+    runs = {trainer.train(bias): trainer.hash_of(bias) for bias in (0.1, 0.2)}
+    for run_id, name in runs.items():
+        report = make_report(right_but(8, of=600, first=8), name=name)
+        trainer.report(run_id, folder, {"report.json": report, "champion.json": champion})
+    return list(runs)
+
+
+@pytest.fixture(scope="module")
+def outcome(python, tmp_path_factory, airflow_environment, registry, close_runs) -> dict:
     """The outcome of every DAG, run in turn against one lake that is empty at first."""
     one_class = tmp_path_factory.mktemp("one_class")
     (one_class / "real").mkdir()
@@ -61,11 +93,12 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(image.data)
     declaration.write_text(f'[sources.drawn]\nlocation = "{folder}"\nlicence = "ours"\ngenerator = "drawn"\n')
+    mlflow = {"TRUEGRAIN_TRACKING_URI": registry.tracking_uri, "TRUEGRAIN_MODEL_NAME": registry.model_name}
     logs = {name: log_of(tmp_path_factory.mktemp(name), name) for name in ("empty", "calm", "drifting", "broken")}
     scenarios = {
         "no such source": ("ingest_images", {"source": str(one_class / "nowhere")}),
         "one class": ("ingest_images", {"source": str(one_class), "parts": 2}),
-        "nothing published": ("retrain_detector", {}),
+        "nothing published": ("retrain_detector", {}, mlflow),
         "new images": ("ingest_images", {"source": SOURCE, "parts": 2}),
         "a dataset came": ("scheduler", {}),
         "no predictions": ("monitor_detector", {}, logs["empty"]),
@@ -87,7 +120,8 @@ def outcome(python, tmp_path_factory, airflow_environment) -> dict:
         "passes the gate": ("retrain_detector", {"recipe": "good", "overrides": {"epochs": 3}}),
         "fails the gate": ("retrain_detector", NOTHING_ELSE | {"recipe": " bad "}),
         "approved": ("retrain_detector", {"recipe": "good", "approval": True}),
-        "rejected": ("retrain_detector", {"recipe": "good", "approval": True}),
+        "the gate asks, rejected": ("retrain_detector", {"recipe": close_runs[0]}),
+        "the gate asks, approved": ("retrain_detector", {"recipe": close_runs[1]}),
         "unknown dataset": ("retrain_detector", {"dataset_version": "20200101-000000000000"}),
         "a forecast": (
             "forecast_generators",
@@ -173,13 +207,32 @@ def test_a_detector_that_fails_the_gate_is_not_promoted_and_nothing_is_red(outco
 
 def test_a_person_who_was_asked_saw_the_decision_and_is_named_in_the_reason(outcome):
     assert outcome["approved"] == RETRAINED
-    assert outcome["asked"][:2] == ["    every rule passed\n    for a reason"] * 2
+    assert outcome["asked"][0] == "    every rule passed\n    for a reason"
     reasons = [call[2]["reason"] for call in outcome["calls"] if call[0] == "promote"]
     assert reasons == ["gate", "gate, approved by Ada"]
 
 
-def test_what_a_person_rejects_is_not_promoted_and_nothing_is_red(outcome):
-    assert outcome["rejected"] == RETRAINED | {"promote": "skipped"}
+def test_when_the_gate_asks_the_person_sees_the_odds_in_words_and_how_many_images_would_settle_it(outcome):
+    for shown in outcome["asked"][1:3]:
+        assert "The test images are too few to prove that the new detector is no worse" in shown
+        assert re.search(r"Odds of a loss beyond the margin: accuracy \(1 point\) 1 in \d+, false alarms", shown)
+        assert re.search(r"About [1-9],\d00 more test images would settle it\.", shown)
+        assert "FAILED  accuracy against the champion: " in shown
+
+
+def test_what_a_person_approves_is_promoted_and_the_history_says_who_and_that_the_gate_asked(outcome, registry):
+    assert outcome["the gate asks, approved"] == RETRAINED
+    change = look(registry).history.changes[-1]
+    assert (change.how, change.to_version, change.reason) == ("promotion", "3", "gate asked, approved by Ada")
+    assert change.by.startswith("dag_test, manual__")
+
+
+def test_what_a_person_rejects_leaves_production_as_it_was_and_the_version_says_why(outcome, registry, close_runs):
+    assert outcome["the gate asks, rejected"] == RETRAINED | {"promote": "skipped"}
+    assert [change.to_version for change in look(registry).history.changes] == ["1", "3"]
+    rejected = registry.find(close_runs[0])
+    assert (rejected.version, rejected.aliases, rejected.tags["gate"]) == ("2", (), "asked")
+    assert rejected.tags["gate_reason"].startswith("a person decides: accuracy against the champion (")
 
 
 def test_a_new_dataset_version_starts_a_training_with_that_for_a_reason(outcome):
@@ -234,10 +287,10 @@ def test_the_decision_remembers_the_dag_run(outcome):
     assert decisions(outcome)[2]["reason"] == "by hand"
 
 
-def test_the_tasks_that_judge_a_detector_have_a_button_to_its_report(outcome):
+def test_the_tasks_that_judge_a_detector_have_a_button_to_its_report(outcome, mlflow_server, close_runs):
     assert sorted(map(tuple, outcome["links"])) == sorted(
-        (f"{task}: Evaluation report", f"{MLFLOW}/{training}/report.html")
-        for training in ("good", "bad", "good", "good", "", "")
+        (f"{task}: Evaluation report", f"{mlflow_server}/{training}/report.html")
+        for training in ("good", "bad", "good", *close_runs, "", "")
         for task in ("evaluate", "decide")
     )
 
@@ -280,7 +333,7 @@ def test_a_drill_with_an_unknown_generator_is_red_before_anything_is_trained(out
 
 def test_a_dataset_version_that_is_not_published_fails_before_training(outcome):
     assert outcome["unknown dataset"]["choose"] == "failed"
-    assert [call[0] for call in outcome["calls"] if "leave_out" not in call[-1]].count("train") == 6
+    assert [call[0] for call in outcome["calls"] if "leave_out" not in call[-1]].count("train") == 7
 
 
 def test_a_rollback_hands_over_version_reason_and_user(outcome):
@@ -354,7 +407,7 @@ def test_what_users_agree_on_is_accepted_and_what_a_person_says_is_kept_with_the
 
 
 def test_a_person_is_shown_what_is_left_where_to_see_it_and_again_until_it_is_decided(outcome):
-    first, second, third = outcome["asked"][2:5]
+    first, second, third = outcome["asked"][3:6]
     assert "These are 2 of 2 images that need a person" in first
     assert "| 1 | real | ada | 20% | 1 of 3 required reporters with a key agree |" in first
     assert "feedback/review.html`" in first
@@ -389,5 +442,5 @@ def test_the_demonstration_makes_way_for_the_sources_that_a_file_declares(outcom
 
 def test_a_person_is_asked_about_random_predictions_and_the_labels_are_kept(outcome):
     assert outcome["an audit"] == dict.fromkeys(["draw", "ask", "keep"], "success")
-    assert "These are 30 predictions that were drawn at random." in outcome["asked"][5]
-    assert outcome["asked"][5].count("| shop |") == 30
+    assert "These are 30 predictions that were drawn at random." in outcome["asked"][6]
+    assert outcome["asked"][6].count("| shop |") == 30

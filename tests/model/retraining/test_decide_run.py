@@ -1,15 +1,13 @@
 """The decision on a run, with a real registry and hand-written reports."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import pytest
 
 from model.dataset.lake import Lake
-from model.detectors import artifact
 from model.errors import RegistryError
 from model.evaluation.gate.deciding import DecidingImages
 from model.evaluation.gate.decision import Decision
@@ -19,8 +17,9 @@ from model.registry import FULL, INT8, Registry
 from model.registry.promotion import promote
 from model.registry.state import look
 from model.retraining import steps
-from model.retraining.steps import decide_run, evaluate_run, promote_run
+from model.retraining.steps import evaluate_run, promote_run
 from support.evaluation_reports import make_report, right_but
+from support.trained_runs import Trainer
 
 pytestmark = pytest.mark.usefixtures("without_plots")
 
@@ -28,34 +27,6 @@ GOOD, BAD = right_but(2, of=100), right_but(30, of=100)
 ENOUGH = right_but(2, of=3_000)
 REPORTED_ON = make_report(GOOD).dataset_version
 SLOW, FAST = Latency(10.0, 12.0), Latency(5.0, 6.0)
-
-
-@dataclass(frozen=True)
-class Trainer:
-    """Makes runs that hold a tiny artifact of some bias, and the reports that an evaluation would have left."""
-
-    registry: Registry
-    lake: Lake
-    write: Callable[..., Path]
-    dataset_version: str = "20260105-0123456789ab"
-
-    def train(self, bias: float, *, int8: float | None = None) -> str:
-        with self.registry.run("train", params={}) as run:
-            for variant, its_bias in ((FULL, bias), (INT8, int8)):
-                if its_bias is not None:
-                    folder = self.write(its_bias, dataset_version=self.dataset_version)
-                    run.log_artifact(folder, variant=variant)
-        return run.id
-
-    def report(self, run_id: str, tmp_path: Path, reports: Mapping[str, Report]) -> None:
-        for name, report in reports.items():
-            (tmp_path / "reports").mkdir(exist_ok=True)
-            (tmp_path / "reports" / name).write_text(report.to_json())
-        with self.registry.run("evaluate", params={}, run_id=run_id) as run:
-            run.log_folder(tmp_path / "reports")
-
-    def decide(self, run_id: str, **changes: Any) -> Decision:
-        return decide_run(self.registry, self.lake, run_id, **{"policy": read_policy()} | changes)
 
 
 @pytest.fixture
@@ -70,7 +41,7 @@ def evaluated(trainer: Trainer, tmp_path: Path) -> Callable[..., str]:
     def make(bias: float, rights: list[bool] = GOOD, *, others: Mapping[str, Report] = MappingProxyType({})) -> str:
         run_id = trainer.train(bias)
         trainer.report(
-            run_id, tmp_path, {"report.json": make_report(rights, name=hash_of(trainer, bias))} | dict(others)
+            run_id, tmp_path, {"report.json": make_report(rights, name=trainer.hash_of(bias))} | dict(others)
         )
         return run_id
 
@@ -78,10 +49,6 @@ def evaluated(trainer: Trainer, tmp_path: Path) -> Callable[..., str]:
 
 
 Evaluated = Callable[..., str]
-
-
-def hash_of(trainer: Trainer, bias: float) -> str:
-    return artifact.read(trainer.write(bias)).onnx_sha256
 
 
 def test_a_first_good_run_is_registered_as_a_candidate_with_the_reason(trainer: Trainer, evaluated: Evaluated) -> None:
@@ -137,7 +104,7 @@ def test_the_same_detector_trained_again_is_refused_for_that_reason(trainer: Tra
     first = evaluated(0.0)
     trainer.decide(first)
     promote(trainer.registry, "1", reason="first")
-    again = evaluated(0.0, others={"champion.json": make_report(GOOD, name=hash_of(trainer, 0.0))})
+    again = evaluated(0.0, others={"champion.json": make_report(GOOD, name=trainer.hash_of(0.0))})
     decision = trainer.decide(again)
     assert not decision.promote
     assert decision.reason.startswith("failed: new, not the champion (this is the champion itself, byte for byte")
@@ -165,7 +132,7 @@ def test_a_run_that_was_compared_with_another_champion_is_evaluated_anew(
     promote(trainer.registry, "1", reason="meanwhile")
     trainer.decide(challenger)
     champion = Report.from_json(trainer.registry.read_file(challenger, "champion.json") or b"")
-    assert champion.onnx_sha256 == hash_of(trainer, 0.5)
+    assert champion.onnx_sha256 == trainer.hash_of(0.5)
     version = trainer.registry.find(challenger)
     assert version is not None
     assert version.tags["gate_champion"] == "1"
@@ -188,7 +155,7 @@ def test_the_smaller_variant_is_registered_when_it_passes_too_and_is_faster(
     trainer: Trainer, tmp_path: Path, latency: Latency, variant: str
 ) -> None:
     run_id = trainer.train(0.0, int8=0.1)
-    hashes = {FULL: hash_of(trainer, 0.0), INT8: hash_of(trainer, 0.1)}
+    hashes = {FULL: trainer.hash_of(0.0), INT8: trainer.hash_of(0.1)}
     many = right_but(2, of=1_000)
     reports = {
         "report.json": make_report(many, name=hashes[FULL], latency=SLOW),
@@ -208,7 +175,7 @@ def challenge(trainer: Trainer, evaluated: Evaluated) -> Callable[..., str]:
     """`challenge(bias, rights)` makes a run that was evaluated beside the champion, a first good run in production."""
     trainer.decide(evaluated(0.0, ENOUGH))
     promote(trainer.registry, "1", reason="first")
-    theirs = {"champion.json": make_report(ENOUGH, name=hash_of(trainer, 0.0))}
+    theirs = {"champion.json": make_report(ENOUGH, name=trainer.hash_of(0.0))}
     return lambda bias, rights=ENOUGH: evaluated(bias, rights, others=theirs)
 
 
@@ -239,7 +206,7 @@ def test_the_images_that_chose_a_champion_do_not_judge_its_challenger(
     chose = read_deciding(trainer, champion)
     assert (chose.champion, len(chose.sha256)) == ("1", 2_000)
     promote_run(trainer.registry, champion, reason="gate")
-    theirs = {"champion.json": make_report(ENOUGH, name=hash_of(trainer, 0.1))}
+    theirs = {"champion.json": make_report(ENOUGH, name=trainer.hash_of(0.1))}
     trainer.decide(follower := evaluated(0.2, ENOUGH, others=theirs))
     judged = read_deciding(trainer, follower)
     assert (judged.champion, judged.number, len(judged.sha256)) == ("2", 1, 1_000)
@@ -253,7 +220,7 @@ def test_a_champion_without_a_list_of_images_is_judged_on_all_and_without_a_cham
 ) -> None:
     trainer.registry.register(trainer.train(0.0), tags={"gate": "passed"})
     promote(trainer.registry, "1", reason="as older installations did")
-    theirs = {"champion.json": make_report(ENOUGH, name=hash_of(trainer, 0.0))}
+    theirs = {"champion.json": make_report(ENOUGH, name=trainer.hash_of(0.0))}
     assert trainer.decide(run_id := evaluated(0.1, ENOUGH, others=theirs)).promote
     assert len(read_deciding(trainer, run_id).sha256) == 2_000
 

@@ -9,7 +9,7 @@ from model.evaluation.gate.decision import Decision
 from model.evaluation.gate.rule import Rule
 from truegrain_airflow import retrain_detector
 from truegrain_airflow.assets import DATASET, DRIFT, read_drift
-from truegrain_airflow.retrain_detector import decide, explain, tell_approval
+from truegrain_airflow.retrain_detector import decide, explain, promote, tell_approval
 
 DRIFTED = "version 7: a group of images is like none of the reference"
 
@@ -74,13 +74,13 @@ def test_the_limits_of_the_gate_are_those_of_the_operators_file(monkeypatch, tmp
 def test_a_person_is_asked_when_the_setting_or_the_form_says_so_and_when_the_gate_asks(
     monkeypatch: pytest.MonkeyPatch, *, promote: bool, ask: bool, setting: str, param: bool, following: str | None
 ) -> None:
-    pushed: dict[str, str] = {}
+    pushed: dict[str, object] = {}
     context = {"params": {"approval": param}, "ti": SimpleNamespace(xcom_push=pushed.__setitem__)}
     monkeypatch.setattr(retrain_detector, "get_current_context", lambda: context)
     monkeypatch.setenv("TRUEGRAIN_APPROVAL", setting)
     decision = Decision(promote, (Rule("accuracy", 0.9, 0.85, promote, "90.00 %"),), ask=ask)
     assert retrain_detector.follow(decision) == following
-    assert pushed == {"decision": str(decision)}
+    assert pushed == {"decision": str(decision), "gate_asks": ask}
 
 
 @pytest.mark.parametrize("response", [None, {"chosen_options": ["Reject"], "responded_by_user": {"name": "Ada"}}])
@@ -88,6 +88,14 @@ def test_marking_the_question_as_answered_promotes_nothing(response):
     with pytest.raises(RegistryError, match="nobody has approved this detector: clear the task 'approve'"):
         tell_approval(response, asked=True)
     assert tell_approval(None, asked=False) == ""
+
+
+def test_marking_the_question_of_the_gate_as_answered_promotes_nothing(monkeypatch):
+    told = {("decide", "gate_asks"): True}
+    pull = SimpleNamespace(xcom_pull=lambda task, key="return_value": told.get((task, key)))
+    monkeypatch.setattr(retrain_detector, "get_current_context", lambda: {"params": {"approval": False}, "ti": pull})
+    with pytest.raises(RegistryError, match="nobody has approved this detector: clear the task 'approve'"):
+        next(promote("0" * 32))
 
 
 def test_the_reason_names_who_approved():
