@@ -29,7 +29,7 @@ _BLOCKS: Final = NEAR + 2
 """Blocks that a word is cut into: if at most NEAR bits differ, at least two blocks are equal."""
 
 _FEWEST_BITS: Final = 25
-"""Free bits from which a crowded bucket is divided further; each division takes 21 of the 64 bits of a word."""
+"""Free bits from which a crowded bucket is divided further; each division takes about a third of them."""
 
 _CROWD: Final = 1_000
 """A bucket with more views is divided further instead of compared pair by pair."""
@@ -151,16 +151,12 @@ class _Search:
         """
         ends = self._pictures[one], self._pictures[other]
         apart = (self._tree[ends[0]] != self._tree[ends[1]]) & (self._joining[ends[0]] | self._joining[ends[1]])
-        apart[apart] = _differing_bits(self._views[one[apart]], self._views[other[apart]]) <= ALIKE
+        differing = np.bitwise_count(self._views[one[apart]] ^ self._views[other[apart]])
+        apart[apart] = differing.sum(axis=1) <= ALIKE
         self._pending.append((ends[0][apart], ends[1][apart]))
         self._count += int(apart.sum())
         if self._count > _PENDING:
             self.settle()
-
-
-def _differing_bits(one: _Words, other: _Words) -> NDArray[np.int64]:
-    counts: NDArray[np.int64] = np.bitwise_count(one ^ other).sum(axis=1, dtype=np.int64)
-    return counts
 
 
 def _near_within(values: _Words, keys: _Words) -> Iterator[tuple[_Indices, _Indices]]:

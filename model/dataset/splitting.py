@@ -55,7 +55,7 @@ def place(
     9. A cluster claimed for `train` takes part in the draw for `val` or `test` if none of its sources has that split.
        Many sources publish `train` alone.
     """
-    same = pd.DataFrame(columns=["one", "other"]) if same is None else same
+    same = pd.DataFrame() if same is None else same
     nodes = _nodes(pictures, given, sketches)
     nodes["component"] = _components(nodes, same)
     trusted = claims[~claims["reported"]]

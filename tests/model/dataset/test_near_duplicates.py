@@ -1,5 +1,7 @@
 """Clusters of perceptual hashes and of views agree with a comparison of every pair."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -151,6 +153,26 @@ def test_a_crowd_in_which_one_picture_prevails_is_searched_exactly(seed: int, mo
     pictures = rng.integers(0, 60, 120)
     views = flipped(rng, pool[rng.integers(0, 3, 120)], 40)
     assert same_partition(near_views(views, pictures, count=60), alike(views, pictures, 60))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_crowd_around_one_picture_is_joined_with_its_middle_and_not_pair_by_pair(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_duplicates, "_CROWD", 50)
+    near_within, pairs = near_duplicates._near_within, []
+
+    def count(*given: NDArray[np.uint64]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        for one, other in near_within(*given):
+            pairs.append(len(one))
+            yield one, other
+
+    monkeypatch.setattr(near_duplicates, "_near_within", count)
+    rng = np.random.default_rng(seed)
+    middle = balanced(rng, 1)
+    hashes = packed(np.concatenate([middle, swapped(rng, np.repeat(middle, 1_000, axis=0), 2)]))
+    assert len(set(near_hashes(hashes).tolist())) == 1
+    assert sum(pairs) < 8 * len(hashes)  # about 12 for each hash if any other of them is taken for the middle
 
 
 def test_no_hashes_have_no_clusters() -> None:

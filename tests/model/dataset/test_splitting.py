@@ -122,7 +122,9 @@ def test_sketches_say_which_pictures_are_one_and_without_them_the_hash_does() ->
 def test_what_is_claimed_for_test_stays_near_an_image_that_is_tested_and_near_no_other(given: str, rule: str) -> None:
     told = claims("flux", 2, hint="test")
     told["phash"] = 2**32 - 1
-    earlier = as_given(pd.Series(given, index=told["picture"]), told).iloc[:1]
+    earlier = as_given(pd.Series(given, index=told["picture"]), told).iloc[1:]
     found = place(told[["picture", "phash"]], told, earlier)
-    assert found["rule"].tolist() == ["", rule]
+    assert found["rule"].tolist() == [rule, ""]
     assert found["split"].tolist() == [given, given]
+    first_to_stay = told["picture"].iloc[1 if rule else 0]
+    assert set(found["cluster"]) == {first_to_stay}, "a cluster is named after an image that stays"
