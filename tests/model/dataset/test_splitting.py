@@ -88,7 +88,7 @@ def test_the_parts_of_divided_clusters_are_mixed_up_with_no_other_cluster() -> N
     leaving, staying = told["picture"].iloc[[0, 1, 2, 5]], told["picture"].iloc[[3, 4, *range(6, 12)]]
     assert set(found.loc[leaving, "rule"]) == {"between_splits"}
     assert set(found.loc[staying, "rule"]) == {""}
-    assert found.loc[staying, "split"].equals(before[staying])
+    assert found["split"].equals(before), "a split once given never changes, not even if the picture leaves"
     assert found.loc[staying, "cluster"].tolist() == staying.tolist(), "each is a cluster of its own"
 
 
