@@ -4,8 +4,7 @@ import io
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -18,6 +17,7 @@ from model.dataset.ingest import assemble, collect_part, plan
 from model.dataset.lake import Lake
 from model.sources.declaration import Source
 from truegrain_bench.results.results import Figure
+from truegrain_rig.environment import environment
 from truegrain_rig.s3_server import running_s3
 
 COMMAND: Final = "make bench-full"
@@ -41,7 +41,7 @@ def store_with_cuts() -> Iterator[Figure]:
         here = _ingest(Lake(f"{home}/here"), str(home / "shop"))
         with running_s3(home, cut_every=CUT_EVERY) as store:
             store.put(home / "shop")
-            with _environment(store.environment):
+            with environment(**store.environment):
                 begin = time.perf_counter()
                 there = _ingest(Lake(f"{home}/there"), f"{store.url}/shop")
                 seconds = time.perf_counter() - begin
@@ -71,14 +71,3 @@ def _ingest(lake: Lake, location: str) -> str:
     for part in plan(lake, [Source(location=location)], parts=PARTS, budget=Budget()):
         collect_part(lake, part, now=now, budget=Budget())
     return assemble(lake, today=now.date())
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)

@@ -19,9 +19,9 @@ from model.errors import DatasetError, SourceError
 from model.sources.declaration import Source
 from model.sources.entries import Facts, ImageFile, Listed
 from model.sources.remarks import Remark
-from support.environment import environment
 from support.small_images import NOW, many
 from truegrain_rig.cut_connections import is_fetch
+from truegrain_rig.environment import environment
 from truegrain_rig.s3_server import Store, running_s3
 
 TODAY = date(2026, 11, 30)

@@ -14,10 +14,10 @@ from model.dataset.ingest import assemble, collect_part, plan
 from model.dataset.lake import Lake
 from model.errors import SourceError
 from model.sources.declaration import Source
-from support.environment import environment
 from support.hub import Hub, running_hub
 from support.small_images import NOW, labelled, many
 from truegrain_rig.cut_connections import is_fetch
+from truegrain_rig.environment import environment
 from truegrain_rig.s3_server import Store, running_s3
 
 IMAGES = 40

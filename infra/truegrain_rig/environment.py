@@ -1,4 +1,4 @@
-"""Sets variables of the environment for a block, in fixtures that live longer than one test."""
+"""Sets variables of the environment for a block."""
 
 import os
 from collections.abc import Iterator
