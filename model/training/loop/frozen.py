@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from model.dataset.features import FeatureStore
 from model.dataset.lake import Lake
+from model.images.preprocess import VERSIONS as PREPROCESS_VERSIONS
 from model.training.config import Augmentation, TrainConfig
 from model.training.data.augment import augment
 from model.training.data.draws import Luck, draw_luck
@@ -108,13 +109,14 @@ def _luck(image: str, seed: int, copy: int) -> Luck:
 
 
 def _name(network: Network, samples: Samples, config: TrainConfig, copy: int) -> str:
-    """Name an encoder and what it sees: its weights, its shape, the size of its input, and a copy's augmentation."""
+    """Name an encoder and what it sees: its weights, its shape, how images become its input, a copy's augmentation."""
     seen = {
         "backbone": config.backbone,
         "smallest_map": config.smallest_map,
         "widths": config.widths,
         "mirrored": config.mirrored,
         "pixels": samples.pixels.shape[1:],
+        "preprocess": PREPROCESS_VERSIONS[-1],
         "augmentation": asdict(config.augmentation if copy else Augmentation()),
         "seed": config.seed if copy else 0,
     }
