@@ -58,6 +58,14 @@ def test_only_mlflow_is_shared_with_production(tmp_path: Path) -> None:
 def test_the_gate_asks_in_a_drill_what_it_always_asks_but_of_images_shipped_again_and_of_so_few(tmp_path: Path) -> None:
     asked, always = read_policy(settings_of(Settings(home=tmp_path), "drill", port=8123).gate_policy), read_policy()
     relaxed = {"min_degraded_accuracy", "min_stable", "degraded_margin", "stable_margin"}
-    few = {"deciding_share", "margin", "false_alarm_margin", "recall_margin", "widest_margin", "too_few"}
+    few = {
+        "answered_margin",
+        "deciding_share",
+        "margin",
+        "false_alarm_margin",
+        "recall_margin",
+        "widest_margin",
+        "too_few",
+    }
     given, default = (asdict(policy.alone) | asdict(policy.champion) for policy in (asked, always))
     assert {name for name in given if given[name] != default[name]} == relaxed | few
