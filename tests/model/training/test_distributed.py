@@ -43,7 +43,7 @@ def test_without_batch_normalisation_two_processes_train_the_weights_that_one_tr
     one, two = (load_file(folder / "best.safetensors") for folder in (tmp_path, together / "without"))
     begun = training.begin(batch_norm=False).state_dict()
     assert one.keys() == two.keys() == begun.keys()
-    for name in ("output.weight", "hidden.weight", "backbone.stem.0.weight"):
+    for name in ("head.output.weight", "head.hidden.weight", "backbone.stem.0.weight"):
         apart, moved = (one[name] - two[name]).norm(), (one[name] - begun[name]).norm()
         assert apart < 0.1 * moved, name  # not equal: Adam magnifies the rounding of a gradient near zero
 

@@ -110,10 +110,10 @@ def test_the_average_of_the_weights_is_what_is_judged_and_kept(config: TrainConf
     first, kept = build(config), build(config)
     fit(kept, TRAIN, VAL, config, folder=tmp_path, report=ignore)
     trained = load_file(tmp_path / "last.safetensors")
-    now = kept.output.weight.detach()
-    assert torch.equal(now, trained["average/output.weight"])
-    assert not torch.equal(now, trained["network/output.weight"])
-    assert not torch.equal(now, first.output.weight)
+    now = kept.head.output.weight.detach()
+    assert torch.equal(now, trained["average/head.output.weight"])
+    assert not torch.equal(now, trained["network/head.output.weight"])
+    assert not torch.equal(now, first.head.output.weight)
 
 
 def test_a_damaged_checkpoint_is_named(config: TrainConfig, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_damaged_checkpoint_is_named(config: TrainConfig, tmp_path: Path) -> N
 
 def test_a_loss_that_is_no_number_ends_training_and_names_the_rate(config: TrainConfig, tmp_path: Path) -> None:
     network = build(config)
-    torch.nn.init.constant_(network.output.weight, float("nan"))
+    torch.nn.init.constant_(network.head.output.weight, float("nan"))
     with pytest.raises(TrainingError, match=r"the loss became nan in epoch 1/3: lower learning_rate \(now 0\.002\)"):
         fit(network, TRAIN, VAL, config, folder=tmp_path, report=ignore)
 

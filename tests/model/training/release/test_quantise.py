@@ -82,7 +82,7 @@ def test_the_variant_is_calibrated_by_its_own_probabilities(folders: tuple[Path,
 def test_only_the_backbone_is_quantised(folders: tuple[Path, Path]) -> None:
     graph = onnx.load(folders[1] / artifact.MODEL).graph
     floating = {tensor.name for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT}
-    assert {"network.head.hidden.weight", "network.output.weight"} <= floating
+    assert {"network.head.hidden.weight", "network.head.output.weight"} <= floating
     assert not any(name.startswith("network.backbone") and name.endswith(".weight") for name in floating)
 
 
