@@ -61,16 +61,23 @@ class FeatureStore:
 
 
 def erase_features(lake: Lake, images: Collection[str]) -> Iterator[str]:
-    """Delete the features of `images` (SHA-256 of files) by all encoders; yield the paths of the changed files."""
+    """Delete the features of `images` (SHA-256 of files) by all encoders; yield the paths of the changed files.
+
+    A file that cannot be read may hold any image, and is deleted. Raises StorageFull if there is no room.
+    """
     for path in sorted((lake.root / FOLDER).glob("*/*.parquet")):
-        table = _read(path)
-        kept = table.filter(pc.invert(pc.is_in(table[_IMAGE], pa.array(sorted(images), pa.string()))))
-        if kept.num_rows == table.num_rows:
-            continue
-        if kept.num_rows:
-            write_table(path, kept)
-        else:
+        try:
+            table = _read(path)
+        except DatasetError:
             remove(path)
+        else:
+            kept = table.filter(pc.invert(pc.is_in(table[_IMAGE], pa.array(sorted(images), pa.string()))))
+            if kept.num_rows == table.num_rows:
+                continue
+            if kept.num_rows:
+                write_table(path, kept)
+            else:
+                remove(path)
         yield f"{FOLDER}/{path.parent.name}/{path.name}"
 
 

@@ -64,5 +64,12 @@ def test_an_erased_image_has_no_features_any_more(lake: Lake, store: FeatureStor
     assert not list(erase_features(lake, {*name(1, 3)}))
 
 
+def test_an_erasure_deletes_a_damaged_file_which_may_hold_any_image(lake: Lake, store: FeatureStore) -> None:
+    damaged = lake.root / "features" / "one" / "half.parquet"
+    damaged.write_bytes(b"PAR1 and no more")
+    assert list(erase_features(lake, {*name(9)})) == ["features/one/half.parquet"]
+    assert store.read(name(1, 2, 3))[1].all()
+
+
 def test_a_lake_without_features_has_nothing_to_erase(lake: Lake) -> None:
     assert not list(erase_features(lake, {*name(1)}))

@@ -98,10 +98,8 @@ def test_each_image_and_each_copy_is_encoded_once(
         encoded = [encode(network, samples, config, lake=lake) for samples in (train, val)]
         fit_head(network, *encoded, config, lake=lake, folder=tmp_path / str(times), report=ignore)
         assert count_seen() == times * ((1 + config.copies) * len(train.labels) + len(val.labels))
-    half = replace(
-        train, **{name: getattr(train, name)[::2] for name in ("pixels", "labels", "groups", "clusters", "ids")}
-    )
-    encode(network, half, config, lake=lake)
+    some = replace(train, pixels=train.pixels[::2], labels=train.labels[::2], ids=train.ids[::2])
+    encode(network, some, config, lake=lake)
     assert count_seen() == 0
 
 
